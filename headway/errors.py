@@ -1,0 +1,76 @@
+"""Every error that headway raises on purpose.
+
+    HeadwayError                exit 1   it failed; the message says what state things are in
+    ├── UsageError              exit 2   wrong use or bad input; nothing was changed
+    │   └── ConfigError                  problems in files, each with file:line:column
+    ├── RefusedError            exit 3   a rule of the repo says no
+    ├── FailedError             exit 1   a system answered, and the answer is final
+    └── TransientError          exit 1   worth another try: time-outs, 5xx, connections refused
+
+A system's module turns its client's exceptions into these, so no caller ever
+sees an error of docker, kubernetes, git or httpx. Only TransientError is retried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class HeadwayError(Exception):
+    """Something headway can explain.
+
+    `message` says what happened and where, in one sentence without a full stop's
+    worth of noise; `hint` says what to do next.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  {self.hint}" if self.hint else self.message
+
+
+class UsageError(HeadwayError):
+    """Wrong use or bad input: nothing was changed."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One thing wrong in one file; `line` and `column` count from 1."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.message}"
+
+
+class ConfigError(UsageError):
+    """Problems in files that people write, all of them at once."""
+
+    def __init__(self, problems: Iterable[Problem], *, hint: str = "") -> None:
+        self.problems = tuple(sorted(problems))
+        super().__init__("\n".join(map(str, self.problems)), hint=hint)
+
+
+class RefusedError(HeadwayError):
+    """A rule of the repo says no: locked, vetoed, outside the window, not approved."""
+
+    exit_code = 3
+
+
+class FailedError(HeadwayError):
+    """A system answered, and asking again would give the same answer."""
+
+
+class TransientError(HeadwayError):
+    """Worth another try: the same call may succeed in a moment."""
