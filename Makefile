@@ -1,0 +1,48 @@
+# Everything a newcomer needs is `make demo` and `make test`; `make help` lists the rest.
+PYTHON ?= python3
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help install check unit test demo bench lock lab-up lab-down clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+install: .venv/ready ## make .venv with the locked packages
+
+.venv/ready: requirements.lock pyproject.toml
+	@./install.sh "$(PYTHON)"
+	@touch $@
+
+check: .venv/ready ## format, lint, types, import contract
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+unit: .venv/ready ## the fast tests: no system is needed
+	$(BIN)/pytest tests/unit
+
+test: .venv/ready check ## all checks and tests, fast ones first, then those on the lab, which it starts
+	$(BIN)/pytest tests/unit
+	$(BIN)/python -m lab up
+	$(BIN)/pytest tests/lab
+
+demo: .venv/ready ## a release live, broken, taken back, rolled back, and the cluster rebuilt, on a real lab
+	@$(BIN)/python -m examples.shop.demo
+
+bench: .venv/ready ## every benchmark beside its baseline
+	$(BIN)/python -m lab up
+	$(BIN)/python -m benchmarks
+
+lock: ## pin the dependencies anew
+	uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11 --extra dev \
+	  --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
+
+lab-up: .venv/ready ## start the lab: Kubernetes, registry, Docker engine, Git, Prefect
+	$(BIN)/python -m lab up
+
+lab-down: .venv/ready ## stop the lab; leaves no process and no mount
+	$(BIN)/python -m lab down
+
+clean: ## remove what was made here (the lab's state is elsewhere: see `python -m lab --help`)
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

@@ -1,0 +1,115 @@
+"""What one process has open: the config repo, the registries, the clusters, the Docker engine.
+
+Each is opened when it is first asked for, so that a rollback needs no Docker
+engine and a build no cluster. It decides nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Self
+
+from headway.domain.config import Config, Environment, load_config
+from headway.domain.unsupported import unsupported
+from headway.errors import ConfigError, UsageError
+from headway.settings import Settings
+
+if TYPE_CHECKING:
+    from headway.systems.cluster import Cluster
+    from headway.systems.config_repo import ConfigRepo
+    from headway.systems.docker import Engine
+    from headway.systems.registry import RegistryClient
+
+CONFIG_FILE = "headway.yaml"
+
+
+class Connections:
+    """Every outside system, opened once and closed together.
+
+    It is handed from step to step and is safe to use from several threads.
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings()
+        self._open = contextlib.ExitStack()
+        self._clusters: dict[str, Cluster] = {}
+        self._repo: ConfigRepo | None = None
+        self._registry: RegistryClient | None = None
+        self._engine: Engine | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close what was opened, the last first."""
+        self._open.close()
+        self._clusters.clear()
+        self._repo = self._registry = self._engine = None
+
+    @property
+    def repo(self) -> ConfigRepo:
+        """The config repo's mirror."""
+        if self._repo is None:
+            from headway.systems.config_repo import ConfigRepo
+
+            self._repo = ConfigRepo.open(
+                self.settings.config_repo(), self.settings.branch, self.settings.state
+            )
+            self._open.callback(self._repo.close)
+        return self._repo
+
+    @property
+    def registry(self) -> RegistryClient:
+        """The client for every registry."""
+        if self._registry is None:
+            from headway.systems.registry import RegistryClient
+
+            self._registry = self._open.enter_context(
+                RegistryClient(self.settings.docker_config or None)
+            )
+        return self._registry
+
+    @property
+    def engine(self) -> Engine:
+        """The Docker engine."""
+        if self._engine is None:
+            from headway.systems.docker import Engine
+
+            self._engine = Engine.open(self.settings.docker_config or None)
+            self._open.callback(self._engine.close)
+        return self._engine
+
+    def cluster(self, context: str) -> Cluster:
+        """Give the cluster of a kubeconfig's context."""
+        if context not in self._clusters:
+            from headway.systems.cluster import Cluster
+
+            cluster = Cluster.open(context or None, self.settings.kubeconfig or None)
+            self._open.callback(cluster.close)
+            self._clusters[context] = cluster
+        return self._clusters[context]
+
+    def config(self, commit: str) -> Config:
+        """Read headway.yaml as it stands at a commit."""
+        data = self.repo.read(commit, CONFIG_FILE)
+        if data is None:
+            raise UsageError(
+                f"{CONFIG_FILE} is missing at {commit[:9]} of {self.repo.url}",
+                hint="`headway init` writes one from a repo of plain YAML",
+            )
+        config = load_config(data, CONFIG_FILE)
+        if problems := unsupported(config):
+            raise ConfigError(problems)
+        if self.repo.read(commit, "holds.yaml"):
+            raise UsageError(
+                "holds.yaml: locks, vetoes and overrides are not supported yet",
+                hint="remove the file; headway will not release past a hold that it cannot keep",
+            )
+        return config
+
+    def environment_cluster(self, environment: Environment) -> Cluster:
+        """Give the cluster that an environment lives in."""
+        return self.cluster(environment.cluster.context)

@@ -1,0 +1,122 @@
+"""What can be asked of headway: one typed model per flow.
+
+The same models check the Prefect form, the API call and the command line, so
+what is wrong is refused before anything runs. They live here and not beside the
+flows, since Prefect loads a flow's file under another module name.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Request(BaseModel):
+    """What every request carries."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    actor: str = ""
+    """Who asks: a name or an address. It goes into the commit."""
+
+    reason: str = ""
+    """Why, in a sentence. It goes into the commit."""
+
+    dry_run: bool = False
+    """Show what would be done, and change nothing."""
+
+    release_id: str = Field(default="", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$|^$", max_length=80)
+    """Leave empty. A caller that repeats its call gives the same id each time, and one release is made."""
+
+
+class ServiceImage(BaseModel):
+    """One service and the image it should run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    service: str = Field(min_length=1)
+    """A service of headway.yaml."""
+
+    image: str = Field(min_length=1)
+    """A tag, a digest (`sha256:…`), or a whole reference (`repo:tag@sha256:…`)."""
+
+
+class BuildRequest(Request):
+    """Build images of services at a commit, and push them."""
+
+    services: list[str] = []
+    """Services to build; empty means every service that has a source."""
+
+    ref: str = ""
+    """Commit, tag or branch of the source repo; empty means the branch in headway.yaml."""
+
+
+class DeliverRequest(BuildRequest):
+    """Build images and release them to one environment."""
+
+    environment: str = Field(min_length=1)
+    """The environment that gets them."""
+
+
+class ReleaseRequest(Request):
+    """Give images to one environment."""
+
+    environment: str = Field(min_length=1)
+    """The environment that gets them."""
+
+    images: list[ServiceImage] = Field(min_length=1)
+    """The services to change and their images. All go live as one release."""
+
+
+class RollbackRequest(Request):
+    """Take an environment back to images that were live before."""
+
+    environment: str = Field(min_length=1)
+    """The environment to take back."""
+
+    services: list[str] = []
+    """Services to take back; empty means the whole environment."""
+
+    to: str = ""
+    """A release id or a commit; empty means the last state before this one that was live."""
+
+    force: bool = False
+    """Go back even to an image that the registry no longer has."""
+
+
+class ReconcileRequest(Request):
+    """Make the cluster equal to the config repo."""
+
+    environment: str = ""
+    """The environment to look at; empty means all of them."""
+
+
+class RebuildRequest(Request):
+    """Make an empty cluster whole again from the config repo."""
+
+    environments: list[str] = []
+    """Environments to restore; empty means all of them."""
+
+    revision: str = ""
+    """A commit, branch or tag of the config repo; empty means what was live, environment by environment."""
+
+
+class SetImageRequest(Request):
+    """Change the running object and nothing else: no config repo, no history."""
+
+    service: str = Field(min_length=1)
+    """Repository of the image to change, or a service of headway.yaml."""
+
+    image: str = Field(min_length=1)
+    """A tag, a digest, or a whole reference."""
+
+    environment: str = ""
+    """An environment of headway.yaml, where there is a config repo."""
+
+    context: str = ""
+    """The kubeconfig's context, where there is no config repo."""
+
+    namespace: str = ""
+    """The namespace, where there is no config repo."""
+
+    timeout: int = Field(default=600, gt=0)
+    """Seconds the rollout may take."""

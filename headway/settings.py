@@ -1,0 +1,76 @@
+"""Everything headway is told by its environment, in one table.
+
+Only addresses and folders stand here. Credentials never do: Git's come from its
+credential helpers or the SSH agent, the registries' from Docker's config, the
+cluster's from the kubeconfig, so nothing secret can reach a log or a parameter.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from headway.errors import UsageError
+
+
+def _state_home() -> Path:
+    base = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    return Path(base).expanduser() / "headway"
+
+
+class Settings(BaseSettings):
+    """The `HEADWAY_*` environment variables."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="HEADWAY_", env_ignore_empty=True, frozen=True, use_attribute_docstrings=True
+    )
+
+    repo: str = ""
+    """URL of the config repo, as `git clone` takes it."""
+
+    branch: str = "main"
+    """Branch of the config repo that says what should run."""
+
+    state: Path = Field(default_factory=_state_home)
+    """Folder for mirrors, caches and locks. It can be lost: everything in it is made again."""
+
+    kubeconfig: str = ""
+    """Path of the kubeconfig that has the clusters' contexts; empty means what kubectl would take."""
+
+    docker_config: str = ""
+    """Folder of Docker's config.json with the registries' logins; empty means what docker would take."""
+
+    actor: str = ""
+    """Who is asking, as it goes into commits; empty means the login name."""
+
+    prefect: str = ""
+    """URL of the Prefect API; empty means `PREFECT_API_URL`."""
+
+    local: bool = False
+    """Run every command in its own process, as `--local` does."""
+
+    def config_repo(self) -> str:
+        """Give the config repo's URL, or say how to set it."""
+        if not self.repo:
+            raise UsageError(
+                "no config repo is set",
+                hint="set HEADWAY_REPO to the URL of the Git repo that holds headway.yaml",
+            )
+        return self.repo
+
+    def who(self) -> str:
+        """Name the person or program that asks."""
+        if self.actor:
+            return self.actor
+        try:
+            return getpass.getuser()
+        except (KeyError, OSError):
+            return f"uid {os.getuid()}"
+
+    def prefect_url(self) -> str:
+        """Give the Prefect API's URL, without a slash at its end; empty where none is set."""
+        return (self.prefect or os.environ.get("PREFECT_API_URL", "")).rstrip("/")

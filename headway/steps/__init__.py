@@ -1,0 +1,17 @@
+"""flow, task and what goes with them: Prefect's own, or plain ones with the same retries.
+
+The order of the steps is written once, in flows/. With HEADWAY_LOCAL set those
+files run in this process without a Prefect server and without importing Prefect,
+which takes seconds: the way to roll back when the control room is down.
+"""
+
+from __future__ import annotations
+
+import os
+
+if os.environ.get("HEADWAY_LOCAL", "").lower() in {"1", "true", "yes"}:
+    from headway.steps.local import flow, log, report, run_identity, side_by_side, task
+else:
+    from headway.steps.orchestrated import flow, log, report, run_identity, side_by_side, task
+
+__all__ = ["flow", "log", "report", "run_identity", "side_by_side", "task"]

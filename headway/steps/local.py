@@ -1,0 +1,94 @@
+"""The plain ones: a flow is a function, a task is a function that is tried again.
+
+What a person sees goes to standard error, so that a command's data stays alone
+on standard output.
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from headway.errors import TransientError
+from headway.steps.retry import ATTEMPTS, delay
+
+F = TypeVar("F", bound=Callable[..., Any])
+_started = time.monotonic()
+_listeners: list[Callable[[str, str, str], None]] = []
+
+
+def listen(listener: Callable[[str, str, str], None]) -> None:
+    """Send what flows say to `listener(kind, key, text)`; kind is `log` or `report`."""
+    _listeners[:] = [listener]
+
+
+def log(message: str) -> None:
+    """Say one line of progress."""
+    if _listeners:
+        _listeners[0]("log", "", message)
+    else:
+        print(f"{time.monotonic() - _started:7.2f}s  {message}", file=sys.stderr, flush=True)
+
+
+def report(key: str, markdown: str) -> None:
+    """Show a table or a diff that tells the run's story."""
+    if _listeners:
+        _listeners[0]("report", key, markdown)
+    else:
+        print(markdown, file=sys.stderr, flush=True)
+
+
+def run_identity() -> tuple[datetime, str]:
+    """Give the time and a name of this run that stay the same when it is tried again."""
+    return datetime.now(UTC), uuid.uuid4().hex
+
+
+def flow(*, name: str, run_name: Callable[[dict[str, Any]], str] | None = None) -> Callable[[F], F]:
+    """Mark a function as a flow."""
+
+    def decorate(function: F) -> F:
+        return function
+
+    return decorate
+
+
+def task(*, name: str, run_name: str = "", attempts: int = ATTEMPTS, timeout: float = 0) -> Callable[[F], F]:
+    """Make a function a step that is tried again after a TransientError."""
+
+    def decorate(function: F) -> F:
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            for attempt in range(1, attempts + 1):
+                try:
+                    return function(*args, **kwargs)
+                except TransientError as error:
+                    if attempt == attempts:
+                        raise
+                    pause = delay(attempt, error, random.random())
+                    log(f"{name}: {error.message}; trying again in {pause:.1f} s ({attempt + 1}/{attempts})")
+                    time.sleep(pause)
+            raise AssertionError("unreachable")
+
+        return call  # type: ignore[return-value]
+
+    return decorate
+
+
+def side_by_side(step: Callable[..., Any], calls: Iterable[dict[str, Any]]) -> list[Any]:
+    """Run a step once per set of arguments, all at the same time; give their results in order.
+
+    Every call is finished before the first error, if any, is raised.
+    """
+    arguments = list(calls)
+    if len(arguments) < 2:
+        return [step(**each) for each in arguments]
+    with ThreadPoolExecutor(max_workers=min(8, len(arguments))) as pool:
+        futures = [pool.submit(step, **each) for each in arguments]
+    return [future.result() for future in futures]

@@ -1,0 +1,103 @@
+"""Prefect's flow and task, with headway's retries, names and artifacts.
+
+The only module that imports Prefect.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import prefect
+from prefect import runtime
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.exceptions import MissingContextError
+from prefect.logging import get_run_logger
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from headway.errors import TransientError
+from headway.steps.retry import ATTEMPTS, FIRST, GROWTH, JITTER, LONGEST
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def log(message: str) -> None:
+    """Say one line of progress in the run's log."""
+    try:
+        get_run_logger().info("%s", message)
+    except MissingContextError:
+        print(message, flush=True)
+
+
+def report(key: str, markdown: str) -> None:
+    """Put a table or a diff on the run's page, as an artifact."""
+    create_markdown_artifact(markdown, key=re.sub(r"[^a-z0-9-]+", "-", key.lower()), description=key)
+
+
+def run_identity() -> tuple[datetime, str]:
+    """Give the time and a name of this run that stay the same when it is tried again."""
+    started = runtime.flow_run.scheduled_start_time or datetime.now(UTC)
+    return started, str(runtime.flow_run.id)
+
+
+def flow(*, name: str, run_name: Callable[[dict[str, Any]], str] | None = None) -> Callable[[F], F]:
+    """Make a function a Prefect flow whose runs say what they do."""
+
+    def title() -> str:
+        assert run_name is not None
+        return run_name(dict(runtime.flow_run.parameters))
+
+    def decorate(function: F) -> F:
+        return prefect.flow(  # type: ignore[call-overload, no-any-return]
+            name=name,
+            flow_run_name=title if run_name else None,
+            task_runner=ThreadPoolTaskRunner(max_workers=8),
+            log_prints=False,
+        )(function)
+
+    return decorate
+
+
+def _is_transient(task: Any, run: Any, state: Any) -> bool:
+    try:
+        state.result()
+    except TransientError:
+        return True
+    except BaseException:  # noqa: BLE001 - the question is only whether to try again; Prefect raises it
+        return False
+    return False
+
+
+def task(*, name: str, run_name: str = "", attempts: int = ATTEMPTS, timeout: float = 0) -> Callable[[F], F]:
+    """Make a function a Prefect task that is tried again after a TransientError."""
+
+    def decorate(function: F) -> F:
+        return prefect.task(  # type: ignore[call-overload, no-any-return]
+            name=name,
+            task_run_name=run_name or None,
+            retries=attempts - 1,
+            retry_delay_seconds=[min(FIRST * GROWTH**n, LONGEST) for n in range(attempts - 1)] or None,
+            retry_jitter_factor=JITTER,
+            retry_condition_fn=_is_transient,
+            timeout_seconds=timeout or None,
+            cache_policy=NO_CACHE,
+        )(function)
+
+    return decorate
+
+
+def side_by_side(step: Any, calls: Iterable[dict[str, Any]]) -> list[Any]:
+    """Run a task once per set of arguments, all at the same time; give their results in order.
+
+    Every call is finished before the first error, if any, is raised.
+    """
+    arguments = list(calls)
+    if len(arguments) < 2:
+        return [step(**each) for each in arguments]
+    futures = [step.submit(**each) for each in arguments]
+    for future in futures:
+        future.wait()
+    return [future.result() for future in futures]
