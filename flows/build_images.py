@@ -1,0 +1,69 @@
+"""Checkout a commit, build each service, tag with the SHA-1, push, give back digests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headway.connections import Connections
+from headway.domain.config import Config
+from headway.errors import UsageError
+from headway.requests import BuildRequest
+from headway.steps import flow, log, report, side_by_side
+from headway.story import build_report
+from headway.systems.builds import Built
+from tasks.building import build_service
+from tasks.looking import fetch_head
+
+
+def title(parameters: dict[str, Any]) -> str:
+    """Name a run after what it does."""
+    request = BuildRequest.model_validate(parameters["request"])
+    return f"build {', '.join(request.services) or 'every service'}" + (
+        f" at {request.ref[:12]}" if request.ref else ""
+    )
+
+
+@flow(name="build-images", run_name=title)
+def build_images(request: BuildRequest) -> dict[str, object]:
+    """Build images of services at a commit and push them, side by side.
+
+    A commit whose image is in the registry already is not built again.
+
+    Args:
+        request: Which services, at which commit.
+    """
+    with Connections() as connections:
+        config = connections.config(fetch_head(connections))
+        services = services_to_build(config, request)
+        if request.dry_run:
+            return {"services": services, "ref": request.ref}
+        return {built.service: str(built.image) for built in build_all(connections, config, services, request.ref)}
+
+
+def services_to_build(config: Config, request: BuildRequest) -> list[str]:
+    """Give the services that were asked for, or all that have a source."""
+    for name in request.services:
+        if config.service(name).source is None:
+            line, column = config.locate("services", name)
+            raise UsageError(
+                f"{config.file}:{line}:{column}: service {name} has no `source` to build from",
+                hint="add source: {repo: …} there, or release an image that was built elsewhere",
+            )
+    services = request.services or [name for name, it in config.services.items() if it.source is not None]
+    if not services:
+        raise UsageError(
+            f"no service of {config.file} has a `source`", hint="add source: {repo: …} to what headway builds"
+        )
+    return list(dict.fromkeys(services))
+
+
+def build_all(connections: Connections, config: Config, services: list[str], ref: str) -> list[Built]:
+    """Build and push services side by side."""
+    built: list[Built] = side_by_side(
+        build_service,
+        [{"connections": connections, "config": config, "service": name, "ref": ref} for name in services],
+    )
+    for each in built:
+        log(f"{each.service}: {each.image}" + (" (in the registry already)" if each.skipped else ""))
+    report("images", build_report(built))
+    return built

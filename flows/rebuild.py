@@ -1,0 +1,86 @@
+"""An empty cluster becomes the whole application again, and the equality is proven."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from headway.connections import Connections
+from headway.desired import Desired
+from headway.domain.images import ImageRef
+from headway.domain.plans import images_of
+from headway.errors import FailedError
+from headway.requests import RebuildRequest
+from headway.steps import flow, log, report, side_by_side
+from headway.story import proof_report
+from headway.targets import rebuild_revision
+from tasks.deploying import apply_manifests, prove_equality, watch_rollout
+from tasks.looking import fetch_head, missing_images
+
+
+def title(parameters: dict[str, Any]) -> str:
+    """Name a run after what it does."""
+    request = RebuildRequest.model_validate(parameters["request"])
+    return f"{', '.join(request.environments) or 'every environment'}: rebuild"
+
+
+@flow(name="rebuild", run_name=title)
+def rebuild(request: RebuildRequest) -> dict[str, object]:
+    """Restore environments from the config repo, and prove that they equal it.
+
+    Namespaces and CRDs come first, then configuration, then workloads. At the
+    end every object is compared with the cluster's, and every pod's digest with
+    the repo's.
+
+    Args:
+        request: Which environments, and which revision of the config repo.
+    """
+    began = time.monotonic()
+    with Connections() as connections:
+        config = connections.config(fetch_head(connections))
+        names = [config.environment(name).name for name in request.environments] or list(config.environments)
+        everything = []
+        for name in names:
+            commit = rebuild_revision(connections, name, request.revision)
+            everything.append(Desired(connections, connections.config(commit), name, commit))
+            log(f"{name}: {len(everything[-1].manifests)} objects at {commit[:9]}")
+
+        missing = _missing(connections, everything)
+        if request.dry_run:
+            return {"environments": names, "missing_images": sorted(map(str, missing))}
+
+        arguments = [{"connections": connections, "desired": each} for each in everything]
+        side_by_side(apply_manifests, arguments)
+        watching = [{**each, "changed": None, "stop": lambda: False} for each in arguments]
+        rollouts = side_by_side(watch_rollout, watching)
+        proofs = side_by_side(prove_equality, arguments)
+
+    seconds = time.monotonic() - began
+    report("proof", proof_report(names, proofs, seconds))
+    wrong = [
+        f"{name}: {rollout.diagnosis if not rollout.live else proof.summary}"
+        for name, rollout, proof in zip(names, rollouts, proofs, strict=True)
+        if not (rollout.live and proof.equal)
+    ]
+    if wrong:
+        raise FailedError(
+            "the rebuild is not complete:\n" + "\n".join(wrong),
+            hint="correct the cause and run `headway rebuild` again: it goes on where this one ended",
+        )
+    log(f"rebuilt and proven equal in {seconds:.1f} s")
+    return {"environments": names, "seconds": round(seconds, 3), "equal": True}
+
+
+def _missing(connections: Connections, everything: list[Desired]) -> list[ImageRef]:
+    values = {
+        value
+        for desired in everything
+        for images in images_of(desired.config, desired.indexes).values()
+        for value in images
+    }
+    missing: list[ImageRef] = missing_images(connections, [ImageRef.parse(value) for value in sorted(values)])
+    for reference in missing:
+        log(f"the registry no longer has {reference}: pods that need it will not start")
+    if not missing:
+        log(f"the registry has all {len(values)} images")
+    return missing

@@ -1,0 +1,56 @@
+"""Cluster = repo: put drift right and finish what a dead run left."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flows.road import reach
+from headway.connections import Connections
+from headway.desired import Desired
+from headway.errors import FailedError, HeadwayError
+from headway.requests import ReconcileRequest
+from headway.steps import flow, log, report
+from headway.story import drift_report
+from tasks.deploying import compare
+from tasks.looking import fetch_head
+
+
+def title(parameters: dict[str, Any]) -> str:
+    """Name a run after what it does."""
+    request = ReconcileRequest.model_validate(parameters["request"])
+    return f"{request.environment or 'every environment'}: reconcile"
+
+
+@flow(name="reconcile", run_name=title)
+def reconcile(request: ReconcileRequest) -> dict[str, object]:
+    """Make the cluster equal to the config repo, one environment or all.
+
+    What people changed behind the repo's back is put right, what left the repo
+    is pruned, and a release that a dead run left unfinished is finished.
+
+    Args:
+        request: Which environment to look at.
+    """
+    with Connections() as connections:
+        head = fetch_head(connections)
+        config = connections.config(head)
+        names = [config.environment(request.environment).name] if request.environment else list(config.environments)
+        done: dict[str, object] = {}
+        errors: list[HeadwayError] = []
+        for name in names:
+            try:
+                if request.dry_run:
+                    drifts = compare(connections, Desired(connections, config, name, head))
+                    report(f"drift-{name}", drift_report(name, drifts))
+                    done[name] = [it.as_dict() for it in drifts]
+                else:
+                    done[name] = reach(connections, name).check().as_dict()
+            except HeadwayError as error:
+                # One broken environment must not keep the others from being put right.
+                log(f"{name}: {error.message}")
+                errors.append(error)
+        if len(errors) == 1:
+            raise errors[0]
+        if errors:
+            raise FailedError("\n".join(it.message for it in errors), hint=errors[0].hint)
+        return done

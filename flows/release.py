@@ -1,0 +1,84 @@
+"""Give images to one environment: plan, commit, reconcile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flows.road import publish, reach
+from headway.connections import Connections
+from headway.desired import Desired
+from headway.domain.history import ReleaseRecord, new_release_id
+from headway.domain.images import ImageRef, wanted_reference
+from headway.domain.plans import Plan, plan_images
+from headway.errors import UsageError
+from headway.requests import ReleaseRequest
+from headway.steps import flow, log, report, run_identity, side_by_side
+from headway.story import plan_report
+from tasks.looking import fetch_head, resolve_image
+
+
+def title(parameters: dict[str, Any]) -> str:
+    """Name a run after what it does."""
+    request = ReleaseRequest.model_validate(parameters["request"])
+    return f"{request.environment}: release {', '.join(it.service for it in request.images)}"
+
+
+@flow(name="release", run_name=title)
+def release(request: ReleaseRequest) -> dict[str, object]:
+    """Give images to one environment, and take them back if they fail.
+
+    The plan names exact digests, the release is one commit in the config repo,
+    and it has succeeded when the pods report those digests and are ready.
+
+    Args:
+        request: What to release, where, and why.
+    """
+    with Connections() as connections:
+        return release_images(connections, request)
+
+
+def release_images(connections: Connections, request: ReleaseRequest) -> dict[str, object]:
+    """Run the steps of a release with connections that are open already."""
+    config = connections.config(fetch_head(connections))
+    config.environment(request.environment)
+    asked = [(it.service, wanted_reference(config.service(it.service).image, it.image)) for it in request.images]
+    if len(asked) != len(dict(asked)):
+        raise UsageError("a service is named twice", hint="give one image for each service")
+    pinned = side_by_side(
+        resolve_image, [{"connections": connections, "reference": reference} for _, reference in asked]
+    )
+    why = request.reason or "asked for"
+    wanted: Mapping[str, tuple[ImageRef, str]] = {
+        service: (reference, why) for (service, _), reference in zip(asked, pinned, strict=True)
+    }
+
+    def make(head: str) -> Plan:
+        desired = Desired(connections, connections.config(head), request.environment, head)
+        return plan_images(
+            desired.config, desired.name, head, desired.indexes, connections.repo.reader(head), wanted
+        )
+
+    if request.dry_run:
+        plan = make(connections.repo.head)
+        report("plan", plan_report(plan, connections.repo.read))
+        return plan.as_dict()
+
+    release_id = request.release_id or new_release_id(*run_identity())
+    published = publish(
+        connections,
+        make,
+        lambda plan: ReleaseRecord(
+            id=release_id,
+            environment=request.environment,
+            kind="release",
+            changes=plan.triples(),
+            actor=request.actor or connections.settings.who(),
+            reason=request.reason,
+        ),
+        release_id,
+    )
+    if published is None:
+        log(f"{request.environment}: the config repo names these images already")
+    head = published.head if published is not None else None
+    return reach(connections, request.environment, head).check().as_dict()

@@ -1,0 +1,95 @@
+"""Take an environment back to images that were live before, without a build."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flows.road import publish, reach
+from headway.connections import Connections
+from headway.desired import Desired
+from headway.domain.history import ReleaseRecord, new_release_id
+from headway.domain.images import ImageRef
+from headway.domain.plans import Plan, plan_as_it_was
+from headway.errors import RefusedError
+from headway.requests import RollbackRequest
+from headway.steps import flow, log, report, run_identity
+from headway.story import plan_report
+from headway.targets import rollback_target
+from tasks.looking import fetch_head, missing_images
+
+
+def title(parameters: dict[str, Any]) -> str:
+    """Name a run after what it does."""
+    request = RollbackRequest.model_validate(parameters["request"])
+    what = f" {', '.join(request.services)}" if request.services else ""
+    return f"{request.environment}: rollback{what}" + (f" to {request.to[:12]}" if request.to else "")
+
+
+@flow(name="rollback", run_name=title)
+def rollback(request: RollbackRequest) -> dict[str, object]:
+    """Take one service or a whole environment back to images that were live before.
+
+    Nothing is built: the old digests are written to the config repo as one
+    commit, and the cluster follows it.
+
+    Args:
+        request: Where, to which state, and why.
+    """
+    with Connections() as connections:
+        head = fetch_head(connections)
+        config = connections.config(head)
+        config.environment(request.environment)
+        for service in request.services:
+            config.service(service)
+        target = rollback_target(connections, config, request)
+        log(f"{request.environment}: going back to {target[:9]}")
+
+        def make(at: str) -> Plan:
+            now = Desired(connections, connections.config(at), request.environment, at)
+            past = Desired(connections, now.config, request.environment, target)
+            return plan_as_it_was(
+                now.config,
+                now.name,
+                at,
+                now.indexes,
+                past.indexes,
+                connections.repo.reader(at),
+                request.services,
+                f"as it was at {target[:9]}",
+            )
+
+        plan = make(head)
+        if not request.force:
+            _refuse_missing(connections, plan)
+        if request.dry_run:
+            report("plan", plan_report(plan, connections.repo.read))
+            return plan.as_dict()
+
+        release_id = request.release_id or new_release_id(*run_identity())
+        published = publish(
+            connections,
+            make,
+            lambda made: ReleaseRecord(
+                id=release_id,
+                environment=request.environment,
+                kind="rollback",
+                changes=made.triples(),
+                actor=request.actor or connections.settings.who(),
+                reason=request.reason or f"back to {target[:9]}",
+            ),
+            release_id,
+        )
+        if published is None:
+            log(f"{request.environment}: the config repo names these images already")
+        head_now = published.head if published is not None else None
+        return reach(connections, request.environment, head_now).check().as_dict()
+
+
+def _refuse_missing(connections: Connections, plan: Plan) -> None:
+    gone = missing_images(connections, [ImageRef.parse(change.new) for change in plan.changes])
+    if gone:
+        raise RefusedError(
+            "the registry no longer has " + ", ".join(map(str, gone)),
+            hint="choose another state with --to, or go back all the same with --force: "
+            "nodes that have the image will run it",
+        )

@@ -1,0 +1,272 @@
+"""The commands that change something: each runs one flow."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from headway.cli.options import (
+    AnyEnvironment,
+    DryRun,
+    Environment,
+    Format,
+    Local,
+    Reason,
+    ReleaseId,
+)
+from headway.cli.output import Output, out, print_json
+from headway.cli.running import run_flow
+from headway.errors import UsageError
+from headway.requests import (
+    BuildRequest,
+    DeliverRequest,
+    RebuildRequest,
+    ReconcileRequest,
+    ReleaseRequest,
+    Request,
+    RollbackRequest,
+    ServiceImage,
+    SetImageRequest,
+)
+
+Images = Annotated[
+    list[str], typer.Argument(help="SERVICE=IMAGE: a tag, a digest or a whole reference.", metavar="SERVICE=IMAGE…")
+]
+Services = Annotated[
+    list[str] | None, typer.Option("--service", "-s", help="A service of headway.yaml; may be repeated.")
+]
+Ref = Annotated[str, typer.Option("--ref", help="Commit, tag or branch of the source repo.")]
+
+
+def release(
+    environment: Environment,
+    images: Images,
+    reason: Reason = "",
+    dry_run: DryRun = False,
+    release_id: ReleaseId = "",
+    local: Local = False,
+    output: Format = Output.table,
+) -> None:
+    """Give images to one environment as one release.
+
+    Example: headway release staging frontend=sha-9ab2c41… users=1.4.2
+    """
+    _run(
+        "release",
+        ReleaseRequest,
+        local,
+        output,
+        environment=environment,
+        images=parse_images(images),
+        reason=reason,
+        dry_run=dry_run,
+        release_id=release_id,
+    )
+
+
+def plan(
+    environment: Environment,
+    images: Images,
+    output: Format = Output.table,
+) -> None:
+    """Show what a release would change, and change nothing.
+
+    Example: headway plan staging frontend=sha-9ab2c41…
+    """
+    _run(
+        "release",
+        ReleaseRequest,
+        True,
+        output,
+        environment=environment,
+        images=parse_images(images),
+        dry_run=True,
+    )
+
+
+def rollback(
+    environment: Environment,
+    services: Services = None,
+    to: Annotated[str, typer.Option("--to", help="A release id or a commit of the config repo.")] = "",
+    reason: Reason = "",
+    force: Annotated[
+        bool, typer.Option("--force", help="Even to an image that the registry no longer has.")
+    ] = False,
+    dry_run: DryRun = False,
+    release_id: ReleaseId = "",
+    local: Local = False,
+    output: Format = Output.table,
+) -> None:
+    """Take an environment back to images that were live before, without a build.
+
+    Example: headway rollback production --service orders --reason "wrong totals"
+    """
+    _run(
+        "rollback",
+        RollbackRequest,
+        local,
+        output,
+        environment=environment,
+        services=services or [],
+        to=to,
+        reason=reason,
+        force=force,
+        dry_run=dry_run,
+        release_id=release_id,
+    )
+
+
+def reconcile(
+    environment: AnyEnvironment = "",
+    dry_run: DryRun = False,
+    local: Local = False,
+    output: Format = Output.table,
+) -> None:
+    """Make the cluster equal to the config repo: put drift right, finish what was begun.
+
+    Example: headway reconcile staging
+    """
+    _run("reconcile", ReconcileRequest, local, output, environment=environment, dry_run=dry_run)
+
+
+def rebuild(
+    environments: Annotated[
+        list[str] | None, typer.Argument(help="Environments to restore; all of them when left out.", metavar="[ENV…]")
+    ] = None,
+    revision: Annotated[str, typer.Option("--revision", help="A commit or release; default: what was live.")] = "",
+    dry_run: DryRun = False,
+    local: Local = False,
+    output: Format = Output.table,
+) -> None:
+    """Make an empty cluster whole again from the config repo, and prove that it is equal.
+
+    Example: headway rebuild
+    """
+    _run(
+        "rebuild",
+        RebuildRequest,
+        local,
+        output,
+        environments=environments or [],
+        revision=revision,
+        dry_run=dry_run,
+    )
+
+
+def build(
+    services: Annotated[
+        list[str] | None, typer.Argument(help="Services to build; all with a source when left out.", metavar="[SERVICE…]")
+    ] = None,
+    ref: Ref = "",
+    dry_run: DryRun = False,
+    local: Local = False,
+    output: Format = Output.table,
+) -> None:
+    """Build images at a commit and push them; what the registry has already is not built again.
+
+    Example: headway build frontend --ref 9ab2c41
+    """
+    _run("build-images", BuildRequest, local, output, services=services or [], ref=ref, dry_run=dry_run)
+
+
+def deliver(
+    environment: Environment,
+    services: Services = None,
+    ref: Ref = "",
+    reason: Reason = "",
+    dry_run: DryRun = False,
+    release_id: ReleaseId = "",
+    local: Local = False,
+    output: Format = Output.table,
+) -> None:
+    """Build images at a commit, push them, and release them to one environment.
+
+    Example: headway deliver staging --service frontend --ref 9ab2c41
+    """
+    _run(
+        "deliver",
+        DeliverRequest,
+        local,
+        output,
+        environment=environment,
+        services=services or [],
+        ref=ref,
+        reason=reason,
+        dry_run=dry_run,
+        release_id=release_id,
+    )
+
+
+def set_image(
+    service: Annotated[str, typer.Argument(help="An image repository, or with --env a service.")],
+    image: Annotated[str, typer.Argument(help="A tag, a digest or a whole reference.")],
+    environment: Annotated[str, typer.Option("--env", "-e", help="An environment of headway.yaml.")] = "",
+    namespace: Annotated[str, typer.Option("--namespace", help="The namespace, without a config repo.")] = "",
+    context: Annotated[str, typer.Option("--context", help="The kubeconfig's context.")] = "",
+    dry_run: DryRun = False,
+    local: Local = False,
+    output: Format = Output.table,
+) -> None:
+    """Change a running workload's image and nothing else: for teams without a config repo.
+
+    Example: headway set-image localhost:5000/shop/frontend sha-9ab2c41… --namespace staging
+    """
+    _run(
+        "set-image",
+        SetImageRequest,
+        local,
+        output,
+        service=service,
+        image=image,
+        environment=environment,
+        namespace=namespace,
+        context=context,
+        dry_run=dry_run,
+    )
+
+
+def parse_images(words: list[str]) -> list[ServiceImage]:
+    """Read SERVICE=IMAGE words; raise UsageError for one that is not."""
+    images = []
+    for word in words:
+        service, equals, image = word.partition("=")
+        if not (service and equals and image):
+            raise UsageError(f"{word!r} is not SERVICE=IMAGE", hint="for example frontend=sha-9ab2c41…")
+        images.append(ServiceImage(service=service, image=image))
+    return images
+
+
+def _run(flow: str, model: type[Request], local: bool, output: Output, **fields: Any) -> None:
+    try:
+        request = model(**fields)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, it['loc']))}: {it['msg']}" for it in error.errors())
+        raise UsageError(f"the request is not valid: {wrong}") from None
+    result = run_flow(flow, request, local=local)
+    if output is Output.json:
+        print_json(result)
+    else:
+        out().print(_summary(flow, result), style="bold", markup=False)
+
+
+def _summary(flow: str, result: dict[str, Any]) -> str:
+    if "flow_run" in result:
+        return f"{flow}: {result['state'].lower()}"
+    if "changes" in result:
+        return f"{result['environment']}: {len(result['changes'])} to change; nothing was done"
+    if "state" in result:
+        return f"{result['environment']}: {result['state']} in {result['seconds']:.1f} s ({result['commit'][:9]})"
+    return f"{flow}: " + ", ".join(f"{key} {_short(value)}" for key, value in result.items())
+
+
+def _short(value: Any) -> str:
+    return str(value.get("state", "") if isinstance(value, dict) else value)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put these commands on the command line."""
+    for command in (plan, release, rollback, build, deliver, reconcile, rebuild):
+        app.command()(command)
+    app.command("set-image")(set_image)

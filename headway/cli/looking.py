@@ -1,0 +1,132 @@
+"""The commands that only look: they run in this process and change nothing."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from headway.cli.options import AnyEnvironment, Environment, Format, Limit
+from headway.cli.output import Output, err, out, print_json, print_table
+from headway.connections import Connections
+
+STATE_STYLE = {"live": "green", "failed": "red", "rolled-back": "yellow", "superseded": "dim"}
+
+
+def status(environment: AnyEnvironment = "", output: Format = Output.table) -> None:
+    """Say what each environment should run, what it runs, and whether it is healthy.
+
+    Example: headway status staging
+    """
+    from headway.status import environment_status
+
+    with Connections() as connections:
+        head = connections.repo.fetch()
+        config = connections.config(head)
+        names = [config.environment(environment).name] if environment else list(config.environments)
+        found = [environment_status(connections, config, name, head) for name in names]
+    if output is Output.json:
+        print_json(found)
+        return
+    rows = [
+        (it["environment"], service["service"], service["image"], service["running"], service["health"])
+        for it in found
+        for service in it["services"]
+    ]
+    print_table(("environment", "service", "image in the repo", "pods", "health"), rows)
+    for it in found:
+        out().print(f"{it['environment']}: {it['summary']}", markup=False)
+        for warning in it["warnings"]:
+            err().print(f"  {warning}", style="yellow", markup=False)
+
+
+def history(
+    environment: AnyEnvironment = "",
+    limit: Limit = 20,
+    output: Format = Output.table,
+) -> None:
+    """List releases, the newest first, with who asked, why, and how each ended.
+
+    Example: headway history production --limit 5
+    """
+    with Connections() as connections:
+        repo = connections.repo
+        config = connections.config(repo.fetch())
+        names = [config.environment(environment).name] if environment else list(config.environments)
+        paths = {name: config.environments[name].path for name in names}
+        entries = list(repo.ledger(paths, limit=limit))
+    if output is Output.json:
+        print_json([it.as_dict() for it in entries])
+        return
+    print_table(
+        ("when", "commit", "environment", "kind", "what", "who", "outcome"),
+        [
+            (
+                it.time.strftime("%Y-%m-%d %H:%M:%S"),
+                it.commit[:9],
+                it.environment or ", ".join(it.environments),
+                it.kind,
+                it.what,
+                it.actor,
+                f"[{STATE_STYLE.get(it.state, '')}]{it.state}[/]" if it.state in STATE_STYLE else it.state,
+            )
+            for it in entries
+        ],
+        empty="no release yet",
+    )
+
+
+def diff(
+    environment: Environment,
+    other: Annotated[
+        str, typer.Argument(help="Another environment: compare the images of the two.", metavar="[OTHER]")
+    ] = "",
+    output: Format = Output.table,
+) -> None:
+    """Show how the cluster differs from the config repo, or how two environments' images differ.
+
+    Example: headway diff staging            (drift)
+             headway diff staging production (images)
+    """
+    from headway.desired import Desired
+    from headway.domain.plans import images_of
+    from headway.systems.apply import diff as drift
+
+    with Connections() as connections:
+        head = connections.repo.fetch()
+        config = connections.config(head)
+        here = Desired(connections, config, config.environment(environment).name, head)
+        if other:
+            there = Desired(connections, config, config.environment(other).name, head)
+            left, right = images_of(config, here.indexes), images_of(config, there.indexes)
+            rows = [
+                (name, ", ".join(left.get(name, ("-",))), ", ".join(right.get(name, ("-",))))
+                for name in config.services
+                if left.get(name) != right.get(name)
+            ]
+            data: object = [dict(zip(("service", environment, other), row, strict=True)) for row in rows]
+            columns: tuple[str, ...] = ("service", environment, other)
+            empty = f"{environment} and {other} name the same images"
+        else:
+            cluster = connections.environment_cluster(here.environment)
+            drifts = drift(cluster, here.manifests, here.namespace, here.owner)
+            data = [it.as_dict() for it in drifts]
+            rows = [
+                (str(it.object), it.action, path, live, wanted)
+                for it in drifts
+                for path, live, wanted in (it.fields or (("", "", ""),))
+            ]
+            columns = ("object", "would be", "field", "in the cluster", "in the repo")
+            empty = f"the cluster equals the repo for {environment}"
+    if output is Output.json:
+        print_json(data)
+    else:
+        print_table(columns, rows, empty=empty)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put these commands on the command line."""
+    for command in (status, history, diff):
+        app.command()(command)
+
+

@@ -1,0 +1,75 @@
+"""How commands print: data on standard output, the story on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from enum import StrEnum
+
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.table import Table
+
+from headway.errors import HeadwayError
+
+
+class Output(StrEnum):
+    """How a command prints its data."""
+
+    table = "table"
+    json = "json"
+
+
+def out() -> Console:
+    """Give the console for data. It has colours on a terminal only, and never with NO_COLOR."""
+    return Console(file=sys.stdout, highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def err() -> Console:
+    """Give the console for progress and errors."""
+    return Console(file=sys.stderr, highlight=False, soft_wrap=not sys.stderr.isatty())
+
+
+def print_json(data: object) -> None:
+    """Print data for a program to read."""
+    print(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str = "nothing") -> None:
+    """Print rows for a person to read; `empty` stands for no rows at all."""
+    if not rows:
+        out().print(empty, style="dim")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    out().print(table)
+
+
+def print_error(error: HeadwayError) -> None:
+    """Say what happened, where, and the next thing to do."""
+    console = err()
+    console.print("error:", style="bold red", end=" ")
+    console.print(error.message, markup=False)
+    if error.hint:
+        console.print(error.hint, style="dim", markup=False)
+
+
+class Teller:
+    """Prints what flows say while they run: log lines with the time since the start, and reports."""
+
+    def __init__(self) -> None:
+        self._console = err()
+        self._began = time.monotonic()
+
+    def __call__(self, kind: str, key: str, text: str) -> None:
+        """Print one thing that a flow said."""
+        if kind == "report":
+            self._console.print(Markdown(text) if self._console.is_terminal else text, markup=False)
+        else:
+            self._console.print(f"{time.monotonic() - self._began:7.2f}s", style="dim", end="  ")
+            self._console.print(text, markup=False)

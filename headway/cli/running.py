@@ -1,0 +1,83 @@
+"""How a command runs a flow: in Prefect by default, in this process with --local."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import uuid
+from typing import Any
+
+from headway import errors
+from headway.cli.output import Teller
+from headway.requests import Request
+from headway.settings import Settings
+
+# Each flow's file and function; each is a deployment of the same name in prefect.yaml.
+FLOWS = {
+    "build-images": "flows.build_images:build_images",
+    "deliver": "flows.deliver:deliver",
+    "reconcile": "flows.reconcile:reconcile",
+    "rebuild": "flows.rebuild:rebuild",
+    "release": "flows.release:release",
+    "rollback": "flows.rollback:rollback",
+    "set-image": "flows.set_image:set_image",
+}
+DEPLOYMENT = "headway"
+
+
+def run_flow(flow: str, request: Request, *, local: bool) -> dict[str, Any]:
+    """Run a flow to its end and give its result; raise what it raised."""
+    settings = Settings()
+    if not request.actor:
+        request = request.model_copy(update={"actor": settings.who()})
+    if local or settings.local:
+        return run_here(flow, request)
+    return _run_there(flow, request, settings)
+
+
+def run_here(flow: str, request: Request) -> dict[str, Any]:
+    """Run a flow in this process, without a Prefect server and without importing Prefect."""
+    os.environ["HEADWAY_LOCAL"] = "1"
+    from headway.steps import local
+
+    local.listen(Teller())
+    module, _, function = FLOWS[flow].partition(":")
+    result: dict[str, Any] = getattr(importlib.import_module(module), function)(request)
+    return result
+
+
+def _run_there(flow: str, request: Request, settings: Settings) -> dict[str, Any]:
+    from headway.systems.prefect_api import PrefectApi
+
+    tell = Teller()
+    with PrefectApi(settings.prefect_url()) as api:
+        key = f"{flow}-{request.release_id or uuid.uuid4()}"
+        parameters = {"request": request.model_dump(mode="json", exclude_defaults=True)}
+        run_id = api.start(flow, DEPLOYMENT, parameters, key, ["cli"])
+        page = settings.prefect_url().removesuffix("/api")
+        tell("log", "", f"follow it in a browser too: {page}/runs/flow-run/{run_id}")
+        ended = api.follow(run_id, tell)
+    if ended.kind != "COMPLETED":
+        raise _error_of(ended.message or ended.name)
+    return {"flow_run": run_id, "state": ended.name}
+
+
+def _error_of(message: str) -> errors.HeadwayError:
+    """Read the error a run ended with back into the class that has its exit code."""
+    match = re.search(r"(?:exception: )?(\w+(?:Error|NotFound|Denied|Rejected|Failed)?): (.*)", message, re.DOTALL)
+    name, text = match.groups() if match else ("", message)
+    kinds = {kind.__name__: kind for kind in _subclasses(errors.HeadwayError)}
+    kind = kinds.get(name, errors.FailedError)
+    if issubclass(kind, errors.UsageError):
+        kind = errors.UsageError
+    elif issubclass(kind, errors.RefusedError):
+        kind = errors.RefusedError
+    else:
+        kind = errors.FailedError
+    said, _, hint = text.partition("\n  ")
+    return kind(said if match else message, hint=hint)
+
+
+def _subclasses(kind: type) -> list[type]:
+    return [kind, *(sub for each in kind.__subclasses__() for sub in _subclasses(each))]

@@ -1,0 +1,84 @@
+"""The commands for the first hour: write headway.yaml, and check every connection."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from headway.cli.options import Format
+from headway.cli.output import Output, err, out, print_json, print_table
+from headway.errors import UsageError
+
+SKIPPED = {".git", ".github", ".gitlab", "node_modules"}
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="The root of a config repo's checkout.")] = Path(),
+    app: Annotated[str, typer.Option("--app", help="The application's name; default: the folder's.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Print the file and write nothing.")] = False,
+) -> None:
+    """Write headway.yaml for a repo of plain Kubernetes YAML.
+
+    Each folder that has workloads becomes an environment, each image repository a service.
+
+    Example: cd config && headway init
+    """
+    from headway.domain.config import starter_config
+    from headway.domain.manifests import index_file
+
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is not a folder")
+    target = folder / "headway.yaml"
+    if target.exists() and not dry_run:
+        raise UsageError(f"{target} exists already", hint="edit it, or look at a fresh one with --dry-run")
+    found: dict[str, list[str]] = {}
+    for path in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
+        relative = path.relative_to(folder)
+        if len(relative.parts) < 2 or SKIPPED & set(relative.parts) or path.is_symlink():
+            continue
+        index = index_file(path.read_bytes())
+        for problem in index.problems:
+            err().print(f"left out: {relative}:{problem.line}:{problem.column}: {problem.message}", markup=False)
+        found.setdefault(relative.parts[0], []).extend(site.value for site in index.images)
+    found = {name: images for name, images in found.items() if images}
+    if not found:
+        raise UsageError(
+            f"no folder below {folder.resolve().name}/ has a manifest with an image",
+            hint="put each environment's YAML in a folder of its own, for example staging/ and production/",
+        )
+    text = starter_config(app or folder.resolve().name, found)
+    if dry_run:
+        print(text, end="")
+        return
+    target.write_text(text, encoding="utf-8")
+    out().print(f"wrote {target}: {', '.join(found)}. Read it, commit it, then run `headway doctor`.", markup=False)
+
+
+def doctor(output: Format = Output.table) -> None:
+    """Check each connection and credential, and say what to do where one is not right.
+
+    Example: headway doctor
+    """
+    from headway.doctor import examine
+
+    findings = examine()
+    if output is Output.json:
+        print_json([it.as_dict() for it in findings])
+    else:
+        print_table(
+            ("", "what", "found"),
+            [("[green]ok[/]" if it.ok else "[red]no[/]", it.what, it.found) for it in findings],
+        )
+        for it in findings:
+            if not it.ok and it.hint:
+                out().print(f"{it.what}: {it.hint}", markup=False)
+    if not all(it.ok for it in findings):
+        raise typer.Exit(1)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put these commands on the command line."""
+    app.command()(init)
+    app.command()(doctor)

@@ -1,0 +1,87 @@
+"""Is each connection there, is each credential right, and what to do where not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from headway.connections import Connections
+from headway.domain.config import Config
+from headway.domain.images import ImageRef
+from headway.errors import HeadwayError
+from headway.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was looked at, whether it is right, and what to do if not."""
+
+    what: str
+    ok: bool
+    found: str
+    hint: str = ""
+
+    def as_dict(self) -> dict[str, object]:
+        """Give what `--output json` prints."""
+        return {"what": self.what, "ok": self.ok, "found": self.found, "hint": self.hint}
+
+
+def examine(settings: Settings | None = None) -> list[Finding]:
+    """Look at every outside system that headway.yaml and the settings name."""
+    findings: list[Finding] = []
+    with Connections(settings) as connections:
+        config: Config | None = None
+        head = _look(findings, "config repo", lambda: _repo(connections))
+        if head:
+            _look(findings, "push to the config repo", lambda: _push(connections))
+            config = _config(findings, connections)
+        for context in sorted({it.cluster.context for it in config.environments.values()}) if config else [""]:
+            _look(findings, f"cluster {context or '(current context)'}", lambda c=context: _cluster(connections, c))  # type: ignore[misc]
+        for registry in sorted({ImageRef.parse(it.image).registry for it in config.services.values()}) if config else []:
+            _look(findings, f"registry {registry}", lambda r=registry: connections.registry.check(r))  # type: ignore[misc]
+        if config is None or any(it.source for it in config.services.values()):
+            _look(findings, "Docker engine", lambda: connections.engine.version())
+        _look(findings, "Prefect server", lambda: _prefect(connections.settings))
+    return findings
+
+
+def _look(findings: list[Finding], what: str, look: Callable[[], str]) -> str:
+    try:
+        found = look()
+    except HeadwayError as error:
+        findings.append(Finding(what, False, error.message, error.hint))
+        return ""
+    findings.append(Finding(what, True, found))
+    return found
+
+
+def _repo(connections: Connections) -> str:
+    head = connections.repo.fetch()
+    return f"{connections.repo.url}, branch {connections.settings.branch} at {head[:9]}"
+
+
+def _push(connections: Connections) -> str:
+    connections.repo.check_push()
+    return "allowed"
+
+
+def _config(findings: list[Finding], connections: Connections) -> Config | None:
+    config: list[Config] = []
+
+    def read() -> str:
+        config.append(connections.config(connections.repo.head))
+        return f"{len(config[0].services)} services, {len(config[0].environments)} environments"
+
+    _look(findings, "headway.yaml", read)
+    return config[0] if config else None
+
+
+def _cluster(connections: Connections, context: str) -> str:
+    return f"Kubernetes {connections.cluster(context).version()}"
+
+
+def _prefect(settings: Settings) -> str:
+    from headway.systems.prefect_api import PrefectApi
+
+    with PrefectApi(settings.prefect_url()) as api:
+        return f"Prefect {api.check()} at {api.url}"

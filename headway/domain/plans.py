@@ -1,0 +1,175 @@
+"""Plans: what would change in the config repo, as data, before anything is changed.
+
+A plan is worked out from one commit and names exact digests. It is made anew on
+each new head of the branch, never carried over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from headway.domain.config import Config
+from headway.domain.edits import splice
+from headway.domain.images import ImageRef, InvalidImage, respell
+from headway.domain.manifests import FileIndex, ImageSite
+from headway.errors import ConfigError, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One service's image before and after, each as the manifests spell it."""
+
+    service: str
+    old: str
+    new: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one release would change in one environment.
+
+    `files` maps paths in the repo to their whole new content; `base` is the
+    commit that the plan was worked out from. A plan without changes is falsy.
+    """
+
+    environment: str
+    base: str
+    changes: tuple[Change, ...]
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.changes)
+
+
+def service_of(config: Config, value: str) -> str | None:
+    """Name the service whose image repository a manifest's image value names, if any does."""
+    try:
+        reference = ImageRef.parse(value)
+    except InvalidImage:
+        return None
+    return next((name for name, it in config.services.items() if it.ref.same_repository(reference)), None)
+
+
+def sites_by_service(
+    config: Config, indexes: Iterable[FileIndex]
+) -> dict[str, list[tuple[FileIndex, ImageSite]]]:
+    """Find where an environment's manifests name each service's image; services without a place are absent."""
+    found: dict[str, list[tuple[FileIndex, ImageSite]]] = {}
+    for index in indexes:
+        for site in index.images:
+            if (service := service_of(config, site.value)) is not None:
+                found.setdefault(service, []).append((index, site))
+    return {name: found[name] for name in config.services if name in found}
+
+
+def images_of(config: Config, indexes: Iterable[FileIndex]) -> dict[str, tuple[str, ...]]:
+    """Give each service's distinct image values in an environment, in the order of headway.yaml."""
+    return {
+        service: tuple(dict.fromkeys(site.value for _, site in sites))
+        for service, sites in sites_by_service(config, indexes).items()
+    }
+
+
+def plan_images(
+    config: Config,
+    environment: str,
+    base: str,
+    indexes: list[FileIndex],
+    read: Callable[[str], bytes],
+    wanted: Mapping[str, tuple[ImageRef, str]],
+) -> Plan:
+    """Plan to give services new images: service → (pinned image, why).
+
+    Raises ConfigError for a service that no manifest of the environment names.
+    """
+    places = sites_by_service(config, indexes)
+    missing = [service for service in wanted if service not in places]
+    if missing:
+        raise ConfigError([_unnamed(config, environment, service) for service in missing])
+    edits = {
+        (index.path, site): respell(site.value, reference)
+        for service, (reference, _) in wanted.items()
+        for index, site in places[service]
+    }
+    return _plan(config, environment, base, indexes, read, edits, {s: why for s, (_, why) in wanted.items()})
+
+
+def plan_as_it_was(
+    config: Config,
+    environment: str,
+    base: str,
+    indexes: list[FileIndex],
+    past: list[FileIndex],
+    read: Callable[[str], bytes],
+    services: Iterable[str],
+    why: str,
+) -> Plan:
+    """Plan to give services the images that `past` says they had; everything else stays.
+
+    A container gets what that same container had. One that did not exist then gets
+    what its service had, where that was one image. Empty `services` means all.
+    """
+    chosen = set(services) or set(config.services)
+    before = {_identity(site): site.value for _, site in _flat(config, past)}
+    had = images_of(config, past)
+    edits: dict[tuple[str, ImageSite], str] = {}
+    for service, places in sites_by_service(config, indexes).items():
+        if service not in chosen:
+            continue
+        for index, site in places:
+            value = before.get(_identity(site))
+            if value is None and len(had.get(service, ())) == 1:
+                value = had[service][0]
+            if value is not None:
+                edits[index.path, site] = value
+    return _plan(config, environment, base, indexes, read, edits, dict.fromkeys(chosen, why))
+
+
+def _plan(
+    config: Config,
+    environment: str,
+    base: str,
+    indexes: list[FileIndex],
+    read: Callable[[str], bytes],
+    edits: Mapping[tuple[str, ImageSite], str],
+    why: Mapping[str, str],
+) -> Plan:
+    changes: dict[str, Change] = {}
+    by_file: dict[str, list[tuple[ImageSite, str]]] = {}
+    for (path, site), value in edits.items():
+        if value == site.value:
+            continue
+        by_file.setdefault(path, []).append((site, value))
+        service = service_of(config, site.value)
+        assert service is not None
+        changes.setdefault(service, Change(service, site.value, value, why.get(service, "")))
+    return Plan(
+        environment=environment,
+        base=base,
+        changes=tuple(changes[name] for name in config.services if name in changes),
+        files={path: splice(read(path), changed) for path, changed in by_file.items()},
+        warnings=tuple(str(problem) for index in indexes for problem in index.problems),
+    )
+
+
+def _flat(config: Config, indexes: list[FileIndex]) -> list[tuple[FileIndex, ImageSite]]:
+    return [place for places in sites_by_service(config, indexes).values() for place in places]
+
+
+def _identity(site: ImageSite) -> tuple[object, ...]:
+    return (site.kind, site.namespace, site.name, site.container)
+
+
+def _unnamed(config: Config, environment: str, service: str) -> Problem:
+    line, column = config.locate("services", service, "image")
+    image = config.services[service].image
+    path = config.environments[environment].path
+    return Problem(
+        config.file,
+        line,
+        column,
+        f"no manifest below {path}/ has a container with the image {image} of service {service}",
+    )

@@ -1,0 +1,78 @@
+"""What an environment should run, what it runs, and whether that is healthy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headway.connections import Connections
+from headway.desired import Desired
+from headway.domain.config import Config
+from headway.domain.images import short_image
+from headway.domain.objects import ObjectId
+from headway.domain.planned import pod_spec
+from headway.domain.plans import service_of
+from headway.errors import HeadwayError
+from headway.systems.rollout import Standing, look
+
+
+def environment_status(connections: Connections, config: Config, name: str, head: str) -> dict[str, Any]:
+    """Compare one environment's repo and cluster, as data for a table or JSON.
+
+    A cluster that cannot be asked is a warning: what the repo says is still shown.
+    """
+    desired = Desired(connections, config, name, head)
+    last = connections.repo.last_change(name, desired.environment.path, head)
+    live = connections.repo.live(name)
+    warnings = [f"left out: {problem}" for problem in desired.problems]
+    standings: dict[ObjectId, Standing] = {}
+    try:
+        cluster = connections.environment_cluster(desired.environment)
+        standings = look(cluster, desired.manifests, desired.namespace, desired.planned)
+    except HeadwayError as error:
+        warnings.append(f"the cluster cannot be asked: {error.message}")
+    return {
+        "environment": name,
+        "commit": head,
+        "last_change": last.commit,
+        "live": live,
+        "state": last.state or "not reached yet",
+        "summary": _summary(last.commit, last.state, live),
+        "services": [
+            service
+            for each in config.services
+            for service in _service(config, desired, each, standings)
+        ],
+        "warnings": warnings,
+    }
+
+
+def _service(
+    config: Config, desired: Desired, service: str, standings: dict[ObjectId, Standing]
+) -> list[dict[str, Any]]:
+    rows = []
+    for key, manifest in desired.by_id.items():
+        spec = pod_spec(manifest.object)
+        images = [str(it.get("image", "")) for it in (spec or {}).get("containers") or ()]
+        mine = [image for image in images if service_of(config, image) == service]
+        if not mine:
+            continue
+        standing = standings.get(key)
+        rows.append(
+            {
+                "service": service,
+                "object": str(key),
+                "image": short_image(mine[0]),
+                "reference": mine[0],
+                "running": standing.pods if standing else "?",
+                "health": str(standing) if standing else "unknown",
+            }
+        )
+    return rows
+
+
+def _summary(commit: str, state: str, live: str | None) -> str:
+    if live == commit:
+        return f"live at {commit[:9]}"
+    if live is None:
+        return f"{commit[:9]} is {state or 'not reached yet'}; nothing was live before"
+    return f"{commit[:9]} is {state or 'not reached yet'}; {live[:9]} was live last"

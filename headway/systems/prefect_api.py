@@ -1,0 +1,157 @@
+"""The Prefect server's HTTP API, as far as a command needs it: start a run and follow it.
+
+Prefect itself is not imported, which would take longer than most runs.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Self
+
+import httpx
+
+from headway.errors import FailedError, TransientError, UsageError
+
+FINAL = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
+POLL = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a flow run ended: Prefect's state type, its name and its message."""
+
+    run_id: str
+    kind: str
+    name: str
+    message: str
+
+
+class PrefectApi:
+    """A client for one Prefect server. Credentials come from Prefect's own variables."""
+
+    def __init__(self, url: str) -> None:
+        if not url:
+            raise UsageError(
+                "no Prefect server is set",
+                hint="set PREFECT_API_URL, or add --local to run in this process without Prefect",
+            )
+        self.url = url
+        headers = {}
+        auth: tuple[str, str] | None = None
+        if key := os.environ.get("PREFECT_API_KEY"):
+            headers["Authorization"] = f"Bearer {key}"
+        elif login := os.environ.get("PREFECT_API_AUTH_STRING"):
+            name, _, password = login.partition(":")
+            auth = (name, password)
+        self._client = httpx.Client(base_url=url, headers=headers, auth=auth, timeout=30)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def check(self) -> str:
+        """Give the server's version; raise where it cannot be reached or used."""
+        return str(self._call("GET", "/admin/version"))
+
+    def start(self, flow: str, deployment: str, parameters: dict[str, Any], key: str, tags: list[str]) -> str:
+        """Start a run and give its id; the same key gives the same run."""
+        found = self._call("GET", f"/deployments/name/{flow}/{deployment}", missing=(
+            f"the Prefect server has no deployment {flow}/{deployment}",
+            "deploy headway's flows with `prefect deploy --all`, or add --local to run without Prefect",
+        ))
+        run = self._call(
+            "POST",
+            f"/deployments/{found['id']}/create_flow_run",
+            {"parameters": parameters, "idempotency_key": key, "tags": tags},
+        )
+        return str(run["id"])
+
+    def follow(self, run_id: str, tell: Callable[[str, str, str], None]) -> Ended:
+        """Tell a run's log lines and reports as they come, until it ends."""
+        seen_logs, seen_reports = 0, set[str]()
+        waiting = ""
+        while True:
+            run = self._call("GET", f"/flow_runs/{run_id}")
+            for line in self._logs(run_id, seen_logs):
+                seen_logs += 1
+                tell("log", "", line)
+            for artifact in self._reports(run_id):
+                if artifact["id"] not in seen_reports:
+                    seen_reports.add(artifact["id"])
+                    tell("report", artifact["key"] or "", artifact["data"] or "")
+            state = run["state"] or {"type": "PENDING", "name": "Pending", "message": ""}
+            if state["type"] in FINAL:
+                return Ended(run_id, state["type"], state["name"], state["message"] or "")
+            if state["type"] != "RUNNING" and state["name"] != waiting:
+                waiting = state["name"]
+                tell("log", "", f"the run is {waiting.lower()}; a worker takes it in some seconds")
+            time.sleep(POLL)
+
+    def _logs(self, run_id: str, offset: int) -> Iterator[str]:
+        body = {
+            "logs": {"flow_run_id": {"any_": [run_id]}},
+            "sort": "TIMESTAMP_ASC",
+            "offset": offset,
+            "limit": 200,
+        }
+        for entry in self._call("POST", "/logs/filter", body):
+            if entry["name"].startswith("prefect.flow_runs") and not _is_own_noise(entry):
+                yield entry["message"]
+            else:
+                yield from () if _is_own_noise(entry) else (entry["message"],)
+
+    def _reports(self, run_id: str) -> list[dict[str, Any]]:
+        body = {"artifacts": {"flow_run_id": {"any_": [run_id]}, "type": {"any_": ["markdown"]}}, "limit": 50}
+        found: list[dict[str, Any]] = self._call("POST", "/artifacts/filter", body)
+        return sorted(found, key=lambda it: str(it["created"]))
+
+    def _call(
+        self, method: str, path: str, body: object = None, missing: tuple[str, str] | None = None
+    ) -> Any:
+        pause = 0.2
+        for attempt in range(6):
+            try:
+                response = self._client.request(method, path, json=body)
+            except httpx.HTTPError as error:
+                raise TransientError(
+                    f"the Prefect server at {self.url} does not answer: {type(error).__name__}",
+                    hint="is it running? `headway doctor` checks; --local works without it",
+                ) from None
+            if response.status_code != 503 or attempt == 5:
+                break
+            # A SQLite server answers 503 at once while another run is being written.
+            time.sleep(pause)
+            pause *= 2
+        if response.status_code == 404 and missing:
+            raise UsageError(missing[0], hint=missing[1])
+        if response.status_code in (401, 403):
+            raise FailedError(
+                f"the Prefect server at {self.url} refuses the login",
+                hint="set PREFECT_API_AUTH_STRING or PREFECT_API_KEY",
+            )
+        if response.status_code in (409, 422):
+            raise UsageError(f"the Prefect server refuses the request: {_detail(response)}")
+        if response.status_code >= 500:
+            raise TransientError(f"the Prefect server at {self.url} answers {response.status_code}")
+        if response.is_error:
+            raise FailedError(f"the Prefect server answers {response.status_code}: {_detail(response)}")
+        return response.json()
+
+
+def _is_own_noise(entry: dict[str, Any]) -> bool:
+    """Tell Prefect's lines about its own machinery from what a flow says."""
+    return entry["name"] not in {"prefect.flow_runs", "prefect.task_runs"} or entry["message"].startswith(
+        ("Beginning flow run", "Finished in state", "View at ", "Created task run", "Executing ")
+    )
+
+
+def _detail(response: httpx.Response) -> str:
+    try:
+        return str(response.json().get("detail", response.text))[:1000]
+    except ValueError:
+        return response.text[:1000]

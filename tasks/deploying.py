@@ -1,0 +1,65 @@
+"""Steps that touch a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from headway.connections import Connections
+from headway.desired import Desired
+from headway.domain.objects import ObjectId
+from headway.steps import log, task
+from headway.systems.apply import Applied, apply
+from headway.systems.drift import Drift, diff
+from headway.systems.proof import Proof, prove
+from headway.systems.rollout import Rollout, watch
+
+
+@task(name="compare with the cluster", run_name="compare {desired.name} with the cluster")
+def compare(connections: Connections, desired: Desired) -> list[Drift]:
+    """Say what applying an environment would change, and change nothing."""
+    cluster = connections.environment_cluster(desired.environment)
+    return diff(cluster, desired.manifests, desired.namespace, desired.owner)
+
+
+@task(name="apply to the cluster", run_name="apply {desired.name} to the cluster")
+def apply_manifests(connections: Connections, desired: Desired) -> Applied:
+    """Make the cluster's objects equal to the manifests.
+
+    Nothing is pruned while a file does not parse: what it holds is not known.
+    """
+    cluster = connections.environment_cluster(desired.environment)
+    return apply(
+        cluster,
+        desired.manifests,
+        desired.namespace,
+        desired.owner,
+        prune=not desired.problems,
+        on_progress=log,
+    )
+
+
+@task(name="watch the rollout", run_name="watch {desired.name} roll out")
+def watch_rollout(
+    connections: Connections,
+    desired: Desired,
+    changed: frozenset[ObjectId] | None,
+    stop: Callable[[], bool],
+) -> Rollout:
+    """Follow the workloads until each is live, or one has certainly failed."""
+    return watch(
+        connections.environment_cluster(desired.environment),
+        desired.manifests,
+        desired.namespace,
+        desired.planned,
+        changed=changed,
+        timeout=desired.environment.timeout.total_seconds(),
+        stop=stop,
+        on_progress=log,
+    )
+
+
+@task(name="prove equality", run_name="prove that {desired.name} equals the repo")
+def prove_equality(connections: Connections, desired: Desired) -> Proof:
+    """Compare every object with the cluster's, and every pod's digest with the plan."""
+    cluster = connections.environment_cluster(desired.environment)
+    return prove(cluster, desired.manifests, desired.namespace, desired.owner, desired.planned)

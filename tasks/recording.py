@@ -1,0 +1,26 @@
+"""Steps that write to the config repo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from headway.connections import Connections
+from headway.domain.history import Outcome
+from headway.steps import task
+from headway.systems.config_repo import Draft, Published
+
+
+@task(name="commit to the config repo", timeout=600)
+def publish(
+    connections: Connections, draft: Callable[[str], Draft | None], release_id: str
+) -> Published | None:
+    """Push a commit made from the newest head; the same release id lands once."""
+    return connections.repo.publish(draft, release_id=release_id)
+
+
+@task(name="record the outcome", run_name="record {environment}: {outcome.state}", timeout=600)
+def record(
+    connections: Connections, environment: str, commit: str, outcome: Outcome, live: str | None
+) -> None:
+    """Append an outcome to a commit's note, and say which commit is live."""
+    connections.repo.record(environment, commit, outcome, live=live)
