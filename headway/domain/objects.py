@@ -1,0 +1,81 @@
+"""Names of Kubernetes objects, and who an object belongs to.
+
+An object is the same whatever API version it is asked for in, so its name carries
+the group and not the version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+APP_LABEL = "headway.dev/app"
+ENVIRONMENT_LABEL = "headway.dev/environment"
+MANAGER = "headway"
+"""The field manager of everything that comes from the config repo."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ObjectId:
+    """One object of one cluster; `namespace` is empty for an object that lives in none."""
+
+    group: str
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace} {self.kind}/{self.name}" if self.namespace else f"{self.kind}/{self.name}"
+
+    def placed(self, namespace: str) -> ObjectId:
+        """Give the same name in another namespace."""
+        return ObjectId(self.group, self.kind, namespace, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The app and the environment that an object belongs to."""
+
+    app: str
+    environment: str
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The labels that every applied object carries; pod templates never do."""
+        return {APP_LABEL: self.app, ENVIRONMENT_LABEL: self.environment}
+
+    @property
+    def selector(self) -> str:
+        """The label selector that finds what belongs to this owner."""
+        return ",".join(f"{key}={value}" for key, value in self.labels.items())
+
+    def owns(self, labels: Mapping[str, str]) -> bool:
+        """Say whether an object with these labels belongs to this owner."""
+        return labels.get(APP_LABEL) == self.app and labels.get(ENVIRONMENT_LABEL) == self.environment
+
+    def __str__(self) -> str:
+        return f"{self.app}/{self.environment}"
+
+
+def owner_of(labels: Mapping[str, str]) -> Owner | None:
+    """Read from an object's labels whose it is; None for an object that is nobody's."""
+    app, environment = labels.get(APP_LABEL), labels.get(ENVIRONMENT_LABEL)
+    if not app and not environment:
+        return None
+    return Owner(app or "?", environment or "?")
+
+
+def split_api_version(api_version: str) -> tuple[str, str]:
+    """Split `apps/v1` into group and version; the core group is empty."""
+    group, _, version = api_version.rpartition("/")
+    return group, version
+
+
+def id_of(item: Mapping[str, Any], namespace: str = "") -> ObjectId:
+    """Name an object as it stands in a manifest; `namespace` fills in where it names none."""
+    meta = item.get("metadata") or {}
+    group, _ = split_api_version(str(item.get("apiVersion", "")))
+    return ObjectId(
+        group, str(item.get("kind", "")), meta.get("namespace") or namespace, meta.get("name", "")
+    )

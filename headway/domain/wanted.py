@@ -1,0 +1,59 @@
+"""What is sent to the cluster for a manifest: the manifest, without what the server alone writes.
+
+Manifests are often copied out of a cluster; their status, uid, resourceVersion and
+the like are dropped. Nothing else is changed but for headway's two labels, and a
+Secret's `stringData`, which becomes `data`: the server never gives stringData back,
+so it could be neither compared nor taken away.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+from headway.domain.objects import Owner, split_api_version
+from headway.domain.ordering import built_in
+
+REPLACE_ANNOTATION = "headway.dev/replace"
+PRUNE_ANNOTATION = "headway.dev/prune"
+_SERVERS_OWN = frozenset(
+    {
+        "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation",
+        "managedFields", "resourceVersion", "selfLink", "uid", "generateName", "namespace",
+    }
+)  # fmt: skip
+
+
+def prepare(item: Mapping[str, Any], owner: Owner, namespace: str) -> dict[str, Any]:
+    """Make the object to apply; `namespace` is empty for what lives in none. The manifest stays as it is."""
+    group, _ = split_api_version(str(item["apiVersion"]))
+    body = {name: value for name, value in item.items() if name != "status"}
+    if built_in(group):
+        body = _without_nulls(body)
+    meta = {name: value for name, value in body["metadata"].items() if name not in _SERVERS_OWN}
+    meta["labels"] = {**(meta.get("labels") or {}), **owner.labels}
+    if namespace:
+        meta["namespace"] = namespace
+    body["metadata"] = meta
+    if body.get("kind") == "Secret" and not group and "stringData" in body:
+        said = body.pop("stringData") or {}
+        body["data"] = {
+            **(body.get("data") or {}),
+            **{name: base64.b64encode(str(text).encode()).decode() for name, text in said.items()},
+        }
+    return body
+
+
+def to_be_replaced(item: Mapping[str, Any]) -> bool:
+    """Say whether the manifest allows its object to be deleted and made anew."""
+    annotations = (item.get("metadata") or {}).get("annotations") or {}
+    return annotations.get(REPLACE_ANNOTATION) == "true"
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_nulls(each) for name, each in value.items() if each is not None}
+    if isinstance(value, list):
+        return [_without_nulls(each) for each in value]
+    return value

@@ -1,0 +1,144 @@
+"""What kinds of objects a cluster knows, and under which address each lives.
+
+Two requests for everything (aggregated discovery), kept per API server for the life
+of the process, and asked again when a kind is not there: a CRD may be new.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from headway.domain.objects import split_api_version
+from headway.systems.cluster import Cluster
+
+_AGGREGATED = ",".join(
+    f"application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList"
+    for version in ("v2", "v2beta1")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One kind in one version, as the API server serves it."""
+
+    group: str
+    version: str
+    kind: str
+    plural: str
+    namespaced: bool
+    verbs: frozenset[str] = field(default=frozenset(), compare=False)
+
+    @property
+    def api_version(self) -> str:
+        """Group and version as manifests write them."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
+        """Give the address of an object, or of all objects in a namespace or in the cluster."""
+        root = f"/apis/{self.api_version}" if self.group else f"/api/{self.version}"
+        parts = [root]
+        if self.namespaced and namespace:
+            parts += ["namespaces", namespace]
+        parts.append(self.plural)
+        parts += [part for part in (name, subresource) if part]
+        return "/".join(parts)
+
+
+class Kinds:
+    """The kinds of one cluster."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    def find(self, api_version: str, kind: str) -> Resource | None:
+        """Look a kind up; None when the cluster, asked anew, does not have it."""
+        known = _known.get(self._cluster.host)
+        if known is None or (api_version, kind) not in known:
+            known = self.refresh()
+        return known.get((api_version, kind))
+
+    def refresh(self) -> Mapping[tuple[str, str], Resource]:
+        """Ask the cluster what kinds it has."""
+        fresh = {(each.api_version, each.kind): each for each in _discover(self._cluster)}
+        with _lock:
+            _known[self._cluster.host] = fresh
+        return fresh
+
+    def all(self) -> list[Resource]:
+        """List each kind once, in the version that the cluster prefers."""
+        known = _known.get(self._cluster.host) or self.refresh()
+        once: dict[tuple[str, str], Resource] = {}
+        for resource in known.values():
+            once.setdefault((resource.group, resource.kind), resource)
+        return list(once.values())
+
+
+_known: dict[str, Mapping[tuple[str, str], Resource]] = {}
+_lock = threading.Lock()
+
+
+def resources_of(definition: Mapping[str, Any]) -> list[Resource]:
+    """Read from a CustomResourceDefinition which kinds it will bring."""
+    spec = definition.get("spec") or {}
+    names = spec.get("names") or {}
+    return [
+        Resource(
+            str(spec.get("group", "")),
+            str(version.get("name", "")),
+            str(names.get("kind", "")),
+            str(names.get("plural", "")),
+            spec.get("scope") == "Namespaced",
+            frozenset({"list", "delete", "patch", "get"}),
+        )
+        for version in spec.get("versions") or ()
+        if version.get("served", True)
+    ]
+
+
+def _discover(cluster: Cluster) -> list[Resource]:
+    found: list[Resource] = []
+    for root in ("/api", "/apis"):
+        answer = cluster.get(root, accept=f"{_AGGREGATED},application/json") or {}
+        if answer.get("kind") == "APIGroupDiscoveryList":
+            found.extend(_aggregated(answer))
+        else:
+            found.extend(_one_by_one(cluster, root, answer))
+    return found
+
+
+def _aggregated(answer: Mapping[str, Any]) -> Iterable[Resource]:
+    for group in answer.get("items") or ():
+        name = (group.get("metadata") or {}).get("name", "")
+        for version in group.get("versions") or ():
+            for each in version.get("resources") or ():
+                kind = each.get("responseKind") or {}
+                yield Resource(
+                    name,
+                    version["version"],
+                    kind.get("kind", ""),
+                    each["resource"],
+                    each.get("scope") == "Namespaced",
+                    frozenset(each.get("verbs") or ()),
+                )
+
+
+def _one_by_one(cluster: Cluster, root: str, answer: Mapping[str, Any]) -> Iterable[Resource]:
+    # Servers before 1.27 answer with names only: one more request per group and version.
+    versions = answer.get("versions") or [
+        each["groupVersion"] for group in answer.get("groups") or () for each in group.get("versions") or ()
+    ]
+    for name in versions:
+        group, version = split_api_version(name)
+        for each in (cluster.get(f"{root}/{name}") or {}).get("resources") or ():
+            if "/" not in each["name"]:
+                yield Resource(
+                    group,
+                    version,
+                    each["kind"],
+                    each["name"],
+                    bool(each["namespaced"]),
+                    frozenset(each.get("verbs") or ()),
+                )
