@@ -23,12 +23,17 @@ HIDDEN = "(hidden)"
 class Drift:
     """One object that is not as the repo says, and what applying would do about it."""
 
-    id: ObjectId
+    object: ObjectId
     action: Action
     fields: tuple[FieldDiff, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.action} {self.id}"
+        return f"{self.action} {self.object}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give what `--output json` prints."""
+        fields = [{"path": path, "live": live, "wanted": wanted} for path, live, wanted in self.fields]
+        return {"object": str(self.object), "action": self.action, "fields": fields}
 
 
 @dataclass(frozen=True, slots=True)

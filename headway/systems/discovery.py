@@ -53,10 +53,10 @@ class Kinds:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
 
-    def find(self, api_version: str, kind: str) -> Resource | None:
-        """Look a kind up; None when the cluster, asked anew, does not have it."""
+    def find(self, api_version: str, kind: str, *, fresh: bool = True) -> Resource | None:
+        """Look a kind up; None when the cluster, asked anew where `fresh`, does not have it."""
         known = _known.get(self._cluster.host)
-        if known is None or (api_version, kind) not in known:
+        if known is None or (fresh and (api_version, kind) not in known):
             known = self.refresh()
         return known.get((api_version, kind))
 

@@ -1,0 +1,154 @@
+"""Make a cluster equal to the manifests: what differs is applied, in waves, then what left is pruned.
+
+Server-side apply with the field manager `headway`. It is level-triggered: killed
+anywhere, the next call finds what is missing. It waits for no rollout and takes
+nothing back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from headway.domain.applied import Applied, Kept
+from headway.domain.objects import ObjectId, Owner
+from headway.domain.ordering import in_waves
+from headway.errors import TransientError
+from headway.systems.cluster import Cluster
+from headway.systems.drift import Drift, diff
+from headway.systems.inspection import NAMESPACE, Inspection, Item, inspect
+from headway.systems.parallel import each
+from headway.systems.prune import delete, surplus
+from headway.systems.putting import (
+    Rejected,
+    Rejection,
+    ensure_namespace,
+    put,
+    rehearse,
+    unknown_kind,
+    wait_established,
+)
+
+if TYPE_CHECKING:
+    from headway.domain.manifests import Manifest
+
+__all__ = ["Applied", "Drift", "Kept", "Owner", "Rejected", "apply", "diff"]
+
+# Rehearsing costs as much as doing; a fresh environment has nothing that half a change could break.
+REHEARSED_CREATIONS = 200
+# Beyond this many, progress is told by the wave and not by the object.
+TOLD_ONE_BY_ONE = 50
+
+
+def apply(
+    cluster: Cluster,
+    manifests: Iterable[Manifest],
+    namespace: str,
+    owner: Owner,
+    *,
+    prune: bool = True,
+    on_progress: Callable[[str], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Applied:
+    """Apply what differs and prune what left the repo.
+
+    `namespace` is where objects go that name none; it is made when it is missing.
+    Raises Rejected when the server refuses objects (what could be checked beforehand was,
+    and then nothing was changed), ConfigError and FailedError as `inspect` does,
+    TransientError when the server stays away.
+    """
+    found = inspect(cluster, manifests, namespace, owner)
+    if found.unknown:
+        raise Rejected([unknown_kind(item) for item in found.unknown], changed=False)
+    tell = on_progress or (lambda line: None)
+    stopped = stop or (lambda: False)
+    todo = [item for item in found.items if item.live is None or not item.examination.same]
+    todo = _rehearsed(cluster, found, todo, namespace)
+    outcome: dict[ObjectId, str] = {item.id: "unchanged" for item in found.items}
+    if found.lacks_namespace and not stopped():
+        ensure_namespace(cluster, namespace, owner)
+        tell(f"created Namespace/{namespace}")
+    for wave in in_waves((item.id, item) for item in todo):
+        if stopped():
+            return _applied(outcome, todo, stopped=True)
+        _apply_wave(cluster, wave, outcome, tell if len(todo) <= TOLD_ONE_BY_ONE else None)
+        if len(todo) > TOLD_ONE_BY_ONE:
+            tell(f"applied {len(wave)} objects: {', '.join(sorted({item.id.kind for item in wave}))}")
+    pruned: list[ObjectId] = []
+    kept: list[Kept] = []
+    if prune and not stopped():
+        extra, kept = surplus(cluster, found, owner)
+        gone = each(lambda it: delete(cluster, it), extra)
+        pruned = [it.id for it, deleted in zip(extra, gone, strict=True) if deleted]
+        for identity in pruned:
+            tell(f"pruned {identity}")
+    return _applied(outcome, (), pruned, kept)
+
+
+def _rehearsed(cluster: Cluster, found: Inspection, todo: list[Item], namespace: str) -> list[Item]:
+    """Check a change of several objects by a dry run, so that an invalid one stops all of them.
+
+    Gives the items that really differ.
+    """
+    fresh = all(item.live is None for item in found.items if item.resource is not NAMESPACE)
+    if len(todo) < 2 or fresh:
+        return todo
+    coming = {item.id.name for item in todo if item.id.kind == "Namespace" and item.live is None}
+    if found.lacks_namespace:
+        coming.add(namespace)
+    creations = sum(item.live is None for item in todo)
+    checked = [
+        item
+        for item in todo
+        if not item.pending
+        and item.id.namespace not in coming
+        and (item.live is not None or creations <= REHEARSED_CREATIONS)
+    ]
+    results = each(lambda item: rehearse(cluster, item), checked)
+    rejections = [it for it in results if isinstance(it, Rejection)]
+    if rejections:
+        raise Rejected(rejections, changed=False)
+    same = {item.id for item, result in zip(checked, results, strict=True) if result is True}
+    return [item for item in todo if item.id not in same]
+
+
+def _apply_wave(
+    cluster: Cluster, wave: list[Item], outcome: dict[ObjectId, str], tell: Callable[[str], None] | None
+) -> None:
+    def one(item: Item) -> Rejection | TransientError | None:
+        try:
+            did = put(cluster, item)
+        except TransientError as error:
+            return error
+        if isinstance(did, Rejection):
+            return did
+        outcome[item.id] = did
+        if tell and did != "unchanged":
+            tell(f"{did} {item.id}")
+        return None
+
+    problems = [it for it in each(one, wave) if it is not None]
+    rejections = [it for it in problems if isinstance(it, Rejection)]
+    if rejections:
+        raise Rejected(rejections, changed=any(did != "unchanged" for did in outcome.values()))
+    for problem in problems:
+        if isinstance(problem, TransientError):
+            raise problem
+    wait_established(cluster, [item for item in wave if item.id.kind == "CustomResourceDefinition"])
+
+
+def _applied(
+    outcome: dict[ObjectId, str],
+    undone: Iterable[Item],
+    pruned: Iterable[ObjectId] = (),
+    kept: Iterable[Kept] = (),
+    stopped: bool = False,
+) -> Applied:
+    left = {item.id for item in undone if outcome[item.id] == "unchanged"}
+
+    def those(word: str) -> tuple[ObjectId, ...]:
+        return tuple(sorted(it for it, did in outcome.items() if did == word and it not in left))
+
+    return Applied(
+        those("created"), those("changed"), those("unchanged"), tuple(pruned), tuple(kept), stopped
+    )

@@ -1,0 +1,84 @@
+"""Say how a cluster differs from the manifests, and change nothing.
+
+What only looks different is settled by the server: a dry run of the apply, compared
+with the object as it is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from headway.domain.compare import FieldDiff
+from headway.domain.drift import Drift, differences, same_owners
+from headway.domain.objects import MANAGER, Owner, owner_of
+from headway.errors import FailedError
+from headway.systems.cluster import APPLY_PATCH, ApiRefused, Cluster
+from headway.systems.inspection import Item, inspect, remember_settled
+from headway.systems.parallel import each
+from headway.systems.prune import surplus
+
+if TYPE_CHECKING:
+    from headway.domain.manifests import Manifest
+
+__all__ = ["Drift", "diff", "dry_run"]
+
+
+def diff(cluster: Cluster, manifests: Iterable[Manifest], namespace: str, owner: Owner) -> list[Drift]:
+    """List every object that applying the manifests would create, change or prune.
+
+    Sorted by object. A Secret's values are hidden. What the server would refuse is
+    listed as a change with the fields that differ. Raises as `inspect` does.
+    """
+    found = inspect(cluster, manifests, namespace, owner)
+    if found.unknown:
+        raise FailedError(
+            "\n".join(f"{it.where}: the cluster has no kind {it.id.kind}" for it in found.unknown[:10]),
+            hint="is its CRD installed, and is apiVersion right?",
+        )
+    drifts = [Drift(item.id, "create") for item in found.items if item.live is None]
+    suspects = [item for item in found.items if not item.examination.same]
+    for item, fields in zip(suspects, each(lambda it: _fields(cluster, it), suspects), strict=True):
+        if fields:
+            drifts.append(Drift(item.id, "change", fields))
+    extra, _ = surplus(cluster, found, owner, whole=True)
+    drifts.extend(Drift(it.id, "prune") for it in extra)
+    return sorted(drifts, key=lambda it: it.object)
+
+
+def dry_run(cluster: Cluster, item: Item) -> dict[str, Any]:
+    """Give the object as applying its manifest would leave it. Raises ApiRefused for an invalid one."""
+    query = {"fieldManager": MANAGER, "force": "true", "fieldValidation": "Strict", "dryRun": "All"}
+    body = json.dumps(item.wanted).encode()
+    answer: dict[str, Any] = json.loads(
+        cluster.send("PATCH", item.path, query, body, content_type=APPLY_PATCH)
+    )
+    return answer
+
+
+def changes_nothing(item: Item, after: dict[str, Any]) -> bool:
+    """Say whether a dry run ended where the object already is, and remember it if so."""
+    assert item.live is not None
+    if item.examination.handed_over or differences(item.live, after) or not same_owners(item.live, after):
+        return False
+    meta = item.live["metadata"]
+    remember_settled(item, meta["uid"], meta["resourceVersion"])
+    return True
+
+
+def _fields(cluster: Cluster, item: Item) -> tuple[FieldDiff, ...]:
+    assert item.live is not None
+    if item.examination.certain:
+        return item.examination.fields
+    try:
+        after = dry_run(cluster, item)
+    except ApiRefused:
+        return item.examination.fields or (FieldDiff("(refused)", None, None),)
+    if changes_nothing(item, after):
+        return ()
+    fields = differences(item.live, after)
+    if fields:
+        return fields
+    theirs = owner_of(item.live["metadata"].get("labels") or {})
+    return (FieldDiff("(field manager)", str(theirs or "somebody else"), MANAGER),)

@@ -1,0 +1,223 @@
+"""Look at everything an environment's manifests name in a cluster, and change nothing.
+
+Every read is a consistent one (no resourceVersion): an answer from a stale cache,
+just after somebody's write, could say that nothing changed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from headway.domain.drift import SAME, Examination, examine
+from headway.domain.objects import ObjectId, Owner, id_of, owner_of
+from headway.domain.wanted import prepare
+from headway.errors import ConfigError, FailedError, Problem
+from headway.systems.cluster import ApiRefused, Cluster
+from headway.systems.discovery import Kinds, Resource, resources_of
+from headway.systems.parallel import each
+
+if TYPE_CHECKING:
+    from headway.domain.manifests import Manifest
+
+PAGE = 1000
+NAMESPACE = Resource("", "v1", "Namespace", "namespaces", False)
+# A LIST pays off from this many objects; where a LIST may be huge, one GET per object stays cheaper longer.
+_LIST_FROM = 3
+_LIST_FROM_COSTLY = 24
+
+Place = tuple[Resource, str]
+
+
+@dataclass(slots=True)
+class Item:
+    """One manifest, and what the cluster has under its name.
+
+    `resource` is None for a kind that the cluster does not know, `pending` says that
+    a CRD among the manifests brings it.
+    """
+
+    manifest: Manifest
+    id: ObjectId
+    wanted: dict[str, Any]
+    resource: Resource | None
+    pending: bool = False
+    live: dict[str, Any] | None = None
+    examination: Examination = SAME
+
+    @property
+    def path(self) -> str:
+        """The object's address."""
+        assert self.resource is not None
+        return self.resource.path(self.id.namespace, self.id.name)
+
+    @property
+    def where(self) -> str:
+        """The manifest's file and line."""
+        return f"{self.manifest.path}:{self.manifest.line}"
+
+
+@dataclass(slots=True)
+class Inspection:
+    """What was found. `listed` has every object of the places that were listed whole."""
+
+    items: list[Item]
+    lacks_namespace: bool
+    listed: dict[Place, list[dict[str, Any]]] = field(default_factory=dict)
+
+    @property
+    def unknown(self) -> list[Item]:
+        """The items of kinds that neither the cluster nor a CRD among the manifests has."""
+        return [item for item in self.items if item.resource is None]
+
+
+def inspect(cluster: Cluster, manifests: Iterable[Manifest], namespace: str, owner: Owner) -> Inspection:
+    """Read what the manifests name and compare it.
+
+    Raises ConfigError when two manifests name one object, and FailedError when an object
+    belongs to another app or environment.
+    """
+    items = _items(Kinds(cluster), list(manifests), namespace, owner)
+    places: dict[Place, list[Item]] = {}
+    for item in items:
+        if item.resource is not None and not item.pending:
+            places.setdefault((item.resource, item.id.namespace), []).append(item)
+
+    known = {(item.id.kind, item.id.name) for item in items}
+    ask_namespace = bool(namespace) and ("Namespace", namespace) not in known
+    jobs: list[tuple[Place, Item | None]] = []
+    for place, wanted in places.items():
+        resource, space = place
+        costly = not space or resource.kind == "Secret"
+        if len(wanted) >= (_LIST_FROM_COSTLY if costly else _LIST_FROM):
+            jobs.append((place, None))
+        else:
+            jobs.extend((place, item) for item in wanted)
+    if ask_namespace:
+        jobs.append(((NAMESPACE, ""), None))
+
+    result = Inspection(items, False)
+
+    def read(job: tuple[Place, Item | None]) -> None:
+        (resource, space), item = job
+        if resource is NAMESPACE and item is None and not places.get((resource, space)):
+            result.lacks_namespace = cluster.get(resource.path("", namespace)) is None
+        elif item is not None:
+            item.live = cluster.get(item.path)
+        else:
+            result.listed[resource, space] = list_all(cluster, resource, space)
+
+    each(read, jobs)
+    for place, objects in result.listed.items():
+        by_name = {it["metadata"]["name"]: it for it in objects}
+        for item in places[place]:
+            item.live = by_name.get(item.id.name)
+    _refuse_foreign(items, owner)
+    for item in items:
+        if item.live is not None:
+            item.examination = settled(item) or examine(item.wanted, item.live)
+    return result
+
+
+def list_all(
+    cluster: Cluster,
+    resource: Resource,
+    namespace: str = "",
+    query: Mapping[str, str] | None = None,
+    accept: str = "application/json",
+) -> list[dict[str, Any]]:
+    """Read all objects of a kind, page by page; of a kind that is not there, none."""
+    path, found, token = resource.path(namespace), list[dict[str, Any]](), ""
+    while True:
+        ask = {**(query or {}), "limit": str(PAGE), **({"continue": token} if token else {})}
+        try:
+            page = cluster.get(path, ask, accept=accept)
+        except ApiRefused as error:
+            if error.code != 410:
+                raise
+            # The pages outlived the server's memory of them: all at once then.
+            page, found = cluster.get(path, query, accept=accept), []
+        if page is None:
+            return found
+        found.extend(page.get("items") or ())
+        token = (page.get("metadata") or {}).get("continue") or ""
+        if not token:
+            return found
+
+
+def remember_settled(item: Item, uid: str, resource_version: str) -> None:
+    """Note that this manifest, applied to this very state of its object, changes nothing."""
+    if len(_settled) > 50_000:
+        _settled.clear()
+    _settled[uid] = (resource_version, _fingerprint(item.wanted))
+
+
+def settled(item: Item) -> Examination | None:
+    """Say "same" when the server itself said so before, of this state and this manifest."""
+    meta = (item.live or {}).get("metadata") or {}
+    known = _settled.get(meta.get("uid", ""))
+    if known and known == (meta.get("resourceVersion"), _fingerprint(item.wanted)):
+        return SAME
+    return None
+
+
+_settled: dict[str, tuple[str, int]] = {}
+
+
+def _fingerprint(wanted: Mapping[str, Any]) -> int:
+    return hash(json.dumps(wanted, sort_keys=True))
+
+
+def _items(kinds: Kinds, manifests: list[Manifest], namespace: str, owner: Owner) -> list[Item]:
+    coming = {
+        (resource.api_version, resource.kind): resource
+        for manifest in manifests
+        if manifest.object.get("kind") == "CustomResourceDefinition"
+        for resource in resources_of(manifest.object)
+    }
+    items: list[Item] = []
+    first: dict[ObjectId, Manifest] = {}
+    twice: list[Problem] = []
+    asked_anew = False
+    for manifest in manifests:
+        key = (str(manifest.object["apiVersion"]), str(manifest.object["kind"]))
+        resource = kinds.find(*key, fresh=not asked_anew)
+        asked_anew = asked_anew or resource is None
+        pending = resource is None and key in coming
+        resource = resource or coming.get(key)
+        space = namespace if resource is None or resource.namespaced else ""
+        identity = id_of(manifest.object, space)
+        if not space:
+            identity = identity.placed("")
+        if identity in first:
+            text = f"{identity} is already in {first[identity].path}:{first[identity].line}"
+            twice.append(Problem(manifest.path, manifest.line, 1, text))
+            continue
+        first[identity] = manifest
+        items.append(
+            Item(manifest, identity, prepare(manifest.object, owner, identity.namespace), resource, pending)
+        )
+    if twice:
+        raise ConfigError(twice, hint="keep one of them")
+    return items
+
+
+def _refuse_foreign(items: list[Item], owner: Owner) -> None:
+    foreign = [
+        (item, theirs)
+        for item in items
+        if item.live is not None
+        and (theirs := owner_of(item.live["metadata"].get("labels") or {})) is not None
+        and theirs != owner
+    ]
+    if foreign:
+        lines = [
+            f"{item.where}: {item.id} belongs to {theirs}, not to {owner}" for item, theirs in foreign[:10]
+        ]
+        raise FailedError(
+            "\n".join(lines),
+            hint="two environments must not name the same object: give them namespaces of their own, "
+            "or delete it in one",
+        )
