@@ -1,0 +1,189 @@
+"""The index of manifests: which document of a file carries which image, and where exactly.
+
+Images are found in Pods and in everything with a pod template at `spec.template`,
+`spec.jobTemplate.spec.template` or `template`: the built-in workloads, CronJob and
+PodTemplate, and custom kinds made like them, also inside a List. A file that does
+not parse gives problems, and says nothing of other files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from headway.domain.yamltext import YamlProblem, child, compose, decode, problem_at, scalar_span, value_of
+from headway.errors import Problem
+
+FORMAT = 1
+"""Changes when what is cached of a file changes."""
+
+_BOM = "\ufeff"
+_ROLES = (("initContainers", "init"), ("containers", "container"), ("ephemeralContainers", "ephemeral"))
+_TEMPLATES = (("spec", "template", "spec"), ("spec", "jobTemplate", "spec", "template", "spec"), ("template", "spec"))
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One Kubernetes object and where it stands; `line` counts from 1, `document` from 0."""
+
+    path: str
+    document: int
+    line: int
+    object: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageUse:
+    """One container that runs a site's image; `role` is container, init or ephemeral."""
+
+    document: int
+    kind: str
+    namespace: str
+    name: str
+    container: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSite:
+    """One scalar that says an image.
+
+    `start` and `end` are characters of the decoded text, quotes included; `line`
+    and `column` count from 1. Through an anchor it may serve several containers.
+    """
+
+    value: str
+    start: int
+    end: int
+    line: int
+    column: int
+    uses: tuple[ImageUse, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FileIndex:
+    """What one file holds."""
+
+    path: str = ""
+    manifests: tuple[Manifest, ...] = ()
+    images: tuple[ImageSite, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    def at(self, path: str) -> FileIndex:
+        """Give the same index for a file at a path; what is cached knows no path."""
+        return FileIndex(
+            path,
+            tuple(replace(it, path=path) for it in self.manifests),
+            self.images,
+            tuple(replace(it, file=path) for it in self.problems),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Give plain JSON data without the path."""
+        return {
+            "manifests": [[it.document, it.line, it.object] for it in self.manifests],
+            "images": [
+                [
+                    it.value, it.start, it.end, it.line, it.column,
+                    [[u.document, u.kind, u.namespace, u.name, u.container, u.role] for u in it.uses],
+                ]
+                for it in self.images
+            ],
+            "problems": [[it.line, it.column, it.message] for it in self.problems],
+        }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> FileIndex:
+        """Read what to_json gave."""
+        return cls(
+            "",
+            tuple(Manifest("", *it) for it in data["manifests"]),
+            tuple(ImageSite(*it[:5], tuple(ImageUse(*use) for use in it[5])) for it in data["images"]),
+            tuple(Problem("", *it) for it in data["problems"]),
+        )
+
+
+def index_file(data: bytes) -> FileIndex:
+    """Index one file's bytes. What is wrong with it is in `problems`; nothing is raised."""
+    manifests: list[Manifest] = []
+    found: dict[int, tuple[ScalarNode, list[ImageUse]]] = {}
+    problems: list[Problem] = []
+    shift = 0
+    text = ""
+    try:
+        text = decode(data)
+        if text.startswith(_BOM):
+            text, shift = text[1:], 1
+        for document, node in enumerate(compose(text)):
+            for item in _objects(node):
+                try:
+                    manifest = _manifest(document, item)
+                    manifests.append(manifest)
+                    _collect(found, item, manifest)
+                except YamlProblem as problem:
+                    problems.append(problem.at(""))
+    except YamlProblem as problem:
+        problems.append(problem.at(""))
+    images = []
+    for node, uses in found.values():
+        start, end = scalar_span(text, node)
+        if text[start] in "|>":
+            problems.append(problem_at(node, "an image in a block scalar cannot be edited; write it on one line").at(""))
+            continue
+        line, column = node.start_mark.line + 1, node.start_mark.column + 1 + (start - node.start_mark.index)
+        images.append(ImageSite(node.value, start + shift, end + shift, line, column, tuple(uses)))
+    images.sort(key=lambda it: it.start)
+    return FileIndex("", tuple(manifests), tuple(images), tuple(problems))
+
+
+def _objects(node: Node) -> Iterator[Node]:
+    kind, items = child(node, "kind"), child(node, "items")
+    if isinstance(kind, ScalarNode) and kind.value.endswith("List") and isinstance(items, SequenceNode):
+        for item in items.value:
+            yield from _objects(item)
+    else:
+        yield node
+
+
+def _manifest(document: int, node: Node) -> Manifest:
+    if not isinstance(node, MappingNode):
+        raise problem_at(node, "this is not a Kubernetes object: a map with apiVersion, kind and metadata is expected")
+    item = value_of(node)
+    for key in ("apiVersion", "kind"):
+        if not isinstance(item.get(key), str) or not item[key]:
+            raise problem_at(node, f"this is not a Kubernetes object: it has no {key}")
+    meta = item.get("metadata")
+    if not isinstance(meta, dict) or not isinstance(meta.get("name"), str) or not meta["name"]:
+        generated = isinstance(meta, dict) and "generateName" in meta
+        hint = " (generateName gives a new object each time)" if generated else ""
+        raise problem_at(node, f"{item['kind']} needs a metadata.name{hint}")
+    return Manifest("", document, node.start_mark.line + 1, item)
+
+
+def _collect(found: dict[int, tuple[ScalarNode, list[ImageUse]]], node: Node, manifest: Manifest) -> None:
+    kind = manifest.object["kind"]
+    meta = manifest.object["metadata"]
+    for path in (("spec",),) if kind == "Pod" else _TEMPLATES:
+        spec: Node | None = node
+        for key in path:
+            spec = child(spec, key)
+        for field, role in _ROLES:
+            containers = child(spec, field)
+            if not isinstance(containers, SequenceNode):
+                continue
+            for container in containers.value:
+                image, name = child(container, "image"), child(container, "name")
+                if not isinstance(image, ScalarNode) or not image.value:
+                    continue
+                use = ImageUse(
+                    manifest.document,
+                    kind,
+                    str(meta.get("namespace") or ""),
+                    meta["name"],
+                    name.value if isinstance(name, ScalarNode) else "",
+                    role,
+                )
+                found.setdefault(id(image), (image, []))[1].append(use)

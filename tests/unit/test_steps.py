@@ -1,0 +1,119 @@
+"""Steps without Prefect: tried again when that can help, and side by side."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from headway.errors import FailedError, TransientError
+from headway.steps import local
+from headway.steps.retry import LONGEST, delay
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What steps say, with pauses that take no time."""
+    lines: list[str] = []
+    monkeypatch.setattr(local, "_listeners", [lambda kind, key, text: lines.append(text)])
+    monkeypatch.setattr(local, "delay", lambda *_: 0.0)
+    return lines
+
+
+def test_a_transient_error_is_tried_again_and_told(said: list[str]) -> None:
+    """A step that fails twice for a passing reason succeeds, and the log says what was tried again."""
+    calls = []
+
+    @local.task(name="push")
+    def push() -> str:
+        calls.append(1)
+        if len(calls) < 3:
+            raise TransientError("connection refused")
+        return "pushed"
+
+    assert push() == "pushed"
+    assert [line.startswith("push: connection refused") for line in said] == [True, True]
+
+
+def test_a_final_error_is_not_tried_again(said: list[str]) -> None:
+    """A wrong password is asked for once, not four times."""
+    calls = []
+
+    @local.task(name="login")
+    def login() -> None:
+        calls.append(1)
+        raise FailedError("wrong password")
+
+    with pytest.raises(FailedError):
+        login()
+    assert len(calls) == 1
+
+
+def test_attempts_are_bounded(said: list[str]) -> None:
+    """A server that stays down ends the step with its own error."""
+
+    @local.task(name="fetch", attempts=3)
+    def fetch() -> None:
+        raise TransientError("down")
+
+    with pytest.raises(TransientError, match="down"):
+        fetch()
+    assert len(said) == 2
+
+
+def test_side_by_side_runs_at_once_and_keeps_the_order() -> None:
+    """Three builds run at the same time; their results come in the order they were asked for."""
+    barrier = threading.Barrier(3, timeout=10)
+
+    def build(name: str) -> str:
+        barrier.wait()
+        return name.upper()
+
+    assert local.side_by_side(build, [{"name": n} for n in "abc"]) == ["A", "B", "C"]
+
+
+def test_side_by_side_finishes_the_others_before_it_fails() -> None:
+    """One failed build does not cut off the one beside it."""
+    finished = threading.Event()
+    started = threading.Event()
+
+    def build(name: str) -> None:
+        if name == "bad":
+            started.set()
+            raise FailedError("bad")
+        assert started.wait(10)
+        finished.set()
+
+    with pytest.raises(FailedError):
+        local.side_by_side(build, [{"name": "bad"}, {"name": "good"}])
+    assert finished.is_set()
+
+
+@pytest.mark.parametrize(
+    ("attempt", "chance", "low", "high"),
+    [(1, 0.0, 0.2, 0.3), (1, 1.0, 0.7, 0.8), (2, 0.5, 1.4, 1.6), (9, 0.5, LONGEST, LONGEST)],
+)
+def test_pauses_grow_with_jitter_up_to_a_bound(attempt: int, chance: float, low: float, high: float) -> None:
+    """Two clients that failed together do not come back together, and none waits for minutes."""
+    assert low <= delay(attempt, TransientError("x"), chance) <= high
+
+
+def test_a_servers_retry_after_wins() -> None:
+    """A registry that says when to come back is taken at its word."""
+    error = TransientError("429")
+    error.retry_after = 7.0  # type: ignore[attr-defined]
+    assert delay(1, error, 0.5) == 7.0
+
+
+def test_local_flows_do_not_import_prefect() -> None:
+    """A rollback with --local works where Prefect is broken or not installed."""
+    code = (
+        "import sys, os; os.environ['HEADWAY_LOCAL'] = '1'; "
+        "import flows.release, flows.rollback, flows.reconcile, flows.rebuild, flows.deliver, flows.set_image; "
+        "import headway.cli.main; "
+        "print(sorted(m for m in sys.modules if m.split('.')[0] == 'prefect'))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
