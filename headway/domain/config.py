@@ -1,0 +1,232 @@
+"""headway.yaml, read and checked: every mistake at once, each with its line and column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from headway.domain.configtext import ConfigText, did_you_mean
+from headway.domain.images import ImageRef, InvalidImage
+from headway.domain.model import ClusterTarget, Document, Environment, Part, Service, Source
+from headway.errors import ConfigError, Problem, UsageError
+
+__all__ = ["ClusterTarget", "Config", "Environment", "Service", "Source", "load_config", "starter_config"]
+
+Path = tuple[str | int, ...]
+
+
+class Config:
+    """One headway.yaml: the values, and where each stands. Two are equal where they say the same."""
+
+    def __init__(self, document: Document, text: ConfigText) -> None:
+        self.document = document
+        self._text = text
+        self.file = text.file
+        self.app = document.app
+        self.services: Mapping[str, Service] = document.services
+        self.environments: Mapping[str, Environment] = document.environments
+
+    def service(self, name: str) -> Service:
+        """Give a service, or raise UsageError that lists those there are."""
+        if name not in self.services:
+            raise UsageError(f"no service {name!r} in {self.file}{did_you_mean(name, self.services)}")
+        return self.services[name]
+
+    def environment(self, name: str) -> Environment:
+        """Give an environment, or raise UsageError that lists those there are."""
+        if name not in self.environments:
+            raise UsageError(f"no environment {name!r} in {self.file}{did_you_mean(name, self.environments)}")
+        return self.environments[name]
+
+    def locate(self, *path: str | int) -> tuple[int, int]:
+        """Give the line and column of a key, both from 1."""
+        return self._text.locate(*path)
+
+    def problem(self, path: Path, message: str) -> Problem:
+        """Make a problem at a key."""
+        return self._text.problem(path, message)
+
+
+def load_config(data: bytes, file: str = "headway.yaml") -> Config:
+    """Read and check a headway.yaml; raise ConfigError with everything that is wrong with it."""
+    text = ConfigText(data, file)
+    try:
+        document = Document.model_validate(text.value)
+    except ValidationError as error:
+        raise ConfigError(_refused(text, text.value, error)) from None
+    problems = [text.problem(path, message, value=True) for path, message in _dangling(document)]
+    if problems:
+        raise ConfigError(problems)
+    return Config(document, text)
+
+
+def _refused(text: ConfigText, value: object, error: ValidationError) -> Iterable[Problem]:
+    seen: set[Problem] = set()
+    for each in error.errors(include_url=False):
+        path = tuple(it for it in each["loc"] if it != "[key]")
+        kind, context = each["type"], each.get("ctx", {})
+        if kind == "extra_forbidden":
+            known = _keys_at(path[:-1])
+            problem = text.problem(path, f"unknown key {path[-1]}{did_you_mean(str(path[-1]), known)}")
+        elif kind == "missing":
+            problem = text.problem(path[:-1], f"{path[-1]} is missing{_within(path[:-1])}")
+        else:
+            path = _existing(value, path)
+            at_value = "[key]" not in each["loc"]
+            problem = text.problem(path, f"{_dotted(path)}: {_expected(kind, context, each['msg'])}", value=at_value)
+        if problem not in seen:
+            seen.add(problem)
+            yield problem
+
+
+def _expected(kind: str, context: Mapping[str, Any], message: str) -> str:
+    words = {
+        "model_type": "a map is expected",
+        "model_attributes_type": "a map is expected",
+        "dict_type": "a map is expected",
+        "list_type": "a list is expected",
+        "string_type": "text is expected; put it in quotes",
+        "int_type": "a whole number is expected",
+        "int_parsing": "a whole number is expected",
+    }
+    if kind == "literal_error":
+        return f"{context['expected']} is expected"
+    if kind == "value_error":
+        return str(context.get("error", message))
+    if kind == "string_pattern_mismatch":
+        return "a name of lower-case letters, digits and dashes is expected"
+    if kind == "too_short":
+        return "at least one is expected"
+    return words.get(kind, message[:1].lower() + message[1:])
+
+
+def _dangling(document: Document) -> Iterable[tuple[Path, str]]:
+    """Find what only the keys together say wrong."""
+    environments = document.environments
+    owners: dict[str, str] = {}
+    for name, service in document.services.items():
+        image = service.ref.name
+        if image in owners:
+            yield ("services", name, "image"), f"service {owners[image]} has this image already"
+        owners.setdefault(image, name)
+    paths: dict[str, str] = {}
+    for name, environment in environments.items():
+        here: Path = ("environments", name)
+        for service_name in environment.services:
+            if service_name not in document.services:
+                near = did_you_mean(service_name, document.services)
+                yield (*here, "services", service_name), f"no service {service_name!r}{near}"
+        source = environment.promote_from
+        if source is not None and source not in environments:
+            yield (*here, "promote_from"), f"no environment {source!r}{did_you_mean(source, environments)}"
+        elif source is not None and _circles(document, name):
+            yield (*here, "promote_from"), "promotion goes round in a circle"
+        for path, other in paths.items():
+            if _inside(environment.path, path) or _inside(path, environment.path):
+                yield (*here, "path"), f"environment {other} has {path} already, and one is inside the other"
+        paths[environment.path] = name
+
+
+def _circles(document: Document, start: str) -> bool:
+    seen, name = {start}, document.environments[start].promote_from
+    while name is not None and name in document.environments:
+        if name in seen:
+            return name == start
+        seen.add(name)
+        name = document.environments[name].promote_from
+    return False
+
+
+def _inside(inner: str, outer: str) -> bool:
+    return outer == "." or inner == outer or inner.startswith(outer + "/")
+
+
+def _keys_at(path: Path) -> list[str]:
+    """Name the keys that a map of headway.yaml may have."""
+    part: Any = Document
+    for step in path:
+        if isinstance(part, type) and issubclass(part, Part) and step in part.model_fields:
+            part = _inner(part.model_fields[str(step)].annotation)
+        elif isinstance(part, tuple):
+            part = part[0]
+    return list(part.model_fields) if isinstance(part, type) and issubclass(part, Part) else []
+
+
+def _inner(annotation: Any) -> Any:
+    """Give the Part in `Part | None`, or it in a tuple for a map of Parts."""
+    arguments = getattr(annotation, "__args__", ())
+    if getattr(annotation, "__origin__", None) is dict:
+        return (arguments[1],)
+    return next((it for it in arguments if isinstance(it, type) and issubclass(it, Part)), annotation)
+
+
+def _existing(value: object, path: Path) -> Path:
+    """Cut off what pydantic adds to a place to name the branch of a union."""
+    kept: list[str | int] = []
+    for step in path:
+        if isinstance(value, dict) and step in value:
+            value = value[step]
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            value = value[step]
+        else:
+            break
+        kept.append(step)
+    return tuple(kept)
+
+
+def _dotted(path: Path) -> str:
+    return ".".join(map(str, path)) or "headway.yaml"
+
+
+def _within(path: Path) -> str:
+    return f" in {_dotted(path)}" if path else ""
+
+
+def starter_config(app: str, folders: Mapping[str, Iterable[str]]) -> str:
+    """Write a headway.yaml for what was found: folder → images of its manifests.
+
+    Each folder becomes an environment, each image repository a service named after
+    its last part.
+    """
+    services: dict[str, str] = {}
+    for images in folders.values():
+        for image in images:
+            try:
+                name = ImageRef.parse(image).name
+            except InvalidImage:
+                continue
+            if name in services.values():
+                continue
+            word = _word(name.rpartition("/")[2])
+            key, count = word, 2
+            while key in services:
+                key, count = f"{word}-{count}", count + 1
+            services[key] = name
+    lines = [
+        "# What headway releases, and where. Every key: docs/headway-yaml.md",
+        "version: 1",
+        f"app: {_word(app)}",
+        "",
+        "# One line for each image that is released by itself. Remove what you never release.",
+        "services:",
+        *(f"  {key}: {{image: {image}}}" for key, image in services.items()),
+        "",
+        "# One for each place where the whole application runs.",
+        "environments:",
+    ]
+    for folder in folders:
+        name = _word(folder)
+        lines += [
+            f"  {name}:",
+            f"    path: {folder}",
+            f"    cluster: {{namespace: {name}}}   # add `context:` to name one of the kubeconfig's",
+            "    release: manual",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _word(text: str) -> str:
+    word = "".join(it if it.isascii() and it.isalnum() else "-" for it in text.lower()).strip("-")
+    return word[:63].strip("-") or "app"

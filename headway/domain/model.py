@@ -1,0 +1,196 @@
+"""The model of headway.yaml: what each key is and what it may hold.
+
+The docstring of a key is its description in the JSON Schema that editors show.
+What only the keys together can say wrong is checked in `config`.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+from headway.domain.images import ImageRef, InvalidImage
+
+_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+NAME = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
+
+
+def _duration(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return value
+    found = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if not found or not any(found.groups()):
+        raise ValueError("a duration such as 90s, 10m or 1h30m is expected")
+    hours, minutes, seconds = (int(it or 0) for it in found.groups())
+    return timedelta(hours=hours, minutes=minutes, seconds=seconds)
+
+
+def _image(value: str) -> str:
+    try:
+        reference = ImageRef.parse(value)
+    except InvalidImage as error:
+        raise ValueError(error.message) from None
+    if reference.tag or reference.digest:
+        raise ValueError("a repository without tag and digest is expected: which one runs is in the manifests")
+    return value
+
+
+def _folder(value: str) -> str:
+    parts = value.rstrip("/").split("/")
+    if value.startswith("/") or ".." in parts or "" in parts or value.startswith("~"):
+        raise ValueError("a folder inside the config repo is expected, such as staging")
+    return "/".join(it for it in parts if it != ".") or "."
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration, json_schema_input_type=str),
+    PlainSerializer(lambda it: f"{int(it.total_seconds())}s", return_type=str),
+]
+Words = str | list[str]
+
+
+class Part(BaseModel):
+    """A map in headway.yaml: only known keys, and nothing changes once it is read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Source(Part):
+    """Where a service's image is built from."""
+
+    repo: str = Field(min_length=1)
+    """URL of the source repo; `../name.git` is relative to the config repo's URL."""
+    branch: str = "main"
+    """Branch that is built, and whose history orders tags."""
+    context: Annotated[str, AfterValidator(_folder)] = "."
+    """Folder of the source repo that is the build's context."""
+    dockerfile: str = "Dockerfile"
+    """Path of the Dockerfile below the context."""
+
+
+class Tags(Part):
+    """Which image of the registry is the one to release."""
+
+    match: Words = "glob:*"
+    """Tags that may be released: `glob:`, `semver:`, `regex:` or `exact:`; one or several."""
+    ignore: Words = []
+    """Tags that are never released, in the same words as `match`."""
+    order: Literal["commit", "semver", "number", "alphabetical", "created", "timestamp"] | None = None
+    """What makes one tag newer than another."""
+    format: str | None = None
+    """Format of the time in the tag, for `order: timestamp`."""
+    platform: str | None = None
+    """Platform that an image must have, such as linux/amd64."""
+    floor: str | None = None
+    """Tag that automation never goes below."""
+
+
+class Service(Part):
+    """One image that is built and released by itself."""
+
+    image: Annotated[str, AfterValidator(_image)]
+    """Repository of the image, without tag and digest."""
+    source: Source | None = None
+    """Where it is built from; only what headway builds or orders by commit needs it."""
+    tags: Tags | None = None
+    """Rule for this service in every environment."""
+
+    @property
+    def ref(self) -> ImageRef:
+        """The repository as a reference."""
+        return ImageRef.parse(self.image)
+
+
+class ServiceRule(Part):
+    """What is different for one service in one environment."""
+
+    tags: Tags | None = None
+    """Rule for this service here."""
+    release: Literal["automatic", "manual"] | None = None
+    """Whether it is released automatically here."""
+
+
+class ClusterTarget(Part):
+    """Where an environment runs."""
+
+    context: str = ""
+    """Context of the kubeconfig; empty means the current one, or in a pod its own cluster."""
+    namespace: str = Field(pattern=NAME, max_length=63)
+    """Namespace of the objects that name none. It is made when it is missing."""
+
+
+class Verify(Part):
+    """What must be true after a rollout for it to count as live."""
+
+    http: str | None = None
+    """URL that must answer 2xx."""
+    job: str | None = None
+    """Path of a Job's manifest that must complete."""
+    promql: str | None = None
+    """Query whose result must not be empty or zero."""
+    timeout: Duration = timedelta(minutes=5)
+    """How long it may take."""
+
+
+class Environment(Part):
+    """One place where the whole application runs."""
+
+    path: Annotated[str, AfterValidator(_folder)]
+    """Folder of the config repo with the environment's manifests: plain YAML."""
+    cluster: ClusterTarget
+    """Where it runs."""
+    release: Literal["automatic", "manual"] = "manual"
+    """`manual`: a person presses the button. `automatic`: what the rule picks is released."""
+    tags: Tags | None = None
+    """Rule for all services here."""
+    promote_from: str | None = None
+    """Environment whose live images are promoted to this one."""
+    approvals: int = Field(default=0, ge=0)
+    """How many people must approve a release."""
+    windows: list[str] = []
+    """When automation may release: `mon-thu 09:00-17:00 Europe/London`."""
+    freezes: list[str] = []
+    """When automation may not release."""
+    on_failure: Literal["rollback", "keep"] = "rollback"
+    """`rollback`: what fails is taken back, in the repo too. `keep`: it is left for a person to look at."""
+    timeout: Duration = timedelta(minutes=10)
+    """How long a rollout may take before it has failed."""
+    verify: Verify | None = None
+    """What must be true after the rollout."""
+    soak: Duration | None = None
+    """How long it must stay healthy before it is promoted by itself."""
+    services: dict[str, ServiceRule] = {}
+    """What is different for single services here."""
+
+
+class Slack(Part):
+    """Where releases are told in Slack. The token is never here."""
+
+    channel: str = Field(min_length=1)
+    """Channel, such as "#releases"."""
+
+
+class Notify(Part):
+    """Who is told."""
+
+    slack: Slack | None = None
+    """A Slack channel."""
+
+
+class Document(Part):
+    """The whole of headway.yaml."""
+
+    version: Literal[1]
+    """Version of this file's format: 1."""
+    app: str = Field(pattern=NAME, max_length=63)
+    """Name of the application."""
+    services: dict[Annotated[str, Field(pattern=NAME, max_length=63)], Service] = Field(min_length=1)
+    """The images that are released, by name."""
+    environments: dict[Annotated[str, Field(pattern=NAME, max_length=63)], Environment] = Field(min_length=1)
+    """The places where the application runs, in the order of promotion."""
+    notify: Notify | None = None
+    """Who is told of releases."""
