@@ -81,7 +81,7 @@ class Cluster:
                     hint="set HEADWAY_KUBECONFIG or KUBECONFIG to the file that kubectl uses",
                 )
             config = KubeConfigMerger(files).config
-            contexts = [str(each["name"]) for each in config.safe_get("contexts").value or ()]
+            contexts = [str(each["name"]) for each in config.safe_get("contexts") or ()]
             chosen = context or config.safe_get("current-context")
             if chosen not in contexts:
                 what = f"no context {context!r}" if context else "no current context"

@@ -1,0 +1,204 @@
+"""Follow workloads until each is live or one has certainly failed.
+
+One LIST per kind, then watch events; each event is judged when it comes, so "live"
+is known as soon as the cluster knows it. It changes nothing and takes nothing back.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from headway.domain.health import Verdict
+from headway.domain.objects import ObjectId, id_of
+from headway.domain.planned import Planned, pod_spec
+from headway.systems.cluster import ApiRefused, Cluster
+from headway.systems.court import Court
+from headway.systems.observed import PODS, REPLICA_SETS, WARNINGS, WORKLOADS, Observed
+from headway.systems.parallel import each
+from headway.systems.streams import Event, Stream, wait_for
+
+if TYPE_CHECKING:
+    from headway.domain.manifests import Manifest
+
+STOP_SECONDS = 1.0
+_LONG = 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """How a rollout ended: everything live, something failed, or a newer change took over.
+
+    `live` looks at what this release touched; a workload that it did not touch has its
+    verdict, and does not count. `seconds` is the time that was watched.
+    """
+
+    live: bool
+    superseded: bool
+    verdicts: tuple[Verdict, ...]
+    seconds: float
+
+    @property
+    def diagnosis(self) -> str:
+        """Say what failed and why; empty when everything that counts is live."""
+        return "\n".join(str(it) for it in self.verdicts if it.changed and it.status == "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One workload as it is now: its verdict, its pods of the newest template, and the images they report."""
+
+    verdict: Verdict
+    ready: int
+    wanted: int
+    images: tuple[str, ...] = ()
+
+    @property
+    def pods(self) -> str:
+        """Ready and wanted pods, as `2/3`."""
+        return f"{self.ready}/{self.wanted}"
+
+    def __str__(self) -> str:
+        cause = self.verdict.reason or self.verdict.message
+        return self.verdict.status + (f": {cause}" if cause else "")
+
+
+def watch(
+    cluster: Cluster,
+    manifests: Iterable[Manifest],
+    namespace: str,
+    planned: Planned,
+    *,
+    changed: frozenset[ObjectId] | None = None,
+    timeout: float = 600.0,
+    stop: Callable[[], bool] | None = None,
+    on_progress: Callable[[str], None] | None = None,
+) -> Rollout:
+    """Follow the manifests' workloads until all that changed are live, or one of them has failed.
+
+    `changed` names what this release touched; None means everything. `timeout` is in
+    seconds. `stop` is asked once a second, in a thread of its own; True ends the watch as
+    superseded. Raises TransientError when the API server stays away, ApiRefused when it
+    does not let us look.
+    """
+    workloads = workloads_of(manifests, namespace)
+    return watch_workloads(
+        cluster, workloads, planned, changed=changed, timeout=timeout, stop=stop, on_progress=on_progress
+    )
+
+
+def watch_workloads(
+    cluster: Cluster,
+    workloads: Iterable[ObjectId],
+    planned: Planned,
+    *,
+    changed: frozenset[ObjectId] | None = None,
+    timeout: float = 600.0,
+    stop: Callable[[], bool] | None = None,
+    on_progress: Callable[[str], None] | None = None,
+) -> Rollout:
+    """Do what `watch` does, for workloads given by name."""
+    began = time.monotonic()
+    followed = list(dict.fromkeys(workloads))
+    news: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    observed, streams = observe(cluster, followed, news)
+    court = Court(cluster, observed, planned, changed, on_progress or (lambda line: None))
+    stopped = threading.Event()
+    ended = threading.Event()
+    try:
+        court.hear(followed, time.monotonic(), first=True)
+        if not court.settled:
+            for stream in streams:
+                stream.start()
+            if stop is not None:
+                threading.Thread(target=_ask, args=(stop, stopped, ended, news), daemon=True).start()
+        while not court.settled and not stopped.is_set():
+            until = min(began + timeout, court.again)
+            events = wait_for(news, until)
+            for event in events:
+                if event.what == "lost" and event.resource is not WARNINGS:
+                    raise event.item
+            touched = {it for event in events for it in observed.take(event)}
+            now = time.monotonic()
+            court.hear(touched, now)
+            if now >= began + timeout:
+                court.time_is_up(timeout)
+    finally:
+        ended.set()
+        for stream in streams:
+            stream.close()
+    superseded = stopped.is_set() and not court.settled
+    return Rollout(
+        court.live and not superseded, superseded, court.verdicts(followed), time.monotonic() - began
+    )
+
+
+def look(
+    cluster: Cluster, manifests: Iterable[Manifest], namespace: str, planned: Planned
+) -> dict[ObjectId, Standing]:
+    """Say how each workload of the manifests is now, without waiting for anything."""
+    followed = workloads_of(manifests, namespace)
+    observed, _ = observe(cluster, followed)
+    court = Court(cluster, observed, planned, None, lambda line: None)
+    # A sign that could become certain counts, however short it has been there.
+    court.hear(followed, 0.0, first=True)
+    court.hear(followed, _LONG)
+    return {it: Standing(court.verdict(it), *court.counts(it)) for it in followed}
+
+
+def workloads_of(manifests: Iterable[Manifest], namespace: str) -> list[ObjectId]:
+    """Name the manifests' workloads: everything with a pod spec or a pod template."""
+    return [id_of(it.object, namespace) for it in manifests if pod_spec(it.object) is not None]
+
+
+def observe(
+    cluster: Cluster, followed: list[ObjectId], news: queue.SimpleQueue[Event] | None = None
+) -> tuple[Observed, list[Stream]]:
+    """Read workloads and their pods; also give the streams, not yet started, that tell `news` what changes."""
+    news = news or queue.SimpleQueue()
+    streams: list[Stream] = []
+    for namespace in sorted({it.namespace for it in followed}):
+        kinds = {(it.group, it.kind) for it in followed if it.namespace == namespace}
+        resources = [WORKLOADS[kind] for kind in sorted(kinds) if kind in WORKLOADS]
+        if not resources:
+            continue
+        if ("apps", "Deployment") in kinds and REPLICA_SETS not in resources:
+            resources.append(REPLICA_SETS)
+        if PODS not in resources:
+            resources.append(PODS)
+        streams.extend(Stream(cluster, resource, namespace, news) for resource in resources)
+        streams.append(Stream(cluster, WARNINGS, namespace, news, {"fieldSelector": "type=Warning"}))
+    observed = Observed(followed)
+    listed = each(_list, streams)
+    for stream, items in zip(streams, listed, strict=True):
+        if items and stream.resource is not WARNINGS:
+            observed.replace(stream.resource, stream.namespace, items)
+    return observed, [stream for stream, items in zip(streams, listed, strict=True) if items is not None]
+
+
+def _list(stream: Stream) -> list[dict[str, Any]] | None:
+    if stream.resource is not WARNINGS:
+        return stream.list()
+    try:
+        # Of old warnings only the place is wanted from which new ones are followed.
+        return stream.list(1)
+    except ApiRefused:
+        # Who may not read events still gets a verdict, with less to explain it.
+        return None
+
+
+def _ask(
+    stop: Callable[[], bool],
+    stopped: threading.Event,
+    ended: threading.Event,
+    news: queue.SimpleQueue[Event],
+) -> None:
+    while not ended.wait(STOP_SECONDS):
+        if stop():
+            stopped.set()
+            news.put(Event("there", WARNINGS, "", {}))
+            return
