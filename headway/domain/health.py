@@ -36,11 +36,15 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What one look at a workload says: whether it is done, what it waits for, what is wrong."""
+    """What one look at a workload says: whether it is done, what it waits for, what is wrong.
+
+    `settle` is how many seconds "done" must last, where the pods' own word is worth little.
+    """
 
     done: bool
     message: str
     signals: tuple[Signal, ...] = ()
+    settle: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,7 @@ class Patience:
 
     _first: dict[tuple[ObjectId, str], float] = field(default_factory=dict)
     _gone: dict[tuple[ObjectId, str], float] = field(default_factory=dict)
+    _done: dict[ObjectId, float] = field(default_factory=dict)
 
     def decide(self, workload: ObjectId, judgement: Judgement, now: float) -> tuple[Verdict, float]:
         """Turn a judgement into a verdict; also give when to look again, without news, in the same clock."""
@@ -103,7 +108,11 @@ class Patience:
                 del self._first[key]
             self._first.setdefault(key, now)
         if judgement.done:
-            return Verdict("live", workload, message=judgement.message), NEVER
+            live_at = self._done.setdefault(workload, now) + judgement.settle
+            if live_at <= now:
+                return Verdict("live", workload, message=judgement.message), NEVER
+            return Verdict("progressing", workload, message=judgement.message), live_at
+        self._done.pop(workload, None)
         due = {it: self._first[workload, it.key or it.reason] + it.grace for it in judgement.signals}
         if certain := most_useful(it for it, at in due.items() if at <= now):
             if certain.reason == "ProgressDeadlineExceeded":

@@ -33,6 +33,7 @@ _FINAL = re.compile(
 _PASSING = re.compile(
     r"no such host|timeout|timed out|connection refused|connection reset|TLS|EOF|429|50[0234]", re.I
 )
+_RPC = re.compile(r"rpc error: code = \w+ desc = ")
 _WRONG_COMMAND = re.compile(r"executable file not found|no such file or directory|permission denied", re.I)
 
 
@@ -159,4 +160,4 @@ def _condition(item: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())[:600]
+    return " ".join(_RPC.sub("", text).split())[:600]

@@ -16,6 +16,8 @@ from headway.domain.podhealth import is_leaving, is_ready, pod_signals, wrong_di
 CREATE_GRACE = 5.0
 DIGEST_GRACE = 5.0
 BLOCKED_GRACE = 15.0
+SETTLE = 2.0
+"""Seconds that a pod without a readiness probe must stay up: its "ready" only says "started"."""
 REVISION = "deployment.kubernetes.io/revision"
 Object = Mapping[str, Any]
 
@@ -70,7 +72,7 @@ def judge(
         return _UNSEEN
     if done:
         if not message:
-            return _digests(newest, planned, wanted_pods(workload))
+            return _confirmed(workload, newest, planned)
         return Judgement(True, message)
     signals = [*signals, *(signal for pod in newest for signal in pod_signals(pod))]
     for reason, said in warnings:
@@ -110,7 +112,7 @@ def _deployment(item: Object, newest: Sequence[Object]) -> Ruling:
     if updated < wanted:
         return False, f"{updated} of {wanted} pods are of the new version", signals
     if total > updated:
-        return False, f"{total - updated} pods of the old version are still there", signals
+        return False, f"pods of the old version still there: {total - updated}", signals
     if available < updated:
         return False, f"{available} of {updated} new pods are ready", signals
     return True, "", []
@@ -215,11 +217,9 @@ _RULES: dict[str, Callable[[Object, Sequence[Object]], Ruling]] = {
 }
 
 
-def _digests(newest: Sequence[Object], planned: Mapping[str, str], wanted: int) -> Judgement:
-    if not planned:
-        return Judgement(True, "")
+def _confirmed(workload: Object, newest: Sequence[Object], planned: Mapping[str, str]) -> Judgement:
     ready = [pod for pod in newest if is_ready(pod)]
-    if len(ready) < wanted:
+    if len(ready) < wanted_pods(workload):
         return Judgement(False, "its new pods have not reported yet")
     signals = [
         Signal(
@@ -234,7 +234,14 @@ def _digests(newest: Sequence[Object], planned: Mapping[str, str], wanted: int) 
     ]
     if signals:
         return Judgement(False, signals[0].message, tuple(signals))
-    return Judgement(True, "")
+    if (workload.get("spec") or {}).get("minReadySeconds") or not any(map(_unprobed, ready)):
+        return Judgement(True, "")
+    return Judgement(True, f"up, without a readiness probe for {SETTLE:g} s", settle=SETTLE)
+
+
+def _unprobed(pod: Object) -> bool:
+    containers = (pod.get("spec") or {}).get("containers") or ()
+    return not all("readinessProbe" in each for each in containers)
 
 
 def _failed_create(said: str, so_far: int) -> Signal:

@@ -95,7 +95,7 @@ class Court:
     def _judge(self, identity: ObjectId, now: float, first: bool) -> None:
         counts = self._changed is None or identity in self._changed
         workload = self._observed.workload(identity)
-        judgement = self._look(identity, workload, first and counts)
+        judgement = self._look(identity, workload, first, counts)
         self._judgements[identity] = judgement
         verdict, again = self._patience.decide(identity, judgement, now)
         if verdict.reason == "Unschedulable" and verdict.status == "failed":
@@ -117,7 +117,7 @@ class Court:
             self._told[identity] = line
             self._tell(line)
 
-    def _look(self, identity: ObjectId, workload: Object | None, first: bool) -> Judgement:
+    def _look(self, identity: ObjectId, workload: Object | None, first_look: bool, counts: bool) -> Judgement:
         if workload is None:
             if (identity.group, identity.kind) not in WORKLOADS:
                 return Judgement(True, f"applied; headway does not watch a {identity.kind}")
@@ -131,7 +131,7 @@ class Court:
         if any(it.reason == _DEADLINE for it in signals):
             # After going back to an old replica set, the last rollout's missed deadline stays for a moment.
             stamp = _deadline_stamp(workload)
-            if first:
+            if first_look and counts:
                 self._old_deadlines[identity] = stamp
             if self._old_deadlines.get(identity) == stamp:
                 limit = float((workload.get("spec") or {}).get("progressDeadlineSeconds", 600))
@@ -139,7 +139,9 @@ class Court:
                     Signal(it.reason, it.message, limit, key="old deadline") if it.reason == _DEADLINE else it
                     for it in signals
                 ]
-        return Judgement(found.done, found.message, tuple(signals))
+        # What was up before anybody looked has stood its time.
+        settle = 0.0 if first_look else found.settle
+        return Judgement(found.done, found.message, tuple(signals), settle)
 
     def _unless_scaling_up(
         self, identity: ObjectId, verdict: Verdict, judgement: Judgement, now: float

@@ -15,6 +15,7 @@ from headway.systems.cluster import Cluster
 LOG_LINES = 20
 EVENTS = 5
 _SECONDS = 3.0
+_NOISE = frozenset({"MissingClusterDNS", "DNSConfigForming"})
 _HAVE_LOGS = frozenset(
     {"CrashLoopBackOff", "OOMKilled", "NotReady", "JobFailed", "PodFailed", "BlockedByOldPod"}
 )
@@ -59,7 +60,8 @@ def explained(
         return verdict
     meta = about["metadata"]
     namespace = meta.get("namespace", "")
-    warnings = [it for it in events_of(cluster, namespace, meta["uid"]) if it.get("type") != "Normal"]
+    events = events_of(cluster, namespace, meta["uid"])
+    warnings = [it for it in events if it.get("type") != "Normal" and it.get("reason") not in _NOISE]
     said = [
         f"{it.get('reason')}: {' '.join(str(it.get('message', '')).split())}" for it in warnings[-EVENTS:]
     ]

@@ -1,0 +1,43 @@
+"""Small images for pods of tests: busybox from scratch, one digest per version."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+REPOSITORY = "cluster-tests/box"
+BUSYBOX = "/bin/busybox"
+_DOCKERFILE = """\
+FROM scratch
+COPY busybox /bin/busybox
+COPY busybox /bin/sh
+COPY version /version
+ENV PATH=/bin
+CMD ["/bin/busybox", "sleep", "100000"]
+"""
+
+
+@functools.cache
+def box(registry: str, version: str) -> str:
+    """Build and push a busybox that carries a version; give it as `repository:tag@digest`."""
+    name = f"{registry}/{REPOSITORY}:{version}"
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(BUSYBOX, Path(folder, "busybox"))
+        Path(folder, "version").write_text(version + "\n")
+        Path(folder, "Dockerfile").write_text(_DOCKERFILE)
+        _docker("build", "--quiet", "--tag", name, folder)
+    _docker("push", "--quiet", name)
+    pushed = _docker("image", "inspect", "--format", '{{join .RepoDigests "\\n"}}', name)
+    digest = next(
+        line.partition("@")[2] for line in pushed.splitlines() if line.startswith(name.rpartition(":")[0])
+    )
+    return f"{name}@{digest}"
+
+
+def _docker(*arguments: str) -> str:
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"docker {arguments[0]}: {done.stderr}"
+    return done.stdout.strip()
