@@ -6,12 +6,14 @@ from collections.abc import Callable
 
 from headway.connections import Connections
 from headway.desired import Desired
+from headway.domain.images import ImageRef, InvalidImage
 from headway.domain.objects import ObjectId
 from headway.steps import log, task
 from headway.systems.apply import Applied, apply
 from headway.systems.drift import Drift, diff
 from headway.systems.proof import Proof, prove
-from headway.systems.rollout import Rollout, watch
+from headway.systems.rollout import Rollout, watch, watch_workloads
+from headway.systems.set_image import ImageSet, set_image
 
 
 @task(name="compare with the cluster", run_name="compare {desired.name} with the cluster")
@@ -63,3 +65,26 @@ def prove_equality(connections: Connections, desired: Desired) -> Proof:
     """Compare every object with the cluster's, and every pod's digest with the plan."""
     cluster = connections.environment_cluster(desired.environment)
     return prove(cluster, desired.manifests, desired.namespace, desired.owner, desired.planned)
+
+
+@task(name="set the image", run_name="set {image} in {namespace}")
+def change_image(connections: Connections, context: str, namespace: str, image: ImageRef) -> list[ImageSet]:
+    """Give every running container of the image's repository the image, and say which they are."""
+
+    def runs_it(value: str) -> bool:
+        try:
+            return ImageRef.parse(value).same_repository(image)
+        except InvalidImage:
+            return False
+
+    return set_image(connections.cluster(context), namespace, runs_it, str(image))
+
+
+@task(name="watch the rollout", run_name="watch the changed workloads roll out")
+def watch_changed(connections: Connections, context: str, changed: list[ImageSet], timeout: float) -> Rollout:
+    """Follow the workloads whose image was set."""
+    planned = {
+        each.object: {it.container: it.new.partition("@")[2] for it in changed if it.object == each.object}
+        for each in changed
+    }
+    return watch_workloads(connections.cluster(context), planned, planned, timeout=timeout, on_progress=log)

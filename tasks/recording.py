@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from headway.connections import Connections
 from headway.domain.history import Outcome
-from headway.steps import task
 from headway.systems.config_repo import Draft, Published
+
+from headway.connections import Connections
+from headway.steps import task
 
 
 @task(name="commit to the config repo", timeout=600)

@@ -1,0 +1,58 @@
+"""From a commit to an image in the registry, once: what is there already is not built again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from headway.domain.images import ImageRef
+from headway.systems.docker import Engine
+from headway.systems.registry import ImageNotFound, RegistryClient
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A service's image for a commit, pinned to its digest; `skipped` says that it was there before."""
+
+    service: str
+    image: ImageRef
+    skipped: bool
+
+
+def commit_tag(sha: str) -> str:
+    """Give the tag of a commit's image: `sha-` and all 40 digits, which nothing takes for a version."""
+    return f"sha-{sha}"
+
+
+def build_commit(
+    engine: Callable[[], Engine],
+    registry: RegistryClient,
+    *,
+    service: str,
+    image: ImageRef,
+    sha: str,
+    folder: Callable[[], Path],
+    dockerfile: str = "Dockerfile",
+    source: str = "",
+    on_line: Callable[[str], None] = lambda line: None,
+) -> Built:
+    """Build and push a service's commit, unless the registry has its tag.
+
+    `engine` and `folder` are called only when there is something to build.
+    Raises what Engine and RegistryClient raise.
+    """
+    wanted = image.pinned(commit_tag(sha), None)
+    try:
+        return Built(service, wanted.pinned(wanted.tag, registry.resolve(wanted)), skipped=True)
+    except ImageNotFound:
+        pass
+    labels = {
+        "org.opencontainers.image.revision": sha,
+        "org.opencontainers.image.source": source,
+        "org.opencontainers.image.title": service,
+    }
+    builder = engine()
+    builder.build(folder(), wanted, dockerfile=dockerfile, labels=labels, on_line=on_line)
+    digest = builder.push(wanted, on_line)
+    return Built(service, wanted.pinned(wanted.tag, digest), skipped=False)
