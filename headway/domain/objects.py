@@ -12,6 +12,7 @@ from typing import Any
 
 APP_LABEL = "headway.dev/app"
 ENVIRONMENT_LABEL = "headway.dev/environment"
+HOME_LABEL = "headway.dev/namespace"
 MANAGER = "headway"
 """The field manager of everything that comes from the config repo."""
 
@@ -40,30 +41,35 @@ class Owner:
     app: str
     environment: str
 
-    @property
-    def labels(self) -> dict[str, str]:
-        """The labels that every applied object carries; pod templates never do."""
-        return {APP_LABEL: self.app, ENVIRONMENT_LABEL: self.environment}
+    def labels_at(self, home: str) -> dict[str, str]:
+        """Give the labels that every applied object carries; pod templates never do.
 
-    @property
-    def selector(self) -> str:
-        """The label selector that finds what belongs to this owner."""
-        return ",".join(f"{key}={value}" for key, value in self.labels.items())
+        `home` is the environment's namespace. It is part of the name, so that two config
+        repos that both call something shop/staging never prune each other.
+        """
+        labels = {APP_LABEL: self.app, ENVIRONMENT_LABEL: self.environment}
+        return {**labels, HOME_LABEL: home} if home else labels
 
-    def owns(self, labels: Mapping[str, str]) -> bool:
-        """Say whether an object with these labels belongs to this owner."""
-        return labels.get(APP_LABEL) == self.app and labels.get(ENVIRONMENT_LABEL) == self.environment
+    def owns(self, labels: Mapping[str, str], home: str) -> bool:
+        """Say whether an object with these labels belongs to this owner in this home."""
+        return all(labels.get(key) == value for key, value in self.labels_at(home).items())
 
     def __str__(self) -> str:
         return f"{self.app}/{self.environment}"
 
 
-def owner_of(labels: Mapping[str, str]) -> Owner | None:
-    """Read from an object's labels whose it is; None for an object that is nobody's."""
+def selector(labels: Mapping[str, str]) -> str:
+    """Write labels as the API's label selector."""
+    return ",".join(f"{key}={value}" for key, value in labels.items())
+
+
+def owner_of(labels: Mapping[str, str]) -> str:
+    """Say from an object's labels whose it is; empty for an object that is nobody's."""
     app, environment = labels.get(APP_LABEL), labels.get(ENVIRONMENT_LABEL)
     if not app and not environment:
-        return None
-    return Owner(app or "?", environment or "?")
+        return ""
+    home = labels.get(HOME_LABEL)
+    return f"{app or '?'}/{environment or '?'}" + (f" in namespace {home}" if home else "")
 
 
 def split_api_version(api_version: str) -> tuple[str, str]:

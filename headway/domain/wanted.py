@@ -1,7 +1,7 @@
 """What is sent to the cluster for a manifest: the manifest, without what the server alone writes.
 
 Manifests are often copied out of a cluster; their status, uid, resourceVersion and
-the like are dropped. Nothing else is changed but for headway's two labels, and a
+the like are dropped. Nothing else is changed but for headway's labels, and a
 Secret's `stringData`, which becomes `data`: the server never gives stringData back,
 so it could be neither compared nor taken away.
 """
@@ -12,7 +12,7 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from headway.domain.objects import Owner, split_api_version
+from headway.domain.objects import split_api_version
 from headway.domain.ordering import built_in
 
 REPLACE_ANNOTATION = "headway.dev/replace"
@@ -25,14 +25,14 @@ _SERVERS_OWN = frozenset(
 )  # fmt: skip
 
 
-def prepare(item: Mapping[str, Any], owner: Owner, namespace: str) -> dict[str, Any]:
-    """Make the object to apply; `namespace` is empty for what lives in none. The manifest stays as it is."""
+def prepare(item: Mapping[str, Any], labels: Mapping[str, str], namespace: str) -> dict[str, Any]:
+    """Make the object to apply; `namespace` is empty for what lives in none, and the manifest stays as it is."""
     group, _ = split_api_version(str(item["apiVersion"]))
     body = {name: value for name, value in item.items() if name != "status"}
     if built_in(group):
         body = _without_nulls(body)
     meta = {name: value for name, value in body["metadata"].items() if name not in _SERVERS_OWN}
-    meta["labels"] = {**(meta.get("labels") or {}), **owner.labels}
+    meta["labels"] = {**(meta.get("labels") or {}), **labels}
     if namespace:
         meta["namespace"] = namespace
     body["metadata"] = meta

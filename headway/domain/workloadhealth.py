@@ -15,7 +15,7 @@ from headway.domain.podhealth import is_leaving, is_ready, pod_signals, wrong_di
 
 CREATE_GRACE = 5.0
 DIGEST_GRACE = 5.0
-BLOCKED_GRACE = 15.0
+BLOCKED_GRACE = 2.0
 SETTLE = 2.0
 """Seconds that a pod without a readiness probe must stay up: its "ready" only says "started"."""
 REVISION = "deployment.kubernetes.io/revision"
@@ -82,8 +82,7 @@ def judge(
             signals = [_explained(signal, said) for signal in signals]
         elif reason in ("FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox") and not signals:
             signals.append(Signal("NotReady", f"{reason}: {said}", NEVER))
-    if not newest:
-        signals.extend(_blocked(workload, pods))
+    signals.extend(_blocked(workload, [pod for pod in pods if pod not in newest]))
     return Judgement(False, message, tuple(signals))
 
 
@@ -236,7 +235,7 @@ def _confirmed(workload: Object, newest: Sequence[Object], planned: Mapping[str,
         return Judgement(False, signals[0].message, tuple(signals))
     if (workload.get("spec") or {}).get("minReadySeconds") or not any(map(_unprobed, ready)):
         return Judgement(True, "")
-    return Judgement(True, f"up, without a readiness probe for {SETTLE:g} s", settle=SETTLE)
+    return Judgement(True, "up; it has no readiness probe", settle=SETTLE)
 
 
 def _unprobed(pod: Object) -> bool:

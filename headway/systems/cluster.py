@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import threading
 import time
 from collections.abc import Mapping
@@ -33,6 +34,9 @@ APPLY_PATCH = "application/apply-patch+yaml"
 JSON_PATCH = "application/json-patch+json"
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
 _AGAIN = frozenset({409, 429, 500, 502, 503, 504})
+# The server answers 500 to a manifest that does not fit its schema; that stays so.
+_MISFIT = re.compile(r"failed to create typed patch object|field not declared in schema|\.\w+: expected ")
+_VALUES = re.compile(r"(valueUnstructured\{Value:|error found in ).*", re.S)
 _TOKEN_SECONDS = 5.0
 _VERBS = {"GET": "get", "PATCH": "patch", "POST": "create", "DELETE": "delete", "PUT": "update"}
 
@@ -153,7 +157,10 @@ class Cluster:
                 refreshed, self._token_until = True, 0.0
                 continue
             refusal = self._refusal(method, path, answer.status, data)
-            if answer.status not in _AGAIN or refusal.reason == "AlreadyExists":
+            final = refusal.reason == "AlreadyExists" or (
+                answer.status == 500 and _MISFIT.search(refusal.said)
+            )
+            if answer.status not in _AGAIN or final:
                 raise refusal
             if attempt >= attempts:
                 raise TransientError(refusal.message, hint="the API server is busy or starting; try again")
@@ -220,6 +227,8 @@ class Cluster:
             said, reason = str(status.get("message") or ""), str(status.get("reason") or "")
         except (ValueError, AttributeError):
             said, reason = data[:300].decode(errors="replace").strip(), ""
+        if "/secrets" in path:
+            said = _VALUES.sub(r"\1(hidden)", said)
         if code == 401:
             text = f"the API server of {self.where} does not accept the credentials ({_verb(method, path)})"
             return ApiRefused(text, code, reason, said, hint="log in again, or check the kubeconfig's user")

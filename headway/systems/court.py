@@ -1,17 +1,23 @@
-"""Judge the followed workloads as news comes in, and say when the whole is settled."""
+"""Judge the followed workloads as news comes in, and say when the whole is settled.
+
+It changes nothing in the cluster but for one thing, without which no fix of a
+StatefulSet would ever arrive: a broken pod of an older version that holds it up is deleted.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from headway.domain.health import NEVER, Judgement, Patience, Signal, Verdict, deadline_verdict
 from headway.domain.objects import ObjectId
 from headway.domain.planned import Planned, planned_for
 from headway.domain.podhealth import is_ready
 from headway.domain.workloadhealth import judge, newest_pods, wanted_pods
+from headway.errors import HeadwayError
 from headway.systems.cluster import Cluster
 from headway.systems.diagnosis import events_of, explained
-from headway.systems.observed import WORKLOADS, Object, Observed
+from headway.systems.observed import WORKLOADS, Object, Observed, delete_pod
 
 _SCALING_UP = "TriggeredScaleUp"
 _DEADLINE = "ProgressDeadlineExceeded"
@@ -39,6 +45,7 @@ class Court:
         self._again: dict[ObjectId, float] = {}
         self._old_deadlines: dict[ObjectId, str] = {}
         self._waived: set[tuple[ObjectId, str]] = set()
+        self._deleted: set[str] = set()
         self._open: set[ObjectId] = set()
         self._told: dict[ObjectId, str] = {}
         self.failed = False
@@ -100,8 +107,10 @@ class Court:
         verdict, again = self._patience.decide(identity, judgement, now)
         if verdict.reason == "Unschedulable" and verdict.status == "failed":
             verdict = self._unless_scaling_up(identity, verdict, judgement, now)
+        if verdict.reason == "BlockedByOldPod" and verdict.status == "failed" and counts:
+            verdict = self._unblocked(identity, verdict, judgement, now)
         if not counts:
-            verdict = _untouched(verdict)
+            verdict = replace(verdict, changed=False)
         if verdict.status == "failed":
             self._again.pop(identity, None)
             self._fail(verdict)
@@ -120,7 +129,7 @@ class Court:
     def _look(self, identity: ObjectId, workload: Object | None, first_look: bool, counts: bool) -> Judgement:
         if workload is None:
             if (identity.group, identity.kind) not in WORKLOADS:
-                return Judgement(True, f"applied; headway does not watch a {identity.kind}")
+                return Judgement(True, f"applied; a {identity.kind} is not watched")
             return Judgement(
                 False, "it is not in the cluster", (Signal("NotFound", "it is not there", 10.0),)
             )
@@ -159,6 +168,21 @@ class Court:
         waiting = Judgement(False, "a node is being added for its pods", rest)
         return self._patience.decide(identity, waiting, now)[0]
 
+    def _unblocked(self, identity: ObjectId, verdict: Verdict, judgement: Judgement, now: float) -> Verdict:
+        """Delete the broken pod of an older version that a StatefulSet waits for, once; it makes a new one."""
+        workload = self._observed.workload(identity)
+        pod = self._observed.pod(workload, verdict.pod) if workload else None
+        if pod is None or pod["metadata"]["uid"] in self._deleted:
+            return verdict
+        self._deleted.add(pod["metadata"]["uid"])
+        try:
+            delete_pod(self._cluster, pod)
+        except HeadwayError:
+            return verdict
+        self._tell(f"{identity}: {verdict.message}; it was deleted")
+        rest = tuple(it for it in judgement.signals if it.reason != verdict.reason)
+        return self._patience.decide(identity, Judgement(False, judgement.message, rest), now)[0]
+
     def _fail(self, verdict: Verdict) -> None:
         identity = verdict.workload
         before = self._verdicts.get(identity)
@@ -172,18 +196,6 @@ class Court:
         if verdict.changed:
             self.failed = True
         self._tell(str(verdict))
-
-
-def _untouched(verdict: Verdict) -> Verdict:
-    return Verdict(
-        verdict.status,
-        verdict.workload,
-        verdict.reason,
-        verdict.message,
-        verdict.pod,
-        verdict.container,
-        changed=False,
-    )
 
 
 def _deadline_stamp(workload: Object) -> str:

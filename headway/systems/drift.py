@@ -81,4 +81,4 @@ def _fields(cluster: Cluster, item: Item) -> tuple[FieldDiff, ...]:
     if fields:
         return fields
     theirs = owner_of(item.live["metadata"].get("labels") or {})
-    return (FieldDiff("(field manager)", str(theirs or "somebody else"), MANAGER),)
+    return (FieldDiff("(field manager)", theirs or "somebody else", MANAGER),)

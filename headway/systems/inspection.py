@@ -65,6 +65,7 @@ class Inspection:
 
     items: list[Item]
     lacks_namespace: bool
+    home: str
     listed: dict[Place, list[dict[str, Any]]] = field(default_factory=dict)
 
     @property
@@ -98,7 +99,7 @@ def inspect(cluster: Cluster, manifests: Iterable[Manifest], namespace: str, own
     if ask_namespace:
         jobs.append(((NAMESPACE, ""), None))
 
-    result = Inspection(items, False)
+    result = Inspection(items, False, namespace)
 
     def read(job: tuple[Place, Item | None]) -> None:
         (resource, space), item = job
@@ -114,7 +115,7 @@ def inspect(cluster: Cluster, manifests: Iterable[Manifest], namespace: str, own
         by_name = {it["metadata"]["name"]: it for it in objects}
         for item in places[place]:
             item.live = by_name.get(item.id.name)
-    _refuse_foreign(items, owner)
+    _refuse_foreign(items, owner, namespace)
     for item in items:
         if item.live is not None:
             item.examination = settled(item) or examine(item.wanted, item.live)
@@ -177,6 +178,7 @@ def _items(kinds: Kinds, manifests: list[Manifest], namespace: str, owner: Owner
         if manifest.object.get("kind") == "CustomResourceDefinition"
         for resource in resources_of(manifest.object)
     }
+    labels = owner.labels_at(namespace)
     items: list[Item] = []
     first: dict[ObjectId, Manifest] = {}
     twice: list[Problem] = []
@@ -197,27 +199,23 @@ def _items(kinds: Kinds, manifests: list[Manifest], namespace: str, owner: Owner
             continue
         first[identity] = manifest
         items.append(
-            Item(manifest, identity, prepare(manifest.object, owner, identity.namespace), resource, pending)
+            Item(manifest, identity, prepare(manifest.object, labels, identity.namespace), resource, pending)
         )
     if twice:
         raise ConfigError(twice, hint="keep one of them")
     return items
 
 
-def _refuse_foreign(items: list[Item], owner: Owner) -> None:
-    foreign = [
-        (item, theirs)
-        for item in items
-        if item.live is not None
-        and (theirs := owner_of(item.live["metadata"].get("labels") or {})) is not None
-        and theirs != owner
-    ]
+def _refuse_foreign(items: list[Item], owner: Owner, home: str) -> None:
+    us = owner_of(owner.labels_at(home))
+    foreign: list[str] = []
+    for item in items:
+        labels = (item.live or {}).get("metadata", {}).get("labels") or {}
+        if (theirs := owner_of(labels)) and not owner.owns(labels, home):
+            foreign.append(f"{item.where}: {item.id} belongs to {theirs}, not to {us}")
     if foreign:
-        lines = [
-            f"{item.where}: {item.id} belongs to {theirs}, not to {owner}" for item, theirs in foreign[:10]
-        ]
         raise FailedError(
-            "\n".join(lines),
+            "\n".join(foreign[:10]),
             hint="two environments must not name the same object: give them namespaces of their own, "
-            "or delete it in one",
+            "or take the object's headway.dev labels away to hand it over",
         )

@@ -6,10 +6,12 @@ warning about each was. It judges nothing.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from headway.domain.objects import ObjectId
+from headway.systems.cluster import Cluster
 from headway.systems.discovery import Resource
 from headway.systems.streams import Event
 
@@ -29,6 +31,14 @@ WORKLOADS: Mapping[tuple[str, str], Resource] = {
     )
 }
 Object = dict[str, Any]
+
+
+def delete_pod(cluster: Cluster, pod: Mapping[str, Any]) -> None:
+    """Delete a pod, if it is still the one that was seen."""
+    meta = pod["metadata"]
+    options = {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": {"uid": meta["uid"]}}
+    path = PODS.path(meta["namespace"], meta["name"])
+    cluster.send("DELETE", path, body=json.dumps(options).encode(), attempts=1)
 
 
 class Observed:

@@ -14,7 +14,7 @@ from typing import Any
 
 from headway.domain.applied import Kept
 from headway.domain.fields import applied_entry
-from headway.domain.objects import ObjectId, Owner
+from headway.domain.objects import ObjectId, Owner, selector
 from headway.domain.wanted import PRUNE_ANNOTATION
 from headway.systems.cluster import ApiRefused, Cluster
 from headway.systems.discovery import Kinds, Resource
@@ -52,7 +52,8 @@ def surplus(
     Every kind of the cluster is searched once per process (`whole`: again); after that
     only kinds in which something of this owner was seen.
     """
-    key = (cluster.host, owner)
+    labels = owner.labels_at(found.home)
+    key = (cluster.host, owner, found.home)
     wanted = {item.id for item in found.items}
     uids = {item.live["metadata"]["uid"] for item in found.items if item.live}
     places = {
@@ -60,13 +61,13 @@ def surplus(
     }
     seen: dict[Place, list[dict[str, Any]]] = dict(found.listed)
     if whole or key not in _places:
-        for place, objects in _everywhere(cluster, owner):
+        for place, objects in _everywhere(cluster, labels):
             seen.setdefault(place, objects)
         _places[key] = places | {place for place, objects in seen.items() if objects}
     else:
         _places[key] |= places
         rest = [place for place in _places[key] if place not in seen]
-        seen.update(zip(rest, each(lambda place: _labelled(cluster, *place, owner), rest), strict=True))
+        seen.update(zip(rest, each(lambda place: _labelled(cluster, *place, labels), rest), strict=True))
 
     gone: dict[str, Surplus] = {}
     kept: set[Kept] = set()
@@ -74,7 +75,7 @@ def surplus(
         for each_object in objects:
             meta = each_object["metadata"]
             identity = ObjectId(resource.group, resource.kind, meta.get("namespace", ""), meta["name"])
-            if identity in wanted or meta["uid"] in uids or not _ours(meta, owner):
+            if identity in wanted or meta["uid"] in uids or not _ours(meta, labels):
                 continue
             if why := _stays(resource, meta):
                 kept.add(Kept(identity, why))
@@ -100,12 +101,12 @@ def delete(cluster: Cluster, item: Surplus) -> bool:
     return True
 
 
-_places: dict[tuple[str, Owner], set[Place]] = {}
+_places: dict[tuple[str, Owner, str], set[Place]] = {}
 
 
-def _ours(meta: Mapping[str, Any], owner: Owner) -> bool:
+def _ours(meta: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
     return (
-        owner.owns(meta.get("labels") or {})
+        labels.items() <= (meta.get("labels") or {}).items()
         and applied_entry(meta) is not None
         and not meta.get("ownerReferences")
         and not meta.get("deletionTimestamp")
@@ -118,7 +119,7 @@ def _stays(resource: Resource, meta: Mapping[str, Any]) -> str:
     return _NEVER.get(resource.kind, "")
 
 
-def _everywhere(cluster: Cluster, owner: Owner) -> list[tuple[Place, list[dict[str, Any]]]]:
+def _everywhere(cluster: Cluster, labels: Mapping[str, str]) -> list[tuple[Place, list[dict[str, Any]]]]:
     resources = [
         resource
         for resource in Kinds(cluster).all()
@@ -126,7 +127,7 @@ def _everywhere(cluster: Cluster, owner: Owner) -> list[tuple[Place, list[dict[s
     ]
     found: list[tuple[Place, list[dict[str, Any]]]] = []
     for resource, objects in zip(
-        resources, each(lambda it: _labelled(cluster, it, "", owner), resources), strict=True
+        resources, each(lambda it: _labelled(cluster, it, "", labels), resources), strict=True
     ):
         by_namespace: dict[str, list[dict[str, Any]]] = {}
         for each_object in objects:
@@ -135,9 +136,11 @@ def _everywhere(cluster: Cluster, owner: Owner) -> list[tuple[Place, list[dict[s
     return found
 
 
-def _labelled(cluster: Cluster, resource: Resource, namespace: str, owner: Owner) -> list[dict[str, Any]]:
+def _labelled(
+    cluster: Cluster, resource: Resource, namespace: str, labels: Mapping[str, str]
+) -> list[dict[str, Any]]:
     try:
-        query = {"labelSelector": owner.selector}
+        query = {"labelSelector": selector(labels)}
         return list_all(cluster, resource, namespace, query, accept=_METADATA_ONLY)
     except ApiRefused as error:
         # What may not even be listed was not applied by this user either.

@@ -100,7 +100,11 @@ def rehearse(cluster: Cluster, item: Item) -> bool | Rejection:
 
 def ensure_namespace(cluster: Cluster, name: str, owner: Owner) -> None:
     """Make a namespace that is missing, and mark whose it is; one that is there stays as it is."""
-    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": owner.labels}}
+    body = {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": name, "labels": owner.labels_at(name)},
+    }
     path = NAMESPACE.path("", name)
     cluster.send("PATCH", path, _APPLY, json.dumps(body).encode(), content_type=APPLY_PATCH)
 
@@ -129,12 +133,8 @@ def unknown_kind(item: Item) -> Rejection:
 
 
 def rejection(item: Item, refusal: ApiRefused) -> Rejection:
-    """Put the server's words beside the manifest's place; a Secret's values are taken out of them."""
+    """Put the server's words beside the manifest's place."""
     said = refusal.said or refusal.message
-    if item.id.kind == "Secret":
-        said = re.sub(
-            r"(valueUnstructured\{Value:)[^}]*|(error found in).*", r"\1\2 (hidden)", said, flags=re.S
-        )
     return Rejection(item.manifest.path, item.manifest.line, item.id, said, _is_immutable(refusal))
 
 

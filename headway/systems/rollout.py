@@ -1,7 +1,7 @@
 """Follow workloads until each is live or one has certainly failed.
 
 One LIST per kind, then watch events; each event is judged when it comes, so "live"
-is known as soon as the cluster knows it. It changes nothing and takes nothing back.
+is known as soon as the cluster knows it. It applies nothing and takes nothing back.
 """
 
 from __future__ import annotations
