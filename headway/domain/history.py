@@ -1,0 +1,180 @@
+"""What the config repo remembers: its commits as a ledger, and how reaching each of them ended.
+
+An outcome is a line of the commit's Git note: JSON, appended, never rewritten. Lines
+that people add to a note are left alone.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from headway.domain.releases import (
+    ReleaseRecord,
+    derived_id,
+    format_message,
+    is_release_id,
+    new_release_id,
+    oldest_commit_time,
+    parse_message,
+    short_tag,
+)
+
+__all__ = [
+    "Entry",
+    "Outcome",
+    "ReleaseRecord",
+    "derived_id",
+    "format_message",
+    "is_release_id",
+    "new_release_id",
+    "oldest_commit_time",
+    "parse_message",
+    "parse_note",
+    "short_tag",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How reaching a commit ended: `live`, `failed`, `rolled-back`, `superseded`.
+
+    `at` is when that was known, `seconds` how long it took, `by` who saw it.
+    """
+
+    state: str
+    at: datetime
+    seconds: float = 0.0
+    release_id: str = ""
+    diagnosis: str = ""
+    by: str = "headway"
+
+    @classmethod
+    def now(cls, state: str, seconds: float, release_id: str = "", diagnosis: str = "") -> Outcome:
+        """Make the outcome of what has just ended."""
+        return cls(state, datetime.now(UTC).replace(microsecond=0), round(seconds, 3), release_id, diagnosis)
+
+    def as_dict(self) -> dict[str, object]:
+        """Give what `--output json` prints, without what is empty."""
+        value: dict[str, object] = {
+            "state": self.state,
+            "at": self.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "seconds": round(self.seconds, 3),
+            "release": self.release_id,
+            "diagnosis": self.diagnosis,
+            "by": self.by,
+        }
+        return {name: each for name, each in value.items() if each != ""}
+
+    def to_line(self) -> str:
+        """Write the outcome as one line of compact JSON, the line of a note."""
+        return json.dumps(self.as_dict(), separators=(",", ":"))
+
+    @classmethod
+    def from_line(cls, line: str) -> Outcome | None:
+        """Read one line of a note; None where it is a person's remark or cannot be read."""
+        try:
+            value = json.loads(line)
+            at = datetime.fromisoformat(value["at"])
+            return cls(
+                state=str(value["state"]),
+                at=at if at.tzinfo else at.replace(tzinfo=UTC),
+                seconds=float(value.get("seconds", 0)),
+                release_id=str(value.get("release", "")),
+                diagnosis=str(value.get("diagnosis", "")),
+                by=str(value.get("by", "")),
+            )
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+            return None
+
+
+def parse_note(text: str) -> tuple[Outcome, ...]:
+    """Read a note's outcomes, the oldest first."""
+    return tuple(outcome for line in text.split("\n") if line and (outcome := Outcome.from_line(line)))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One commit of the ledger: a release, or a person's push where `record` is None.
+
+    `time` is when it was committed, `environments` whose folders it touched,
+    `outcomes` how reaching it went, the oldest first.
+    """
+
+    commit: str
+    parents: tuple[str, ...]
+    author: str
+    time: datetime
+    subject: str
+    record: ReleaseRecord | None = None
+    outcomes: tuple[Outcome, ...] = ()
+    environments: tuple[str, ...] = ()
+
+    @property
+    def environment(self) -> str:
+        """The environment that the release names; empty for a push."""
+        return self.record.environment if self.record else ""
+
+    @property
+    def release_id(self) -> str:
+        """The release's id; empty for a push."""
+        return self.record.id if self.record else ""
+
+    @property
+    def kind(self) -> str:
+        """What kind of release it is, or `push`."""
+        return self.record.kind if self.record else "push"
+
+    @property
+    def actor(self) -> str:
+        """Who asked for it, or who wrote the commit."""
+        return (self.record.actor if self.record else "") or self.author
+
+    @property
+    def reason(self) -> str:
+        """Why, in the words of who asked."""
+        return self.record.reason if self.record else ""
+
+    @property
+    def what(self) -> str:
+        """What changed, in one line: services and their new tags, or the commit's subject."""
+        if self.record is None or not self.record.changes:
+            return self.subject
+        return ", ".join(f"{name} {short_tag(new)}" for name, _, new in self.record.changes)
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """Every state it was in, the oldest first."""
+        return tuple(outcome.state for outcome in self.outcomes)
+
+    @property
+    def state(self) -> str:
+        """The state it ended in; empty while nothing is known."""
+        return self.outcomes[-1].state if self.outcomes else ""
+
+    @property
+    def diagnosis(self) -> str:
+        """Why it failed, as far as is known."""
+        return next((it.diagnosis for it in reversed(self.outcomes) if it.diagnosis), "")
+
+    def as_dict(self) -> dict[str, object]:
+        """Give what `--output json` prints."""
+        return {
+            "commit": self.commit,
+            "time": self.time.isoformat(),
+            "environment": self.environment,
+            "environments": list(self.environments),
+            "kind": self.kind,
+            "release": self.release_id,
+            "subject": self.subject,
+            "changes": [
+                {"service": name, "old": old, "new": new}
+                for name, old, new in (self.record.changes if self.record else ())
+            ],
+            "actor": self.actor,
+            "author": self.author,
+            "reason": self.reason,
+            "state": self.state,
+            "outcomes": [it.as_dict() for it in self.outcomes],
+        }
