@@ -1,0 +1,48 @@
+"""Quantities in different spellings, and values that only look alike."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from headway.domain.compare import compare, parse_quantity, same_value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("500m", "0.5"),
+        ("1Gi", str(2**30)),
+        ("1e3", "1000"),
+        ("0.5", "0.5"),
+        (2, "2"),
+        ("1k", "1000"),
+        ("12E", str(12 * 10**18)),
+        ("100u", "0.0001"),
+    ],
+)
+def test_quantities_are_read_as_kubernetes_reads_them(text: str | int, value: str) -> None:
+    """Half a CPU is half a CPU in every spelling."""
+    assert parse_quantity(text) == Decimal(value)
+
+
+@pytest.mark.parametrize("text", ["", "abc", "1Xi", "--1", None])
+def test_what_is_no_quantity_is_none(text: str | None) -> None:
+    """A word is never equal to another word for being no number."""
+    assert parse_quantity(text) is None
+    assert not same_value(text or "", "other", True)
+
+
+def test_a_config_map_s_text_is_no_quantity() -> None:
+    """`1000m` and `1` are two texts, wherever they stand outside resources."""
+    owned = {"f:data": {"f:x": {}}}
+    found = compare({"data": {"x": "1000m"}}, {"data": {"x": "1"}}, owned)
+    assert [it.path for it in found.fields] == ["data.x"]
+
+
+def test_an_empty_value_that_the_server_dropped_is_no_difference() -> None:
+    """Manifests write empty maps and lists that the server does not keep."""
+    found = compare({"spec": {"a": {}, "b": [], "c": 1}}, {"spec": {"c": 1}}, {"f:spec": {"f:c": {}}})
+    assert not found.fields
+    assert not found.unowned

@@ -1,0 +1,94 @@
+"""From signs of trouble to a verdict: since when, how sure, and which sign explains the most."""
+
+from __future__ import annotations
+
+from headway.domain.health import NEVER, Judgement, Patience, Signal
+from headway.domain.objects import ObjectId
+
+WEB = ObjectId("apps", "Deployment", "shop", "web")
+FINE = Judgement(False, "0 of 1 new pods are ready")
+
+
+def sick(*signals: Signal) -> Judgement:
+    return Judgement(False, "0 of 1 new pods are ready", signals)
+
+
+SLOW = Signal("ErrImagePull", "registry does not answer", 30, "web-1", "app")
+
+
+def test_a_final_sign_fails_at_once() -> None:
+    """Nobody waits for an image that does not exist."""
+    verdict, _ = Patience().decide(WEB, sick(Signal("ErrImagePull", "not found", 0, "web-1", "app")), 5.0)
+    assert (verdict.status, verdict.reason, verdict.pod) == ("failed", "ErrImagePull", "web-1")
+    assert str(verdict) == "shop Deployment/web is failed: ErrImagePull: not found"
+
+
+def test_a_passing_sign_fails_only_when_it_lasts() -> None:
+    """A registry that does not answer gets its time, and the clock says when to look again."""
+    patience = Patience()
+    verdict, again = patience.decide(WEB, sick(SLOW), 100.0)
+    assert (verdict.status, again) == ("progressing", 130.0)
+    assert patience.decide(WEB, sick(SLOW), 129.0)[0].status == "progressing"
+    assert patience.decide(WEB, sick(SLOW), 130.0)[0].status == "failed"
+
+
+def test_a_short_gap_does_not_start_the_clock_anew() -> None:
+    """A kubelet that tries again shows nothing for a moment; that is no recovery."""
+    patience = Patience()
+    patience.decide(WEB, sick(SLOW), 0.0)
+    patience.decide(WEB, FINE, 20.0)
+    patience.decide(WEB, sick(SLOW), 22.0)
+    assert patience.decide(WEB, sick(SLOW), 30.0)[0].status == "failed"
+
+
+def test_a_long_gap_is_a_recovery() -> None:
+    """What was well for a while starts from nothing when it is sick again."""
+    patience = Patience()
+    patience.decide(WEB, sick(SLOW), 0.0)
+    patience.decide(WEB, FINE, 5.0)
+    patience.decide(WEB, sick(SLOW), 25.0)
+    assert patience.decide(WEB, sick(SLOW), 31.0)[0].status == "progressing"
+    assert patience.decide(WEB, sick(SLOW), 55.0)[0].status == "failed"
+
+
+def test_no_news_is_no_gap() -> None:
+    """A sign that stays without any event in between has lasted all the time."""
+    patience = Patience()
+    patience.decide(WEB, sick(SLOW), 0.0)
+    assert patience.decide(WEB, sick(SLOW), 30.0)[0].status == "failed"
+
+
+def test_a_deadline_is_explained_by_the_best_sign() -> None:
+    """ "Progress deadline exceeded" alone helps nobody."""
+    passed = Signal("ProgressDeadlineExceeded", "no progress for 60 s", 0)
+    probe = Signal("NotReady", "readiness probe failed: 503", NEVER, "web-1", "app")
+    verdict, _ = Patience().decide(WEB, sick(passed, probe), 0.0)
+    assert (verdict.status, verdict.reason) == ("failed", "NotReady")
+    assert "503" in verdict.message
+    assert "60 s" in verdict.message
+
+
+def test_a_deadline_without_any_sign_says_what_was_waited_for() -> None:
+    """When nothing is known, the numbers are."""
+    verdict, _ = Patience().decide(
+        WEB, sick(Signal("ProgressDeadlineExceeded", "no progress for 60 s", 0)), 0.0
+    )
+    assert verdict.message == "no progress for 60 s: 0 of 1 new pods are ready"
+
+
+def test_a_cause_goes_before_its_consequence() -> None:
+    """Of two certain signs the one that explains the other is told."""
+    crash = Signal("CrashLoopBackOff", "exited with code 1", 0)
+    quota = Signal("FailedCreate", "exceeded quota", 0)
+    assert Patience().decide(WEB, sick(quota, crash), 0.0)[0].reason == "CrashLoopBackOff"
+
+
+def test_done_must_last_where_the_pods_word_is_worth_little() -> None:
+    """A pod without a probe that dies after a second was never live."""
+    patience = Patience()
+    up = Judgement(True, "up", settle=2.0)
+    assert patience.decide(WEB, up, 10.0)[1] == 12.0
+    assert patience.decide(WEB, up, 11.0)[0].status == "progressing"
+    patience.decide(WEB, FINE, 11.5)
+    assert patience.decide(WEB, up, 12.5)[0].status == "progressing"
+    assert patience.decide(WEB, up, 14.5)[0].status == "live"
