@@ -23,10 +23,9 @@ CNI_PLUGINS = "/usr/lib/cni"
 
 def up(place: Place) -> None:
     """Start what is missing of the cluster, unless LAB_KUBECONFIG names another one."""
-    if given := os.environ.get("LAB_KUBECONFIG"):
-        if Path(given) != place.state / "kubeconfig":
-            say(f"    using the cluster of {given}")
-            return
+    if given := _given(place):
+        say(f"    using the cluster of {given}")
+        return
     binary = str(kubernetes_binary.ensure(place))
     if all(Server(place, name).pid for name in SERVERS) and _node_ready(place):
         return
@@ -50,7 +49,7 @@ def down(place: Place) -> None:
 
 def destroy(place: Place) -> None:
     """Lose the cluster as if the machines were gone, and start an empty one."""
-    if os.environ.get("LAB_KUBECONFIG"):
+    if _given(place):
         raise LabError("LAB_KUBECONFIG names a cluster of yours; the lab does not destroy that")
     binary = str(kubernetes_binary.ensure(place))
     with step("destroy the cluster"):
@@ -62,6 +61,12 @@ def destroy(place: Place) -> None:
     with step("an empty cluster"):
         _start_control_plane(place, binary)
         _start_kubelet(place, binary)
+
+
+def _given(place: Place) -> str:
+    """Give the kubeconfig of a cluster that is not the lab's own; empty where there is none."""
+    given = os.environ.get("LAB_KUBECONFIG", "")
+    return given if given and Path(given) != place.state / "kubeconfig" else ""
 
 
 def _credentials(place: Place) -> None:
@@ -212,7 +217,8 @@ def _start_kubelet(place: Place, binary: str) -> None:
     server.start(
         [
             binary, "kubelet", f"--config={path}", f"--kubeconfig={place.state}/kubelet.kubeconfig",
-            f"--hostname-override={NODE}", f"--root-dir={place.folder('kubelet')}", f"--cert-dir={place.folder('kubelet-pki')}",
+            f"--hostname-override={NODE}", f"--root-dir={place.folder('kubelet')}",
+            f"--cert-dir={place.folder('kubelet-pki')}",
         ]
     )  # fmt: skip
     server.wait(lambda: _node_ready(place), 90)

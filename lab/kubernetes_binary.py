@@ -77,10 +77,9 @@ def _build(go: str, target: Path) -> None:
     process = subprocess.Popen(command, cwd=SOURCE, env=environment, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     last: list[str] = []
-    done, told = 0, 0.0
-    for line in process.stderr:
+    told = 0.0
+    for done, line in enumerate(process.stderr, start=1):
         last = [*last[-20:], line]
-        done += 1
         pause = 1.0 if sys.stderr.isatty() else 20.0
         if time.monotonic() - told >= pause:
             told = time.monotonic()

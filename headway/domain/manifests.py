@@ -158,7 +158,11 @@ def _manifest(document: int, node: Node) -> Manifest:
     meta = item.get("metadata")
     if not isinstance(meta, dict) or not isinstance(meta.get("name"), str) or not meta["name"]:
         generated = isinstance(meta, dict) and "generateName" in meta
-        hint = " (generateName gives a new object each time)" if generated else ""
+        if generated:
+            hint = " (generateName gives a new object each time)"
+        else:
+            odd = isinstance(meta, dict) and meta.get("name") is not None
+            hint = f", and {meta['name']!r} is not text: put it in quotes" if odd and isinstance(meta, dict) else ""
         raise problem_at(node, f"{item['kind']} needs a metadata.name{hint}")
     return Manifest("", document, node.start_mark.line + 1, item)
 

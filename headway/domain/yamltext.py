@@ -125,7 +125,9 @@ def _mapping(node: MappingNode, above: set[int]) -> dict[str, Any]:
     merged: list[dict[str, Any]] = []
     for key, each in node.value:
         if not isinstance(key, ScalarNode):
-            raise problem_at(key, "a key must be a word, not a list or a map")
+            template = "; {{ }} looks like a chart's template, and charts are not supported yet"
+            braces = isinstance(key, MappingNode) and key.flow_style
+            raise problem_at(key, "a key must be a word, not a list or a map" + (template if braces else ""))
         if key.tag == PLAIN and key.value == "<<":
             sources = each.value if isinstance(each, SequenceNode) else [each]
             for source in sources:

@@ -1,0 +1,243 @@
+"""Applying manifests to a real cluster: what is written, what is not, and what a kill leaves."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from headway.domain.objects import Owner
+from headway.errors import ConfigError, FailedError
+from headway.systems.apply import Rejected, apply
+from tests.lab.clusterplace import Place, config_map, deployment, own_place
+
+APP = (
+    """
+apiVersion: v1
+kind: Secret
+metadata: {name: key}
+stringData: {password: hunter2}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
+"""
+    + config_map("conf", a="1", b="1000m")
+    + deployment(
+        "web",
+        "busybox:1",
+        replicas=0,
+        container='resources: {requests: {cpu: "0.5", memory: 1024Mi}}\n        ports: [{containerPort: 8080}]',
+    )
+)
+
+
+@pytest.fixture
+def place(lab: Any) -> Iterator[Place]:
+    with own_place(lab.context, lab.kubeconfig) as it:
+        yield it
+
+
+def test_what_is_equal_is_not_written_again(place: Place) -> None:
+    """The second apply changes nothing, whatever the server made of the first one's spelling."""
+    first = place.apply(APP)
+    assert len(first.created) == 4
+    before = place.versions()
+    second = place.apply(APP)
+    assert (len(second.unchanged), second.touched) == (4, ())
+    assert place.versions() == before
+    assert place.diff(APP) == []
+
+
+def test_the_namespace_is_made_and_marked(place: Place) -> None:
+    """A first release needs nobody to make the namespace beforehand."""
+    place.apply(config_map("a"))
+    namespace = place.cluster.get(f"/api/v1/namespaces/{place.namespace}")
+    assert namespace is not None
+    assert namespace["metadata"]["labels"]["headway.dev/environment"] == place.namespace
+
+
+def test_a_change_of_one_object_leaves_the_others_alone(place: Place) -> None:
+    """Only what differs is written."""
+    place.apply(APP)
+    before = place.versions()
+    done = place.apply(APP.replace('"a": "1"', '"a": "2"'))
+    assert [it.name for it in done.changed] == ["conf"]
+    assert {name for name, version in place.versions().items() if before[name] != version} == {
+        "configmaps/conf"
+    }
+
+
+def test_a_field_that_left_the_repo_leaves_the_cluster(place: Place) -> None:
+    """What headway set and the manifest no longer says is taken away."""
+    place.apply(config_map("conf", a="1", b="2"))
+    place.apply(config_map("conf", a="1"))
+    found = place.get("configmaps", "conf")
+    assert found is not None
+    assert found["data"] == {"a": "1"}
+
+
+def test_an_invalid_object_is_named_and_nothing_else_changes(place: Place) -> None:
+    """One bad manifest stops the whole change before any of it is written."""
+    place.apply(APP)
+    before = place.versions()
+    bad = APP.replace('"a": "1"', '"a": "2"').replace("replicas: 0", "replicas: -1")
+    with pytest.raises(Rejected) as caught:
+        place.apply(bad)
+    (only,) = caught.value.rejections
+    assert str(only).startswith(f"app.yaml:{only.line}: {place.namespace} Deployment/web: ")
+    assert "replicas" in only.message
+    assert "nothing was changed" in caught.value.hint
+    assert place.versions() == before
+
+
+def test_all_that_is_wrong_is_reported_at_once(place: Place) -> None:
+    """Nobody corrects ten manifests in ten runs; and a Secret's value is in no message."""
+    bad = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: a}
+data: {x: 5}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: b}
+data: {x: [hunter2]}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: c}
+daat: {}
+"""
+    with pytest.raises(Rejected) as caught:
+        place.apply(bad)
+    assert [it.line for it in caught.value.rejections] == [2, 7, 12]
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_kind_that_the_cluster_does_not_know_is_named(place: Place) -> None:
+    """A missing CRD is told before anything is written."""
+    with pytest.raises(Rejected, match="no kind Unheard in nowhere.example/v1"):
+        place.apply(
+            config_map("a") + "---\napiVersion: nowhere.example/v1\nkind: Unheard\nmetadata: {name: x}\n"
+        )
+    assert place.cluster.get(f"/api/v1/namespaces/{place.namespace}") is None
+
+
+def test_an_immutable_field_says_what_to_do(place: Place) -> None:
+    """A selector cannot be changed in place; the manifest may allow the object to be made anew."""
+    place.apply(deployment("web", "busybox:1", replicas=0))
+    other = deployment("web", "busybox:1", replicas=0).replace("app: web", "app: other")
+    with pytest.raises(Rejected, match="immutable") as caught:
+        place.apply(other)
+    assert 'headway.dev/replace: "true"' in caught.value.hint
+    allowed = other.replace("  name: web\n", '  name: web\n  annotations: {headway.dev/replace: "true"}\n', 1)
+    assert [it.name for it in place.apply(allowed).changed] == ["web"]
+    found = place.get("deployments", "web")
+    assert found is not None
+    assert found["spec"]["selector"]["matchLabels"] == {"app": "other"}
+
+
+def test_a_definition_and_its_objects_come_in_one_set(place: Place) -> None:
+    """CRD and custom resource are applied together, in the order that works."""
+    group = f"g{uuid.uuid4().hex[:8]}.example"
+    text = f"""
+apiVersion: {group}/v1
+kind: Widget
+metadata: {{name: w}}
+spec: {{size: 3}}
+---
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {{name: widgets.{group}}}
+spec:
+  group: {group}
+  scope: Namespaced
+  names: {{kind: Widget, plural: widgets, singular: widget}}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    schema:
+      openAPIV3Schema:
+        type: object
+        properties: {{spec: {{type: object, properties: {{size: {{type: integer}}}}}}}}
+"""
+    try:
+        assert len(place.apply(text).created) == 2
+        assert len(place.apply(text).unchanged) == 2
+        assert place.diff(text) == []
+        kept = place.apply(config_map("a"))
+        assert [it.kind for it in kept.pruned] == ["Widget"]
+        assert [it.id.kind for it in kept.kept] == ["CustomResourceDefinition"]
+    finally:
+        place.cluster.send(
+            "DELETE", f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/widgets.{group}"
+        )
+
+
+def test_an_object_of_another_environment_is_not_taken(place: Place) -> None:
+    """Two environments that name one object are told so, and neither loses it."""
+    place.apply(config_map("a", x="1"))
+    other = Owner("tests", "other")
+    with pytest.raises(FailedError) as caught:
+        apply(place.cluster, place.manifests(config_map("a", x="2")), place.namespace, other)
+    assert str(place.owner) in caught.value.message
+    assert "tests/other" in caught.value.message
+
+
+def test_one_object_in_two_files_is_refused(place: Place) -> None:
+    """Two manifests of one name would overwrite each other for ever."""
+    with pytest.raises(ConfigError, match="is already in app.yaml:3"):
+        place.apply(config_map("a") + config_map("a"))
+
+
+SLOW = """
+import sys
+from headway.domain.manifests import index_file
+from headway.domain.objects import Owner
+from headway.systems.apply import apply
+from headway.systems.cluster import Cluster
+
+told = 0
+def tell(line):
+    global told
+    told += 1
+    print(line, flush=True)
+    if told > 10:
+        sys.stdin.read()
+
+context, kubeconfig, namespace = sys.argv[1:]
+manifests = index_file(open(0, "rb", closefd=False).readline().decode("unicode_escape").encode()).manifests
+apply(Cluster.open(context, kubeconfig), manifests, namespace, Owner("tests", namespace), on_progress=tell)
+"""
+
+
+def test_killed_in_the_middle_the_next_apply_finishes(place: Place, lab: Any) -> None:
+    """SIGKILL after some of the objects; doing it again makes the rest and changes nothing else."""
+    text = "".join(config_map(f"c{number}", x="1") for number in range(40))
+    child = subprocess.Popen(
+        [sys.executable, "-c", SLOW, lab.context, lab.kubeconfig, place.namespace],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert child.stdin is not None
+    assert child.stdout is not None
+    child.stdin.write(text.encode("unicode_escape") + b"\n")
+    child.stdin.flush()
+    for _ in range(11):
+        assert child.stdout.readline().startswith(b"created ")
+    child.kill()
+    child.wait()
+    child.stdin.close()
+    child.stdout.close()
+    done = place.apply(text)
+    assert done.created
+    assert len(done.unchanged) >= 10
+    assert len(done.created) + len(done.unchanged) == 40
+    assert len(place.apply(text).unchanged) == 40
