@@ -1,0 +1,347 @@
+"""The config repo: what should run, the history, the outcomes; the only truth headway has.
+
+Everything is read from a mirror and written with Git's plumbing, without a working tree.
+A change is pushed as a fast-forward or planned again on the newer head; nothing that
+somebody else pushed is ever overwritten.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from headway.domain.history import Entry, Outcome, is_release_id, oldest_commit_time
+from headway.domain.manifests import FileIndex
+from headway.errors import FailedError, TransientError, UsageError
+from headway.systems.commits import Commits, author_line
+from headway.systems.git import Mirror, Push
+from headway.systems.git_errors import LostRace, NoAtomicPush
+from headway.systems.git_tree import FOLDER, Tree, Trees, folder_path
+from headway.systems.index_cache import IndexCache
+from headway.systems.ledger import Ledger
+from headway.systems.notes import NOTES, Notes
+
+TRIES = 8
+FRESH = 2.0
+"""For this many seconds the last look at the remote is good enough to plan on: a push on an old head fails anyway."""
+
+_REF_WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*(?<!\.lock)")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a release would commit: files (None: removed), whole folders set to a tree, and by whom."""
+
+    message: str
+    files: Mapping[str, bytes | None] = field(default_factory=dict)
+    trees: Mapping[str, str] = field(default_factory=dict)
+    author: str = "headway"
+    email: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A release's commit; `head` is the branch's newest, `already` says that it was there before."""
+
+    commit: str
+    head: str
+    already: bool = False
+    tries: int = 1
+
+
+class ConfigRepo:
+    """One branch of a config repo; safe to use from several threads and processes."""
+
+    def __init__(self, mirror: Mirror, branch: str, cache: IndexCache) -> None:
+        self._mirror = mirror
+        self._branch = branch
+        self._cache = cache
+        self._trees = Trees(mirror)
+        self._commits = Commits(mirror)
+        self._notes = Notes(mirror, self._trees)
+        self._ledger = Ledger(mirror, self._commits, self._trees, self._notes)
+        self._looked = float("-inf")
+
+    @classmethod
+    def open(cls, url: str, branch: str, state_dir: Path) -> ConfigRepo:
+        """Name a config repo; its mirror is made when it is first used."""
+        if not url:
+            raise UsageError("no config repo is set", hint="set HEADWAY_REPO to its URL")
+        if (
+            not re.fullmatch(r"(?!-)[^\x00-\x20\x7f~^:?*\[\\]+", branch)
+            or ".." in branch
+            or branch.endswith("/")
+        ):
+            raise UsageError(
+                f"{branch!r} cannot be a branch", hint="set HEADWAY_BRANCH to a branch of the config repo"
+            )
+        return cls(Mirror(url, state_dir / "git", branch), branch, IndexCache(state_dir / "index.sqlite"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End every process that it started, and close its cache."""
+        self._mirror.close()
+        self._cache.close()
+
+    @property
+    def url(self) -> str:
+        """The repo's URL, without credentials."""
+        return self._mirror.url
+
+    @property
+    def branch(self) -> str:
+        """The branch that says what should run."""
+        return self._branch
+
+    # --- looking ---
+
+    def fetch(self) -> str:
+        """Look at the remote, and give the branch's newest commit."""
+        self._mirror.fetch()
+        self._looked = time.monotonic()
+        return self.head
+
+    @property
+    def head(self) -> str:
+        """The branch's newest commit, as last looked at."""
+        found = self._mirror.seen(f"refs/heads/{self._branch}")
+        if found is None:
+            raise TransientError(
+                f"the branch {self._branch} of {self.url} was not looked at yet", hint="try again"
+            )
+        return found
+
+    def rev_parse(self, name: str) -> str | None:
+        """Give the commit that a Git revision names (`HEAD~2`, a SHA-1, the branch); None where there is none."""
+        if name == self._branch or name.startswith((f"{self._branch}~", f"{self._branch}^")):
+            name = f"HEAD{name[len(self._branch) :]}"
+        return self._mirror.resolve(name)
+
+    def read(self, commit: str, path: str) -> bytes | None:
+        """Give a file's content at a commit; None where there is no such file."""
+        item = self._trees.at(self._commits.get(commit).tree, folder_path(path))
+        if item is None or not item.mode.startswith("100"):
+            return None
+        return self._mirror.read(item.sha)
+
+    def reader(self, commit: str) -> Callable[[str], bytes]:
+        """Give a function that reads files which are there at a commit."""
+
+        def read(path: str) -> bytes:
+            data = self.read(commit, path)
+            if data is None:
+                raise UsageError(f"{path} is not a file at {commit[:9]} of {self.url}")
+            return data
+
+        return read
+
+    def tree(self, commit: str, path: str) -> Tree:
+        """List the manifests below a folder at a commit.
+
+        Raises UsageError for symbolic links, submodules, and a path outside the repo.
+        """
+        return self._trees.manifests(self._commits.get(commit).tree, path)
+
+    def tree_sha(self, commit: str, path: str) -> str:
+        """Give a folder's hash at a commit, equal exactly when nothing in it differs; empty where there is none."""
+        item = self._trees.at(self._commits.get(commit).tree, folder_path(path))
+        return item.sha if item is not None and item.mode == FOLDER else ""
+
+    def changed_since(self, commit: str, path: str) -> bool:
+        """Say whether a folder differs between a commit and the head."""
+        return self.tree_sha(commit, path) != self.tree_sha(self.head, path)
+
+    def index(self, tree: Tree) -> list[FileIndex]:
+        """Index a tree's manifests, in the order of their paths; only contents never seen before are read."""
+        return self._cache.indexes(tree.files, self._mirror.read_many)
+
+    def diff(self, old: str, new: str, path: str = "") -> str:
+        """Give the unified diff between two commits, of one folder or file or of all."""
+        plain = folder_path(path)
+        command = ["diff", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames"]
+        for commit in (old, new):
+            self._commits.get(commit)
+        result = self._mirror.run(*command, old, new, "--", *([plain] if plain else []))
+        if result.code:
+            raise FailedError(f"git diff failed: {result.stderr}")
+        return result.stdout.decode("utf-8", "replace")
+
+    # --- the ledger ---
+
+    def log(
+        self,
+        environment: str,
+        *,
+        path: str | None = None,
+        limit: int | None = None,
+        since: datetime | None = None,
+        head: str | None = None,
+    ) -> Iterator[Entry]:
+        """Give what changed one environment, the newest first; `path` is its folder, named like it by default."""
+        folders = {environment: path if path is not None else environment}
+        return self._ledger.entries(head or self.head, folders, every=False, limit=limit, since=since)
+
+    def ledger(
+        self,
+        paths: Mapping[str, str],
+        *,
+        limit: int | None = None,
+        since: datetime | None = None,
+        head: str | None = None,
+    ) -> Iterator[Entry]:
+        """Give what changed any of the environments (name → folder) or their rules, the newest first."""
+        return self._ledger.entries(head or self.head, paths, limit=limit, since=since)
+
+    def commits_between(self, old: str, new: str, path: str = "") -> list[Entry]:
+        """Give the commits after `old` up to `new` that changed a folder, the newest first."""
+        for commit in (old, new):
+            self._commits.get(commit)
+        found = self._ledger.entries(new, {path: path}, since=old)
+        return [entry for entry in found if entry.environments]
+
+    def last_change(self, environment: str, path: str, head: str | None = None) -> Entry:
+        """Give the commit that made an environment's folder what it is, with its outcomes."""
+        return self._ledger.entry(self._ledger.last_change(head or self.head, path), (environment,))
+
+    def find_release(self, release_id: str, head: str | None = None) -> str | None:
+        """Give the commit of a release; None where the branch has none with that id."""
+        if not is_release_id(release_id):
+            return None
+        head = head or self.head
+        oldest = oldest_commit_time(release_id)
+        if oldest is not None:
+            found = self._commits.newest_first(head, oldest)
+            return next((it.sha for it in found if it.release_id == release_id), None)
+        pattern = f"--grep=Headway-Release: {release_id}"
+        result = self._mirror.run("rev-list", "--fixed-strings", "--regexp-ignore-case", pattern, head)
+        named = (self._commits.get(sha) for sha in result.stdout.decode().split())
+        return next((it.sha for it in named if it.release_id == release_id), None)
+
+    def live(self, environment: str) -> str | None:
+        """Give the commit that an environment reached last, as last looked at."""
+        return self._mirror.seen(live_ref(environment))
+
+    # --- writing ---
+
+    def publish(self, draft: Callable[[str], Draft | None], *, release_id: str) -> Published | None:
+        """Commit what `draft` plans on the newest head and push it; None where that changes nothing.
+
+        `draft` is called again on each newer head that somebody else's push makes. A release
+        whose id is on the branch is not committed twice, whoever committed it.
+        Raises TransientError after eight lost races.
+        """
+        if not is_release_id(release_id):
+            raise UsageError(
+                f"{release_id[:80]!r} cannot be a release id",
+                hint="use letters, digits, dots, dashes, at most 80",
+            )
+        for attempt in range(1, TRIES + 1):
+            fresh = time.monotonic() - self._looked > FRESH or attempt > 1
+            head = self.fetch() if fresh else self.head
+            published = self._try(draft, release_id, head, attempt)
+            if published is None and not fresh and self.fetch() != head:
+                published = self._try(draft, release_id, self.head, attempt)
+            if not isinstance(published, LostRace):
+                return published
+            time.sleep(random.uniform(0.2, 1) * min(0.02 * 2**attempt, 2))
+        raise TransientError(
+            f"{TRIES} times in a row somebody else pushed to {self.url} first", hint="try again in a moment"
+        )
+
+    def _try(
+        self, draft: Callable[[str], Draft | None], release_id: str, head: str, attempt: int
+    ) -> Published | LostRace | None:
+        found = self.find_release(release_id, head)
+        if found is not None:
+            return Published(found, head, already=True, tries=attempt)
+        made = draft(head)
+        if made is None:
+            return None
+        before = self._commits.get(head).tree
+        after = self._trees.changed(before, made.files, made.trees)
+        if after == before:
+            return None
+        author = author_line(made.author, made.email)
+        commit = self._commits.write(after, [head], made.message, author, datetime.now(UTC))
+        try:
+            self._mirror.push(Push(f"refs/heads/{self._branch}", commit))
+        except LostRace as race:
+            return race
+        self._looked = time.monotonic()
+        return Published(commit, commit, tries=attempt)
+
+    def record(self, environment: str, commit: str, outcome: Outcome, *, live: str | None) -> None:
+        """Append an outcome to a commit's note and, with `live`, say that the environment has reached that commit.
+
+        Both in one push, or none. The same outcome twice is one line.
+        """
+        ref = live_ref(environment)
+        commit = self._commits.get(commit).sha
+        for attempt in range(1, TRIES + 1):
+            if attempt > 1:
+                time.sleep(random.uniform(0.2, 1) * min(0.02 * 2**attempt, 2))
+                self.fetch()
+            changes = self._note(environment, commit, outcome)
+            was = self._mirror.seen(ref)
+            if live is not None and was != live:
+                changes.append(Push(ref, self._commits.get(live).sha, lease=was or ""))
+            try:
+                self._push(changes)
+                return
+            except LostRace:
+                continue
+        raise TransientError(
+            f"{TRIES} times in a row somebody else recorded an outcome in {self.url} first", hint="try again"
+        )
+
+    def _note(self, environment: str, commit: str, outcome: Outcome) -> list[Push]:
+        head = self._notes.head()
+        tree = self._notes.appended(head, commit, outcome.to_line())
+        if tree is None:
+            return []
+        subject = f"{environment}: {commit[:9]} is {outcome.state}"
+        noted = self._commits.write(
+            tree, [head] if head else [], subject, author_line(outcome.by), datetime.now(UTC)
+        )
+        return [Push(NOTES, noted, lease=None if head else "")]
+
+    def _push(self, changes: list[Push]) -> None:
+        if not changes:
+            return
+        try:
+            self._mirror.push(*changes)
+        except NoAtomicPush:
+            # The note first: without the ref, the next look finds an environment that is live already.
+            for change in changes:
+                self._mirror.push(change)
+
+    def check_push(self) -> None:
+        """Ask the remote whether this user may push to the branch; changes nothing.
+
+        A server's hooks are not asked: they only run on a real push.
+        """
+        self._mirror.push(Push(f"refs/heads/{self._branch}", self.fetch()), dry_run=True)
+
+    def maintain(self) -> bool:
+        """Pack the mirror where it has grown; say whether that was needed. Takes seconds."""
+        return self._mirror.maintain()
+
+
+def live_ref(environment: str) -> str:
+    """Name the ref of the commit that an environment reached last."""
+    if not _REF_WORD.fullmatch(environment):
+        raise UsageError(
+            f"{environment!r} cannot be an environment", hint="use letters, digits, dashes, underscores, dots"
+        )
+    return f"refs/headway/{environment}/live"
