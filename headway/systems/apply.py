@@ -115,19 +115,21 @@ def _rehearsed(cluster: Cluster, found: Inspection, todo: list[Item], namespace:
 def _apply_wave(
     cluster: Cluster, wave: list[Item], outcome: dict[ObjectId, str], tell: Callable[[str], None] | None
 ) -> None:
-    def one(item: Item) -> Rejection | TransientError | None:
+    def one(item: Item) -> tuple[Item, str | Rejection | TransientError]:
         try:
-            did = put(cluster, item)
+            return item, put(cluster, item)
         except TransientError as error:
-            return error
-        if isinstance(did, Rejection):
-            return did
-        outcome[item.id] = did
-        if tell and did != "unchanged":
-            tell(f"{did} {item.id}")
-        return None
+            return item, error
 
-    problems = [it for it in each(one, wave) if it is not None]
+    def heard(result: tuple[Item, str | Rejection | TransientError]) -> None:
+        item, did = result
+        if isinstance(did, str):
+            outcome[item.id] = did
+            if tell and did != "unchanged":
+                tell(f"{did} {item.id}")
+
+    results = each(one, wave, on_done=heard)
+    problems = [did for _, did in results if not isinstance(did, str)]
     rejections = [it for it in problems if isinstance(it, Rejection)]
     if rejections:
         raise Rejected(rejections, changed=any(did != "unchanged" for did in outcome.values()))

@@ -77,6 +77,8 @@ def surplus(
             identity = ObjectId(resource.group, resource.kind, meta.get("namespace", ""), meta["name"])
             if identity in wanted or meta["uid"] in uids or not _ours(meta, labels):
                 continue
+            if identity == ObjectId("", "Namespace", "", found.home):
+                continue
             if why := _stays(resource, meta):
                 kept.add(Kept(identity, why))
             else:

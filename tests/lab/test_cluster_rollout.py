@@ -1,0 +1,207 @@
+"""Following real rollouts: live when it is true, failed with the cause as soon as that is certain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from headway.domain.objects import ObjectId
+from headway.systems.proof import prove
+from headway.systems.rollout import look
+from headway.systems.set_image import set_image
+from tests.lab.clusterplace import Place, config_map, deployment, own_place
+from tests.lab.images import box
+
+PROBE = 'readinessProbe: {exec: {command: ["/bin/busybox", "true"]}, periodSeconds: 1}'
+NEVER = 'readinessProbe: {exec: {command: ["/bin/busybox", "false"]}, periodSeconds: 1}'
+QUOTA = """
+---
+apiVersion: v1
+kind: ResourceQuota
+metadata: {name: none}
+spec: {hard: {pods: "0"}}
+"""
+
+
+@pytest.fixture
+def place(lab: Any) -> Iterator[Place]:
+    with own_place(lab.context, lab.kubeconfig) as it:
+        yield it
+
+
+@pytest.fixture
+def images(lab: Any) -> tuple[str, str]:
+    return box(lab.registry, "v1"), box(lab.registry, "v2")
+
+
+def test_live_means_that_the_pods_run_the_released_digest(place: Place, images: tuple[str, str]) -> None:
+    """Two versions one after the other; each is live with all its pods on its digest, and proven so."""
+    for image in images:
+        text = deployment("web", image, replicas=2, container=PROBE) + config_map("c")
+        place.apply(text)
+        rollout = place.watch(text)
+        assert rollout.live, rollout.diagnosis
+        manifests = place.manifests(text)
+        web = ObjectId("apps", "Deployment", place.namespace, "web")
+        planned = {web: {"app": image.partition("@")[2]}}
+        proof = prove(place.cluster, manifests, place.namespace, place.owner, planned)
+        assert proof.equal, proof.summary
+        assert (proof.objects, proof.pods) == (2, 2)
+        standing = look(place.cluster, manifests, place.namespace, planned)[web]
+        assert (standing.pods, str(standing)) == ("2/2", "live")
+
+
+def test_ready_pods_of_another_digest_are_no_success(place: Place, images: tuple[str, str]) -> None:
+    """Everything is ready, but it is not what was released."""
+    text = deployment("web", images[0], container=PROBE)
+    place.apply(text)
+    web = ObjectId("apps", "Deployment", place.namespace, "web")
+    other = {web: {"app": images[1].partition("@")[2]}}
+    rollout = place.watch(text, planned=other)
+    assert not rollout.live
+    assert [it.reason for it in rollout.verdicts] == ["DigestDiffers"]
+    proof = prove(place.cluster, place.manifests(text), place.namespace, place.owner, other)
+    assert not proof.equal
+    assert [it.workload for it in proof.wrong] == [web]
+
+
+def test_a_workload_without_replicas_is_live_at_once(place: Place) -> None:
+    """Nothing is waited for where nothing will run."""
+    text = deployment("web", "busybox:1", replicas=0)
+    place.apply(text)
+    assert place.watch(text).live
+
+
+@pytest.mark.parametrize(
+    ("label", "more", "reason", "word"),
+    [
+        ("no such image", {"image": "/cluster-tests/box:none"}, "ErrImagePull", "not found"),
+        ("no such program", {"command": '["/nope"]'}, "RunContainerError", "/nope"),
+        (
+            "missing ConfigMap",
+            {"container": "envFrom: [{configMapRef: {name: nowhere}}]"},
+            "CreateContainerConfigError",
+            "nowhere",
+        ),
+        ("never ready", {"container": NEVER, "deadline": 4}, "NotReady", "Readiness probe failed"),
+        (
+            "no room",
+            {"container": 'resources: {requests: {cpu: "999"}}'},
+            "Unschedulable",
+            "Insufficient cpu",
+        ),
+        ("quota", {"extra": QUOTA}, "FailedCreate", "exceeded quota"),
+    ],
+)
+def test_each_way_to_break_has_its_verdict(
+    place: Place,
+    lab: Any,
+    images: tuple[str, str],
+    label: str,
+    more: dict[str, Any],
+    reason: str,
+    word: str,
+) -> None:
+    """The reason is named, with the cluster's words, and nobody has to wait for the environment's timeout."""
+    options = dict(more)
+    image = options.pop("image", "")
+    text = options.pop("extra", "") + deployment(
+        "web", lab.registry + image if image else images[0], **options
+    )
+    place.apply(text)
+    rollout = place.watch(text)
+    assert not rollout.live
+    (verdict,) = rollout.verdicts
+    assert (verdict.status, verdict.reason) == ("failed", reason), str(verdict)
+    assert word in verdict.message
+    assert "not live after" not in verdict.message
+    assert str(verdict) in rollout.diagnosis
+
+
+def test_a_crash_at_start_is_told_with_its_last_words(place: Place, images: tuple[str, str]) -> None:
+    """Also without a readiness probe a program that dies is not live; what it said is shown."""
+    text = deployment("web", images[0], command='["/bin/busybox", "sh", "-c", "echo no database; exit 3"]')
+    place.apply(text)
+    rollout = place.watch(text)
+    (verdict,) = rollout.verdicts
+    assert (verdict.status, verdict.reason) == ("failed", "CrashLoopBackOff"), str(verdict)
+    assert "code 3" in verdict.message
+    assert verdict.logs == ("no database",)
+
+
+def test_the_fix_of_a_broken_release_is_not_failed_by_it(place: Place, images: tuple[str, str]) -> None:
+    """Old pods that never got ready, and a deadline that they missed, are not held against what replaces them."""
+    good = deployment("web", images[0], container=PROBE, deadline=3)
+    place.apply(good)
+    assert place.watch(good).live
+    bad = deployment("web", images[1], container=NEVER, deadline=3)
+    place.apply(bad)
+    assert place.watch(bad).diagnosis
+    place.apply(good)
+    rollout = place.watch(good)
+    assert rollout.live, rollout.diagnosis
+
+
+def test_a_stateful_set_comes_back_from_a_broken_version(
+    place: Place, lab: Any, images: tuple[str, str]
+) -> None:
+    """Its controller waits for the broken pod for ever; headway takes that pod out of the way."""
+    good = deployment("db", images[0], replicas=2, container=PROBE, kind="StatefulSet")
+    place.apply(good)
+    assert place.watch(good).live
+    bad = good.replace(images[0], f"{lab.registry}/cluster-tests/box:none")
+    place.apply(bad)
+    assert [it.reason for it in place.watch(bad).verdicts] == ["ErrImagePull"]
+    place.apply(good)
+    rollout = place.watch(good)
+    assert rollout.live, rollout.diagnosis
+
+
+def test_what_was_broken_before_is_told_as_such(place: Place, lab: Any, images: tuple[str, str]) -> None:
+    """A workload that this release did not touch does not fail it."""
+    text = deployment("old", f"{lab.registry}/cluster-tests/box:none")
+    place.apply(text)
+    assert not place.watch(text).live
+    text += deployment("new", images[0], container=PROBE)
+    changed = frozenset(place.apply(text).touched)
+    rollout = place.watch(text, changed=changed)
+    assert rollout.live
+    assert [(it.workload.name, it.status, it.changed) for it in rollout.verdicts] == [
+        ("old", "failed", False),
+        ("new", "live", True),
+    ]
+
+
+def test_a_newer_change_ends_the_watch(place: Place, images: tuple[str, str]) -> None:
+    """Nobody waits for a rollout that has been overtaken."""
+    text = deployment("web", images[0], container=NEVER)
+    place.apply(text)
+    rollout = place.watch(text, stop=lambda: True)
+    assert rollout.superseded
+    assert not rollout.live
+
+
+def test_time_is_up_with_the_reason_that_is_known(place: Place, images: tuple[str, str]) -> None:
+    """An environment's own timeout ends the watch and names what it waited for."""
+    text = deployment("web", images[0], container=NEVER)
+    place.apply(text)
+    rollout = place.watch(text, timeout=3)
+    (verdict,) = rollout.verdicts
+    assert (verdict.status, verdict.reason) == ("failed", "NotReady")
+    assert "not live after 3 s" in verdict.message
+
+
+def test_set_image_changes_what_runs_the_repository_and_is_drift_afterwards(
+    place: Place, images: tuple[str, str]
+) -> None:
+    """The running object changes at once; the repo knows nothing of it, and the next apply takes it back."""
+    text = deployment("web", images[0], replicas=0) + deployment("other", "busybox:1", replicas=0)
+    place.apply(text)
+    repository = images[0].partition(":v1")[0]
+    done = set_image(place.cluster, place.namespace, lambda it: it.startswith(repository), images[1])
+    assert [(it.object.name, it.container, it.old, it.new) for it in done] == [("web", "app", *images)]
+    assert [it.object.name for it in place.diff(text)] == ["web"]
+    assert [it.name for it in place.apply(text).changed] == ["web"]
+    assert place.diff(text) == []
