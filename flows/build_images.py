@@ -37,7 +37,9 @@ def build_images(request: BuildRequest) -> dict[str, object]:
         services = services_to_build(config, request)
         if request.dry_run:
             return {"services": services, "ref": request.ref}
-        return {built.service: str(built.image) for built in build_all(connections, config, services, request.ref)}
+        return {
+            built.service: str(built.image) for built in build_all(connections, config, services, request.ref)
+        }
 
 
 def services_to_build(config: Config, request: BuildRequest) -> list[str]:

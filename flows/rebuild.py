@@ -38,7 +38,7 @@ def rebuild(request: RebuildRequest) -> dict[str, object]:
     began = time.monotonic()
     with Connections() as connections:
         config = connections.config(fetch_head(connections))
-        names = [config.environment(name).name for name in request.environments] or list(config.environments)
+        names = config.chosen(*request.environments)
         everything = []
         for name in names:
             commit = rebuild_revision(connections, name, request.revision)

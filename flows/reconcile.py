@@ -34,7 +34,7 @@ def reconcile(request: ReconcileRequest) -> dict[str, object]:
     with Connections() as connections:
         head = fetch_head(connections)
         config = connections.config(head)
-        names = [config.environment(request.environment).name] if request.environment else list(config.environments)
+        names = config.chosen(*filter(None, [request.environment]))
         done: dict[str, object] = {}
         errors: list[HeadwayError] = []
         for name in names:

@@ -42,7 +42,9 @@ def release_images(connections: Connections, request: ReleaseRequest) -> dict[st
     """Run the steps of a release with connections that are open already."""
     config = connections.config(fetch_head(connections))
     config.environment(request.environment)
-    asked = [(it.service, wanted_reference(config.service(it.service).image, it.image)) for it in request.images]
+    asked = [
+        (it.service, wanted_reference(config.service(it.service).image, it.image)) for it in request.images
+    ]
     if len(asked) != len(dict(asked)):
         raise UsageError("a service is named twice", hint="give one image for each service")
     pinned = side_by_side(
@@ -72,7 +74,7 @@ def release_images(connections: Connections, request: ReleaseRequest) -> dict[st
             id=release_id,
             environment=request.environment,
             kind="release",
-            changes=plan.triples(),
+            changes=plan.triples,
             actor=request.actor or connections.settings.who(),
             reason=request.reason,
         ),

@@ -104,9 +104,7 @@ def _arrive(connections: Connections, name: str, head: str) -> Arrival:
 
 
 def _may_go_back(desired: Desired, before: Desired | None) -> bool:
-    return (
-        desired.environment.on_failure == "rollback" and before is not None and before.tree != desired.tree
-    )
+    return desired.environment.on_failure == "rollback" and before is not None and before.tree != desired.tree
 
 
 def _take_back(
@@ -122,7 +120,9 @@ def _take_back(
     name, began = desired.name, time.monotonic()
     good, folder = before.tree, desired.environment.path
     release_id = derived_id(last.commit, last.time)
-    log(f"{name}: taking {last.commit[:9]} back to {before.commit[:9]}, which was live: {diagnosis.splitlines()[0]}")
+    log(
+        f"{name}: taking {last.commit[:9]} back to {before.commit[:9]}, which was live: {diagnosis.splitlines()[0]}"
+    )
 
     def draft(head: str) -> Draft | None:
         if connections.repo.last_change(name, folder, head).commit != last.commit:

@@ -73,7 +73,7 @@ def rollback(request: RollbackRequest) -> dict[str, object]:
                 id=release_id,
                 environment=request.environment,
                 kind="rollback",
-                changes=made.triples(),
+                changes=made.triples,
                 actor=request.actor or connections.settings.who(),
                 reason=request.reason or f"back to {target[:9]}",
             ),

@@ -42,7 +42,8 @@ def set_image(request: SetImageRequest) -> dict[str, object]:
             )
         elif not namespace:
             raise UsageError(
-                "set-image needs a place", hint="give --namespace (and --context), or an environment of headway.yaml"
+                "set-image needs a place",
+                hint="give --namespace (and --context), or an environment of headway.yaml",
             )
         reference: ImageRef = resolve_image(connections, wanted_reference(repository, request.image))
         if request.dry_run:
@@ -55,11 +56,15 @@ def set_image(request: SetImageRequest) -> dict[str, object]:
             )
         for it in changed:
             log(f"{it.object}: container {it.container}: {it.old} -> {it.new}")
-        rollout = watch_changed(connections, context, namespace, changed, float(request.timeout))
+        rollout = watch_changed(connections, context, changed, float(request.timeout))
         if not rollout.live:
             raise FailedError(
                 f"{reference} is not live: {rollout.diagnosis}",
                 hint="set-image takes nothing back; set the old image again: "
                 + ", ".join(sorted({it.old for it in changed})),
             )
-        return {"namespace": namespace, "image": str(reference), "changed": [str(it.object) for it in changed]}
+        return {
+            "namespace": namespace,
+            "image": str(reference),
+            "changed": [str(it.object) for it in changed],
+        }

@@ -42,9 +42,7 @@ class Arrival:
         self.back_to = back_to
 
     @classmethod
-    def of(
-        cls, environment: str, commit: str, rollout: Rollout, seconds: float, applied: Applied
-    ) -> Self:
+    def of(cls, environment: str, commit: str, rollout: Rollout, seconds: float, applied: Applied) -> Self:
         """Read a rollout's end."""
         state = "superseded" if rollout.superseded else "live" if rollout.live else "failed"
         return cls(

@@ -67,9 +67,7 @@ class Connections:
         if self._registry is None:
             from headway.systems.registry import RegistryClient
 
-            self._registry = self._open.enter_context(
-                RegistryClient(self.settings.docker_config or None)
-            )
+            self._registry = self._open.enter_context(RegistryClient(self.settings.docker_config or None))
         return self._registry
 
     @property

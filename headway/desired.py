@@ -5,7 +5,8 @@ from __future__ import annotations
 from headway.connections import Connections
 from headway.domain.config import Config
 from headway.domain.manifests import Manifest
-from headway.domain.objects import Owner, planned_digests
+from headway.domain.objects import ObjectId, Owner, id_of
+from headway.domain.planned import planned_digests
 from headway.errors import Problem, UsageError
 
 
@@ -17,6 +18,7 @@ class Desired:
     """
 
     __slots__ = (
+        "by_id",
         "commit",
         "config",
         "environment",
@@ -39,6 +41,9 @@ class Desired:
         self.indexes = connections.repo.index(tree)
         self.manifests: list[Manifest] = [it for index in self.indexes for it in index.manifests]
         self.problems: tuple[Problem, ...] = tuple(it for index in self.indexes for it in index.problems)
+        self.by_id: dict[ObjectId, Manifest] = {
+            id_of(it.object, self.environment.cluster.namespace): it for it in self.manifests
+        }
         self.owner = Owner(config.app, name)
         self.planned = planned_digests(self.manifests, self.environment.cluster.namespace)
         if not self.indexes:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from headway.connections import Connections
 from headway.domain.config import Config
-from headway.domain.images import ImageRef
 from headway.errors import HeadwayError
 from headway.settings import Settings
 
@@ -35,10 +35,13 @@ def examine(settings: Settings | None = None) -> list[Finding]:
         if head:
             _look(findings, "push to the config repo", lambda: _push(connections))
             config = _config(findings, connections)
-        for context in sorted({it.cluster.context for it in config.environments.values()}) if config else [""]:
-            _look(findings, f"cluster {context or '(current context)'}", lambda c=context: _cluster(connections, c))  # type: ignore[misc]
-        for registry in sorted({ImageRef.parse(it.image).registry for it in config.services.values()}) if config else []:
-            _look(findings, f"registry {registry}", lambda r=registry: connections.registry.check(r))  # type: ignore[misc]
+        contexts = sorted({it.cluster.context for it in config.environments.values()}) if config else [""]
+        for context in contexts:
+            what = f"cluster {context or '(current context)'}"
+            _look(findings, what, partial(_cluster, connections, context))
+        registries = sorted({it.ref.registry for it in config.services.values()}) if config else []
+        for registry in registries:
+            _look(findings, f"registry {registry}", partial(connections.registry.check, registry))
         if config is None or any(it.source for it in config.services.values()):
             _look(findings, "Docker engine", lambda: connections.engine.version())
         _look(findings, "Prefect server", lambda: _prefect(connections.settings))

@@ -7,7 +7,7 @@ from typing import Any
 from headway.connections import Connections
 from headway.desired import Desired
 from headway.domain.config import Config
-from headway.domain.images import short_image
+from headway.domain.history import short_tag
 from headway.domain.objects import ObjectId
 from headway.domain.planned import pod_spec
 from headway.domain.plans import service_of
@@ -38,9 +38,7 @@ def environment_status(connections: Connections, config: Config, name: str, head
         "state": last.state or "not reached yet",
         "summary": _summary(last.commit, last.state, live),
         "services": [
-            service
-            for each in config.services
-            for service in _service(config, desired, each, standings)
+            service for each in config.services for service in _service(config, desired, each, standings)
         ],
         "warnings": warnings,
     }
@@ -61,7 +59,7 @@ def _service(
             {
                 "service": service,
                 "object": str(key),
-                "image": short_image(mine[0]),
+                "image": short_tag(mine[0]),
                 "reference": mine[0],
                 "running": standing.pods if standing else "?",
                 "health": str(standing) if standing else "unknown",

@@ -6,8 +6,11 @@ import difflib
 from collections.abc import Callable
 
 from headway.arrival import Arrival
-from headway.domain.images import short_image
+from headway.domain.drift import Drift
+from headway.domain.history import short_tag
 from headway.domain.plans import Plan
+from headway.systems.builds import Built
+from headway.systems.proof import Proof
 
 DIFF_LINES = 200
 
@@ -17,7 +20,7 @@ def plan_report(plan: Plan, read: Callable[[str, str], bytes | None]) -> str:
     if not plan:
         return f"**{plan.environment}**: nothing to change; the config repo says so already."
     rows = "\n".join(
-        f"| {it.service} | `{short_image(it.old)}` | `{short_image(it.new)}` | {it.why} |" for it in plan.changes
+        f"| {it.service} | `{short_tag(it.old)}` | `{short_tag(it.new)}` | {it.why} |" for it in plan.changes
     )
     warnings = "".join(f"\n> left out: {warning}" for warning in plan.warnings)
     return (
@@ -46,7 +49,10 @@ def arrival_report(arrival: Arrival) -> str:
         "failed": "failed",
         "rolled-back": f"failed, and taken back to `{arrival.back_to[:9]}`",
     }[arrival.state]
-    out = [f"## {arrival.environment}: {headline}", f"Commit `{arrival.commit[:9]}`, {arrival.seconds:.1f} s."]
+    out = [
+        f"## {arrival.environment}: {headline}",
+        f"Commit `{arrival.commit[:9]}`, {arrival.seconds:.1f} s.",
+    ]
     if arrival.applied is not None and arrival.applied.touched:
         out.append("| object | |\n|---|---|")
         out[-1] += "".join(
@@ -68,3 +74,40 @@ def arrival_report(arrival: Arrival) -> str:
 
 def _lines(data: bytes) -> list[str]:
     return data.decode("utf-8", "replace").splitlines(keepends=True)
+
+
+def drift_report(name: str, drifts: list[Drift]) -> str:
+    """Tell how a cluster differs from the repo, field by field."""
+    if not drifts:
+        return f"**{name}**: the cluster equals the repo."
+    rows = "".join(
+        f"\n| {it.object} | {it.action} | {path} | `{live}` | `{wanted}` |"
+        for it in drifts
+        for path, live, wanted in it.fields
+    )
+    rows += "".join(f"\n| {it.object} | {it.action} | | | |" for it in drifts if not it.fields)
+    return f"## Drift of {name}\n\n| object | | field | in the cluster | in the repo |\n|---|---|---|---|---|{rows}\n"
+
+
+def proof_report(names: list[str], proofs: list[Proof], seconds: float) -> str:
+    """Tell what was proven equal after a rebuild."""
+    rows = "".join(
+        f"\n| {name} | {'equal' if it.equal else '**not equal**'} | {it.objects} | {it.pods} |"
+        for name, it in zip(names, proofs, strict=True)
+    )
+    wrong = "".join(
+        f"\n- {name}: {it.summary}" for name, it in zip(names, proofs, strict=True) if not it.equal
+    )
+    return (
+        f"## Rebuilt in {seconds:.1f} s\n\n"
+        f"| environment | | objects compared | pods compared |\n|---|---|---|---|{rows}\n{wrong}\n"
+    )
+
+
+def build_report(built: list[Built]) -> str:
+    """Tell which images there are now."""
+    rows = "".join(
+        f"\n| {it.service} | `{it.image}` | {'in the registry already' if it.skipped else 'built and pushed'} |"
+        for it in built
+    )
+    return f"## Images\n\n| service | image | |\n|---|---|---|{rows}\n"

@@ -38,7 +38,10 @@ def rollback_target(connections: Connections, config: Config, request: RollbackR
     repo, name = connections.repo, request.environment
     now = _images(connections, config, name, repo.head, request.services)
     for entry in repo.log(name, path=config.environment(name).path):
-        if "live" in entry.states and _images(connections, config, name, entry.commit, request.services) != now:
+        if (
+            "live" in entry.states
+            and _images(connections, config, name, entry.commit, request.services) != now
+        ):
             return entry.commit
     what = f"of {', '.join(request.services)} " if request.services else ""
     raise UsageError(

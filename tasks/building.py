@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 
-from headway.systems.source import SourceRepo, resolve_url
-
 from headway.connections import Connections
 from headway.domain.config import Config
 from headway.steps import log, task
 from headway.systems.builds import Built, build_commit
+from headway.systems.source import SourceRepo, resolve_url
 
 
 @task(name="build and push", run_name="build and push {service}", timeout=3600)

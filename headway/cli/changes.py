@@ -32,7 +32,8 @@ from headway.requests import (
 )
 
 Images = Annotated[
-    list[str], typer.Argument(help="SERVICE=IMAGE: a tag, a digest or a whole reference.", metavar="SERVICE=IMAGE…")
+    list[str],
+    typer.Argument(help="SERVICE=IMAGE: a tag, a digest or a whole reference.", metavar="SERVICE=IMAGE…"),
 ]
 Services = Annotated[
     list[str] | None, typer.Option("--service", "-s", help="A service of headway.yaml; may be repeated.")
@@ -133,9 +134,12 @@ def reconcile(
 
 def rebuild(
     environments: Annotated[
-        list[str] | None, typer.Argument(help="Environments to restore; all of them when left out.", metavar="[ENV…]")
+        list[str] | None,
+        typer.Argument(help="Environments to restore; all of them when left out.", metavar="[ENV…]"),
     ] = None,
-    revision: Annotated[str, typer.Option("--revision", help="A commit or release; default: what was live.")] = "",
+    revision: Annotated[
+        str, typer.Option("--revision", help="A commit or release; default: what was live.")
+    ] = "",
     dry_run: DryRun = False,
     local: Local = False,
     output: Format = Output.table,
@@ -157,7 +161,8 @@ def rebuild(
 
 def build(
     services: Annotated[
-        list[str] | None, typer.Argument(help="Services to build; all with a source when left out.", metavar="[SERVICE…]")
+        list[str] | None,
+        typer.Argument(help="Services to build; all with a source when left out.", metavar="[SERVICE…]"),
     ] = None,
     ref: Ref = "",
     dry_run: DryRun = False,

@@ -23,7 +23,7 @@ def status(environment: AnyEnvironment = "", output: Format = Output.table) -> N
     with Connections() as connections:
         head = connections.repo.fetch()
         config = connections.config(head)
-        names = [config.environment(environment).name] if environment else list(config.environments)
+        names = config.chosen(*filter(None, [environment]))
         found = [environment_status(connections, config, name, head) for name in names]
     if output is Output.json:
         print_json(found)
@@ -52,7 +52,7 @@ def history(
     with Connections() as connections:
         repo = connections.repo
         config = connections.config(repo.fetch())
-        names = [config.environment(environment).name] if environment else list(config.environments)
+        names = config.chosen(*filter(None, [environment]))
         paths = {name: config.environments[name].path for name in names}
         entries = list(repo.ledger(paths, limit=limit))
     if output is Output.json:
@@ -95,11 +95,11 @@ def diff(
     with Connections() as connections:
         head = connections.repo.fetch()
         config = connections.config(head)
-        here = Desired(connections, config, config.environment(environment).name, head)
+        here = Desired(connections, config, environment, head)
         if other:
-            there = Desired(connections, config, config.environment(other).name, head)
+            there = Desired(connections, config, other, head)
             left, right = images_of(config, here.indexes), images_of(config, there.indexes)
-            rows = [
+            rows: list[tuple[object, ...]] = [
                 (name, ", ".join(left.get(name, ("-",))), ", ".join(right.get(name, ("-",))))
                 for name in config.services
                 if left.get(name) != right.get(name)
@@ -112,7 +112,7 @@ def diff(
             drifts = drift(cluster, here.manifests, here.namespace, here.owner)
             data = [it.as_dict() for it in drifts]
             rows = [
-                (str(it.object), it.action, path, live, wanted)
+                (str(it.object), str(it.action), path, live, wanted)
                 for it in drifts
                 for path, live, wanted in (it.fields or (("", "", ""),))
             ]
@@ -128,5 +128,3 @@ def add_to(app: typer.Typer) -> None:
     """Put these commands on the command line."""
     for command in (status, history, diff):
         app.command()(command)
-
-

@@ -65,7 +65,9 @@ def _run_there(flow: str, request: Request, settings: Settings) -> dict[str, Any
 
 def _error_of(message: str) -> errors.HeadwayError:
     """Read the error a run ended with back into the class that has its exit code."""
-    match = re.search(r"(?:exception: )?(\w+(?:Error|NotFound|Denied|Rejected|Failed)?): (.*)", message, re.DOTALL)
+    match = re.search(
+        r"(?:exception: )?(\w+(?:Error|NotFound|Denied|Rejected|Failed)?): (.*)", message, re.DOTALL
+    )
     name, text = match.groups() if match else ("", message)
     kinds = {kind.__name__: kind for kind in _subclasses(errors.HeadwayError)}
     kind = kinds.get(name, errors.FailedError)
@@ -80,4 +82,8 @@ def _error_of(message: str) -> errors.HeadwayError:
 
 
 def _subclasses(kind: type) -> list[type]:
-    return [kind, *(sub for each in kind.__subclasses__() for sub in _subclasses(each))]
+    found = [kind]
+    below: type
+    for below in kind.__subclasses__():
+        found += _subclasses(below)
+    return found

@@ -17,7 +17,9 @@ SKIPPED = {".git", ".github", ".gitlab", "node_modules"}
 def init(
     folder: Annotated[Path, typer.Argument(help="The root of a config repo's checkout.")] = Path(),
     app: Annotated[str, typer.Option("--app", help="The application's name; default: the folder's.")] = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Print the file and write nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Print the file and write nothing.")
+    ] = False,
 ) -> None:
     """Write headway.yaml for a repo of plain Kubernetes YAML.
 
@@ -40,7 +42,9 @@ def init(
             continue
         index = index_file(path.read_bytes())
         for problem in index.problems:
-            err().print(f"left out: {relative}:{problem.line}:{problem.column}: {problem.message}", markup=False)
+            err().print(
+                f"left out: {relative}:{problem.line}:{problem.column}: {problem.message}", markup=False
+            )
         found.setdefault(relative.parts[0], []).extend(site.value for site in index.images)
     found = {name: images for name, images in found.items() if images}
     if not found:
@@ -53,7 +57,9 @@ def init(
         print(text, end="")
         return
     target.write_text(text, encoding="utf-8")
-    out().print(f"wrote {target}: {', '.join(found)}. Read it, commit it, then run `headway doctor`.", markup=False)
+    out().print(
+        f"wrote {target}: {', '.join(found)}. Read it, commit it, then run `headway doctor`.", markup=False
+    )
 
 
 def doctor(output: Format = Output.table) -> None:

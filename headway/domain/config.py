@@ -40,6 +40,12 @@ class Config:
             raise UsageError(f"no environment {name!r} in {self.file}{did_you_mean(name, self.environments)}")
         return self.environments[name]
 
+    def chosen(self, *names: str) -> list[str]:
+        """Give the names of the environments that were asked for, or of all where none was."""
+        for name in names:
+            self.environment(name)
+        return list(dict.fromkeys(names)) or list(self.environments)
+
     def locate(self, *path: str | int) -> tuple[int, int]:
         """Give the line and column of a key, both from 1."""
         return self._text.locate(*path)
@@ -75,7 +81,9 @@ def _refused(text: ConfigText, value: object, error: ValidationError) -> Iterabl
         else:
             path = _existing(value, path)
             at_value = "[key]" not in each["loc"]
-            problem = text.problem(path, f"{_dotted(path)}: {_expected(kind, context, each['msg'])}", value=at_value)
+            problem = text.problem(
+                path, f"{_dotted(path)}: {_expected(kind, context, each['msg'])}", value=at_value
+            )
         if problem not in seen:
             seen.add(problem)
             yield problem
@@ -150,7 +158,7 @@ def _keys_at(path: Path) -> list[str]:
         if isinstance(part, type) and issubclass(part, Part) and step in part.model_fields:
             part = _inner(part.model_fields[str(step)].annotation)
         elif isinstance(part, tuple):
-            part = part[0]
+            (part,) = part
     return list(part.model_fields) if isinstance(part, type) and issubclass(part, Part) else []
 
 
@@ -166,12 +174,11 @@ def _existing(value: object, path: Path) -> Path:
     """Cut off what pydantic adds to a place to name the branch of a union."""
     kept: list[str | int] = []
     for step in path:
-        if isinstance(value, dict) and step in value:
-            value = value[step]
-        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
-            value = value[step]
-        else:
+        here: Any = value
+        inside = isinstance(here, dict) and step in here
+        if not inside and not (isinstance(here, list) and isinstance(step, int) and step < len(here)):
             break
+        value = here[step]
         kept.append(step)
     return tuple(kept)
 

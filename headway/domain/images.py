@@ -84,9 +84,7 @@ def _parse(text: str) -> ImageRef:
         if not _TAG.fullmatch(tag):
             raise InvalidImage(f"{text!r} is not an image reference: {tag!r} is not a tag")
     domain, slash, path = name.partition("/")
-    if not slash or not (
-        "." in domain or ":" in domain or domain == "localhost" or domain.lower() != domain
-    ):
+    if not slash or not ("." in domain or ":" in domain or domain == "localhost" or domain.lower() != domain):
         domain, path = HUB, name
     if not _DOMAIN.fullmatch(domain):
         raise InvalidImage(f"{text!r} is not an image reference: {domain!r} is not a registry's host")
@@ -96,7 +94,9 @@ def _parse(text: str) -> ImageRef:
     if domain == HUB and _ID.fullmatch(path):
         raise InvalidImage(f"{text!r} is an image id, not a reference that a registry knows")
     if len(name) > NAME_LENGTH:
-        raise InvalidImage(f"{text[:40]!r}… is not an image reference: its name is over {NAME_LENGTH} characters")
+        raise InvalidImage(
+            f"{text[:40]!r}… is not an image reference: its name is over {NAME_LENGTH} characters"
+        )
     if domain in _HUB_NAMES:
         domain = HUB
         path = path if "/" in path else f"library/{path}"
@@ -139,17 +139,3 @@ def wanted_reference(image: str, said: str) -> ImageRef:
     if reference.tag is None and reference.digest is None:
         raise UsageError(f"{said} names no tag and no digest", hint=f"say which one: {own.name}:TAG")
     return reference
-
-
-def short_image(text: str) -> str:
-    """Shorten an image for a table: its tag, or the first digits of its digest."""
-    try:
-        reference = ImageRef.parse(text)
-    except InvalidImage:
-        return text
-    tag = reference.tag or ""
-    if re.fullmatch(r"sha-[0-9a-f]{40}", tag):
-        tag = tag[:11]
-    if tag:
-        return tag
-    return reference.digest[:19] if reference.digest else "latest"

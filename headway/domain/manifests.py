@@ -22,7 +22,11 @@ FORMAT = 1
 
 _BOM = "\ufeff"
 _ROLES = (("initContainers", "init"), ("containers", "container"), ("ephemeralContainers", "ephemeral"))
-_TEMPLATES = (("spec", "template", "spec"), ("spec", "jobTemplate", "spec", "template", "spec"), ("template", "spec"))
+_TEMPLATES = (
+    ("spec", "template", "spec"),
+    ("spec", "jobTemplate", "spec", "template", "spec"),
+    ("template", "spec"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,10 @@ class FileIndex:
         return cls(
             "",
             tuple(Manifest("", *it) for it in data["manifests"]),
-            tuple(ImageSite(*it[:5], tuple(ImageUse(*use) for use in it[5])) for it in data["images"]),
+            tuple(
+                ImageSite(value, start, end, line, column, tuple(ImageUse(*use) for use in uses))
+                for value, start, end, line, column, uses in data["images"]
+            ),
             tuple(Problem("", *it) for it in data["problems"]),
         )
 
@@ -131,7 +138,9 @@ def index_file(data: bytes) -> FileIndex:
     for node, uses in found.values():
         start, end = scalar_span(text, node)
         if text[start] in "|>":
-            problems.append(problem_at(node, "an image in a block scalar cannot be edited; write it on one line").at(""))
+            problems.append(
+                problem_at(node, "an image in a block scalar cannot be edited; write it on one line").at("")
+            )
             continue
         line, column = node.start_mark.line + 1, node.start_mark.column + 1 + (start - node.start_mark.index)
         images.append(ImageSite(node.value, start + shift, end + shift, line, column, tuple(uses)))
@@ -150,7 +159,9 @@ def _objects(node: Node) -> Iterator[Node]:
 
 def _manifest(document: int, node: Node) -> Manifest:
     if not isinstance(node, MappingNode):
-        raise problem_at(node, "this is not a Kubernetes object: a map with apiVersion, kind and metadata is expected")
+        raise problem_at(
+            node, "this is not a Kubernetes object: a map with apiVersion, kind and metadata is expected"
+        )
     item = value_of(node)
     for key in ("apiVersion", "kind"):
         if not isinstance(item.get(key), str) or not item[key]:
@@ -162,7 +173,11 @@ def _manifest(document: int, node: Node) -> Manifest:
             hint = " (generateName gives a new object each time)"
         else:
             odd = isinstance(meta, dict) and meta.get("name") is not None
-            hint = f", and {meta['name']!r} is not text: put it in quotes" if odd and isinstance(meta, dict) else ""
+            hint = (
+                f", and {meta['name']!r} is not text: put it in quotes"
+                if odd and isinstance(meta, dict)
+                else ""
+            )
         raise problem_at(node, f"{item['kind']} needs a metadata.name{hint}")
     return Manifest("", document, node.start_mark.line + 1, item)
 

@@ -34,13 +34,15 @@ def _image(value: str) -> str:
     except InvalidImage as error:
         raise ValueError(error.message) from None
     if reference.tag or reference.digest:
-        raise ValueError("a repository without tag and digest is expected: which one runs is in the manifests")
+        raise ValueError(
+            "a repository without tag and digest is expected: which one runs is in the manifests"
+        )
     return value
 
 
 def _folder(value: str) -> str:
     parts = value.rstrip("/").split("/")
-    if value.startswith("/") or ".." in parts or "" in parts or value.startswith("~"):
+    if value.startswith(("/", "~")) or ".." in parts or "" in parts:
         raise ValueError("a folder inside the config repo is expected, such as staging")
     return "/".join(it for it in parts if it != ".") or "."
 

@@ -43,6 +43,35 @@ class Plan:
     def __bool__(self) -> bool:
         return bool(self.changes)
 
+    @property
+    def triples(self) -> tuple[tuple[str, str, str], ...]:
+        """The changes as a commit message tells them: service, old image, new image."""
+        return tuple((it.service, it.old, it.new) for it in self.changes)
+
+    def as_dict(self) -> dict[str, object]:
+        """Give what `--output json` prints."""
+        return {
+            "environment": self.environment,
+            "base": self.base,
+            "changes": [
+                {"service": it.service, "old": it.old, "new": it.new, "why": it.why} for it in self.changes
+            ],
+            "files": sorted(self.files),
+            "warnings": list(self.warnings),
+        }
+
+
+def image_changes(
+    config: Config, now: list[FileIndex], then: list[FileIndex]
+) -> tuple[tuple[str, str, str], ...]:
+    """Tell which services' images differ between two states of an environment: (service, now, then)."""
+    left, right = images_of(config, now), images_of(config, then)
+    return tuple(
+        (name, left[name][0], right[name][0])
+        for name in config.services
+        if name in left and name in right and left[name] != right[name]
+    )
+
 
 def service_of(config: Config, value: str) -> str | None:
     """Name the service whose image repository a manifest's image value names, if any does."""
@@ -113,14 +142,14 @@ def plan_as_it_was(
     what its service had, where that was one image. Empty `services` means all.
     """
     chosen = set(services) or set(config.services)
-    before = {_identity(site): site.value for _, site in _flat(config, past)}
+    before = {use: site.value for _, site in _flat(config, past) for use in _containers(site)}
     had = images_of(config, past)
     edits: dict[tuple[str, ImageSite], str] = {}
     for service, places in sites_by_service(config, indexes).items():
         if service not in chosen:
             continue
         for index, site in places:
-            value = before.get(_identity(site))
+            value = next((before[use] for use in _containers(site) if use in before), None)
             if value is None and len(had.get(service, ())) == 1:
                 value = had[service][0]
             if value is not None:
@@ -159,8 +188,8 @@ def _flat(config: Config, indexes: list[FileIndex]) -> list[tuple[FileIndex, Ima
     return [place for places in sites_by_service(config, indexes).values() for place in places]
 
 
-def _identity(site: ImageSite) -> tuple[object, ...]:
-    return (site.kind, site.namespace, site.name, site.container)
+def _containers(site: ImageSite) -> list[tuple[str, str, str, str]]:
+    return [(use.kind, use.namespace, use.name, use.container) for use in site.uses]
 
 
 def _unnamed(config: Config, environment: str, service: str) -> Problem:

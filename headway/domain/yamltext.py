@@ -18,6 +18,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from headway.errors import Problem
 
 PLAIN = "plain"
+_CParser: Any = yaml.CSafeLoader.__mro__[1]
 _STR = "tag:yaml.org,2002:str"
 _TAGS = {ScalarNode: _STR, SequenceNode: "tag:yaml.org,2002:seq", MappingNode: "tag:yaml.org,2002:map"}
 _FIXED: dict[str, Any] = {
@@ -47,7 +48,7 @@ class YamlProblem(Exception):
         return Problem(file, self.line, self.column, self.message)
 
 
-class _Loader(yaml.cyaml.CParser):  # type: ignore[misc]
+class _Loader(_CParser):
     """libyaml's parser, with nothing but the difference between plain and quoted decided."""
 
     def resolve(self, kind: type[Node], value: str | None, implicit: Any) -> str:
@@ -115,6 +116,7 @@ def _value(node: Node, above: set[int]) -> Any:
     try:
         if isinstance(node, SequenceNode):
             return [_value(each, above) for each in node.value]
+        assert isinstance(node, MappingNode)
         return _mapping(node, above)
     finally:
         above.discard(id(node))

@@ -22,6 +22,7 @@ from headway.errors import TransientError
 from headway.steps.retry import ATTEMPTS, FIRST, GROWTH, JITTER, LONGEST
 
 F = TypeVar("F", bound=Callable[..., Any])
+_RUNNER: Any = ThreadPoolTaskRunner(max_workers=8)
 
 
 def log(message: str) -> None:
@@ -51,12 +52,13 @@ def flow(*, name: str, run_name: Callable[[dict[str, Any]], str] | None = None) 
         return run_name(dict(runtime.flow_run.parameters))
 
     def decorate(function: F) -> F:
-        return prefect.flow(  # type: ignore[call-overload, no-any-return]
+        made: Any = prefect.flow(
             name=name,
             flow_run_name=title if run_name else None,
-            task_runner=ThreadPoolTaskRunner(max_workers=8),
+            task_runner=_RUNNER,
             log_prints=False,
         )(function)
+        return made
 
     return decorate
 
@@ -75,7 +77,7 @@ def task(*, name: str, run_name: str = "", attempts: int = ATTEMPTS, timeout: fl
     """Make a function a Prefect task that is tried again after a TransientError."""
 
     def decorate(function: F) -> F:
-        return prefect.task(  # type: ignore[call-overload, no-any-return]
+        made: Any = prefect.task(
             name=name,
             task_run_name=run_name or None,
             retries=attempts - 1,
@@ -85,6 +87,7 @@ def task(*, name: str, run_name: str = "", attempts: int = ATTEMPTS, timeout: fl
             timeout_seconds=timeout or None,
             cache_policy=NO_CACHE,
         )(function)
+        return made
 
     return decorate
 

@@ -60,10 +60,14 @@ class PrefectApi:
 
     def start(self, flow: str, deployment: str, parameters: dict[str, Any], key: str, tags: list[str]) -> str:
         """Start a run and give its id; the same key gives the same run."""
-        found = self._call("GET", f"/deployments/name/{flow}/{deployment}", missing=(
-            f"the Prefect server has no deployment {flow}/{deployment}",
-            "deploy headway's flows with `prefect deploy --all`, or add --local to run without Prefect",
-        ))
+        found = self._call(
+            "GET",
+            f"/deployments/name/{flow}/{deployment}",
+            missing=(
+                f"the Prefect server has no deployment {flow}/{deployment}",
+                "deploy headway's flows with `prefect deploy --all`, or add --local to run without Prefect",
+            ),
+        )
         run = self._call(
             "POST",
             f"/deployments/{found['id']}/create_flow_run",

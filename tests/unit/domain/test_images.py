@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from headway.domain.images import ImageRef, InvalidImage, respell, short_image, wanted_reference
+from headway.domain.images import ImageRef, InvalidImage, respell, wanted_reference
 from headway.errors import UsageError
 
 D = "sha256:" + "a" * 64
-SHA = "1f3c" * 10
 
 
 @pytest.mark.parametrize(
@@ -86,10 +85,3 @@ def test_another_repository_is_refused(said: str) -> None:
     """A plan never binds an image of another repository to a service."""
     with pytest.raises(UsageError):
         wanted_reference("localhost:5000/a", said)
-
-
-def test_short_images_in_tables() -> None:
-    """Tables show the tag, a build's hash shortened."""
-    assert short_image(f"a:sha-{SHA}@{D}") == "sha-1f3c1f3"
-    assert short_image("a:1.2") == "1.2"
-    assert short_image(f"a@{D}").startswith("sha256:aaaa")
