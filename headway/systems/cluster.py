@@ -234,6 +234,8 @@ class Cluster:
             return ApiRefused(text, code, reason, said, hint="log in again, or check the kubeconfig's user")
         if code == 403 and "is forbidden: User" in said:
             hint = "give that user the right (RBAC), or use another context"
+            if "system:anonymous" in said:
+                hint = "the kubeconfig's user gave no credentials: log in again, or check its exec plug-in"
             return ApiRefused(f"{self.where}: {said}", code, reason, said, hint=hint)
         return ApiRefused(f"{self.where}: {_verb(method, path)}: {said or code}", code, reason, said)
 

@@ -1,7 +1,7 @@
 """Follow objects by watch events: one LIST, then the API server tells what changes.
 
-A stream that breaks is taken up where it ended; when the server no longer remembers
-that place (410), everything is listed again. Nothing is polled.
+A stream that ends is taken up where it ended; when the server no longer remembers that
+place (410), or the connection broke, everything is listed again. Nothing is polled.
 """
 
 from __future__ import annotations
@@ -82,12 +82,15 @@ class Stream:
         failures = 0
         while not self._closed.is_set():
             try:
-                if self._watch():
-                    failures = 0
-                elif not self._closed.is_set():
+                if not self._version:
                     items = self.list()
                     self._news.put(Event("relisted", self.resource, self.namespace, items))
+                if not self._watch():
+                    self._version = ""
+                failures = 0
             except TransientError:
+                # Behind a broken connection may be a cluster made anew, which counts from the start again.
+                self._version = ""
                 failures += 1
                 self._closed.wait(min(0.1 * 2**failures, 5.0))
             except HeadwayError as error:
