@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import urllib3
+import yaml
 from kubernetes.client.configuration import Configuration
 from kubernetes.client.rest import RESTClientObject
 from kubernetes.config.config_exception import ConfigException
@@ -95,6 +96,10 @@ class Cluster:
                 )
             loader = KubeConfigLoader(config, active_context=chosen, config_base_path=None)
             loader.load_and_set(configuration)
+        except yaml.YAMLError as error:
+            # Its text may quote the file, where tokens stand.
+            line = getattr(getattr(error, "problem_mark", None), "line", -1) + 1
+            raise UsageError(f"the kubeconfig {files} is not YAML (line {line})") from None
         except (ConfigException, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UsageError(f"the kubeconfig {files} cannot be used: {error}") from error
         return cls(configuration, f"context {chosen}")
