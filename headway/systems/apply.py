@@ -27,6 +27,7 @@ from headway.systems.putting import (
     rehearse,
     unknown_kind,
     wait_established,
+    wait_gone,
 )
 
 if TYPE_CHECKING:
@@ -57,11 +58,16 @@ def apply(
     and then nothing was changed), ConfigError and FailedError as `inspect` does,
     TransientError when the server stays away.
     """
+    manifests = list(manifests)
     found = inspect(cluster, manifests, namespace, owner)
     if found.unknown:
         raise Rejected([unknown_kind(item) for item in found.unknown], changed=False)
     tell = on_progress or (lambda line: None)
     stopped = stop or (lambda: False)
+    if found.leaving:
+        tell(f"waiting until namespace {', '.join(sorted(found.leaving))} is deleted")
+        wait_gone(cluster, found.leaving)
+        found = inspect(cluster, manifests, namespace, owner)
     todo = [item for item in found.items if item.live is None or not item.examination.same]
     todo = _rehearsed(cluster, found, todo, namespace)
     outcome: dict[ObjectId, str] = {item.id: "unchanged" for item in found.items}

@@ -61,12 +61,17 @@ class Item:
 
 @dataclass(slots=True)
 class Inspection:
-    """What was found. `listed` has every object of the places that were listed whole."""
+    """What was found.
+
+    `listed` has every object of the places that were listed whole; `leaving` names the
+    namespaces that are being deleted, with everything in them.
+    """
 
     items: list[Item]
     lacks_namespace: bool
     home: str
     listed: dict[Place, list[dict[str, Any]]] = field(default_factory=dict)
+    leaving: set[str] = field(default_factory=set)
 
     @property
     def unknown(self) -> list[Item]:
@@ -104,7 +109,10 @@ def inspect(cluster: Cluster, manifests: Iterable[Manifest], namespace: str, own
     def read(job: tuple[Place, Item | None]) -> None:
         (resource, space), item = job
         if resource is NAMESPACE and item is None and not places.get((resource, space)):
-            result.lacks_namespace = cluster.get(resource.path("", namespace)) is None
+            home = cluster.get(resource.path("", namespace))
+            result.lacks_namespace = home is None
+            if home and home["metadata"].get("deletionTimestamp"):
+                result.leaving.add(namespace)
         elif item is not None:
             item.live = cluster.get(item.path)
         else:
@@ -118,6 +126,8 @@ def inspect(cluster: Cluster, manifests: Iterable[Manifest], namespace: str, own
     _refuse_foreign(items, owner, namespace)
     for item in items:
         if item.live is not None:
+            if item.id.kind == "Namespace" and item.live["metadata"].get("deletionTimestamp"):
+                result.leaving.add(item.id.name)
             item.examination = settled(item) or examine(item.wanted, item.live)
     return result
 

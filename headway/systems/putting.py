@@ -66,7 +66,7 @@ def put(cluster: Cluster, item: Item) -> str | Rejection:
         item.live = None
     try:
         if item.live is not None and item.examination.handed_over:
-            _hand_over(cluster, item)
+            hand_over(cluster, item)
         after = _apply(cluster, item)
     except ApiRefused as refusal:
         if not (_is_immutable(refusal) and item.live is not None and to_be_replaced(item.wanted)):
@@ -107,6 +107,23 @@ def ensure_namespace(cluster: Cluster, name: str, owner: Owner) -> None:
     }
     path = NAMESPACE.path("", name)
     cluster.send("PATCH", path, _APPLY, json.dumps(body).encode(), content_type=APPLY_PATCH)
+
+
+def wait_gone(cluster: Cluster, namespaces: Iterable[str]) -> None:
+    """Wait until namespaces that are being deleted are gone. Raises TransientError after 60 s."""
+    deadline = time.monotonic() + _GONE_SECONDS
+    for name in namespaces:
+        pause = 0.05
+        while live := cluster.get(NAMESPACE.path("", name)):
+            if not live["metadata"].get("deletionTimestamp"):
+                break
+            if time.monotonic() > deadline:
+                raise TransientError(
+                    f"namespace {name} is still being deleted after {_GONE_SECONDS:.0f} s",
+                    hint=f"see what holds it: kubectl get namespace {name} -o yaml",
+                )
+            time.sleep(pause)
+            pause = min(pause * 2, 1.0)
 
 
 def wait_established(cluster: Cluster, definitions: Iterable[Item]) -> None:
@@ -155,7 +172,7 @@ def _apply(cluster: Cluster, item: Item) -> dict[str, Any]:
         return after
 
 
-def _hand_over(cluster: Cluster, item: Item) -> None:
+def hand_over(cluster: Cluster, item: Item) -> None:
     """Write the managedFields in which people's additions are headway's, if the object is still as it was seen."""
     live, entries = item.live, list(item.examination.handed_over)
     for _ in range(5):

@@ -13,6 +13,7 @@ import pytest
 from headway.domain.objects import Owner
 from headway.errors import ConfigError, FailedError
 from headway.systems.apply import Rejected, apply
+from headway.systems.parallel import each
 from tests.lab.clusterplace import Place, config_map, deployment, own_place
 
 APP = (
@@ -236,3 +237,19 @@ def test_killed_in_the_middle_the_next_apply_finishes(place: Place, lab: Any) ->
     done = place.apply(text)
     assert (len(done.created), len(done.unchanged)) == (30, 10)
     assert len(place.apply(text).unchanged) == 40
+
+
+def test_a_namespace_that_is_being_deleted_is_waited_for_and_made_anew(place: Place) -> None:
+    """Rebuilding right after somebody deleted the namespace does not stop half-way."""
+    place.apply(APP)
+    place.cluster.send("DELETE", f"/api/v1/namespaces/{place.namespace}")
+    assert len(place.apply(APP).created) == 4
+    assert place.diff(APP) == []
+
+
+def test_two_at_once_end_with_one_truth(place: Place) -> None:
+    """The same manifests applied twice at the same time: both succeed, and nothing differs."""
+    text = "".join(config_map(f"c{number}", x="1") for number in range(20))
+    done = each(lambda _: place.apply(text), range(2))
+    assert all(len(it.created) + len(it.changed) + len(it.unchanged) == 20 for it in done)
+    assert place.diff(text) == []

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from headway.systems.inspection import inspect
+from headway.systems.putting import hand_over
 from tests.lab.clusterplace import Place, config_map, deployment, own_place
 
 APP = config_map("conf", a="1") + deployment(
@@ -127,3 +129,16 @@ def test_an_object_made_by_hand_is_adopted_once(place: Place) -> None:
     assert found is not None
     assert found["data"] == {"x": "1"}
     assert [it.name for it in place.apply(APP).pruned] == ["hand"]
+
+
+def test_killed_between_handing_over_and_applying_it_is_still_seen(place: Place) -> None:
+    """What a person added is headway's already and not gone yet: the next look finds it."""
+    place.edit("deployments", "web", {"spec": {"paused": True}}, "kubectl-edit")
+    found = inspect(place.cluster, place.manifests(APP), place.namespace, place.owner)
+    (item,) = [it for it in found.items if not it.examination.same]
+    hand_over(place.cluster, item)
+    assert [it.path for drift in place.diff(APP) for it in drift.fields] == ["spec.paused"]
+    place.apply(APP)
+    web = place.get("deployments", "web")
+    assert web is not None
+    assert "paused" not in web["spec"]
