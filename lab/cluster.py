@@ -17,7 +17,8 @@ from lab.telling import say, step
 
 CONTROL_PLANE = ("scheduler", "controller-manager", "apiserver", "etcd")
 SERVERS = ("kubelet", "containerd", *CONTROL_PLANE)
-NODE = "lab"
+# The API server reaches the kubelet, for logs, by the name of its node; a kubelet takes no loopback address.
+NODE = "localhost"
 CNI_PLUGINS = "/usr/lib/cni"
 
 
@@ -121,7 +122,7 @@ def _start_control_plane(place: Place, binary: str) -> None:
             f"--service-account-key-file={state}/sa.pub", f"--service-account-signing-key-file={state}/sa.key",
             "--service-account-issuer=https://lab", "--service-cluster-ip-range=10.96.0.0/16",
             f"--token-auth-file={state}/tokens.csv", "--authorization-mode=Node,RBAC", "--allow-privileged=true",
-            "--endpoint-reconciler-type=none", "--kubelet-preferred-address-types=InternalIP",
+            "--endpoint-reconciler-type=none", "--kubelet-preferred-address-types=Hostname",
         ]
     )  # fmt: skip
     server.wait(lambda: _get(place, "/readyz") == b"ok", 60)

@@ -51,7 +51,7 @@ def deploy(place: Place) -> None:
 
 def down(place: Place) -> None:
     """End the worker and the server."""
-    Server(place, "worker").stop(grace=20)
+    Server(place, "worker").stop(grace=3)
     Server(place, "prefect").stop()
 
 

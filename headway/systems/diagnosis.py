@@ -24,15 +24,20 @@ _HAVE_LOGS = frozenset(
 def logs(
     cluster: Cluster, namespace: str, pod: str, container: str = "", *, previous: bool = False
 ) -> tuple[str, ...]:
-    """Give a container's last 20 lines; `previous` means those of the run before this one, where there is one."""
+    """Give a container's last 20 lines; with `previous`, those of the run before it where this one left none.
+
+    A container that has just ended keeps its own; the one before it may be removed any moment,
+    and the kubelet then says so in place of the log.
+    """
     query = {"tailLines": str(LOG_LINES), **({"container": container} if container else {})}
     path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
-    for asked in ({"previous": "true"}, {}) if previous else ({},):
+    for asked in ({}, {"previous": "true"}) if previous else ({},):
         try:
             data = cluster.send("GET", path, {**query, **asked}, accept="*/*", timeout=_SECONDS, attempts=1)
         except HeadwayError:
             continue
-        return tuple(data.decode(errors="replace").splitlines()[-LOG_LINES:])
+        if data.strip() and not data.startswith(b"unable to retrieve container logs"):
+            return tuple(data.decode(errors="replace").splitlines()[-LOG_LINES:])
     return ()
 
 

@@ -6,6 +6,7 @@ The only importer of `docker`. What is built is decided elsewhere.
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -23,6 +24,8 @@ from headway.systems.registry import RegistryDenied
 BUILD_SECONDS = 3600
 LAST_LINES = 12
 TELL_SECONDS = 1.0
+# What the classic builder says of its own containers; the steps and their output are the story.
+_NOISE = re.compile(r"\s*$| ---> |Running in |Removing intermediate container ")
 _DENIED = ("denied", "unauthorized", "authentication required", "no basic auth credentials")
 
 
@@ -45,7 +48,9 @@ class Engine:
             client = docker.from_env(timeout=BUILD_SECONDS)
         except (docker.errors.DockerException, requests.RequestException) as error:
             raise _away("the Docker engine", error) from None
-        return cls(client, os.environ.get("DOCKER_HOST") or "/var/run/docker.sock", DockerConfig(docker_config))
+        return cls(
+            client, os.environ.get("DOCKER_HOST") or "/var/run/docker.sock", DockerConfig(docker_config)
+        )
 
     def close(self) -> None:
         """Close the connections."""
@@ -104,7 +109,7 @@ class Engine:
             if "aux" in chunk and "ID" in chunk["aux"]:
                 found = str(chunk["aux"]["ID"])
             for line in str(chunk.get("stream", "")).splitlines():
-                if line.strip():
+                if not _NOISE.match(line):
                     last.append(line)
                     on_line(line.rstrip())
         return found
