@@ -17,7 +17,7 @@ from headway.domain.health import Verdict
 from headway.domain.objects import ObjectId, id_of
 from headway.domain.planned import Planned, pod_spec
 from headway.systems.cluster import ApiRefused, Cluster
-from headway.systems.court import Court
+from headway.systems.judging import Judging
 from headway.systems.observed import PODS, REPLICA_SETS, WARNINGS, WORKLOADS, Observed
 from headway.systems.parallel import each
 from headway.systems.streams import Event, Stream, wait_for
@@ -106,34 +106,34 @@ def watch_workloads(
     followed = list(dict.fromkeys(workloads))
     news: queue.SimpleQueue[Event] = queue.SimpleQueue()
     observed, streams = observe(cluster, followed, news)
-    court = Court(cluster, observed, planned, changed, on_progress or (lambda line: None))
+    judging = Judging(cluster, observed, planned, changed, on_progress or (lambda line: None))
     stopped = threading.Event()
     ended = threading.Event()
     try:
-        court.hear(followed, time.monotonic(), first=True)
-        if not court.settled:
+        judging.hear(followed, time.monotonic(), first=True)
+        if not judging.settled:
             for stream in streams:
                 stream.start()
             if stop is not None:
                 threading.Thread(target=_ask, args=(stop, stopped, ended, news), daemon=True).start()
-        while not court.settled and not stopped.is_set():
-            until = min(began + timeout, court.again)
+        while not judging.settled and not stopped.is_set():
+            until = min(began + timeout, judging.again)
             events = wait_for(news, until)
             for event in events:
                 if event.what == "lost" and event.resource is not WARNINGS:
                     raise event.item
             touched = {it for event in events for it in observed.take(event)}
             now = time.monotonic()
-            court.hear(touched, now)
+            judging.hear(touched, now)
             if now >= began + timeout:
-                court.time_is_up(timeout)
+                judging.time_is_up(timeout)
     finally:
         ended.set()
         for stream in streams:
             stream.close()
-    superseded = stopped.is_set() and not court.settled
+    superseded = stopped.is_set() and not judging.settled
     return Rollout(
-        court.live and not superseded, superseded, court.verdicts(followed), time.monotonic() - began
+        judging.live and not superseded, superseded, judging.verdicts(followed), time.monotonic() - began
     )
 
 
@@ -143,11 +143,11 @@ def look(
     """Say how each workload of the manifests is now, without waiting for anything."""
     followed = workloads_of(manifests, namespace)
     observed, _ = observe(cluster, followed)
-    court = Court(cluster, observed, planned, None, lambda line: None)
+    judging = Judging(cluster, observed, planned, None, lambda line: None)
     # A sign that could become certain counts, however short it has been there.
-    court.hear(followed, 0.0, first=True)
-    court.hear(followed, _LONG)
-    return {it: Standing(court.verdict(it), *court.counts(it)) for it in followed}
+    judging.hear(followed, 0.0, first=True)
+    judging.hear(followed, _LONG)
+    return {it: Standing(judging.verdict(it), *judging.counts(it)) for it in followed}
 
 
 def workloads_of(manifests: Iterable[Manifest], namespace: str) -> list[ObjectId]:

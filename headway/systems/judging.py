@@ -23,7 +23,7 @@ _SCALING_UP = "TriggeredScaleUp"
 _DEADLINE = "ProgressDeadlineExceeded"
 
 
-class Court:
+class Judging:
     """The verdicts of one rollout, so far."""
 
     def __init__(
@@ -136,7 +136,7 @@ class Court:
         sets, pods = self._observed.below(workload)
         digests = planned_for(self._planned, identity)
         found = judge(workload, sets, pods, digests, self._observed.warnings(workload))
-        signals = [it for it in found.signals if (identity, it.key or it.reason) not in self._waived]
+        signals = [_patient(it) if (identity, it.reason) in self._waived else it for it in found.signals]
         if any(it.reason == _DEADLINE for it in signals):
             # After going back to an old replica set, the last rollout's missed deadline stays for a moment.
             stamp = _deadline_stamp(workload)
@@ -163,9 +163,9 @@ class Court:
         events = events_of(self._cluster, meta["namespace"], meta["uid"])
         if not any(it.get("reason") == _SCALING_UP for it in events):
             return verdict
-        self._waived.add((identity, "Unschedulable"))
-        rest = tuple(it for it in judgement.signals if it.reason != "Unschedulable")
-        waiting = Judgement(False, "a node is being added for its pods", rest)
+        self._waived.add((identity, verdict.reason))
+        signals = tuple(_patient(it) if it.reason == verdict.reason else it for it in judgement.signals)
+        waiting = self._judgements[identity] = replace(judgement, signals=signals)
         return self._patience.decide(identity, waiting, now)[0]
 
     def _unblocked(self, identity: ObjectId, verdict: Verdict, judgement: Judgement, now: float) -> Verdict:
@@ -196,6 +196,11 @@ class Court:
         if verdict.changed:
             self.failed = True
         self._tell(str(verdict))
+
+
+def _patient(unschedulable: Signal) -> Signal:
+    message = f"{unschedulable.message} (a node is being added)"
+    return replace(unschedulable, message=message, grace=NEVER, key="scaling up")
 
 
 def _deadline_stamp(workload: Object) -> str:

@@ -1,0 +1,145 @@
+"""From events to verdicts, with a clock that the test holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headway.domain.objects import ObjectId
+from headway.systems.discovery import Resource
+from headway.systems.judging import Judging
+from headway.systems.observed import PODS, REPLICA_SETS, WORKLOADS, Observed
+from headway.systems.streams import Event
+
+DEPLOYMENTS = WORKLOADS["apps", "Deployment"]
+WEB = ObjectId("apps", "Deployment", "shop", "web")
+REVISION = {"deployment.kubernetes.io/revision": "1"}
+
+
+class Quiet:
+    """A cluster that has nothing to say but the events that it is given."""
+
+    def __init__(self, *reasons: str) -> None:
+        self.reasons = reasons
+        self.deleted: list[str] = []
+
+    def get(self, path: str, query: Any = None, **_: Any) -> dict[str, Any]:
+        return {"items": [{"reason": it, "type": "Normal", "message": ""} for it in self.reasons]}
+
+    def send(self, method: str, path: str, *_: Any, **__: Any) -> bytes:
+        if method == "DELETE":
+            self.deleted.append(path)
+        return b""
+
+
+def meta(name: str, uid: str, owner: str = "", **more: Any) -> dict[str, Any]:
+    owners = [{"uid": owner, "controller": True}] if owner else []
+    return {"name": name, "namespace": "shop", "uid": uid, "ownerReferences": owners, **more}
+
+
+def deployment(**status: Any) -> dict[str, Any]:
+    return {
+        "metadata": meta("web", "d", generation=1, annotations=REVISION),
+        "spec": {"replicas": 1, "progressDeadlineSeconds": 60},
+        "status": {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, **status},
+    }
+
+
+def pod(**status: Any) -> dict[str, Any]:
+    spec = {"containers": [{"name": "app", "image": "r/a:1", "readinessProbe": {}}]}
+    return {"metadata": meta("web-1", "p", "r"), "spec": spec, "status": {"phase": "Pending", **status}}
+
+
+UNSCHEDULABLE = [
+    {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"}
+]
+MISSED = {
+    "type": "Progressing",
+    "status": "False",
+    "reason": "ProgressDeadlineExceeded",
+    "lastUpdateTime": "1",
+}
+
+
+def judging(
+    cluster: Quiet, web: dict[str, Any], *pods: dict[str, Any]
+) -> tuple[Judging, Observed, list[str]]:
+    observed = Observed([WEB])
+    observed.replace(DEPLOYMENTS, "shop", [web])
+    observed.replace(REPLICA_SETS, "shop", [{"metadata": meta("web-r", "r", "d", annotations=REVISION)}])
+    observed.replace(PODS, "shop", list(pods))
+    told: list[str] = []
+    return Judging(cluster, observed, {}, None, told.append), observed, told  # type: ignore[arg-type]
+
+
+def news(observed: Observed, resource: Resource, item: dict[str, Any]) -> set[ObjectId]:
+    return observed.take(Event("there", resource, "shop", item))
+
+
+def test_no_node_fails_after_a_while_without_any_news() -> None:
+    """Nothing happens, and still the verdict comes when its time has come."""
+    it, _, told = judging(Quiet(), deployment(), pod(conditions=UNSCHEDULABLE))
+    it.hear([WEB], 0.0, first=True)
+    assert (it.settled, it.again) == (False, 15.0)
+    it.hear([], 15.0)
+    assert it.failed
+    assert it.verdict(WEB).reason == "Unschedulable"
+    assert "0/1 nodes" in told[-1]
+
+
+def test_a_node_that_is_being_added_is_waited_for() -> None:
+    """An autoscaler's word keeps the rollout from being failed; a deadline tells both."""
+    it, _, _ = judging(Quiet("TriggeredScaleUp"), deployment(), pod(conditions=UNSCHEDULABLE))
+    it.hear([WEB], 0.0, first=True)
+    it.hear([], 15.0)
+    it.hear([WEB], 100.0)
+    assert not it.settled
+    it.time_is_up(120)
+    assert "0/1 nodes (a node is being added)" in it.verdict(WEB).message
+
+
+def test_a_missed_deadline_of_before_does_not_fail_what_comes_after() -> None:
+    """Going back to an old replica set finds the last rollout's missed deadline still in the status."""
+    it, observed, _ = judging(Quiet(), deployment(conditions=[MISSED]), pod())
+    it.hear([WEB], 0.0, first=True)
+    assert not it.failed
+    it.hear(news(observed, DEPLOYMENTS, deployment(conditions=[{**MISSED, "lastUpdateTime": "2"}])), 5.0)
+    assert it.failed
+
+
+def test_a_missed_deadline_of_before_counts_when_nothing_moves() -> None:
+    """A rollout that hung before anybody looked is not waited for without end."""
+    it, _, _ = judging(Quiet(), deployment(conditions=[MISSED]), pod())
+    it.hear([WEB], 0.0, first=True)
+    it.hear([], 60.0)
+    assert it.failed
+
+
+def test_news_about_a_pod_reach_its_workload_in_any_order() -> None:
+    """A pod may be heard of before the replica set that it belongs to."""
+    observed = Observed([WEB])
+    observed.replace(DEPLOYMENTS, "shop", [deployment(availableReplicas=1)])
+    it = Judging(Quiet(), observed, {}, None, lambda line: None)  # type: ignore[arg-type]
+    it.hear([WEB], 0.0, first=True)
+    ready = pod(conditions=[{"type": "Ready", "status": "True"}])
+    assert news(observed, PODS, ready) == set()
+    touched = news(observed, REPLICA_SETS, {"metadata": meta("web-r", "r", "d", annotations=REVISION)})
+    assert touched == {WEB}
+    it.hear(touched, 1.0)
+    assert it.live
+
+
+def test_progress_is_told_once() -> None:
+    """The same sentence is not repeated for every event."""
+    it, observed, told = judging(Quiet(), deployment(), pod())
+    for now in (0.0, 1.0, 2.0):
+        it.hear(news(observed, PODS, pod()), now, first=now == 0)
+    assert told == ["shop Deployment/web: 0 of 1 new pods are ready"]
+
+
+def test_a_workload_that_is_not_there_is_said() -> None:
+    """Somebody deletes it while it rolls out: after a moment that is the verdict."""
+    it, observed, _ = judging(Quiet(), deployment(), pod())
+    it.hear([WEB], 0.0, first=True)
+    it.hear(observed.take(Event("gone", DEPLOYMENTS, "shop", deployment())), 1.0)
+    it.hear([], 20.0)
+    assert it.verdict(WEB).reason == "NotFound"
