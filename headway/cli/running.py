@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import re
 import uuid
 from typing import Any
 
@@ -65,25 +64,9 @@ def _run_there(flow: str, request: Request, settings: Settings) -> dict[str, Any
 
 def _error_of(message: str) -> errors.HeadwayError:
     """Read the error a run ended with back into the class that has its exit code."""
-    match = re.search(
-        r"(?:exception: )?(\w+(?:Error|NotFound|Denied|Rejected|Failed)?): (.*)", message, re.DOTALL
-    )
-    name, text = match.groups() if match else ("", message)
-    kinds = {kind.__name__: kind for kind in _subclasses(errors.HeadwayError)}
-    kind = kinds.get(name, errors.FailedError)
-    if issubclass(kind, errors.UsageError):
-        kind = errors.UsageError
-    elif issubclass(kind, errors.RefusedError):
-        kind = errors.RefusedError
-    else:
-        kind = errors.FailedError
+    name, _, text = message.partition(": ")
+    kind = {it.__name__: it for it in (errors.UsageError, errors.RefusedError, errors.FailedError)}.get(name)
+    if kind is None:
+        return errors.FailedError(message)
     said, _, hint = text.partition("\n  ")
-    return kind(said if match else message, hint=hint)
-
-
-def _subclasses(kind: type) -> list[type]:
-    found = [kind]
-    below: type
-    for below in kind.__subclasses__():
-        found += _subclasses(below)
-    return found
+    return kind(said, hint=hint)

@@ -5,10 +5,12 @@ The only module that imports Prefect.
 
 from __future__ import annotations
 
+import functools
+import inspect
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 import prefect
 from prefect import runtime
@@ -16,9 +18,10 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.exceptions import MissingContextError
 from prefect.logging import get_run_logger
+from prefect.states import Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from headway.errors import TransientError
+from headway.errors import FailedError, HeadwayError, RefusedError, TransientError, UsageError
 from headway.steps.retry import ATTEMPTS, FIRST, GROWTH, JITTER, LONGEST
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -52,15 +55,34 @@ def flow(*, name: str, run_name: Callable[[dict[str, Any]], str] | None = None) 
         return run_name(dict(runtime.flow_run.parameters))
 
     def decorate(function: F) -> F:
-        made: Any = prefect.flow(
+        @functools.wraps(function)
+        def explained(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return function(*args, **kwargs)
+            except HeadwayError as error:
+                # An error that explains itself is the run's state; a traceback would only bury it.
+                log(f"error: {error}")
+                return Failed(message=f"{_kind(error)}: {error}")
+
+        # Prefect reads the types where the wrapper stands, where their names mean nothing.
+        explained.__annotations__ = get_type_hints(function)
+        explained.__signature__ = inspect.signature(function, eval_str=True)
+        del explained.__wrapped__  # type: ignore[attr-defined]
+        result: Any = prefect.flow(
             name=name,
             flow_run_name=title if run_name else None,
             task_runner=_RUNNER,
             log_prints=False,
-        )(function)
-        return made
+        )(explained)
+        return result
 
     return decorate
+
+
+def _kind(error: HeadwayError) -> str:
+    """Name the error by what it means for the caller, in a word that the command line knows."""
+    kinds = (UsageError, RefusedError, TransientError)
+    return next((it.__name__ for it in kinds if isinstance(error, it)), FailedError.__name__)
 
 
 def _is_transient(task: Any, run: Any, state: Any) -> bool:

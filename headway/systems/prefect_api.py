@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -17,6 +17,17 @@ from headway.errors import FailedError, TransientError, UsageError
 
 FINAL = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
 POLL = 0.5
+OVERLAP = 50
+_NOISE = (
+    "Beginning flow run",
+    "Finished in state",
+    "View at ",
+    "Created task run",
+    "Executing ",
+    "Downloading flow code",
+    "Encountered exception during execution",
+    "error: ",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +88,18 @@ class PrefectApi:
 
     def follow(self, run_id: str, tell: Callable[[str, str, str], None]) -> Ended:
         """Tell a run's log lines and reports as they come, until it ends."""
-        seen_logs, seen_reports = 0, set[str]()
+        told: set[str] = set()
         waiting = ""
         while True:
             run = self._call("GET", f"/flow_runs/{run_id}")
-            for line in self._logs(run_id, seen_logs):
-                seen_logs += 1
-                tell("log", "", line)
+            for entry in self._logs(run_id, len(told)):
+                if entry["id"] not in told:
+                    told.add(entry["id"])
+                    if not _is_own_noise(entry):
+                        tell("log", "", entry["message"])
             for artifact in self._reports(run_id):
-                if artifact["id"] not in seen_reports:
-                    seen_reports.add(artifact["id"])
+                if artifact["id"] not in told:
+                    told.add(artifact["id"])
                     tell("report", artifact["key"] or "", artifact["data"] or "")
             state = run["state"] or {"type": "PENDING", "name": "Pending", "message": ""}
             if state["type"] in FINAL:
@@ -96,18 +109,16 @@ class PrefectApi:
                 tell("log", "", f"the run is {waiting.lower()}; a worker takes it in some seconds")
             time.sleep(POLL)
 
-    def _logs(self, run_id: str, offset: int) -> Iterator[str]:
+    def _logs(self, run_id: str, told: int) -> list[dict[str, Any]]:
         body = {
             "logs": {"flow_run_id": {"any_": [run_id]}},
             "sort": "TIMESTAMP_ASC",
-            "offset": offset,
+            # Lines of several threads may come late and out of order; the last ones are looked at again.
+            "offset": max(0, told - OVERLAP),
             "limit": 200,
         }
-        for entry in self._call("POST", "/logs/filter", body):
-            if entry["name"].startswith("prefect.flow_runs") and not _is_own_noise(entry):
-                yield entry["message"]
-            else:
-                yield from () if _is_own_noise(entry) else (entry["message"],)
+        found: list[dict[str, Any]] = self._call("POST", "/logs/filter", body)
+        return found
 
     def _reports(self, run_id: str) -> list[dict[str, Any]]:
         body = {"artifacts": {"flow_run_id": {"any_": [run_id]}, "type": {"any_": ["markdown"]}}, "limit": 50}
@@ -150,7 +161,7 @@ class PrefectApi:
 def _is_own_noise(entry: dict[str, Any]) -> bool:
     """Tell Prefect's lines about its own machinery from what a flow says."""
     return entry["name"] not in {"prefect.flow_runs", "prefect.task_runs"} or entry["message"].startswith(
-        ("Beginning flow run", "Finished in state", "View at ", "Created task run", "Executing ")
+        _NOISE
     )
 
 
