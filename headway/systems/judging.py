@@ -137,17 +137,17 @@ class Judging:
         digests = planned_for(self._planned, identity)
         found = judge(workload, sets, pods, digests, self._observed.warnings(workload))
         signals = [_patient(it) if (identity, it.reason) in self._waived else it for it in found.signals]
-        if any(it.reason == _DEADLINE for it in signals):
-            # After going back to an old replica set, the last rollout's missed deadline stays for a moment.
-            stamp = _deadline_stamp(workload)
-            if first_look and counts:
-                self._old_deadlines[identity] = stamp
-            if self._old_deadlines.get(identity) == stamp:
-                limit = float((workload.get("spec") or {}).get("progressDeadlineSeconds", 600))
-                signals = [
-                    Signal(it.reason, it.message, limit, key="old deadline") if it.reason == _DEADLINE else it
-                    for it in signals
-                ]
+        # After going back to an old replica set, the last rollout's missed deadline stays for a moment,
+        # also when the controller has seen the change. What was missed before anybody looked is not this one's.
+        stamp = _deadline_stamp(workload)
+        if first_look and counts:
+            self._old_deadlines[identity] = stamp
+        if stamp and self._old_deadlines.get(identity) == stamp:
+            limit = float((workload.get("spec") or {}).get("progressDeadlineSeconds", 600))
+            signals = [
+                Signal(it.reason, it.message, limit, key="old deadline") if it.reason == _DEADLINE else it
+                for it in signals
+            ]
         # What was up before anybody looked has stood its time.
         settle = 0.0 if first_look else found.settle
         return Judgement(found.done, found.message, tuple(signals), settle)
@@ -205,6 +205,6 @@ def _patient(unschedulable: Signal) -> Signal:
 
 def _deadline_stamp(workload: Object) -> str:
     for each in (workload.get("status") or {}).get("conditions") or ():
-        if each.get("type") == "Progressing":
+        if each.get("type") == "Progressing" and each.get("reason") == _DEADLINE:
             return f"{each.get('lastUpdateTime')} {each.get('lastTransitionTime')}"
     return ""

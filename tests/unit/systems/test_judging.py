@@ -99,8 +99,9 @@ def test_a_node_that_is_being_added_is_waited_for() -> None:
 
 def test_a_missed_deadline_of_before_does_not_fail_what_comes_after() -> None:
     """Going back to an old replica set finds the last rollout's missed deadline still in the status."""
-    it, observed, _ = judging(Quiet(), deployment(conditions=[MISSED]), pod())
+    it, observed, _ = judging(Quiet(), deployment(conditions=[MISSED], observedGeneration=0), pod())
     it.hear([WEB], 0.0, first=True)
+    it.hear(news(observed, DEPLOYMENTS, deployment(conditions=[MISSED])), 0.1)
     assert not it.failed
     it.hear(news(observed, DEPLOYMENTS, deployment(conditions=[{**MISSED, "lastUpdateTime": "2"}])), 5.0)
     assert it.failed
