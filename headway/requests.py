@@ -7,7 +7,9 @@ flows, since Prefect loads a flow's file under another module name.
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 
 class Request(BaseModel):
@@ -26,6 +28,17 @@ class Request(BaseModel):
 
     release_id: str = Field(default="", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$|^$", max_length=80)
     """Leave empty. A caller that repeats its call gives the same id each time, and one release is made."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Put a flow's own fields before those that every request has: forms show them in this order."""
+        schema = handler.resolve_ref_schema(handler(core))
+        fields = schema.get("properties", {})
+        last = [name for name in Request.model_fields if name in fields]
+        schema["properties"] = {
+            name: fields[name] for name in [*(it for it in fields if it not in last), *last]
+        }
+        return schema
 
 
 class ServiceImage(BaseModel):

@@ -11,7 +11,7 @@ from headway.systems.builds import Built, build_commit
 from headway.systems.source import SourceRepo, resolve_url
 
 
-@task(name="build and push", run_name="build and push {service}", timeout=3600)
+@task(name="build and push", run_name="build and push {service}")
 def build_service(connections: Connections, config: Config, service: str, ref: str) -> Built:
     """Build one service at a commit and push it, unless the registry has it already."""
     definition = config.service(service)

@@ -11,7 +11,7 @@ from headway.connections import Connections
 from headway.steps import task
 
 
-@task(name="commit to the config repo", timeout=600)
+@task(name="commit to the config repo", run_name="commit to the config repo", timeout=600)
 def publish(
     connections: Connections, draft: Callable[[str], Draft | None], release_id: str
 ) -> Published | None:

@@ -22,7 +22,6 @@ FLOWS = {
     "rollback": "flows.rollback:rollback",
     "set-image": "flows.set_image:set_image",
 }
-DEPLOYMENT = "headway"
 
 
 def run_flow(flow: str, request: Request, *, local: bool) -> dict[str, Any]:
@@ -53,7 +52,7 @@ def _run_there(flow: str, request: Request, settings: Settings) -> dict[str, Any
     with PrefectApi(settings.prefect_url()) as api:
         key = f"{flow}-{request.release_id or uuid.uuid4()}"
         parameters = {"request": request.model_dump(mode="json", exclude_defaults=True)}
-        run_id = api.start(flow, DEPLOYMENT, parameters, key, ["cli"])
+        run_id = api.start(flow, flow, parameters, key, ["cli"])
         page = settings.prefect_url().removesuffix("/api")
         tell("log", "", f"follow it in a browser too: {page}/runs/flow-run/{run_id}")
         ended = api.follow(run_id, tell)

@@ -25,9 +25,13 @@ class ConfigText:
             raise ConfigError([problem.at(file)]) from None
         if len(documents) > 1:
             mark = documents[1].start_mark
-            raise ConfigError([Problem(file, mark.line + 1, 1, "one document is expected, this is a second one")])
+            raise ConfigError(
+                [Problem(file, mark.line + 1, 1, "one document is expected, this is a second one")]
+            )
         if not isinstance(self.node, MappingNode):
-            raise ConfigError([Problem(file, 1, 1, "a map with version, app, services and environments is expected")])
+            raise ConfigError(
+                [Problem(file, 1, 1, "a map with version, app, services and environments is expected")]
+            )
 
     def locate(self, *path: str | int) -> tuple[int, int]:
         """Give line and column of a key, or of the nearest one above it that stands there."""

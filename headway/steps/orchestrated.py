@@ -66,8 +66,8 @@ def flow(*, name: str, run_name: Callable[[dict[str, Any]], str] | None = None) 
 
         # Prefect reads the types where the wrapper stands, where their names mean nothing.
         explained.__annotations__ = get_type_hints(function)
-        explained.__signature__ = inspect.signature(function, eval_str=True)
-        del explained.__wrapped__  # type: ignore[attr-defined]
+        vars(explained)["__signature__"] = inspect.signature(function, eval_str=True)
+        del explained.__wrapped__
         result: Any = prefect.flow(
             name=name,
             flow_run_name=title if run_name else None,

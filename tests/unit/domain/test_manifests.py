@@ -49,7 +49,7 @@ items:
     assert [(it.value, it.uses[0].role) for it in index.images] == [
         ("a:1", "container"), ("b:1", "init"), ("c:1", "container"), ("d:1", "ephemeral"),
     ]  # fmt: skip
-    assert [(it.line, it.column) for it in index.images][1] == (12, 38)
+    assert [(it.line, it.column) for it in index.images][1] == (12, 39)
     assert [it.object["kind"] for it in index.manifests] == ["PodTemplate", "Pod"]
 
 
