@@ -22,6 +22,7 @@ from headway.domain.plans import Plan, image_changes
 from headway.errors import FailedError, HeadwayError, TransientError
 from headway.steps import log, report
 from headway.story import arrival_report, plan_report
+from headway.systems.cluster import ApiRefused
 from headway.systems.config_repo import Draft, Published
 from headway.systems.lock import environment_lock
 from tasks.deploying import apply_manifests, watch_rollout
@@ -31,6 +32,8 @@ from tasks.recording import record
 
 LOCK_WAIT = 1800.0
 LOOK_FOR_NEWER = 5.0
+REVERTS = "Reverts"
+"""The trailer that names the failed commit which a commit takes back."""
 
 
 def publish(
@@ -62,7 +65,11 @@ def reach(connections: Connections, name: str, head: str | None = None) -> Arriv
     `head` saves a fetch where the caller has just pushed it.
     """
     with _one_at_a_time(connections, name) as waited:
-        arrival = _arrive(connections, name, fetch_head(connections) if waited or head is None else head)
+        try:
+            arrival = _arrive(connections, name, fetch_head(connections) if waited or head is None else head)
+        except TransientError as error:
+            unfinished = f"the config repo says what {name} should be; `headway reconcile {name}` finishes it"
+            raise TransientError(error.message, hint=f"{error.hint}; {unfinished}".lstrip("; ")) from None
     report(f"outcome-{name}", arrival_report(arrival))
     return arrival
 
@@ -85,19 +92,23 @@ def _arrive(connections: Connections, name: str, head: str) -> Arrival:
             return Arrival(name, last.commit, "unchanged", time.monotonic() - began, applied=applied)
         changed = frozenset(applied.touched) if settled else _changed(desired, before)
         rollout = watch_rollout(connections, desired, changed, _newer_than(connections, desired))
+    except ApiRefused:
+        # Who may not look or write learns nothing about the release, and could not take it back either.
+        raise
     except FailedError as error:
         arrival = Arrival(name, last.commit, "failed", time.monotonic() - began, diagnosis=str(error))
     else:
         arrival = Arrival.of(name, last.commit, rollout, time.monotonic() - began, applied)
 
-    reached = last.commit if arrival.state == "live" else None
-    if arrival.state == "live" and settled:
-        return arrival
-    if arrival.state == "failed" and settled:
-        # What runs here was live before: going back would not be better, and is not what drifted.
+    if settled:
+        # What runs here was live before: there is nothing new to record, and nothing better to go back to.
         return arrival
     outcome = Outcome.now(arrival.state, arrival.seconds, last.release_id, arrival.diagnosis)
-    record(connections, name, last.commit, outcome, reached)
+    reverted = dict(last.record.trailers).get(REVERTS) if last.record else None
+    if arrival.state == "live" and reverted:
+        # First the commit that failed, since "live" is what ends this: killed in between, it is done again.
+        record(connections, name, reverted, Outcome.now("rolled-back", arrival.seconds), None)
+    record(connections, name, last.commit, outcome, last.commit if arrival.state == "live" else None)
     if arrival.state == "failed" and _may_go_back(desired, before):
         return _take_back(connections, desired, before, last, arrival.diagnosis, arrival)
     return arrival
@@ -134,6 +145,7 @@ def _take_back(
             changes=image_changes(desired.config, desired.indexes, before.indexes),
             actor="headway",
             reason=f"{last.commit[:9]} failed: {diagnosis}",
+            trailers=((REVERTS, last.commit),),
         )
         return Draft(trees={folder: good}, message=format_message(written), author="headway")
 
@@ -141,7 +153,7 @@ def _take_back(
     if published is None:
         log(f"{name}: a newer change has landed meanwhile; going on with that one")
         return _arrive(connections, name, fetch_head(connections))
-    back = _arrive(connections, name, published.commit)
+    back = _arrive(connections, name, published.head)
     if back.state not in {"live", "unchanged"}:
         raise FailedError(
             f"{name}: {last.commit[:9]} failed ({diagnosis}), and going back to {before.commit[:9]} "
@@ -149,13 +161,6 @@ def _take_back(
             hint=f"the repo is back at what was live; see the cluster, then run `headway reconcile {name}`",
         )
     seconds = time.monotonic() - began
-    record(
-        connections,
-        name,
-        last.commit,
-        Outcome.now("rolled-back", seconds, last.release_id, diagnosis),
-        None,
-    )
     return Arrival(
         name,
         last.commit,

@@ -10,7 +10,7 @@ from headway.desired import Desired
 from headway.domain.history import ReleaseRecord, new_release_id
 from headway.domain.images import ImageRef
 from headway.domain.plans import Plan, plan_as_it_was
-from headway.errors import RefusedError
+from headway.errors import RefusedError, TransientError
 from headway.requests import RollbackRequest
 from headway.steps import flow, log, report, run_identity
 from headway.story import plan_report
@@ -86,7 +86,12 @@ def rollback(request: RollbackRequest) -> dict[str, object]:
 
 
 def _refuse_missing(connections: Connections, plan: Plan) -> None:
-    gone = missing_images(connections, [ImageRef.parse(change.new) for change in plan.changes])
+    try:
+        gone = missing_images(connections, [ImageRef.parse(change.new) for change in plan.changes])
+    except TransientError as error:
+        # A rollback must not wait for a registry: nodes that ran the image before have it.
+        log(f"could not look whether the images are still there: {error.message}")
+        return
     if gone:
         raise RefusedError(
             "the registry no longer has " + ", ".join(map(str, gone)),

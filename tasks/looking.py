@@ -19,7 +19,7 @@ def resolve_image(connections: Connections, reference: ImageRef) -> ImageRef:
     return reference.pinned(reference.tag, connections.registry.resolve(reference))
 
 
-@task(name="look for missing images", run_name="look for missing images")
+@task(name="look for missing images", run_name="look for missing images", attempts=2)
 def missing_images(connections: Connections, references: list[ImageRef]) -> list[ImageRef]:
     """Give the images that the registries no longer have."""
     return connections.registry.missing(references)

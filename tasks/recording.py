@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from headway.domain.history import Outcome
-from headway.systems.config_repo import Draft, Published
-
 from headway.connections import Connections
+from headway.domain.history import Outcome
 from headway.steps import task
+from headway.systems.config_repo import Draft, Published
 
 
 @task(name="commit to the config repo", run_name="commit to the config repo", timeout=600)

@@ -157,16 +157,16 @@ def _keys_at(path: Path) -> list[str]:
     for step in path:
         if isinstance(part, type) and issubclass(part, Part) and step in part.model_fields:
             part = _inner(part.model_fields[str(step)].annotation)
-        elif isinstance(part, tuple):
-            (part,) = part
+        elif isinstance(part, list):
+            part = part[0]
     return list(part.model_fields) if isinstance(part, type) and issubclass(part, Part) else []
 
 
 def _inner(annotation: Any) -> Any:
-    """Give the Part in `Part | None`, or it in a tuple for a map of Parts."""
+    """Give the Part in `Part | None`, or it in a list for a map of Parts."""
     arguments = getattr(annotation, "__args__", ())
     if getattr(annotation, "__origin__", None) is dict:
-        return (arguments[1],)
+        return [arguments[1]]
     return next((it for it in arguments if isinstance(it, type) and issubclass(it, Part)), annotation)
 
 
