@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from headway.arrival import Arrival
-from headway.domain.drift import Drift
 from headway.domain.history import short_tag
-from headway.domain.plans import Plan
-from headway.systems.builds import Built
-from headway.systems.proof import Proof
+
+if TYPE_CHECKING:
+    from headway.arrival import Arrival
+    from headway.domain.drift import Drift
+    from headway.domain.plans import Plan
+    from headway.systems.builds import Built
+    from headway.systems.proof import Proof
 
 DIFF_LINES = 200
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from rich.console import Console
-from rich.markdown import Markdown
 from rich.table import Table
 
 from headway.errors import HeadwayError
@@ -68,8 +67,13 @@ class Teller:
 
     def __call__(self, kind: str, key: str, text: str) -> None:
         """Print one thing that a flow said."""
-        if kind == "report":
-            self._console.print(Markdown(text) if self._console.is_terminal else text, markup=False)
+        if kind == "report" and self._console.is_terminal:
+            # Imported when it is needed: it takes as long as everything else of a start.
+            from rich.markdown import Markdown
+
+            self._console.print(Markdown(text))
+        elif kind == "report":
+            self._console.print(text, markup=False)
         else:
             self._console.print(f"{time.monotonic() - self._began:7.2f}s", style="dim", end="  ")
             self._console.print(text, markup=False)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from headway.domain.images import ImageRef
-from headway.systems.docker import Engine
 from headway.systems.registry import ImageNotFound, RegistryClient
+
+if TYPE_CHECKING:
+    from headway.systems.docker import Engine
 
 
 @dataclass(frozen=True, slots=True)
