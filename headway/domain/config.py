@@ -164,7 +164,7 @@ def _keys_at(path: Path) -> list[str]:
 
 def _inner(annotation: Any) -> Any:
     """Give the Part in `Part | None`, or it in a list for a map of Parts."""
-    arguments = getattr(annotation, "__args__", ())
+    arguments: Any = getattr(annotation, "__args__", ())
     if getattr(annotation, "__origin__", None) is dict:
         return [arguments[1]]
     return next((it for it in arguments if isinstance(it, type) and issubclass(it, Part)), annotation)
