@@ -19,22 +19,25 @@ SECONDS = 15.0
 
 def end_pods(place: Place) -> None:
     """Kill every container of the kubelet's containerd and its shim; the pods' networks go with them."""
-    socket = f"{place.state}/containerd.sock"
-    ours = [pid for pid in processes() if _is_shim(pid, socket)]
-    children = {child for shim in ours for child in _descendants(shim)}
-    _kill([*children, *ours])
+    end_shims(f"{place.state}/containerd.sock")
     _networks(place)
+
+
+def end_shims(socket: str) -> None:
+    """Kill the containers of one containerd with their shims, which outlive it."""
+    shims = [pid for pid in processes() if _is_shim(pid, socket)]
+    _kill([*{child for shim in shims for child in _descendants(shim)}, *shims])
 
 
 def clear(place: Place) -> None:
     """Remove mounts, networks and cgroups of the lab."""
     for socket in (f"{place.state}/containerd.sock", f"{place.state}/docker/exec/containerd/containerd.sock"):
-        shims = [pid for pid in processes() if _is_shim(pid, socket)]
-        _kill([*{child for shim in shims for child in _descendants(shim)}, *shims])
+        end_shims(socket)
     _networks(place)
     unmount(place.state)
-    for link in (place.bridge, f"{place.bridge}d"):
+    for link in (place.bridge, place.engine_bridge):
         subprocess.run(["ip", "link", "delete", link], capture_output=True, check=False)
+    _rules(place.engine_bridge)
     remove_cgroups(place.bridge)
     (place.state / "containerd.sock").unlink(missing_ok=True)
     (place.state / "docker.sock").unlink(missing_ok=True)
@@ -98,6 +101,16 @@ def _networks(place: Place) -> None:
         subprocess.run(["ip", "link", "delete", name], capture_output=True, check=False)
     for lease in state.glob("*.*.*.*"):
         lease.unlink(missing_ok=True)
+
+
+def _rules(bridge: str) -> None:
+    """Remove the engine's packet filter rules that name its bridge."""
+    for table in ("filter", "nat"):
+        done = subprocess.run(["iptables-save", "-t", table], capture_output=True, text=True, check=False)
+        for line in done.stdout.splitlines():
+            words = line.split()
+            if words[:1] == ["-A"] and bridge in words:
+                subprocess.run(["iptables", "-t", table, "-D", *words[1:]], capture_output=True, check=False)
 
 
 def make_cgroups(name: str) -> None:

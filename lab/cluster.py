@@ -60,6 +60,7 @@ def destroy(place: Place) -> None:
         shutil.rmtree(place.state / "etcd", ignore_errors=True)
         shutil.rmtree(place.state / "kubelet" / "pods", ignore_errors=True)
     with step("an empty cluster"):
+        _start_containerd(place, *engine.pause_image(place))
         _start_control_plane(place, binary)
         _start_kubelet(place, binary)
 

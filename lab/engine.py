@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shutil
 import subprocess
 import urllib.error
 import urllib.request
-from contextlib import suppress
 from pathlib import Path
 
+from lab import cleaning
 from lab.place import LabError, Place
-from lab.processes import Server, began_at
+from lab.processes import Server
 from lab.telling import say, step
 
 USER = "headway"
@@ -43,24 +44,22 @@ def docker_up(place: Place) -> None:
         return
     with step("Docker engine"):
         folder = place.folder("docker")
-        pidfile = folder / "dockerd.pid"
-        with suppress(FileNotFoundError, ValueError):
-            # dockerd does not start beside a pid file, not even that of an engine that was killed.
-            if began_at(int(pidfile.read_text())) is None or server.pid is None:
-                pidfile.unlink()
-        command = ["dockerd", "--host", own, "--pidfile", str(pidfile)]
+        if server.pid is None:
+            # What a killed engine left behind names processes that are gone, and it would wait for them.
+            cleaning.end_shims(f"{folder}/exec/containerd/containerd.sock")
+            cleaning.unmount(folder / "exec")
+            shutil.rmtree(folder / "exec", ignore_errors=True)
+            (folder / "dockerd.pid").unlink(missing_ok=True)
+        _bridge(place.engine_bridge, f"10.{50 + place.number % 50}.0.1/24")
+        command = ["dockerd", "--host", own, "--pidfile", str(folder / "dockerd.pid")]
         command += ["--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")]
-        command += ["--bip", f"10.{(30 + place.number) % 100}.0.1/24"] if place.number else []
-        if place.number:
-            _bridge(f"{place.bridge}d", f"10.{30 + place.number % 60}.0.1/24")
-            command = [it for it in command if it != "--bip" and not it.startswith("10.")]
-            command += ["--bridge", f"{place.bridge}d"]
+        command += ["--bridge", place.engine_bridge]
         server.start(command)
         server.wait(lambda: answers(own), 60)
 
 
 def _bridge(name: str, address: str) -> None:
-    """Make the network of a second engine; the first one makes its own docker0."""
+    """Make the network of the engine's builds: one of the lab's own, so that it can be taken away again."""
     for command in (
         ["ip", "link", "add", name, "type", "bridge"],
         ["ip", "addr", "replace", address, "dev", name],

@@ -75,6 +75,11 @@ class Place:
         return f"lab{self.base}"
 
     @property
+    def engine_bridge(self) -> str:
+        """Name of the network bridge of the Docker engine."""
+        return f"{self.bridge}d"
+
+    @property
     def subnet(self) -> str:
         """Network of the pods."""
         return f"10.{(100 + self.number) % 256}.0.0/16"
