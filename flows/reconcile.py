@@ -47,7 +47,8 @@ def reconcile(request: ReconcileRequest) -> dict[str, object]:
                     done[name] = reach(connections, name).check().as_dict()
             except HeadwayError as error:
                 # One broken environment must not keep the others from being put right.
-                log(f"{name}: {error.message}")
+                if len(names) > 1:
+                    log(f"error: {error.message}")
                 errors.append(error)
         if len(errors) == 1:
             raise errors[0]

@@ -91,7 +91,10 @@ def _field(name: str, wanted: Any, live: Any, owned: Fields | None, at: str, out
 
 
 def _elements(wanted: list[Any], live: Any, owned: Fields, at: str, out: Comparison) -> None:
-    live = live if isinstance(live, list) else []
+    if live is not None and not isinstance(live, list):
+        out.fields.append(FieldDiff(at, live, wanted))
+        return
+    live = live or []
     seen = 0
     for entry, below in owned.items():
         if entry == ".":

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.lab.app import App
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,3 +52,14 @@ def lab() -> Lab:
         git_url=found["LAB_GIT_URL"],
         prefect_api_url=found["PREFECT_API_URL"],
     )
+
+
+@pytest.fixture(scope="module")
+def app(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """An application of the module's own, live in staging at v1."""
+    made = App(lab.git_dir, lab.git_url, lab.registry, tmp_path_factory.mktemp("app"))
+    made.create()
+    done = made.run("reconcile", "staging", "--local")
+    assert done.code == 0, done.said
+    yield made
+    made.delete()

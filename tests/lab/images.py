@@ -21,9 +21,9 @@ CMD ["/bin/busybox", "sleep", "100000"]
 
 
 @functools.cache
-def box(registry: str, version: str) -> str:
+def box(registry: str, version: str, repository: str = REPOSITORY) -> str:
     """Build and push a busybox that carries a version; give it as `repository:tag@digest`."""
-    name = f"{registry}/{REPOSITORY}:{version}"
+    name = f"{registry}/{repository}:{version}"
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(BUSYBOX, Path(folder, "busybox"))
         Path(folder, "version").write_text(version + "\n")

@@ -46,3 +46,9 @@ def test_an_empty_value_that_the_server_dropped_is_no_difference() -> None:
     found = compare({"spec": {"a": {}, "b": [], "c": 1}}, {"spec": {"c": 1}}, {"f:spec": {"f:c": {}}})
     assert not found.fields
     assert not found.unowned
+
+
+def test_a_list_where_the_cluster_has_a_map_is_a_difference() -> None:
+    """A manifest of the wrong shape is a difference like any other, and the server says what is wrong with it."""
+    found = compare({"data": [1]}, {"data": {"LEVEL": "info"}}, {"f:data": {"f:LEVEL": {}}})
+    assert [it.path for it in found.fields] == ["data"]

@@ -1,0 +1,90 @@
+"""What fails is taken back by itself: in the cluster, in the repo, with its cause."""
+
+from __future__ import annotations
+
+import signal
+
+from tests.lab.app import App
+from tests.lab.test_release import wait_for_line
+
+
+def test_a_crash_is_taken_back_with_its_last_words(app: App) -> None:
+    """A container that ends at start: the old image again in repo and cluster, exit 1, the cause and the log."""
+    app.pull()
+    before = app.show("staging/web.yaml")
+    app.write(
+        "staging/web.yaml",
+        app.deployment(
+            "web", app.image("web", "v1"), command='["/bin/busybox", "sh", "-c", "echo no database; exit 3"]'
+        ),
+    )
+    bad = app.push("Crash at start")
+    done = app.run("reconcile", "staging", "--local")
+    assert done.code == 1
+    assert "CrashLoopBackOff" in done.err
+    assert "exited with code 3" in done.err
+    assert "no database" in done.err
+    assert app.show("staging/web.yaml") == before
+    assert app.states(bad) == ["failed", "rolled-back"]
+    assert app.states() == ["live"]
+    assert app.running("staging", "web") == app.image("web", "v1")
+
+
+def test_a_persons_push_of_an_image_that_is_not_there(app: App) -> None:
+    """A tag that the registry does not have is certain at once, and taken back."""
+    app.pull()
+    app.write("staging/web.yaml", app.deployment("web", f"{app.registry}/cluster-tests/box:nosuch"))
+    bad = app.push("A tag that nobody pushed")
+    done = app.run("reconcile", "staging", "--local")
+    assert done.code == 1
+    assert "ErrImagePull" in done.err
+    assert app.states(bad) == ["failed", "rolled-back"]
+    assert app.running("staging", "web") == app.image("web", "v1")
+
+
+def test_an_object_that_the_server_refuses(app: App) -> None:
+    """An invalid object: nothing of the commit is applied, it is taken back and says so with its file."""
+    app.pull()
+    app.write(
+        "staging/settings.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: [1]\n"
+    )
+    app.write("staging/api.yaml", app.deployment("api", app.image("api", "v2")))
+    bad = app.push("An invalid ConfigMap")
+    done = app.run("reconcile", "staging", "--local")
+    assert done.code == 1
+    assert "staging/settings.yaml:1" in done.err
+    assert app.states(bad) == ["failed", "rolled-back"]
+    assert app.running("staging", "api") == app.image("api", "v1")
+
+
+def test_killed_between_the_failure_and_the_taking_back(app: App) -> None:
+    """The next run reads that it failed, and takes it back instead of trying it again."""
+    app.pull()
+    before = app.show("staging/web.yaml")
+    app.write("staging/web.yaml", app.deployment("web", f"{app.registry}/cluster-tests/box:never"))
+    bad = app.push("Another tag that nobody pushed")
+    process = app.start("reconcile", "staging", "--local")
+    wait_for_line(process, "taking .* back to")
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    app.run("reconcile", "staging", "--local")
+    app.run("reconcile", "staging", "--local")
+    assert app.show("staging/web.yaml") == before
+    assert app.states(bad) == ["failed", "rolled-back"]
+    assert app.commits()[0].startswith("Roll back")
+    assert app.commits()[1] == "Another tag that nobody pushed"
+    assert app.running("staging", "web") == app.image("web", "v1")
+
+
+def test_never_ready_ends_with_the_deadline(app: App) -> None:
+    """A probe that never passes fails when the environment's timeout is over, and says what was missing."""
+    app.pull()
+    app.write("headway.yaml", app.headway_yaml(timeout="6s"))
+    app.write(
+        "staging/web.yaml", app.deployment("web", app.image("web", "v1"), ready='["/bin/busybox", "false"]')
+    )
+    bad = app.push("Never ready")
+    done = app.run("reconcile", "staging", "--local")
+    assert done.code == 1
+    assert app.states(bad) == ["failed", "rolled-back"]
+    assert "robe" in done.err
