@@ -36,53 +36,58 @@ def rollback(request: RollbackRequest) -> dict[str, object]:
         request: Where, to which state, and why.
     """
     with Connections() as connections:
-        head = fetch_head(connections)
-        config = connections.config(head)
-        config.environment(request.environment)
-        for service in request.services:
-            config.service(service)
-        target = rollback_target(connections, config, request)
-        log(f"{request.environment}: going back to {target[:9]}")
+        return roll_back(connections, request)
 
-        def make(at: str) -> Plan:
-            now = Desired(connections, connections.config(at), request.environment, at)
-            past = Desired(connections, now.config, request.environment, target)
-            return plan_as_it_was(
-                now.config,
-                now.name,
-                at,
-                now.indexes,
-                past.indexes,
-                connections.repo.reader(at),
-                request.services,
-                f"as it was at {target[:9]}",
-            )
 
-        plan = make(head)
-        if not request.force:
-            _refuse_missing(connections, plan)
-        if request.dry_run:
-            report("plan", plan_report(plan, connections.repo.read))
-            return plan.as_dict()
+def roll_back(connections: Connections, request: RollbackRequest) -> dict[str, object]:
+    """Run the steps of a rollback with connections that are open already."""
+    head = fetch_head(connections)
+    config = connections.config(head)
+    config.environment(request.environment)
+    for service in request.services:
+        config.service(service)
+    target = rollback_target(connections, config, request)
+    log(f"{request.environment}: going back to {target[:9]}")
 
-        release_id = request.release_id or new_release_id(*run_identity())
-        published = publish(
-            connections,
-            make,
-            lambda made: ReleaseRecord(
-                id=release_id,
-                environment=request.environment,
-                kind="rollback",
-                changes=made.triples,
-                actor=request.actor or connections.settings.who(),
-                reason=request.reason or f"back to {target[:9]}",
-            ),
-            release_id,
+    def make(at: str) -> Plan:
+        now = Desired(connections, connections.config(at), request.environment, at)
+        past = Desired(connections, now.config, request.environment, target)
+        return plan_as_it_was(
+            now.config,
+            now.name,
+            at,
+            now.indexes,
+            past.indexes,
+            connections.repo.reader(at),
+            request.services,
+            f"as it was at {target[:9]}",
         )
-        if published is None:
-            log(f"{request.environment}: the config repo names these images already")
-        head_now = published.head if published is not None else None
-        return reach(connections, request.environment, head_now).check().as_dict()
+
+    plan = make(head)
+    if not request.force:
+        _refuse_missing(connections, plan)
+    if request.dry_run:
+        report("plan", plan_report(plan, connections.repo.read))
+        return plan.as_dict()
+
+    release_id = request.release_id or new_release_id(*run_identity())
+    published = publish(
+        connections,
+        make,
+        lambda made: ReleaseRecord(
+            id=release_id,
+            environment=request.environment,
+            kind="rollback",
+            changes=made.triples,
+            actor=request.actor or connections.settings.who(),
+            reason=request.reason or f"back to {target[:9]}",
+        ),
+        release_id,
+    )
+    if published is None:
+        log(f"{request.environment}: the config repo names these images already")
+    head_now = published.head if published is not None else None
+    return reach(connections, request.environment, head_now).check().as_dict()
 
 
 def _refuse_missing(connections: Connections, plan: Plan) -> None:

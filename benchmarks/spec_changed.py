@@ -1,0 +1,83 @@
+"""From "release it" to the Deployment's spec, to three ready pods, and back: beside kubectl doing only that.
+
+headway resolves the digest, plans, commits, pushes and then applies; kubectl changes
+the object and nothing else. Both are seen by the same bare watch.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from benchmarks.measure import Comparison, tell
+from benchmarks.place import Place, image, image_of, rolled_out, run
+
+
+def run_rounds(place: Place, rounds: int, rows: dict[str, Comparison]) -> None:
+    """Alternate kubectl and headway, forth and back."""
+    from flows.release import release_images
+    from flows.rollback import roll_back
+    from headway.connections import Connections
+    from headway.requests import ReleaseRequest, RollbackRequest, ServiceImage
+
+    first, second = (image(place.registry, it) for it in ("v1", "v2"))
+    deployments = place.deployments()
+
+    def through(since: float, target: str) -> float:
+        return deployments.when(since, lambda it: image_of(it) == target and rolled_out(it))
+
+    def changed(since: float, target: str) -> float:
+        return deployments.when(since, lambda it: image_of(it) == target)
+
+    with Connections() as connections:
+        for number in range(rounds):
+            tell(f"  round {number + 1} of {rounds}")
+            # kubectl, forth and back
+            began = time.perf_counter()
+            run("kubectl", "-n", place.name, "set", "image", "deployment/web", f"web={second}")
+            rows["changed"].theirs.append(changed(began, second))
+            rows["ready"].theirs.append(through(began, second))
+            began = time.perf_counter()
+            run("kubectl", "-n", place.name, "rollout", "undo", "deployment/web")
+            rows["back"].theirs.append(changed(began, first))
+            through(began, first)
+            # headway, forth and back
+            began = time.perf_counter()
+            request = ReleaseRequest(environment="staging", images=[ServiceImage(service="web", image="v2")])
+            release_images(connections, request)
+            ended = time.perf_counter() - began
+            rows["changed"].ours.append(changed(began, second))
+            truth = through(began, second)
+            rows["ready"].ours.append(truth)
+            rows["told"].ours.append(ended - truth)
+            began = time.perf_counter()
+            roll_back(connections, RollbackRequest(environment="staging"))
+            rows["back"].ours.append(changed(began, first))
+            through(began, first)
+    deployments.close()
+
+
+def run_all(rounds: int) -> list[Comparison]:
+    """Measure on a place of its own."""
+    rows = {
+        "changed": Comparison(
+            "release asked for → spec changed, repo pushed first", "kubectl set image", "0.25 s"
+        ),
+        "ready": Comparison("release asked for → 3 replicas ready", "kubectl set image, bare watch", "1.15"),
+        "told": Comparison("the truth → headway says “live”, outcome recorded", "–", "0.2 s"),
+        "back": Comparison(
+            "rollback asked for → spec changed, repo updated", "kubectl rollout undo", "0.25 s"
+        ),
+    }
+    place = Place()
+    os.environ["HEADWAY_LOCAL"] = "1"
+    from flows.road import reach
+    from headway.connections import Connections
+    from headway.steps import local
+
+    local.listen(lambda *_: None)
+    with Connections() as connections:
+        reach(connections, "staging").check()
+    run_rounds(place, rounds, rows)
+    place.delete()
+    return list(rows.values())
