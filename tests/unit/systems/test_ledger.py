@@ -1,0 +1,227 @@
+"""The history that people see, the outcomes, and what was live."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from headway.domain.history import Outcome, ReleaseRecord, format_message, new_release_id
+from headway.errors import UsageError
+from headway.systems.config_repo import ConfigRepo, Draft, Published
+from headway.systems.git_errors import NoAtomicPush
+from tests.unit.systems.conftest import Remote
+
+AT = datetime(2026, 11, 23, 10, tzinfo=UTC)
+
+
+def release(repo: ConfigRepo, environment: str, text: str, kind: str = "release") -> Published:
+    release_id = new_release_id(datetime.now(UTC), f"{environment} {text}")
+    record = ReleaseRecord(release_id, environment, kind, (("app", "a:1", f"a:{text}"),), "ann", "why")
+    draft = Draft(
+        files={f"{environment}/app.yaml": text.encode()}, message=format_message(record), author="ann"
+    )
+    published = repo.publish(lambda head: draft, release_id=release_id)
+    assert published is not None
+    return published
+
+
+def test_the_ledger_shows_releases_and_pushes_of_one_environment(repo: ConfigRepo, seeded: Remote) -> None:
+    """Who, what, why and how it ended; what a person pushed by hand is there too, other environments are not."""
+    first = release(repo, "staging", "2")
+    release(repo, "production", "2")
+    pushed = seeded.push({"staging/app.yaml": "3"}, "by hand")
+    seeded.push({"docs.md": "x"})
+    repo.fetch()
+    repo.record("staging", first.commit, Outcome("live", AT, 2.0, "id"), live=first.commit)
+    entries = list(repo.log("staging"))
+    assert [(it.kind, it.what, it.actor, it.state) for it in entries] == [
+        ("push", "by hand", "Ann", ""),
+        ("release", "app 2", "ann", "live"),
+        ("push", "a person's push", "Ann", ""),
+    ]
+    assert entries[0].commit == pushed
+    assert [it.commit for it in repo.log("staging", limit=1)] == [pushed]
+    every = list(repo.ledger({"staging": "staging", "production": "production"}))
+    assert [it.environments for it in every] == [
+        ("staging",), ("production",), ("staging",), ("staging", "production"),
+    ]  # fmt: skip
+    assert [it.commit for it in repo.commits_between(first.commit, repo.head, "staging")] == [pushed]
+
+
+def test_rules_that_people_change_are_in_the_ledger(repo: ConfigRepo, seeded: Remote) -> None:
+    """A change of headway.yaml or holds.yaml belongs to the story of all environments, not of one."""
+    lock = ReleaseRecord("lock-1", "staging", "lock", actor="ann", reason="migration")
+    held = seeded.push({"holds.yaml": "locks: []\n"}, format_message(lock))
+    repo.fetch()
+    assert [it.kind for it in repo.log("staging", limit=1)] == ["lock"]
+    assert held not in [it.commit for it in repo.log("production")]
+    assert [it.commit for it in repo.ledger({"production": "production"}, limit=1)] == [held]
+
+
+def test_a_merge_is_no_change_but_what_it_brought_is(repo: ConfigRepo, seeded: Remote) -> None:
+    """After a pull request's merge, the folder's last change is the commit that changed it."""
+    base = seeded.head()
+    theirs = seeded.push({"staging/app.yaml": "feature"}, branch="feature", parents=[base])
+    merge = seeded.push({"staging/app.yaml": "feature"}, "Merge", parents=[base, theirs])
+    assert repo.fetch() == merge
+    assert repo.last_change("staging", "staging").commit == theirs
+    assert repo.last_change("production", "production").commit == base
+    assert [it.commit for it in repo.log("staging")] == [theirs, base]
+
+
+def test_the_last_change_is_the_one_that_git_names(repo: ConfigRepo, seeded: Remote) -> None:
+    """In a random history with merges, the walk in this process and `git rev-list` agree, asked cold or warm."""
+    dice, heads = random.Random(7), [seeded.head()]
+    for number in range(120):
+        parents = dice.sample(heads[-6:], k=min(len(heads[-6:]), dice.choice([1, 1, 1, 2])))
+        folder = dice.choice(["staging", "production", "elsewhere"])
+        heads.append(
+            seeded.push({f"{folder}/app.yaml": str(dice.randrange(4)), "n": str(number)}, parents=parents)
+        )
+        if number % 10 == 0:
+            repo.fetch()
+            for path in ("staging", "production"):
+                expected = seeded.git("rev-list", "-1", "main", "--", path).strip()
+                assert repo.last_change(path, path).commit == expected
+
+
+def test_a_folder_that_rests_for_long_is_found_too(repo: ConfigRepo, seeded: Remote) -> None:
+    """Production's last change is found though staging has had hundreds of releases since."""
+    base = seeded.head()
+    stream = "".join(
+        f"commit refs/heads/main\ncommitter A <a@x> {1700000000 + n} +0000\ndata 1\nx\n"
+        + (f"from {base}\n" if n == 0 else "")
+        + f"M 100644 inline staging/app.yaml\ndata {len(str(n))}\n{n}\n\n"
+        for n in range(700)
+    )
+    seeded.git("fast-import", "--quiet", "--force", stdin=stream.encode())
+    repo.fetch()
+    assert repo.last_change("production", "production").commit == base
+    assert repo.last_change("production", "production").commit == base
+    assert len(list(repo.log("staging"))) == 701
+
+
+def test_an_outcome_and_what_is_live_are_told_together(repo: ConfigRepo, seeded: Remote) -> None:
+    """Git's own commands show both: the note below the commit, the ref at it."""
+    published = release(repo, "staging", "2")
+    outcome = Outcome("live", AT, 1.5, "id")
+    repo.record("staging", published.commit, outcome, live=published.commit)
+    assert repo.live("staging") == published.commit
+    assert repo.live("production") is None
+    assert seeded.git("rev-parse", "refs/headway/staging/live").strip() == published.commit
+    assert outcome.to_line() in seeded.git("log", "-1", "--notes=headway", "main")
+    assert seeded.git("ls-tree", "-r", "--name-only", "refs/notes/headway").strip()[2] == "/"
+
+
+def test_the_same_outcome_twice_is_one_line(repo: ConfigRepo, seeded: Remote, tmp_path: Path) -> None:
+    """A retry after a lost answer adds nothing; another outcome is added below."""
+    published = release(repo, "staging", "2")
+    live, failed = Outcome("live", AT, 1.5, "id"), Outcome("failed", AT, 1.5, "id", "crash\nloop")
+    for _ in range(2):
+        repo.record("staging", published.commit, live, live=published.commit)
+    with ConfigRepo.open(seeded.url, "main", tmp_path / "elsewhere") as other:
+        other.fetch()
+        other.record("staging", published.commit, live, live=published.commit)
+        other.record("staging", published.commit, failed, live=None)
+    repo.fetch()
+    assert repo.last_change("staging", "staging").outcomes == (live, failed)
+    assert len(seeded.git("rev-list", "refs/notes/headway").split()) == 2
+
+
+def test_notes_that_git_or_people_wrote_are_read_and_kept(repo: ConfigRepo, seeded: Remote) -> None:
+    """Whatever fan-out Git chose, and whatever a person said there, an outcome is added at its end."""
+    commits = [seeded.push({"staging/app.yaml": str(n)}) for n in range(3)]
+    for commit in commits:
+        seeded.git("notes", "--ref=headway", "add", "-m", "seen by Ann", commit)
+    repo.fetch()
+    for commit in commits:
+        repo.record("staging", commit, Outcome("live", AT, 1.0, "id"), live=commit)
+    for commit in commits:
+        note = seeded.git("notes", "--ref=headway", "show", commit)
+        assert note.split("\n")[0] == "seen by Ann"
+        assert '"state":"live"' in note
+    assert [it.state for it in repo.log("staging", limit=3)] == ["live"] * 3
+
+
+def test_hundreds_of_notes_survive_gits_own_rewriting(repo: ConfigRepo, seeded: Remote) -> None:
+    """After Git spread the notes deeper by itself, headway's and Git's reading still agree."""
+    base = seeded.head()
+    stream = "commit refs/notes/headway\ncommitter A <a@x> 1700000000 +0000\ndata 1\nx\n" + "".join(
+        f"M 100644 inline {n % 256:02x}/{n // 256:02x}/{'0' * 36}\ndata 2\n{{}}\n" for n in range(2000)
+    )
+    seeded.git("fast-import", "--quiet", stdin=stream.encode())
+    repo.fetch()
+    repo.record("staging", base, Outcome("live", AT, 1.0, "id"), live=base)
+    seeded.git("notes", "--ref=headway", "append", "-m", "by hand", base)
+    repo.fetch()
+    repo.record("staging", base, Outcome("failed", AT, 1.0, "id"), live=None)
+    assert repo.last_change("staging", "staging").states == ("live", "failed")
+    assert seeded.git("notes", "--ref=headway", "show", base).count("\n") >= 3
+
+
+def test_a_server_without_atomic_pushes_gets_two(repo: ConfigRepo, seeded: Remote) -> None:
+    """The note goes first, then the ref: an end in between is a note that the next run only repeats."""
+    seeded.git("config", "receive.advertiseAtomic", "false")
+    published = release(repo, "staging", "2")
+    repo.record("staging", published.commit, Outcome("live", AT, 1.0, "id"), live=published.commit)
+    assert repo.live("staging") == published.commit
+    assert repo.last_change("staging", "staging").state == "live"
+    assert issubclass(NoAtomicPush, Exception)
+
+
+def test_what_is_live_may_go_back(repo: ConfigRepo, seeded: Remote) -> None:
+    """A rebuild of an older revision makes that one live; two environments do not share a ref."""
+    old, new = seeded.head(), release(repo, "staging", "2").commit
+    for commit in (new, old):
+        repo.record("staging", commit, Outcome("live", AT, 1.0, "id"), live=commit)
+    assert repo.live("staging") == old
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "..", "a..b", "x.lock", "-x", "a b", "a\n"])
+def test_an_environment_that_cannot_be_a_ref_is_refused(repo: ConfigRepo, name: str) -> None:
+    """No environment's name reaches into another ref."""
+    with pytest.raises(UsageError, match="cannot be an environment"):
+        repo.live(name)
+
+
+def test_a_release_is_found_by_its_id_however_old(repo: ConfigRepo, seeded: Remote) -> None:
+    """An id with a time is looked for back to that time, a caller's own id through the whole history."""
+    old = datetime.now(UTC) - timedelta(days=400)
+    timed, named = new_release_id(old, "x"), "ci.1234"
+    for number, release_id in enumerate((timed, named, f"{named}5")):
+        record = ReleaseRecord(release_id, "staging", "release")
+        seeded.push(
+            {"staging/app.yaml": release_id}, format_message(record), at=int(old.timestamp()) + number
+        )
+    for number in range(5):
+        seeded.push({"other": str(number)}, f"Mention Headway-Release: {named}")
+    head = repo.fetch()
+    assert repo.find_release(timed) == repo.rev_parse(f"{head}~7")
+    assert repo.find_release(named) == repo.rev_parse("main~6")
+    for unknown in (new_release_id(datetime.now(UTC), "y"), "ci", "ci.123", "not an id\n"):
+        assert repo.find_release(unknown) is None
+
+
+def test_revisions_are_what_git_says(repo: ConfigRepo, seeded: Remote) -> None:
+    """A short SHA-1, HEAD, the branch and their ancestors; nothing else, and no option of Git's."""
+    first, second = seeded.head(), seeded.push({"x": "1"})
+    repo.fetch()
+    assert repo.rev_parse("HEAD") == repo.rev_parse("main") == repo.rev_parse(second[:8]) == second
+    assert repo.rev_parse("main~1") == repo.rev_parse("HEAD^") == first
+    for name in ("", "nope", "--all", "main~9", "a\nb", seeded.git("rev-parse", "main^{tree}").strip()):
+        assert repo.rev_parse(name) is None
+    with pytest.raises(UsageError, match="has no commit"):
+        repo.read("f" * 40, "x")
+
+
+def test_a_diff_is_gits_own(repo: ConfigRepo, seeded: Remote) -> None:
+    """Only the folder that was asked for, without colours."""
+    old, new = seeded.head(), seeded.push({"staging/app.yaml": "image: a:2\n", "x": "1"})
+    repo.fetch()
+    text = repo.diff(old, new, "staging")
+    assert "-image: a:1\n+image: a:2\n" in text
+    assert "x" not in [line[6:] for line in text.splitlines() if line.startswith("+++ b/")]
+    assert "+++ b/x" in repo.diff(old, new)
