@@ -1,0 +1,143 @@
+"""headway.yaml: every mistake at once, each where it stands."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from headway.domain import model
+from headway.domain.config import load_config, starter_config
+from headway.domain.unsupported import unsupported
+from headway.errors import ConfigError, UsageError
+from headway.schema import schema
+
+DOCS = Path(__file__).parents[3] / "docs"
+SERVICES = "version: 1\napp: shop\nservices:\n  web: {image: r.io/web}\n  api: {image: r.io/api}\n"
+PLACE = "cluster: {namespace: a}"
+EVERYTHING = """version: 1
+app: shop
+services:
+  web:
+    image: localhost:5000/shop/web
+    source: {repo: ../web.git, branch: main, context: ., dockerfile: Dockerfile}
+    tags: {match: ["semver:>=1", "glob:*"], ignore: "glob:*-rc*", order: semver, platform: linux/amd64, floor: 1.2}
+  api: {image: localhost:5000/shop/api}
+environments:
+  staging:
+    path: staging
+    cluster: {context: shop, namespace: staging}
+    release: automatic
+    tags: {match: "glob:*", order: commit}
+    soak: 10m
+    verify: {http: "http://localhost/healthz", timeout: 1m}
+  production:
+    path: production
+    cluster: {context: shop, namespace: production}
+    promote_from: staging
+    approvals: 1
+    windows: ["mon-thu 09:00-17:00 Europe/London"]
+    freezes: ["2026-12-20 2027-01-03"]
+    on_failure: rollback
+    timeout: 1h30m
+    services: {api: {tags: {match: "semver:>=1.2 <2"}}}
+notify:
+  slack: {channel: "#releases"}
+"""
+
+
+def environments(*lines: str) -> str:
+    """Write a file whose environments are these lines."""
+    return SERVICES + "environments:\n" + "".join(f"  {line}\n" for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "1:1: a map with version"),
+        ("a: b: c\n", "1:5: not YAML"),
+        ("version: 1\nversion: 1\n", "2:1: the key version stands here a second time"),
+        ("version: 1\n---\nversion: 1\n", "3:1: one document is expected"),
+        ("version: 2\n", "1:10: version: 1 is expected"),
+        ("version: 1\napp: Shop\n", "2:6: app: a name of lower-case letters"),
+        ("version: 1\nservces: {}\n", "2:1: unknown key servces; did you mean services?"),
+        ("version: 1\nservices: {web: {image: 'r.io/web:1'}}\n", "2:25: services.web.image: a repository without tag"),
+        ("version: 1\nservices: {web: {image: R.io/WEB}}\n", "2:25: services.web.image:"),
+        ("version: 1\nservices: {web: []}\n", "2:17: services.web: a map is expected"),
+        ("version: 1\nservices: {web: {image: r.io/web, source: {rpo: x}}}\n", "unknown key rpo; did you mean repo?"),
+        (environments("a: {path: /etc, " + PLACE + "}"), "7:13: environments.a.path: a folder inside"),
+        (environments("a: {path: a/../../b, " + PLACE + "}"), "7:13: environments.a.path: a folder inside"),
+        (environments("a: {path: a, " + PLACE + ", timeout: soon}"), "environments.a.timeout: a duration"),
+        (environments("a: {path: a, " + PLACE + ", approvals: -1}"), "environments.a.approvals"),
+        (environments("a: {path: a, " + PLACE + ", on_failure: retry}"), "'rollback' or 'keep' is expected"),
+        (environments("a: {path: a, " + PLACE + ", promote_from: b}"), "no environment 'b'"),
+        (environments("a: {path: a, " + PLACE + ", promote_from: a}"), "goes round in a circle"),
+        (environments("a: {path: a, " + PLACE + ", services: {wbe: {}}}"), "no service 'wbe'; did you mean web?"),
+        (environments("a: {path: x, " + PLACE + "}", "b: {path: x/y, " + PLACE + "}"), "8:13: environment a has x already"),
+        (SERVICES.replace("r.io/api", "r.io/web") + "environments: {a: {path: a, " + PLACE + "}}\n", "5:16: service web has"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_told_with_its_place(text: str, expected: str) -> None:
+    """file:line:column, what is wrong, what was expected."""
+    with pytest.raises(ConfigError) as caught:
+        load_config(text.encode())
+    assert expected in str(caught.value)
+    assert all(re.match(r"headway\.yaml:\d+:\d+: ", line) for line in str(caught.value).splitlines())
+
+
+def test_all_mistakes_at_once_in_the_order_of_the_file() -> None:
+    """Nobody has to correct one to see the next."""
+    with pytest.raises(ConfigError) as caught:
+        load_config(b"version: 3\napp: X\nsrvices: {}\n")
+    assert [it.line for it in caught.value.problems] == [1, 1, 1, 2, 3]
+
+
+def test_every_key_is_read_and_what_is_not_alive_is_refused_by_name() -> None:
+    """Keys that would do nothing are never accepted in silence."""
+    config = load_config(EVERYTHING.encode())
+    assert config.environment("production").timeout.total_seconds() == 5400
+    said = [str(it) for it in unsupported(config)]
+    assert [it.partition(": ")[2] for it in said] == [
+        f"{it} is not supported yet"
+        for it in (
+            "tags", "release: automatic", "tags", "verify", "soak", "promote_from", "approvals", "windows", "freezes",
+            "services", "notify",
+        )
+    ]  # fmt: skip
+    assert said[0].startswith("headway.yaml:7:5: ")
+
+
+def test_names_that_are_nearly_right() -> None:
+    """A misspelt environment or service is answered with the near one."""
+    config = load_config(EVERYTHING.encode())
+    with pytest.raises(UsageError, match="did you mean staging"):
+        config.environment("stagng")
+    with pytest.raises(UsageError, match="known: web, api"):
+        config.service("zzz")
+
+
+def test_the_starter_loads() -> None:
+    """What `headway init` writes is a valid file."""
+    text = starter_config(
+        "My App", {"staging": ["nginx:1", "a.b/c:2", "x.y/c@sha256:" + "a" * 64, "not an image"]}
+    )
+    config = load_config(text.encode())
+    assert (config.app, list(config.services)) == ("my-app", ["nginx", "c", "c-2"])
+    assert unsupported(config) == []
+
+
+def test_the_published_schema_is_current() -> None:
+    """docs/headway.schema.json is what the model says; `python -m headway.schema` writes it."""
+    assert (DOCS / "headway.schema.json").read_text() == schema()
+
+
+@pytest.mark.parametrize(
+    "part", [it for it in vars(model).values() if isinstance(it, type) and issubclass(it, model.Part)]
+)
+def test_every_key_is_documented(part: type[model.Part]) -> None:
+    """docs/headway-yaml.md names each key of the file, and the schema describes it."""
+    text = (DOCS / "headway-yaml.md").read_text()
+    for name, field in part.model_fields.items():
+        assert re.search(rf"`(\w+\.)?{name}\b", text), name
+        assert field.description, name
