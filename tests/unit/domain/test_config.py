@@ -22,7 +22,7 @@ services:
   web:
     image: localhost:5000/shop/web
     source: {repo: ../web.git, branch: main, context: ., dockerfile: Dockerfile}
-    tags: {match: ["semver:>=1", "glob:*"], ignore: "glob:*-rc*", order: semver, platform: linux/amd64, floor: 1.2}
+    tags: {match: ["semver:>=1", "glob:*"], ignore: "glob:*-rc*", order: semver, platform: linux/amd64, floor: "1.2"}
   api: {image: localhost:5000/shop/api}
 environments:
   staging:
@@ -75,7 +75,7 @@ def environments(*lines: str) -> str:
         (environments("a: {path: a, " + PLACE + ", promote_from: a}"), "goes round in a circle"),
         (environments("a: {path: a, " + PLACE + ", services: {wbe: {}}}"), "no service 'wbe'; did you mean web?"),
         (environments("a: {path: x, " + PLACE + "}", "b: {path: x/y, " + PLACE + "}"), "8:13: environment a has x already"),
-        (SERVICES.replace("r.io/api", "r.io/web") + "environments: {a: {path: a, " + PLACE + "}}\n", "5:16: service web has"),
+        (SERVICES.replace("r.io/api", "r.io/web") + "environments: {a: {path: a, " + PLACE + "}}\n", "5:16: service web"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_with_its_place(text: str, expected: str) -> None:

@@ -1,0 +1,88 @@
+"""The command line's manners: help, exit codes, no traceback, no colour where none is wanted."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from headway.cli.main import app
+from headway.domain.config import load_config
+
+COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+
+
+def headway(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("HEADWAY_", "PREFECT_"))}
+    command = [sys.executable, "-m", "headway.cli.main", *arguments]
+    return subprocess.run(command, env={**clean, **env}, capture_output=True, text=True, check=False)
+
+
+def test_all_commands_are_there() -> None:
+    """What the README promises can be typed."""
+    assert set(COMMANDS) == {
+        "build", "deliver", "diff", "doctor", "history", "init", "plan", "rebuild", "reconcile", "release", "rollback",
+        "set-image", "status",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_an_example(name: str) -> None:
+    """`--help` says what it does and shows one call."""
+    help_text = typer.main.get_command(app).commands[name].help or ""  # type: ignore[attr-defined]
+    assert "Example: " in help_text
+    assert "headway " + name in help_text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["release", "staging", "web", "--local"], 2, "'web' is not SERVICE=IMAGE"),
+        (["release", "staging", "web=1", "--release-id", "no spaces", "--local"], 2, "release_id"),
+        (["status"], 2, "no config repo is set"),
+        (["release", "staging", "web=1"], 2, "no Prefect server is set"),
+        (["no-such-command"], 2, "No such command"),
+        (["set-image", "r.io/web", "1", "--local"], 2, "set-image needs a place"),
+    ],
+)
+def test_wrong_use_is_exit_code_2(arguments: list[str], code: int, said: str) -> None:
+    """One clear message on standard error, nothing on standard output, no traceback."""
+    done = headway(*arguments)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "\x1b[" not in done.stderr
+
+
+def test_debug_shows_the_traceback() -> None:
+    """Who wants to see where it comes from can."""
+    assert "Traceback" in headway("--debug", "status").stderr
+
+
+def test_init_writes_a_file_that_loads(tmp_path: Path) -> None:
+    """A repo of plain YAML gets its headway.yaml; a second call changes nothing."""
+    pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: r.io/shop/web:1}]}\n"
+    for folder in ("staging", "production"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "web.yaml").write_text(pod)
+    (tmp_path / "staging" / "broken.yaml").write_text("a: b: c\n")
+    done = headway("init", str(tmp_path), "--app", "shop")
+    assert done.returncode == 0, done.stderr
+    assert "staging/broken.yaml:1:5" in done.stderr
+    written = (tmp_path / "headway.yaml").read_bytes()
+    config = load_config(written)
+    assert (list(config.services), list(config.environments)) == (["web"], ["production", "staging"])
+    assert headway("init", str(tmp_path)).returncode == 2
+    assert (tmp_path / "headway.yaml").read_bytes() == written
+
+
+def test_init_says_what_it_looks_for(tmp_path: Path) -> None:
+    """An empty folder is no config repo."""
+    done = headway("init", str(tmp_path))
+    assert done.returncode == 2
+    assert "manifest with an image" in done.stderr
