@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 from typing import Annotated
 
-import click
 import typer
+from typer.exceptions import TyperException
 
 from headway import __version__
 from headway.cli import changes, looking, setup
@@ -58,10 +58,14 @@ def run(arguments: list[str] | None = None) -> None:
             raise
         print_error(error)
         code = error.exit_code
-    except click.ClickException as error:
-        error.show()
+    except TyperException as error:
+        # Wrong use: it knows how to show itself, with the usage line of its command.
+        show = getattr(error, "show", None)
+        if show is None:
+            raise
+        show()
         code = 2
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         err().print("\nstopped; what was begun is finished by the next `headway reconcile`")
         code = 130
     sys.exit(code if isinstance(code, int) else 0)

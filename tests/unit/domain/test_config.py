@@ -16,6 +16,7 @@ from headway.schema import schema
 DOCS = Path(__file__).parents[3] / "docs"
 SERVICES = "version: 1\napp: shop\nservices:\n  web: {image: r.io/web}\n  api: {image: r.io/api}\n"
 PLACE = "cluster: {namespace: a}"
+HERE = f"a: {{path: a, {PLACE}, "
 EVERYTHING = """version: 1
 app: shop
 services:
@@ -68,14 +69,14 @@ def environments(*lines: str) -> str:
         ("version: 1\nservices: {web: {image: r.io/web, source: {rpo: x}}}\n", "unknown key rpo; did you mean repo?"),
         (environments("a: {path: /etc, " + PLACE + "}"), "7:13: environments.a.path: a folder inside"),
         (environments("a: {path: a/../../b, " + PLACE + "}"), "7:13: environments.a.path: a folder inside"),
-        (environments("a: {path: a, " + PLACE + ", timeout: soon}"), "environments.a.timeout: a duration"),
-        (environments("a: {path: a, " + PLACE + ", approvals: -1}"), "environments.a.approvals"),
-        (environments("a: {path: a, " + PLACE + ", on_failure: retry}"), "'rollback' or 'keep' is expected"),
-        (environments("a: {path: a, " + PLACE + ", promote_from: b}"), "no environment 'b'"),
-        (environments("a: {path: a, " + PLACE + ", promote_from: a}"), "goes round in a circle"),
-        (environments("a: {path: a, " + PLACE + ", services: {wbe: {}}}"), "no service 'wbe'; did you mean web?"),
-        (environments("a: {path: x, " + PLACE + "}", "b: {path: x/y, " + PLACE + "}"), "8:13: environment a has x already"),
-        (SERVICES.replace("r.io/api", "r.io/web") + "environments: {a: {path: a, " + PLACE + "}}\n", "5:16: service web"),
+        (environments(HERE + "timeout: soon}"), "environments.a.timeout: a duration"),
+        (environments(HERE + "approvals: -1}"), "environments.a.approvals"),
+        (environments(HERE + "on_failure: retry}"), "'rollback' or 'keep' is expected"),
+        (environments(HERE + "promote_from: b}"), "no environment 'b'"),
+        (environments(HERE + "promote_from: a}"), "goes round in a circle"),
+        (environments(HERE + "services: {wbe: {}}}"), "no service 'wbe'; did you mean web?"),
+        (environments("a: {path: x, " + PLACE + "}", "b: {path: x/y, " + PLACE + "}"), "8:13: environment a has x"),
+        (SERVICES.replace("r.io/api", "r.io/web") + environments(HERE[:-2] + "}")[len(SERVICES):], "5:16: service web"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_with_its_place(text: str, expected: str) -> None:
