@@ -85,7 +85,7 @@ def test_processes_share_one_mirror(seeded: Remote, tmp_path: Path) -> None:
 
 
 def test_the_same_release_from_two_processes_lands_once(seeded: Remote, tmp_path: Path) -> None:
-    """A run that was started twice by mistake makes one commit, and both know it."""
+    """A run that was started several times by mistake makes one commit, and each of them names it."""
     release_id = ids(1)[0]
     started = [
         subprocess.Popen(
@@ -106,7 +106,9 @@ def test_the_same_release_from_two_processes_lands_once(seeded: Remote, tmp_path
     ]
     answers = [process.communicate()[0].split() for process in started]
     assert len({commit for commit, _ in answers}) == 1
-    assert sorted(already for _, already in answers) == ["False", "True", "True"]
+    # In the same second two of them make the very same commit, and then both are right to say that they made it.
+    assert "False" in {already for _, already in answers}
+    assert len(seeded.commits()) == 2
     assert lines(seeded) == ["line"]
 
 
