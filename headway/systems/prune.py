@@ -29,6 +29,9 @@ _NEVER = {
     "PersistentVolume": "deleting a volume may delete its data",
 }
 # Objects of these kinds are never applied by hand, and there are many of them.
+LOOKS = 10
+"""How often an object is looked at again that changes while it is being deleted."""
+
 _NOT_LOOKED_AT = frozenset(
     {"Event", "EndpointSlice", "Endpoints", "ControllerRevision", "Lease", "PodMetrics"}
 )
@@ -42,6 +45,7 @@ class Surplus:
     resource: Resource
     uid: str
     resource_version: str
+    labels: Mapping[str, str]
 
 
 def surplus(
@@ -82,25 +86,38 @@ def surplus(
             if why := _stays(resource, meta):
                 kept.add(Kept(identity, why))
             else:
-                gone[meta["uid"]] = Surplus(identity, resource, meta["uid"], meta["resourceVersion"])
+                gone[meta["uid"]] = Surplus(identity, resource, meta["uid"], meta["resourceVersion"], labels)
     return sorted(gone.values(), key=lambda it: it.id), sorted(kept)
 
 
 def delete(cluster: Cluster, item: Surplus) -> bool:
-    """Delete one object, as it was seen; False when it is gone or was changed meanwhile."""
-    options = {
-        "kind": "DeleteOptions",
-        "apiVersion": "v1",
-        "propagationPolicy": "Background",
-        "preconditions": {"uid": item.uid, "resourceVersion": item.resource_version},
-    }
+    """Delete one object, unless it is gone or was made somebody else's meanwhile; then give False.
+
+    It is deleted as it was last seen. A controller that writes its status in between has
+    changed nothing that matters, so it is looked at again.
+    """
     path = item.resource.path(item.id.namespace, item.id.name)
-    answer = cluster.exchange("DELETE", path, body=json.dumps(options).encode())
-    if answer.status in (404, 409):
-        return False
-    if answer.status >= 400:
-        cluster.send("DELETE", path, body=json.dumps(options).encode())
-    return True
+    version = item.resource_version
+    for _ in range(LOOKS):
+        options = {
+            "kind": "DeleteOptions",
+            "apiVersion": "v1",
+            "propagationPolicy": "Background",
+            "preconditions": {"uid": item.uid, "resourceVersion": version},
+        }
+        body = json.dumps(options).encode()
+        answer = cluster.exchange("DELETE", path, body=body)
+        if answer.status == 404:
+            return False
+        if answer.status != 409:
+            if answer.status >= 400:
+                cluster.send("DELETE", path, body=body)
+            return True
+        meta = (cluster.get(path) or {}).get("metadata") or {}
+        if meta.get("uid") != item.uid or not _ours(meta, item.labels) or _stays(item.resource, meta):
+            return False
+        version = str(meta["resourceVersion"])
+    return False
 
 
 _places: dict[tuple[str, Owner, str], set[Place]] = {}
