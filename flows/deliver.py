@@ -42,5 +42,6 @@ def deliver(request: DeliverRequest) -> dict[str, object]:
                 actor=request.actor,
                 reason=request.reason,
                 release_id=request.release_id,
+                force=request.force,
             ),
         )

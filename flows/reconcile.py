@@ -9,7 +9,7 @@ from headway.connections import Connections
 from headway.desired import Desired
 from headway.errors import FailedError, HeadwayError
 from headway.requests import ReconcileRequest
-from headway.steps import flow, log, report
+from headway.steps import alongside, flow, log, report
 from headway.story import drift_report
 from tasks.deploying import compare
 from tasks.looking import fetch_head
@@ -32,26 +32,34 @@ def reconcile(request: ReconcileRequest) -> dict[str, object]:
         request: Which environment to look at.
     """
     with Connections() as connections:
-        head = fetch_head(connections)
-        config = connections.config(head)
-        names = config.chosen(*filter(None, [request.environment]))
-        done: dict[str, object] = {}
-        errors: list[HeadwayError] = []
-        for name in names:
-            try:
-                if request.dry_run:
-                    drifts = compare(connections, Desired(connections, config, name, head))
-                    report(f"drift-{name}", drift_report(name, drifts))
-                    done[name] = [it.as_dict() for it in drifts]
-                else:
-                    done[name] = reach(connections, name).check().as_dict()
-            except HeadwayError as error:
-                # One broken environment must not keep the others from being put right.
-                if len(names) > 1:
-                    log(f"error: {error.message}")
-                errors.append(error)
-        if len(errors) == 1:
-            raise errors[0]
-        if errors:
-            raise FailedError("\n".join(it.message for it in errors), hint=errors[0].hint)
-        return done
+        return reconcile_images(connections, request)
+
+
+def reconcile_images(connections: Connections, request: ReconcileRequest) -> dict[str, object]:
+    """Run the steps with connections that are open already."""
+    head = fetch_head(connections)
+    config = connections.config(head)
+    done: dict[str, object] = {}
+    errors: list[HeadwayError] = []
+    names = config.chosen(*filter(None, [request.environment]))
+
+    def one(thing: str) -> None:
+        try:
+            if request.dry_run:
+                drifts = compare(connections, Desired(connections, config, thing, head))
+                report(f"drift-{thing}", drift_report(thing, drifts))
+                done[thing] = [it.as_dict() for it in drifts]
+            else:
+                done[thing] = reach(connections, thing).check().as_dict()
+        except HeadwayError as error:
+            # One broken environment must not keep the others from being put right.
+            if len(names) > 1:
+                log(f"error: {error.message}")
+            errors.append(error)
+
+    alongside(one, names)
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise FailedError("\n".join(it.message for it in errors), hint=errors[0].hint)
+    return {name: done[name] for name in names}

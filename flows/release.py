@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flows.road import publish, reach
+from flows.carrying import Intent, carry_out
 from headway.connections import Connections
 from headway.desired import Desired
-from headway.domain.history import ReleaseRecord, new_release_id
 from headway.domain.images import ImageRef, wanted_reference
 from headway.domain.plans import Plan, plan_images
 from headway.errors import UsageError
 from headway.requests import ReleaseRequest
-from headway.steps import flow, log, report, run_identity, side_by_side
-from headway.story import plan_report
+from headway.steps import flow, side_by_side
 from tasks.looking import fetch_head, resolve_image
 
 
@@ -61,26 +59,4 @@ def release_images(connections: Connections, request: ReleaseRequest) -> dict[st
             desired.config, desired.name, head, desired.indexes, connections.repo.reader(head), wanted
         )
 
-    if request.dry_run:
-        plan = make(connections.repo.head)
-        report("plan", plan_report(plan, connections.repo.read))
-        return plan.as_dict()
-
-    release_id = request.release_id or new_release_id(*run_identity())
-    published = publish(
-        connections,
-        make,
-        lambda plan: ReleaseRecord(
-            id=release_id,
-            environment=request.environment,
-            kind="release",
-            changes=plan.triples,
-            actor=request.actor or connections.settings.who(),
-            reason=request.reason,
-        ),
-        release_id,
-    )
-    if published is None:
-        log(f"{request.environment}: the config repo names these images already")
-    head = published.head if published is not None else None
-    return reach(connections, request.environment, head).check().as_dict()
+    return carry_out(connections, Intent("release", request, request.environment, make))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from headway.arrival import Arrival
 from headway.connections import Connections
@@ -25,7 +25,8 @@ from headway.story import arrival_report, plan_report
 from headway.systems.cluster import ApiRefused
 from headway.systems.config_repo import Draft, Published
 from headway.systems.lock import environment_lock
-from tasks.deploying import apply_manifests, watch_rollout
+from headway.vetoing import vetoed
+from tasks.deploying import apply_manifests, verify_release, watch_rollout
 from tasks.looking import fetch_head
 from tasks.recording import publish as push_draft
 from tasks.recording import record
@@ -41,8 +42,9 @@ def publish(
     make: Callable[[str], Plan],
     describe: Callable[[Plan], ReleaseRecord],
     release_id: str,
+    also: Callable[[str, Plan], Mapping[str, bytes]] = lambda head, plan: {},
 ) -> Published | None:
-    """Commit what `make` plans on the newest head; None where that changes nothing."""
+    """Commit what `make` plans on the newest head, and `also` these files; None where that changes nothing."""
 
     def draft(head: str) -> Draft | None:
         plan = make(head)
@@ -50,7 +52,8 @@ def publish(
             return None
         report("plan", plan_report(plan, connections.repo.read))
         written = describe(plan)
-        return Draft(files=dict(plan.files), message=format_message(written), author=written.actor)
+        files = {**plan.files, **also(head, plan)}
+        return Draft(files=files, message=format_message(written), author=written.actor)
 
     published = push_draft(connections, draft, release_id)
     if published is not None:
@@ -99,6 +102,8 @@ def _arrive(connections: Connections, name: str, head: str) -> Arrival:
         arrival = Arrival(name, last.commit, "failed", time.monotonic() - began, diagnosis=str(error))
     else:
         arrival = Arrival.of(name, last.commit, rollout, time.monotonic() - began, applied)
+        if arrival.state == "live" and desired.environment.verify is not None and not settled:
+            arrival = _verified(connections, desired, last, arrival, began)
 
     if settled:
         # What runs here was live before: there is nothing new to record, and nothing better to go back to.
@@ -111,6 +116,21 @@ def _arrive(connections: Connections, name: str, head: str) -> Arrival:
     record(connections, name, last.commit, outcome, last.commit if arrival.state == "live" else None)
     if arrival.state == "failed" and _may_go_back(desired, before):
         return _take_back(connections, desired, before, last, arrival.diagnosis, arrival)
+    return arrival
+
+
+def _verified(
+    connections: Connections, desired: Desired, last: Entry, arrival: Arrival, began: float
+) -> Arrival:
+    """Let what rolled out prove itself; what does not is a failed release."""
+    found = verify_release(connections, desired, last.commit, _newer_than(connections, desired))
+    for check in found.checks:
+        log(f"verified: {check.said}" if check.ok else f"not verified: {check.said}")
+    arrival.seconds = time.monotonic() - began
+    if found.superseded:
+        arrival.state = "superseded"
+    elif not found.ok:
+        arrival.state, arrival.diagnosis = "failed", f"verification: {found.diagnosis}"
     return arrival
 
 
@@ -147,7 +167,10 @@ def _take_back(
             reason=f"{last.commit[:9]} failed: {diagnosis}",
             trailers=((REVERTS, last.commit),),
         )
-        return Draft(trees={folder: good}, message=format_message(written), author="headway")
+        files = vetoed(
+            connections, head, name, written.changes, f"{last.commit[:9]} failed: {diagnosis}", "headway"
+        )
+        return Draft(files=files, trees={folder: good}, message=format_message(written), author="headway")
 
     published = push_draft(connections, draft, release_id)
     if published is None:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from flows.road import publish, reach
+from flows.carrying import Intent, carry_out
 from headway.connections import Connections
 from headway.desired import Desired
-from headway.domain.history import ReleaseRecord, new_release_id
 from headway.domain.images import ImageRef
 from headway.domain.plans import Plan, plan_as_it_was
 from headway.errors import RefusedError, TransientError
 from headway.requests import RollbackRequest
-from headway.steps import flow, log, report, run_identity
-from headway.story import plan_report
+from headway.steps import flow, log
 from headway.targets import rollback_target
+from headway.vetoing import vetoed
 from tasks.looking import fetch_head, missing_images
 
 
@@ -30,7 +29,8 @@ def rollback(request: RollbackRequest) -> dict[str, object]:
     """Take one service or a whole environment back to images that were live before.
 
     Nothing is built: the old digests are written to the config repo as one
-    commit, and the cluster follows it.
+    commit, and the cluster follows it. What is taken back is vetoed in that same
+    commit, so that automation never brings it again; the next newer image is free.
 
     Args:
         request: Where, to which state, and why.
@@ -63,31 +63,18 @@ def roll_back(connections: Connections, request: RollbackRequest) -> dict[str, o
             f"as it was at {target[:9]}",
         )
 
-    plan = make(head)
     if not request.force:
-        _refuse_missing(connections, plan)
-    if request.dry_run:
-        report("plan", plan_report(plan, connections.repo.read))
-        return plan.as_dict()
+        _refuse_missing(connections, make(head))
 
-    release_id = request.release_id or new_release_id(*run_identity())
-    published = publish(
-        connections,
-        make,
-        lambda made: ReleaseRecord(
-            id=release_id,
-            environment=request.environment,
-            kind="rollback",
-            changes=made.triples,
-            actor=request.actor or connections.settings.who(),
-            reason=request.reason or f"back to {target[:9]}",
-        ),
-        release_id,
+    def also(at: str, plan: Plan) -> dict[str, bytes]:
+        by = request.actor or connections.settings.who()
+        why = f"rolled back: {request.reason}" if request.reason else "rolled back"
+        return vetoed(connections, at, request.environment, plan.triples, why, by)
+
+    intent = Intent(
+        "rollback", request, request.environment, make, reason=f"back to {target[:9]}", also=also, undo=True
     )
-    if published is None:
-        log(f"{request.environment}: the config repo names these images already")
-    head_now = published.head if published is not None else None
-    return reach(connections, request.environment, head_now).check().as_dict()
+    return carry_out(connections, intent)
 
 
 def _refuse_missing(connections: Connections, plan: Plan) -> None:

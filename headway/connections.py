@@ -7,18 +7,23 @@ engine and a build no cluster. It decides nothing.
 from __future__ import annotations
 
 import contextlib
+import threading
 from typing import TYPE_CHECKING, Self
 
-from headway.domain.config import Config, Environment, load_config
+from headway.domain.config import Config, Environment, Source, load_config
+from headway.domain.holds import FILE as HOLDS_FILE
+from headway.domain.holds import Holds, read_holds
 from headway.domain.unsupported import unsupported
 from headway.errors import ConfigError, UsageError
 from headway.settings import Settings
+from headway.systems.source import resolve_url
 
 if TYPE_CHECKING:
     from headway.systems.cluster import Cluster
     from headway.systems.config_repo import ConfigRepo
     from headway.systems.docker import Engine
     from headway.systems.registry import RegistryClient
+    from headway.systems.source_history import SourceHistory
 
 CONFIG_FILE = "headway.yaml"
 
@@ -33,6 +38,9 @@ class Connections:
         self.settings = settings or Settings()
         self._open = contextlib.ExitStack()
         self._clusters: dict[str, Cluster] = {}
+        self._histories: dict[tuple[str, str], SourceHistory] = {}
+        self._configs: dict[bytes, Config] = {}
+        self._lock = threading.Lock()
         self._repo: ConfigRepo | None = None
         self._registry: RegistryClient | None = None
         self._engine: Engine | None = None
@@ -47,6 +55,7 @@ class Connections:
         """Close what was opened, the last first."""
         self._open.close()
         self._clusters.clear()
+        self._histories.clear()
         self._repo = self._registry = self._engine = None
 
     @property
@@ -98,15 +107,31 @@ class Connections:
                 f"{CONFIG_FILE} is missing at {commit[:9]} of {self.repo.url}",
                 hint="`headway init` writes one from a repo of plain YAML",
             )
+        known = self._configs.get(data)
+        if known is not None:
+            return known
         config = load_config(data, CONFIG_FILE)
         if problems := unsupported(config):
             raise ConfigError(problems)
-        if self.repo.read(commit, "holds.yaml"):
-            raise UsageError(
-                "holds.yaml: locks, vetoes and overrides are not supported yet",
-                hint="remove the file; headway will not release past a hold that it cannot keep",
-            )
+        self._configs = {data: config}
         return config
+
+    def holds(self, commit: str) -> Holds:
+        """Read holds.yaml as it stands at a commit."""
+        return read_holds(self.repo.read(commit, HOLDS_FILE))
+
+    def history(self, source: Source) -> SourceHistory:
+        """Give the history of a service's source branch."""
+        url = resolve_url(self.settings.config_repo(), source.repo)
+        key = (url, source.branch)
+        with self._lock:
+            if key not in self._histories:
+                from headway.systems.source_history import SourceHistory
+
+                history = SourceHistory(url, source.branch, self.settings.state)
+                self._open.callback(history.close)
+                self._histories[key] = history
+            return self._histories[key]
 
     def environment_cluster(self, environment: Environment) -> Cluster:
         """Give the cluster that an environment lives in."""

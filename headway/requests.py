@@ -34,7 +34,7 @@ class Request(BaseModel):
         """Put a flow's own fields before those that every request has: forms show them in this order."""
         schema = handler.resolve_ref_schema(handler(core))
         fields = schema.get("properties", {})
-        last = [name for name in Request.model_fields if name in fields]
+        last = [name for name in Forcible.model_fields if name in fields]
         schema["properties"] = {
             name: fields[name] for name in [*(it for it in fields if it not in last), *last]
         }
@@ -53,6 +53,13 @@ class ServiceImage(BaseModel):
     """A tag, a digest (`sha256:…`), or a whole reference (`repo:tag@sha256:…`)."""
 
 
+class Forcible(Request):
+    """A request that may go past what holds it back."""
+
+    force: bool = False
+    """Go past a lock, a veto, a closed window or a missing approval. It needs a reason, which is recorded."""
+
+
 class BuildRequest(Request):
     """Build images of services at a commit, and push them."""
 
@@ -63,14 +70,14 @@ class BuildRequest(Request):
     """Commit, tag or branch of the source repo; empty means the branch in headway.yaml."""
 
 
-class DeliverRequest(BuildRequest):
+class DeliverRequest(BuildRequest, Forcible):
     """Build images and release them to one environment."""
 
     environment: str = Field(min_length=1)
     """The environment that gets them."""
 
 
-class ReleaseRequest(Request):
+class ReleaseRequest(Forcible):
     """Give images to one environment."""
 
     environment: str = Field(min_length=1)
@@ -80,7 +87,30 @@ class ReleaseRequest(Request):
     """The services to change and their images. All go live as one release."""
 
 
-class RollbackRequest(Request):
+class PromoteRequest(Forcible):
+    """Give an environment the images that are live and verified in another."""
+
+    environment: str = Field(min_length=1)
+    """The environment that gets them."""
+
+    source: str = ""
+    """The environment they are live in; empty means `promote_from` in headway.yaml."""
+
+    services: list[str] = []
+    """Services to promote; empty means all of them."""
+
+
+class WatchRequest(Request):
+    """Release what the rules pick, to every automatic environment."""
+
+    environments: list[str] = []
+    """Environments to look at; empty means all of them."""
+
+    services: list[str] = []
+    """Services to look for; empty means all of them."""
+
+
+class RollbackRequest(Forcible):
     """Take an environment back to images that were live before."""
 
     environment: str = Field(min_length=1)
@@ -90,10 +120,7 @@ class RollbackRequest(Request):
     """Services to take back; empty means the whole environment."""
 
     to: str = ""
-    """A release id or a commit; empty means the last state before this one that was live."""
-
-    force: bool = False
-    """Go back even to an image that the registry no longer has."""
+    """A release id, a commit, or a time such as 2026-11-23T10:00 or 2h; empty means the last state that was live."""
 
 
 class ReconcileRequest(Request):

@@ -1,8 +1,8 @@
 """Everything headway is told by its environment, in one table.
 
-Only addresses and folders stand here. Credentials never do: Git's come from its
-credential helpers or the SSH agent, the registries' from Docker's config, the
-cluster's from the kubeconfig, so nothing secret can reach a log or a parameter.
+Addresses and folders stand here, and one secret that is headway's own. Other credentials
+never do: Git's come from its credential helpers or the SSH agent, the registries' from
+Docker's config, the cluster's from the kubeconfig, so none can reach a log or a parameter.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import getpass
 import os
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from headway.errors import UsageError
@@ -49,6 +49,12 @@ class Settings(BaseSettings):
 
     prefect: str = ""
     """URL of the Prefect API; empty means `PREFECT_API_URL`."""
+
+    prometheus: str = ""
+    """URL of the Prometheus that `verify: {promql: …}` asks."""
+
+    hook_secret: SecretStr = SecretStr("")
+    """Secret that push events to `headway serve` are signed with, or carry as a token."""
 
     local: bool = False
     """Run every command in its own process, as `--local` does."""

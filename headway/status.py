@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from headway.connections import Connections
@@ -13,6 +14,7 @@ from headway.domain.planned import pod_spec
 from headway.domain.plans import service_of
 from headway.errors import HeadwayError
 from headway.systems.rollout import Standing, look
+from headway.waiting import waits
 
 
 def environment_status(connections: Connections, config: Config, name: str, head: str) -> dict[str, Any]:
@@ -40,8 +42,17 @@ def environment_status(connections: Connections, config: Config, name: str, head
         "services": [
             service for each in config.services for service in _service(config, desired, each, standings)
         ],
+        "waits": _waits(connections, config, name, head, warnings),
         "warnings": warnings,
     }
+
+
+def _waits(connections: Connections, config: Config, name: str, head: str, warnings: list[str]) -> list[str]:
+    try:
+        return waits(connections, config, connections.holds(head), name, head, datetime.now(UTC))
+    except HeadwayError as error:
+        warnings.append(error.message)
+        return []
 
 
 def _service(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from headway.connections import Connections
 from headway.desired import Desired
 from headway.domain.config import Config
+from headway.domain.gates import digest_in
+from headway.domain.ledgerfilter import parse_time
 from headway.domain.plans import images_of
 from headway.errors import UsageError
 from headway.requests import RollbackRequest
@@ -33,20 +37,45 @@ def rollback_target(connections: Connections, config: Config, request: RollbackR
     Without a name it is the newest one that was live with other images than the
     head has now: the last state that was healthy, not merely the previous commit.
     """
-    if request.to:
-        return commit_named(connections, request.to)
     repo, name = connections.repo, request.environment
+    if request.to:
+        return _as_named(connections, config, name, request.to)
     now = _images(connections, config, name, repo.head, request.services)
+    vetoed = {(it.service, it.digest) for it in connections.holds(repo.head).vetoes if it.environment == name}
     for entry in repo.log(name, path=config.environment(name).path):
-        if (
-            "live" in entry.states
-            and _images(connections, config, name, entry.commit, request.services) != now
-        ):
+        if "live" not in entry.states:
+            continue
+        then = _images(connections, config, name, entry.commit, request.services)
+        # What was taken back once is no state to go back to.
+        bad = any((service, digest_in(it)) in vetoed for service, values in then.items() for it in values)
+        if then != now and not bad:
             return entry.commit
     what = f"of {', '.join(request.services)} " if request.services else ""
     raise UsageError(
         f"{name}: no earlier state {what}was live with other images",
         hint=f"`headway history {name}` shows what was; name one with --to",
+    )
+
+
+def _as_named(connections: Connections, config: Config, name: str, to: str) -> str:
+    """Find the commit of a release, of a revision, or the one that was live in an environment at a time."""
+    repo = connections.repo
+    found = repo.find_release(to) or repo.rev_parse(to)
+    if found is not None:
+        return found
+    try:
+        at = parse_time(to, datetime.now(UTC))
+    except UsageError:
+        raise UsageError(
+            f"the config repo has no release and no commit {to!r}, and it is no time either",
+            hint=f"`headway history {name}` lists what was; a time is 2026-11-23T10:00, 90m or 2d",
+        ) from None
+    for entry in repo.log(name, path=config.environment(name).path):
+        if any(it.state == "live" and it.at <= at for it in entry.outcomes):
+            return entry.commit
+    raise UsageError(
+        f"nothing was live in {name} at {at:%Y-%m-%d %H:%M:%S} UTC",
+        hint=f"`headway history {name}` lists what was",
     )
 
 

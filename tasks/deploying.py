@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from headway.systems.verify import Verification, verify
+
 from headway.connections import Connections
 from headway.desired import Desired
 from headway.domain.images import ImageRef, InvalidImage
@@ -55,6 +57,26 @@ def watch_rollout(
         desired.planned,
         changed=changed,
         timeout=desired.environment.timeout.total_seconds(),
+        stop=stop,
+        on_progress=log,
+    )
+
+
+@task(name="verify the release", run_name="verify {desired.name}")
+def verify_release(
+    connections: Connections, desired: Desired, commit: str, stop: Callable[[], bool]
+) -> Verification:
+    """Ask what `verify` in headway.yaml says must be true after a rollout."""
+    rule = desired.environment.verify
+    assert rule is not None
+    return verify(
+        rule,
+        connections.environment_cluster(desired.environment),
+        desired.namespace,
+        job=connections.repo.read(desired.commit, rule.job) if rule.job else None,
+        key=commit,
+        labels={"headway.dev/verifies": desired.name},
+        prometheus=connections.settings.prometheus,
         stop=stop,
         on_progress=log,
     )

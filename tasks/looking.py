@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from headway.connections import Connections
+from headway.domain.config import Config
+from headway.domain.holds import Holds
 from headway.domain.images import ImageRef
+from headway.promotion import Live, live_in, refuse_unhealthy
 from headway.steps import task
+from headway.watching import Key, Look, look
 
 
 @task(name="fetch the config repo", run_name="fetch the config repo")
@@ -23,3 +27,19 @@ def resolve_image(connections: Connections, reference: ImageRef) -> ImageRef:
 def missing_images(connections: Connections, references: list[ImageRef]) -> list[ImageRef]:
     """Give the images that the registries no longer have."""
     return connections.registry.missing(references)
+
+
+@task(name="read what is live", run_name="read what is live in {source}")
+def live_images(connections: Connections, config: Config, source: str, services: list[str]) -> Live:
+    """Give what is live in an environment, as its record and its cluster have it."""
+    live = live_in(connections, config, source, services)
+    refuse_unhealthy(connections, config, live, live.images)
+    return live
+
+
+@task(name="look at the registries", run_name="look at the registries")
+def look_for_images(
+    connections: Connections, config: Config, holds: Holds, head: str, wanted: list[Key]
+) -> Look:
+    """Ask which images there are, and pick by the rules."""
+    return look(connections, config, holds, head, wanted)

@@ -11,6 +11,7 @@ from headway.cli.options import (
     AnyEnvironment,
     DryRun,
     Environment,
+    Force,
     Format,
     Local,
     Reason,
@@ -22,6 +23,7 @@ from headway.errors import UsageError
 from headway.requests import (
     BuildRequest,
     DeliverRequest,
+    PromoteRequest,
     RebuildRequest,
     ReconcileRequest,
     ReleaseRequest,
@@ -29,6 +31,7 @@ from headway.requests import (
     RollbackRequest,
     ServiceImage,
     SetImageRequest,
+    WatchRequest,
 )
 
 Images = Annotated[
@@ -45,6 +48,7 @@ def release(
     environment: Environment,
     images: Images,
     reason: Reason = "",
+    force: Force = False,
     dry_run: DryRun = False,
     release_id: ReleaseId = "",
     local: Local = False,
@@ -62,38 +66,72 @@ def release(
         environment=environment,
         images=parse_images(images),
         reason=reason,
+        force=force,
         dry_run=dry_run,
         release_id=release_id,
     )
 
 
-def plan(
+def promote(
     environment: Environment,
-    images: Images,
+    services: Services = None,
+    source: Annotated[
+        str, typer.Option("--from", help="The environment they are live in; default: promote_from.")
+    ] = "",
+    reason: Reason = "",
+    force: Force = False,
+    dry_run: DryRun = False,
+    release_id: ReleaseId = "",
+    local: Local = False,
     output: Format = Output.table,
 ) -> None:
-    """Show what a release would change, and change nothing.
+    """Give an environment the digests that are live and verified in the one before it.
 
-    Example: headway plan staging frontend=sha-9ab2c41…
+    Example: headway promote production
     """
     _run(
-        "release",
-        ReleaseRequest,
-        True,
+        "promote",
+        PromoteRequest,
+        local,
         output,
         environment=environment,
-        images=parse_images(images),
-        dry_run=True,
+        services=services or [],
+        source=source,
+        reason=reason,
+        force=force,
+        dry_run=dry_run,
+        release_id=release_id,
     )
+
+
+def watch(
+    environments: Annotated[
+        list[str] | None,
+        typer.Argument(help="Environments to look at; all of them when left out.", metavar="[ENV…]"),
+    ] = None,
+    dry_run: DryRun = False,
+    local: Local = False,
+    output: Format = Output.table,
+) -> None:
+    """Look at the registries once, and release what the rules pick to every automatic environment.
+
+    Example: headway watch --dry-run
+    """
+    _run("watch-registry", WatchRequest, local, output, environments=environments or [], dry_run=dry_run)
 
 
 def rollback(
     environment: Environment,
     services: Services = None,
-    to: Annotated[str, typer.Option("--to", help="A release id or a commit of the config repo.")] = "",
+    to: Annotated[
+        str, typer.Option("--to", help="A release id, a commit, or a time: 2026-11-23T10:00, 90m, 2d.")
+    ] = "",
     reason: Reason = "",
     force: Annotated[
-        bool, typer.Option("--force", help="Even to an image that the registry no longer has.")
+        bool,
+        typer.Option(
+            "--force", help="Past a lock or a veto, or to an image that the registry no longer has."
+        ),
     ] = False,
     dry_run: DryRun = False,
     release_id: ReleaseId = "",
@@ -181,6 +219,7 @@ def deliver(
     services: Services = None,
     ref: Ref = "",
     reason: Reason = "",
+    force: Force = False,
     dry_run: DryRun = False,
     release_id: ReleaseId = "",
     local: Local = False,
@@ -199,6 +238,7 @@ def deliver(
         services=services or [],
         ref=ref,
         reason=reason,
+        force=force,
         dry_run=dry_run,
         release_id=release_id,
     )
@@ -232,6 +272,11 @@ def set_image(
     )
 
 
+def run_plan(environment: str, images: list[ServiceImage], output: Output) -> None:
+    """Show what a release of these images would change."""
+    _run("release", ReleaseRequest, True, output, environment=environment, images=images, dry_run=True)
+
+
 def parse_images(words: list[str]) -> list[ServiceImage]:
     """Read SERVICE=IMAGE words; raise UsageError for one that is not."""
     images = []
@@ -260,7 +305,8 @@ def _summary(flow: str, result: dict[str, Any]) -> str:
     if "flow_run" in result:
         return f"{flow}: {result['state'].lower()}"
     if "changes" in result:
-        return f"{result['environment']}: {len(result['changes'])} to change; nothing was done"
+        held = "".join(f"\nheld back: {it}" for it in result.get("held_back", ()))
+        return f"{result['environment']}: {len(result['changes'])} to change; nothing was done{held}"
     if "state" in result:
         return f"{result['environment']}: {result['state']} in {result['seconds']:.1f} s ({result['commit'][:9]})"
     return f"{flow}: " + ", ".join(f"{key} {_short(value)}" for key, value in result.items())
@@ -272,6 +318,6 @@ def _short(value: Any) -> str:
 
 def add_to(app: typer.Typer) -> None:
     """Put these commands on the command line."""
-    for command in (plan, release, rollback, build, deliver, reconcile, rebuild):
+    for command in (release, promote, rollback, watch, build, deliver, reconcile, rebuild):
         app.command()(command)
     app.command("set-image")(set_image)

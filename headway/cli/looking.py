@@ -36,6 +36,8 @@ def status(environment: AnyEnvironment = "", output: Format = Output.table) -> N
     print_table(("environment", "service", "image in the repo", "pods", "health"), rows)
     for it in found:
         out().print(f"{it['environment']}: {it['summary']}", markup=False)
+        for line in it["waits"]:
+            out().print(f"  {line}", style="yellow", markup=False)
         for warning in it["warnings"]:
             err().print(f"  {warning}", style="yellow", markup=False)
 

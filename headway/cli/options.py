@@ -18,6 +18,12 @@ Local = Annotated[
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Show what would be done, and change nothing.")]
 Reason = Annotated[str, typer.Option("--reason", "-m", help="Why; it goes into the commit.")]
+Force = Annotated[
+    bool,
+    typer.Option(
+        "--force", help="Past a lock, a veto, a closed window or a missing approval; needs --reason."
+    ),
+]
 Format = Annotated[Output, typer.Option("--output", "-o", help="How to print the result.")]
 ReleaseId = Annotated[
     str, typer.Option("--release-id", help="Your own id: the same id never makes a second release.")

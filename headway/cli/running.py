@@ -16,11 +16,13 @@ from headway.settings import Settings
 FLOWS = {
     "build-images": "flows.build_images:build_images",
     "deliver": "flows.deliver:deliver",
+    "promote": "flows.promote:promote",
     "reconcile": "flows.reconcile:reconcile",
     "rebuild": "flows.rebuild:rebuild",
     "release": "flows.release:release",
     "rollback": "flows.rollback:rollback",
     "set-image": "flows.set_image:set_image",
+    "watch-registry": "flows.watch_registry:watch_registry",
 }
 
 

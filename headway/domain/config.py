@@ -9,7 +9,9 @@ from pydantic import ValidationError
 
 from headway.domain.configtext import ConfigText, did_you_mean
 from headway.domain.images import ImageRef, InvalidImage
-from headway.domain.model import ClusterTarget, Document, Environment, Part, Service, Source
+from headway.domain.model import ClusterTarget, Document, Environment, Part, Service, Source, Tags
+from headway.domain.tagrules import TagRule, compile_rule
+from headway.domain.windows import parse_window
 from headway.errors import ConfigError, Problem, UsageError
 
 __all__ = ["ClusterTarget", "Config", "Environment", "Service", "Source", "load_config", "starter_config"]
@@ -27,6 +29,23 @@ class Config:
         self.app = document.app
         self.services: Mapping[str, Service] = document.services
         self.environments: Mapping[str, Environment] = document.environments
+        self._owners = {it.ref.name: name for name, it in document.services.items()}
+        self._rules: dict[tuple[int, bool], TagRule] = {}
+
+    def owner(self, reference: ImageRef) -> str | None:
+        """Name the service whose repository an image is of, if any has it."""
+        return self._owners.get(reference.name)
+
+    def rule(self, environment: str, service: str) -> TagRule | None:
+        """Give the rule for a service's tags in an environment; None where there is none."""
+        found = tags_of(self.document, environment, service)
+        if found is None:
+            return None
+        tags, path = found
+        key = (id(tags), _has_source(self.services[service], path))
+        if key not in self._rules:
+            self._rules[key] = compile_rule(tags, key[1])
+        return self._rules[key]
 
     def service(self, name: str) -> Service:
         """Give a service, or raise UsageError that lists those there are."""
@@ -110,6 +129,56 @@ def _expected(kind: str, context: Mapping[str, Any], message: str) -> str:
     return words.get(kind, message[:1].lower() + message[1:])
 
 
+_BY_COMMIT = Tags(match="glob:*", order="commit")
+
+
+def tags_of(document: Document, environment: str, service: str) -> tuple[Tags, Path] | None:
+    """Find the rule for a service in an environment, and where it stands.
+
+    The service's own rule here comes before its rule everywhere, that before the rule for
+    all services here. Without any, a service that has a source is ordered by its commits.
+    """
+    place, definition = document.environments[environment], document.services[service]
+    own = place.services.get(service)
+    if own is not None and own.tags is not None:
+        return own.tags, ("environments", environment, "services", service, "tags")
+    if definition.tags is not None:
+        return definition.tags, ("services", service, "tags")
+    if place.tags is not None:
+        return place.tags, ("environments", environment, "tags")
+    return (_BY_COMMIT, ("services", service, "source")) if definition.source is not None else None
+
+
+def _rules(document: Document) -> Iterable[tuple[Path, str]]:
+    """Find rules that cannot be used, and automatic services that have none."""
+    for name, environment in document.environments.items():
+        for service, definition in document.services.items():
+            own = environment.services.get(service)
+            automatic = (own.release if own and own.release else environment.release) == "automatic"
+            found = tags_of(document, name, service)
+            if found is None:
+                if automatic and environment.promote_from is None:
+                    yield (
+                        ("environments", name, "release"),
+                        f"automatic, but nothing says which tags of {service} may be released: add `tags`",
+                    )
+                continue
+            tags, path = found
+            try:
+                compile_rule(tags, _has_source(definition, path))
+            except UsageError as error:
+                yield path, f"{error.message}; {error.hint}" if error.hint else error.message
+
+
+def _has_source(service: Service, path: Path) -> bool:
+    """Say whether a rule may order a service by commit.
+
+    A rule for all services of an environment may, also beside services that have no source: those
+    have no tag that it can order, and say so.
+    """
+    return service.source is not None or (path[0] == "environments" and len(path) == 3)
+
+
 def _dangling(document: Document) -> Iterable[tuple[Path, str]]:
     """Find what only the keys together say wrong."""
     environments = document.environments
@@ -131,10 +200,26 @@ def _dangling(document: Document) -> Iterable[tuple[Path, str]]:
             yield (*here, "promote_from"), f"no environment {source!r}{did_you_mean(source, environments)}"
         elif source is not None and _circles(document, name):
             yield (*here, "promote_from"), "promotion goes round in a circle"
+        for key in ("windows", "freezes"):
+            for place, text in enumerate(getattr(environment, key)):
+                try:
+                    parse_window(text)
+                except UsageError as error:
+                    yield (*here, key, place), f"{error.message}; {error.hint}"
+        if environment.verify is not None and not (
+            environment.verify.http or environment.verify.job or environment.verify.promql
+        ):
+            yield (*here, "verify"), "http, job or promql is missing"
+        job = environment.verify.job if environment.verify is not None else None
+        if job is not None and _inside(job, environment.path):
+            yield (*here, "verify", "job"), "a place outside `path` is expected: what is inside is applied"
+        if environment.approvals and environment.release == "automatic":
+            yield (*here, "approvals"), "automation asks nobody: with approvals, release: manual is expected"
         for path, other in paths.items():
             if _inside(environment.path, path) or _inside(path, environment.path):
                 yield (*here, "path"), f"environment {other} has {path} already, and one is inside the other"
         paths[environment.path] = name
+    yield from _rules(document)
 
 
 def _circles(document: Document, start: str) -> bool:

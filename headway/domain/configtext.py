@@ -15,7 +15,12 @@ from headway.errors import ConfigError, Problem
 class ConfigText:
     """One file's value, and the place of each key in it."""
 
-    def __init__(self, data: bytes, file: str) -> None:
+    def __init__(
+        self,
+        data: bytes,
+        file: str,
+        expected: str = "a map with version, app, services and environments is expected",
+    ) -> None:
         self.file = file
         try:
             documents = list(compose(decode(data).removeprefix("\ufeff")))
@@ -29,9 +34,7 @@ class ConfigText:
                 [Problem(file, mark.line + 1, 1, "one document is expected, this is a second one")]
             )
         if not isinstance(self.node, MappingNode):
-            raise ConfigError(
-                [Problem(file, 1, 1, "a map with version, app, services and environments is expected")]
-            )
+            raise ConfigError([Problem(file, 1, 1, expected)])
 
     def locate(self, *path: str | int) -> tuple[int, int]:
         """Give line and column of a key, or of the nearest one above it that stands there."""

@@ -89,6 +89,8 @@ class Tags(Part):
     """Platform that an image must have, such as linux/amd64."""
     floor: str | None = None
     """Tag that automation never goes below."""
+    mutable: bool | None = None
+    """Whether a tag may come to mean another image. Left out: only those named by `exact:` may."""
 
 
 class Service(Part):
@@ -151,12 +153,14 @@ class Environment(Part):
     """Rule for all services here."""
     promote_from: str | None = None
     """Environment whose live images are promoted to this one."""
-    approvals: int = Field(default=0, ge=0)
+    approvals: int = Field(default=0, ge=0, le=10)
     """How many people must approve a release."""
+    approval_timeout: Duration = timedelta(hours=24)
+    """How long a release waits for its approvals before it ends."""
     windows: list[str] = []
-    """When automation may release: `mon-thu 09:00-17:00 Europe/London`."""
+    """When releases may go out: `mon-thu 09:00-17:00 Europe/London`. People go past with a reason."""
     freezes: list[str] = []
-    """When automation may not release."""
+    """When none may: as a window, or from a day to a day: `2026-12-20 - 2027-01-02 Europe/London`."""
     on_failure: Literal["rollback", "keep"] = "rollback"
     """`rollback`: what fails is taken back, in the repo too. `keep`: it is left for a person to look at."""
     timeout: Duration = timedelta(minutes=10)
@@ -164,7 +168,7 @@ class Environment(Part):
     verify: Verify | None = None
     """What must be true after the rollout."""
     soak: Duration | None = None
-    """How long it must stay healthy before it is promoted by itself."""
+    """How long an image must be live here before automation promotes it from here."""
     services: dict[str, ServiceRule] = {}
     """What is different for single services here."""
 

@@ -6,6 +6,7 @@ each new head of the branch, never carried over.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -48,11 +49,18 @@ class Plan:
         """The changes as a commit message tells them: service, old image, new image."""
         return tuple((it.service, it.old, it.new) for it in self.changes)
 
+    @property
+    def fingerprint(self) -> str:
+        """Name exactly what changes where, in 12 digits: an approval of one plan is none of another."""
+        said = "\n".join([self.environment, *(" ".join(it) for it in self.triples)])
+        return hashlib.sha256(said.encode()).hexdigest()[:12]
+
     def as_dict(self) -> dict[str, object]:
         """Give what `--output json` prints."""
         return {
             "environment": self.environment,
             "base": self.base,
+            "fingerprint": self.fingerprint,
             "changes": [
                 {"service": it.service, "old": it.old, "new": it.new, "why": it.why} for it in self.changes
             ],
@@ -79,7 +87,7 @@ def service_of(config: Config, value: str) -> str | None:
         reference = ImageRef.parse(value)
     except InvalidImage:
         return None
-    return next((name for name, it in config.services.items() if it.ref.same_repository(reference)), None)
+    return config.owner(reference)
 
 
 def sites_by_service(

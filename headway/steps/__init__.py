@@ -10,8 +10,38 @@ from __future__ import annotations
 import os
 
 if os.environ.get("HEADWAY_LOCAL", "").lower() in {"1", "true", "yes"}:
-    from headway.steps.local import flow, log, report, run_identity, side_by_side, task
+    from headway.steps.local import (
+        alongside,
+        ask,
+        flow,
+        log,
+        report,
+        run_identity,
+        side_by_side,
+        supersede,
+        task,
+    )
 else:
-    from headway.steps.orchestrated import flow, log, report, run_identity, side_by_side, task
+    from headway.steps.orchestrated import (
+        alongside,
+        ask,
+        flow,
+        log,
+        report,
+        run_identity,
+        side_by_side,
+        supersede,
+        task,
+    )
 
-__all__ = ["flow", "log", "report", "run_identity", "side_by_side", "task"]
+__all__ = [
+    "alongside",
+    "ask",
+    "flow",
+    "log",
+    "report",
+    "run_identity",
+    "side_by_side",
+    "supersede",
+    "task",
+]

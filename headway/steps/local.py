@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from headway.errors import TransientError
+from headway.errors import RefusedError, TransientError
 from headway.steps.retry import ATTEMPTS, delay
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -92,3 +92,20 @@ def side_by_side(step: Callable[..., Any], calls: Iterable[dict[str, Any]]) -> l
     with ThreadPoolExecutor(max_workers=min(8, len(arguments))) as pool:
         futures = [pool.submit(step, **each) for each in arguments]
     return [future.result() for future in futures]
+
+
+def alongside(work: Callable[..., Any], things: Iterable[Any]) -> list[Any]:
+    """Call `work`, which may run steps of its own, for each thing at the same time; give the results in order."""
+    return side_by_side(work, [{"thing": thing} for thing in things])
+
+
+def ask(number: int, environment: str, plan: str, text: str, timeout: float) -> Any:
+    """Refuse: a process that ends with its terminal cannot wait for people."""
+    raise RefusedError(
+        f"{environment} asks for an approval, and nobody can be asked without Prefect",
+        hint='start it without --local, or go past it with --force --reason "…"',
+    )
+
+
+def supersede(environment: str) -> None:
+    """Do nothing: without Prefect nothing waits."""

@@ -5,24 +5,30 @@ The only module that imports Prefect.
 
 from __future__ import annotations
 
+import contextvars
 import functools
 import inspect
 import re
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, Literal, TypeVar, get_type_hints
 
 import prefect
 from prefect import runtime
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.exceptions import MissingContextError
+from prefect.flow_runs import suspend_flow_run
+from prefect.input import RunInput
 from prefect.logging import get_run_logger
 from prefect.states import Failed
 from prefect.task_runners import ThreadPoolTaskRunner
+from pydantic import Field
 
 from headway.errors import FailedError, HeadwayError, RefusedError, TransientError, UsageError
 from headway.steps.retry import ATTEMPTS, FIRST, GROWTH, JITTER, LONGEST
+from headway.systems.prefect_api import PrefectApi
 
 F = TypeVar("F", bound=Callable[..., Any])
 _RUNNER: Any = ThreadPoolTaskRunner(max_workers=8)
@@ -126,3 +132,54 @@ def side_by_side(step: Any, calls: Iterable[dict[str, Any]]) -> list[Any]:
     for future in futures:
         future.wait()
     return [future.result() for future in futures]
+
+
+def alongside(work: Callable[..., Any], things: Iterable[Any]) -> list[Any]:
+    """Call `work`, which may run tasks of its own, for each thing at the same time; give the results in order."""
+    todo = list(things)
+    if len(todo) < 2:
+        return [work(thing=each) for each in todo]
+    with ThreadPoolExecutor(max_workers=min(8, len(todo))) as pool:
+        # A thread begins without the flow run that its tasks belong to, so each gets a copy of this one's.
+        futures = [
+            pool.submit(contextvars.copy_context().run, functools.partial(work, thing=it)) for it in todo
+        ]
+    return [future.result() for future in futures]
+
+
+class Approval(RunInput):
+    """The form that a waiting release shows."""
+
+    decision: Literal["approve", "reject"] = "approve"
+    """Approve or reject this plan."""
+    by: str = Field(min_length=1, max_length=200)
+    """Your name or address; it is recorded with the release."""
+    reason: str = ""
+    """Why, where there is something to say."""
+    plan: str = ""
+    """The plan that this answer is for. Leave it as it is."""
+
+
+def ask(number: int, environment: str, plan: str, text: str, timeout: float) -> Approval:
+    """Suspend the run until somebody answers; its process ends meanwhile, and nothing is held.
+
+    The run begins anew when the answer is there, and the same question then gives that answer.
+    """
+    form = Approval.with_initial_data(description=text, plan=plan)
+    answer: Approval = suspend_flow_run(wait_for_input=form, timeout=int(timeout), key=f"approval-{number}")
+    return answer
+
+
+def supersede(environment: str) -> None:
+    """End the runs that wait for an approval in an environment and were asked for before this one."""
+    mine = str(runtime.flow_run.id)
+    with PrefectApi(str(prefect.settings.PREFECT_API_URL.value() or "")) as api:
+        for waiting in api.waiting(environment):
+            if waiting.run_id != mine and waiting.asked < _asked_at():
+                api.cancel(waiting.run_id, f"superseded by the newer run {runtime.flow_run.name}")
+                log(f"superseded the run {waiting.name}, which waited for an approval")
+
+
+def _asked_at() -> str:
+    started = runtime.flow_run.scheduled_start_time or datetime.now(UTC)
+    return started.astimezone(UTC).isoformat()

@@ -66,12 +66,19 @@ class Mirror:
     Safe to use from several threads and processes at once.
     """
 
-    def __init__(self, url: str, folder: Path, branch: str | None = None) -> None:
-        """Name the mirror; nothing is read or written before it is used. `folder` holds many mirrors."""
+    def __init__(
+        self, url: str, folder: Path, branch: str | None = None, *, commits_only: bool = False
+    ) -> None:
+        """Name the mirror; nothing is read or written before it is used. `folder` holds many mirrors.
+
+        With `commits_only` no files are brought here, where the server can leave them out.
+        """
         self._url = absolute_url(url)
         self.url = redact(self._url)
         self.branch = branch
-        self.folder = folder / hashlib.sha256(f"{self._url}\n{branch or ''}".encode()).hexdigest()[:20]
+        self._filter = ["--filter=tree:0"] if commits_only else []
+        name = f"{self._url}\n{branch or ''}" + ("\ncommits" if commits_only else "")
+        self.folder = folder / hashlib.sha256(name.encode()).hexdigest()[:20]
         self._runner = Runner(self.folder, self._url, self._refspecs())
         self._objects = Objects(self.folder, self._runner.environment())
 
@@ -194,6 +201,7 @@ class Mirror:
             "--no-tags",
             "--no-write-fetch-head",
             "--no-auto-maintenance",
+            *self._filter,
         ]
         result = self._command(lock, runner, [*command, "origin", *extra], timeout)
         if not result.code:

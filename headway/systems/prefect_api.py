@@ -5,16 +5,20 @@ Prefect itself is not imported, which would take longer than most runs.
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Self
 
 import httpx
 
 from headway.errors import FailedError, TransientError, UsageError
 
+ASKING = ("release", "promote", "deliver")
+"""The flows that may ask for an approval."""
 FINAL = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
 POLL = 0.5
 OVERLAP = 50
@@ -38,6 +42,18 @@ class Ended:
     kind: str
     name: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A run that waits for an approval; `asked` is when it was to start, as ISO 8601 in UTC."""
+
+    run_id: str
+    name: str
+    environment: str
+    asked: str
+    request: dict[str, Any]
+    keys: dict[str, str]
 
 
 class PrefectApi:
@@ -86,6 +102,53 @@ class PrefectApi:
         )
         return str(run["id"])
 
+    def waiting(self, environment: str = "") -> list[Waiting]:
+        """List the runs that wait for an approval, the oldest first; of one environment or of all."""
+        body = {
+            "flow_runs": {"state": {"type": {"any_": ["PAUSED"]}}},
+            "flows": {"name": {"any_": list(ASKING)}},
+            "limit": 200,
+        }
+        found: list[Waiting] = []
+        for run in self._call("POST", "/flow_runs/filter", body):
+            request = run["parameters"].get("request")
+            name = str(request.get("environment", "")) if isinstance(request, dict) else ""
+            if name and environment in ("", name):
+                keys = (run["state"].get("state_details") or {}).get("run_input_keyset") or {}
+                asked = datetime.fromisoformat(run["expected_start_time"] or run["created"])
+                at = asked.astimezone(UTC).isoformat()
+                found.append(Waiting(str(run["id"]), run["name"], name, at, request, keys))
+        return sorted(found, key=lambda it: it.asked)
+
+    def question(self, waiting: Waiting) -> tuple[str, str]:
+        """Give what a waiting run asks about: the plan's fingerprint, and the plan in Markdown."""
+        schema = self._input(waiting, "schema")
+        text = self._input(waiting, "description")
+        schema = schema if isinstance(schema, dict) else {}
+        plan = (schema.get("properties") or {}).get("plan") or {}
+        return str(plan.get("default", "")), str(text or "")
+
+    def _input(self, waiting: Waiting, name: str) -> Any:
+        key = waiting.keys.get(name)
+        if not key:
+            return None
+        found = self._call("GET", f"/flow_runs/{waiting.run_id}/input/{key}", missing=("", ""))
+        return json.loads(found) if isinstance(found, str) and name == "schema" else found
+
+    def resume(self, run_id: str, answer: dict[str, Any]) -> None:
+        """Answer a waiting run's question; raise UsageError where the server does not take the answer."""
+        gone = f"the run {run_id} does not wait for an approval any more"
+        found = self._call("POST", f"/flow_runs/{run_id}/resume", {"run_input": answer}, missing=(gone, ""))
+        # A refused answer comes with 200 too; only the body says so.
+        if isinstance(found, dict) and found.get("status") not in (None, "ACCEPT"):
+            reason = (found.get("details") or {}).get("reason") or "it does not wait for an approval any more"
+            raise UsageError(f"the Prefect server does not take the answer: {reason}")
+
+    def cancel(self, run_id: str, message: str) -> None:
+        """End a run that waits, and say why."""
+        state = {"type": "CANCELLED", "name": "Superseded", "message": message}
+        self._call("POST", f"/flow_runs/{run_id}/set_state", {"state": state, "force": True})
+
     def follow(self, run_id: str, tell: Callable[[str, str, str], None]) -> Ended:
         """Tell a run's log lines and reports as they come, until it ends."""
         told: set[str] = set()
@@ -106,7 +169,9 @@ class PrefectApi:
                 return Ended(run_id, state["type"], state["name"], state["message"] or "")
             if state["type"] != "RUNNING" and state["name"] != waiting:
                 waiting = state["name"]
-                tell("log", "", f"the run is {waiting.lower()}; a worker takes it in some seconds")
+                said = "it waits for an approval: `headway approve`, or Resume on its page in the Prefect UI"
+                late = f"the run is {waiting.lower()}; a worker takes it in some seconds"
+                tell("log", "", said if state["type"] == "PAUSED" else late)
             time.sleep(POLL)
 
     def _logs(self, run_id: str, told: int) -> list[dict[str, Any]]:

@@ -26,8 +26,9 @@ def headway(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
 def test_all_commands_are_there() -> None:
     """What the README promises can be typed."""
     assert set(COMMANDS) == {
-        "build", "deliver", "diff", "doctor", "history", "init", "plan", "rebuild", "reconcile", "release", "rollback",
-        "set-image", "status",
+        "approve", "automate", "build", "deautomate", "deliver", "diff", "doctor", "history", "images", "init", "lock",
+        "metrics", "plan", "promote", "rebuild", "reconcile", "reject", "release", "rollback", "serve", "set-image",
+        "show", "status", "unlock", "unveto", "veto", "watch",
     }  # fmt: skip
 
 

@@ -1,0 +1,164 @@
+"""Find new images, pick by the rules, release to every automatic environment: one commit for each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from flows.carrying import Intent, carry_out
+from headway.connections import Connections
+from headway.desired import Desired
+from headway.domain.config import Config
+from headway.domain.holds import Holds
+from headway.domain.images import ImageRef
+from headway.domain.plans import Plan, plan_images
+from headway.errors import FailedError, HeadwayError, RefusedError
+from headway.following import Following, followings, ripe
+from headway.requests import Forcible, WatchRequest
+from headway.steps import alongside, flow, log
+from headway.watching import Look
+from tasks.looking import fetch_head, look_for_images
+
+ACTOR = "watch-registry"
+
+
+def title(parameters: dict[str, Any]) -> str:
+    """Name a run after what it does."""
+    request = WatchRequest.model_validate(parameters["request"])
+    return f"{', '.join(request.environments) or 'every environment'}: watch the registry"
+
+
+@flow(name="watch-registry", run_name=title)
+def watch_registry(request: WatchRequest) -> dict[str, object]:
+    """Release what the rules pick, to every automatic environment.
+
+    Nothing new costs one request for each image and writes nothing. An environment
+    that is promoted by itself gets what has been live long enough in the one before.
+
+    Args:
+        request: Which environments to look at.
+    """
+    with Connections() as connections:
+        return watch_images(connections, request)
+
+
+def watch_images(connections: Connections, request: WatchRequest) -> dict[str, object]:
+    """Run one pass with connections that are open already."""
+    head = fetch_head(connections)
+    config, holds = connections.config(head), connections.holds(head)
+    for service in request.services:
+        config.service(service)
+    found = followings(config, holds, config.chosen(*request.environments), datetime.now(UTC))
+    if request.services:
+        found = {name: it.only(request.services) for name, it in found.items()}
+    done: dict[str, object] = {}
+    errors: list[HeadwayError] = []
+    watched = {name: it for name, it in found.items() if it.services and not it.source}
+    looked = _look(connections, config, holds, head, watched)
+    errors += dict.fromkeys(looked.errors.values())
+
+    def release(thing: Following) -> tuple[str, object]:
+        return thing.environment, _release(connections, request, thing, looked, errors)
+
+    for it in found.values():
+        for line in it.waits:
+            log(line)
+    done |= dict(alongside(release, [it for it in watched.values() if looked.picked(it.environment)]))
+    # Promotions come after, in the order of headway.yaml, so that a whole chain can go in one pass.
+    for it in found.values():
+        if it.services and it.source:
+            done[it.environment] = _promote(connections, request, it, errors)
+    done |= {name: {"state": "nothing new"} for name in found if name not in done}
+    if errors:
+        said = "\n".join(dict.fromkeys(it.message for it in errors))
+        raise FailedError(f"not everything could be looked at or released:\n{said}", hint=errors[0].hint)
+    return done
+
+
+def _look(
+    connections: Connections, config: Config, holds: Holds, head: str, watched: Mapping[str, Following]
+) -> Look:
+    wanted = [(name, service) for name, it in watched.items() for service in it.services]
+    if not wanted:
+        return Look(head)
+    looked: Look = look_for_images(connections, config, holds, head, wanted)
+    for service, error in looked.errors.items():
+        log(f"{service}: {error.message}")
+    return looked
+
+
+def _release(
+    connections: Connections, request: WatchRequest, it: Following, looked: Look, errors: list[HeadwayError]
+) -> object:
+    name = it.environment
+
+    def make(head: str) -> Plan:
+        config = connections.config(head)
+        now = _again(connections, it, looked, head)
+        wanted = {
+            service: (config.service(service).ref.pinned(picked.tag, picked.digest), picked.why)
+            for service, picked in now.picked(name).items()
+        }
+        return _plan(connections, name, head, wanted)
+
+    return _carry(
+        connections, Intent("release", _asked(request), name, make, reason="new in the registry"), errors
+    )
+
+
+def _again(connections: Connections, it: Following, looked: Look, head: str) -> Look:
+    """Look again where a rule, a hold or what runs has changed since; the registry's answers are known by now."""
+    repo = connections.repo
+    path = connections.config(head).environment(it.environment).path
+    same = all(
+        repo.read(head, file) == repo.read(looked.head, file) for file in ("headway.yaml", "holds.yaml")
+    )
+    if same and repo.tree_sha(head, path) == repo.tree_sha(looked.head, path):
+        return looked
+    config, holds = connections.config(head), connections.holds(head)
+    now = followings(config, holds, [it.environment], datetime.now(UTC))[it.environment].only(it.services)
+    return _look(connections, config, holds, head, {it.environment: now})
+
+
+def _promote(
+    connections: Connections, request: WatchRequest, it: Following, errors: list[HeadwayError]
+) -> object:
+    def make(head: str) -> Plan:
+        config, holds = connections.config(head), connections.holds(head)
+        now = followings(config, holds, [it.environment], datetime.now(UTC))[it.environment]
+        wanted, waits = ripe(connections, config, holds, now, head, datetime.now(UTC))
+        for line in waits:
+            log(line)
+        return _plan(connections, it.environment, head, wanted)
+
+    asked = _asked(request)
+    intent = Intent("promotion", asked, it.environment, make, reason=f"live in {it.source} long enough")
+    return _carry(connections, intent, errors)
+
+
+def _plan(connections: Connections, name: str, head: str, wanted: Mapping[str, tuple[ImageRef, str]]) -> Plan:
+    if not wanted:
+        return Plan(name, head, ())
+    desired = Desired(connections, connections.config(head), name, head)
+    return plan_images(desired.config, name, head, desired.indexes, connections.repo.reader(head), wanted)
+
+
+def _asked(request: WatchRequest) -> Forcible:
+    return Forcible(actor=ACTOR, reason=request.reason, dry_run=request.dry_run)
+
+
+def _carry(connections: Connections, intent: Intent, errors: list[HeadwayError]) -> object:
+    """Carry one environment's release out; what goes wrong there keeps no other from going on."""
+    name = intent.environment
+    try:
+        if not intent.make(connections.repo.head):
+            return {"state": "nothing new"}
+        return carry_out(connections, intent)
+    except RefusedError as error:
+        log(f"{name}: {error.message}")
+        return {"state": "held back", "why": error.message}
+    except HeadwayError as error:
+        log(f"{name}: {error.message}")
+        errors.append(error)
+        return {"state": "failed", "why": error.message}

@@ -1,0 +1,109 @@
+"""The commands for whoever approves: see what waits in Prefect, approve it, reject it."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from headway.cli.options import Format, Reason
+from headway.cli.output import Output, err, out, print_json, print_table
+from headway.errors import RefusedError, UsageError
+from headway.settings import Settings
+from headway.systems.prefect_api import PrefectApi, Waiting
+
+What = Annotated[
+    str,
+    typer.Argument(
+        help="An environment, or the id of a run; lists what waits when left out.", metavar="[ENV|RUN]"
+    ),
+]
+Plan = Annotated[str, typer.Option("--plan", help="The plan you mean, by the 12 digits that the list shows.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not show the plan and ask.")]
+By = Annotated[str, typer.Option("--by", help="Who answers; default: HEADWAY_ACTOR, or the login name.")]
+
+
+def approve(
+    what: What = "",
+    plan: Plan = "",
+    by: By = "",
+    reason: Reason = "",
+    yes: Yes = False,
+    output: Format = Output.table,
+) -> None:
+    """Approve the plan that waits for an environment; without one, list what waits.
+
+    Example: headway approve production
+    """
+    _answer("approve", what, plan, by, reason, yes, output)
+
+
+def reject(
+    what: What = "",
+    plan: Plan = "",
+    by: By = "",
+    reason: Reason = "",
+    yes: Yes = False,
+    output: Format = Output.table,
+) -> None:
+    """Reject the plan that waits for an environment; its run ends.
+
+    Example: headway reject production --reason "not before the audit"
+    """
+    _answer("reject", what, plan, by, reason, yes, output)
+
+
+def _answer(decision: str, what: str, plan: str, by: str, reason: str, yes: bool, output: Output) -> None:
+    settings = Settings()
+    with PrefectApi(settings.prefect_url()) as api:
+        found = [(it, *api.question(it)) for it in api.waiting()]
+        if not what:
+            _list(found, output)
+            return
+        chosen = [it for it in found if what in (it[0].environment, it[0].run_id) and plan in ("", it[1])]
+        if not chosen:
+            raise UsageError(
+                f"nothing waits for an approval as {what}" + (f" with plan {plan}" if plan else ""),
+                hint="`headway approve` lists what waits",
+            )
+        if len(chosen) > 1:
+            raise UsageError(
+                f"{len(chosen)} plans wait as {what}: {', '.join(it[1] for it in chosen)}",
+                hint="say which one with --plan",
+            )
+        waiting, fingerprint, text = chosen[0]
+        if not (yes or plan):
+            if not sys.stdin.isatty():
+                raise UsageError(
+                    "which plan is meant cannot be asked here",
+                    hint=f"say --plan {fingerprint}, or --yes for whatever waits",
+                )
+            err().print(text, markup=False)
+            if not typer.confirm(f"{decision} plan {fingerprint}?", err=True):
+                raise RefusedError("nothing was answered; it still waits")
+        who = by or settings.who()
+        api.resume(waiting.run_id, {"decision": decision, "by": who, "reason": reason, "plan": fingerprint})
+    done = "approved" if decision == "approve" else "rejected"
+    out().print(f"{waiting.name}: plan {fingerprint} {done} by {who}", style="bold", markup=False)
+
+
+def _list(found: list[tuple[Waiting, str, str]], output: Output) -> None:
+    rows: list[dict[str, Any]] = [
+        {"environment": it.environment, "run": it.run_id, "what": it.name, "asked": it.asked, "plan": plan}
+        for it, plan, _ in found
+    ]
+    if output is Output.json:
+        print_json(rows)
+    else:
+        print_table(
+            ("environment", "what", "asked", "plan", "run"),
+            [(it["environment"], it["what"], it["asked"][:19], it["plan"], it["run"]) for it in rows],
+            empty="nothing waits for an approval",
+        )
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put these commands on the command line."""
+    app.command()(approve)
+    app.command()(reject)

@@ -1,0 +1,175 @@
+"""The commands that hold back and let go: each is one commit of holds.yaml, made without Prefect."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from headway import holding
+from headway.cli.options import DryRun, Environment, Reason
+from headway.cli.output import out
+from headway.connections import Connections
+from headway.domain.holds import Holds
+
+Service = Annotated[
+    str, typer.Argument(help="A service; the whole environment when left out.", metavar="[SERVICE]")
+]
+OneService = Annotated[str, typer.Argument(help="A service of headway.yaml.", metavar="SERVICE")]
+Image = Annotated[
+    str,
+    typer.Argument(
+        help="A tag, a digest or a reference; default: what the repo says runs.", metavar="[IMAGE]"
+    ),
+]
+
+
+def lock(
+    environment: Environment, service: Service = "", reason: Reason = "", dry_run: DryRun = False
+) -> None:
+    """Let nobody release here, people neither, but with --force and a reason.
+
+    Example: headway lock production users --reason "migration until Friday"
+    """
+    _change(
+        environment,
+        service,
+        "lock",
+        "Lock",
+        reason,
+        dry_run,
+        lambda who: holding.lock(environment, service, who, reason),
+    )
+
+
+def unlock(
+    environment: Environment, service: Service = "", reason: Reason = "", dry_run: DryRun = False
+) -> None:
+    """Take a lock away.
+
+    Example: headway unlock production users
+    """
+    _change(
+        environment,
+        service,
+        "lock",
+        "Unlock",
+        reason,
+        dry_run,
+        lambda who: holding.unlock(environment, service),
+    )
+
+
+def automate(
+    environment: Environment, service: Service = "", reason: Reason = "", dry_run: DryRun = False
+) -> None:
+    """Let automation release here what the rule picks, whatever headway.yaml says.
+
+    Example: headway automate staging orders
+    """
+    _change(
+        environment, service, "policy", "Automate", reason, dry_run,
+        lambda who: holding.override(environment, service, "automatic", who, reason),
+    )  # fmt: skip
+
+
+def deautomate(
+    environment: Environment, service: Service = "", reason: Reason = "", dry_run: DryRun = False
+) -> None:
+    """Keep automation from releasing here; people still can.
+
+    Example: headway deautomate staging orders --reason debugging
+    """
+    _change(
+        environment, service, "policy", "Deautomate", reason, dry_run,
+        lambda who: holding.override(environment, service, "manual", who, reason),
+    )  # fmt: skip
+
+
+def veto(
+    environment: Environment,
+    service: OneService,
+    image: Image = "",
+    reason: Reason = "",
+    dry_run: DryRun = False,
+) -> None:
+    """Keep automation from ever picking an image here, and refuse it to people without --force.
+
+    Example: headway veto production orders 1.4.2 --reason "loses totals"
+    """
+    with Connections() as connections:
+        config = connections.config(connections.repo.fetch())
+        digest, tag = holding.digest_of(connections, config, environment, service, image)
+    subject = f"Veto {tag or digest[:19]} of"
+    _change(
+        environment, service, "policy", subject, reason, dry_run,
+        lambda who: holding.veto(environment, service, digest, tag, who, reason),
+    )  # fmt: skip
+
+
+def unveto(
+    environment: Environment,
+    service: OneService,
+    image: Annotated[
+        str,
+        typer.Argument(help="A tag, a digest or a reference; all of them when left out.", metavar="[IMAGE]"),
+    ] = "",
+    reason: Reason = "",
+    dry_run: DryRun = False,
+) -> None:
+    """Take a veto away, so that automation may pick the image again.
+
+    Example: headway unveto production orders 1.4.2
+    """
+    digest, tag = "", ""
+    if image:
+        with Connections() as connections:
+            head = connections.repo.fetch()
+            vetoes = connections.holds(head).vetoes_on(environment, service)
+            found = next((it for it in vetoes if image in (it.tag, it.digest)), None)
+            if found is not None:
+                # The registry may no longer have it.
+                digest, tag = found.digest, found.tag
+            else:
+                config = connections.config(head)
+                digest, tag = holding.digest_of(connections, config, environment, service, image)
+    subject = f"Unveto {tag or digest[:19] or 'every image'} of"
+    _change(
+        environment, service, "policy", subject, reason, dry_run,
+        lambda who: holding.unveto(environment, service, digest),
+    )  # fmt: skip
+
+
+def _change(
+    environment: str, service: str, kind: str, verb: str, why: str, dry_run: bool, make: object
+) -> None:
+    assert callable(make)
+    what = f"{service} in {environment}" if service else environment
+    with Connections() as connections:
+        actor = connections.settings.who()
+        change: holding.Change = make(actor)
+        if dry_run:
+            head = connections.repo.fetch()
+            connections.config(head).environment(environment)
+            before: Holds = connections.holds(head)
+            said = "would be committed" if change(before) != before else "holds.yaml says so already"
+            out().print(f"{verb} {what}: {said}", markup=False)
+            return
+        commit = holding.change_holds(
+            connections,
+            environment,
+            service,
+            kind=kind,
+            subject=f"{verb} {what}",
+            why=why,
+            actor=actor,
+            change=change,
+        )
+    said = f"committed as {commit[:9]}" if commit else "holds.yaml says so already"
+    out().print(f"{verb} {what}: {said}", style="bold", markup=False)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put these commands on the command line."""
+    for command in (lock, unlock, automate, deautomate, veto, unveto):
+        app.command()(command)

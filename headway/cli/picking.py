@@ -1,0 +1,110 @@
+"""The commands that explain picks: which tags there are, and what would be released now, and why."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from headway.cli.changes import parse_images, run_plan
+from headway.cli.options import AnyEnvironment, Environment, Format, Limit
+from headway.cli.output import Output, err, out, print_json, print_table
+from headway.connections import Connections
+from headway.errors import UsageError
+
+STYLE = {"picked": "green", "runs": "bold", "refused": "red", "older": "dim", "waits": "yellow"}
+
+
+def images(
+    service: Annotated[str, typer.Argument(help="A service of headway.yaml.", metavar="SERVICE")],
+    environment: AnyEnvironment = "",
+    limit: Limit = 20,
+    output: Format = Output.table,
+) -> None:
+    """List a service's tags in order, with the reason each is taken or refused.
+
+    Example: headway images frontend staging
+    """
+    from headway.domain.picks import explain
+    from headway.watching import look
+
+    with Connections() as connections:
+        head = connections.repo.fetch()
+        config, holds = connections.config(head), connections.holds(head)
+        config.service(service)
+        names = [it for it in config.chosen(*filter(None, [environment])) if config.rule(it, service)]
+        if not names:
+            raise UsageError(
+                f"no rule says which tags of {service} may be released"
+                + (f" to {environment}" if environment else ""),
+                hint="add `tags` to the service or to an environment of headway.yaml",
+            )
+        found = look(connections, config, holds, head, [(name, service) for name in names])
+    if service in found.errors:
+        raise found.errors[service]
+    data: dict[str, Any] = {}
+    for name in names:
+        question, answer = found.questions.get((name, service)), found.answers.get((name, service))
+        if question is None or answer is None:
+            err().print(f"{name} does not run {service}", style="yellow", markup=False)
+            continue
+        rows = explain(question, answer, limit)
+        data[name] = [{"tag": it.tag, "verdict": it.verdict, "reason": it.reason} for it in rows]
+        if output is Output.table:
+            rule = question.ranking.rule
+            count = len(question.ranking.keys) + len(question.ranking.refused)
+            out().print(f"{name}: {rule.words}, by {rule.order}; {count} tags", style="bold", markup=False)
+            print_table(
+                ("tag", "", "why"),
+                [(it.tag, f"[{STYLE[it.verdict]}]{it.verdict}[/]", it.reason) for it in rows],
+                empty="the repository has no tags",
+            )
+    if output is Output.json:
+        print_json(data)
+
+
+def plan(
+    environment: Environment,
+    images: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="SERVICE=IMAGE; left out: what the rules would release now.", metavar="[SERVICE=IMAGE…]"
+        ),
+    ] = None,
+    output: Format = Output.table,
+) -> None:
+    """Show what a release would change, or what would be released now and why; change nothing.
+
+    Example: headway plan staging                        (what the rules pick)
+             headway plan staging frontend=sha-9ab2c41…  (what this would change)
+    """
+    if images:
+        run_plan(environment, parse_images(images), output)
+        return
+    from headway.picking import would_release
+    from headway.waiting import waits
+
+    with Connections() as connections:
+        head = connections.repo.fetch()
+        config, holds = connections.config(head), connections.holds(head)
+        config.environment(environment)
+        now = datetime.now(UTC)
+        rows = would_release(connections, config, holds, environment, head, now)
+        held = waits(connections, config, holds, environment, head, now)
+    if output is Output.json:
+        print_json({"environment": environment, "services": rows, "waits": held})
+        return
+    print_table(
+        ("service", "runs", "would get", "by", "why"),
+        [(it["service"], it["runs"], it["picked"] or "-", it["release"], it["why"]) for it in rows],
+        empty=f"no rule says what may be released to {environment}",
+    )
+    for line in held:
+        out().print(line, style="yellow", markup=False)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put these commands on the command line."""
+    app.command()(images)
+    app.command()(plan)

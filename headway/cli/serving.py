@@ -1,0 +1,104 @@
+"""The command that stays: it listens for push events and looks every so often."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from headway.cli.options import Local
+from headway.cli.output import Teller
+from headway.errors import UsageError
+from headway.settings import Settings
+
+
+def serve(
+    host: Annotated[str, typer.Option("--host", help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="Which port to listen on; 0 takes a free one.")] = 8642,
+    every: Annotated[
+        float, typer.Option("--every", help="Seconds between looks at the registries; 0 only looks at events.")
+    ] = 60.0,
+    reconcile_every: Annotated[
+        float, typer.Option("--reconcile-every", help="Seconds between reconciles of everything; 0 for none.")
+    ] = 600.0,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Take events that nobody signed. Only for a network of your own.")
+    ] = False,
+    local: Local = False,
+) -> None:
+    """Listen for push events of registries and Git hosts, and look at the registries every so often.
+
+    An event only says "look now". With --local the looks run in this warm process, which takes a
+    fraction of a second; without, each is a Prefect run.
+
+    Example: HEADWAY_HOOK_SECRET=… headway serve --local --port 8642
+    """
+    settings = Settings()
+    secret = settings.hook_secret.get_secret_value()
+    if not secret and not insecure:
+        if not _loopback(host):
+            raise UsageError(
+                f"{host} can be reached from elsewhere, and nothing would say who sends an event",
+                hint="set HEADWAY_HOOK_SECRET, or listen on 127.0.0.1",
+            )
+        insecure = True
+    here = local or settings.local
+    if here:
+        os.environ["HEADWAY_LOCAL"] = "1"
+    _serve(host, port, every, reconcile_every, secret, insecure, here)
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _serve(
+    host: str, port: int, every: float, reconcile_every: float, secret: str, insecure: bool, here: bool
+) -> None:
+    import uvicorn
+
+    from headway.serving import Clock, Here, There
+    from headway.web.app import make_app
+    from headway.web.bursts import Bursts
+
+    teller = Teller()
+
+    def tell(line: str) -> None:
+        teller("log", "", line)
+
+    if here:
+        from headway.steps import local as steps
+
+        steps.listen(lambda kind, key, text: tell(text) if kind == "log" else None)
+    looks = Here(tell) if here else There(tell)
+    config = looks.warm_up()
+    bursts = Bursts(looks.take)
+    app = make_app(bursts.add, secret, insecure=insecure)
+    server = uvicorn.Server(uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False))
+    clocks = [Clock(every, looks.look, tell), Clock(reconcile_every, looks.reconcile, tell)]
+    socket = server.config.bind_socket()
+    try:
+        tell(
+            f"listening on http://{host}:{socket.getsockname()[1]}/hooks/… for {config.app}: "
+            f"{len(config.services)} services, {len(config.environments)} environments"
+        )
+        for clock in clocks:
+            clock.start()
+        server.run(sockets=[socket])
+    finally:
+        for clock in clocks:
+            clock.stop()
+        bursts.close()
+        looks.close()
+    sys.exit(0)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put this command on the command line."""
+    app.command()(serve)

@@ -1,0 +1,88 @@
+"""Gates: what stands between a plan and its release, for people and for automation.
+
+A lock, a veto, a freeze and a closed window hold back both; people may go past with force
+and a reason. Undoing is held back by locks only: nobody should wait for Monday to go back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from headway.domain.config import Config
+from headway.domain.holds import Holds
+from headway.domain.images import ImageRef, InvalidImage
+from headway.domain.plans import Change
+from headway.domain.windows import Opening, opening, parse_window
+
+
+@dataclass(frozen=True, slots=True)
+class Barred:
+    """Why something may not be released now; an empty `service` means the whole environment."""
+
+    environment: str
+    service: str
+    kind: str
+    why: str
+    until: datetime | None = None
+
+    def __str__(self) -> str:
+        what = f"{self.service} in {self.environment}" if self.service else self.environment
+        until = f"; opens {self.until:%Y-%m-%d %H:%M} UTC" if self.until else ""
+        return f"{what} is {self.why}{until}"
+
+
+def is_automatic(config: Config, holds: Holds, environment: str, service: str) -> bool:
+    """Say whether a service is released by itself: an override, its own rule here, or the environment's."""
+    override = holds.override_on(environment, service)
+    place = config.environments[environment]
+    if place.approvals:
+        # Automation asks nobody, so what people must approve is theirs to start.
+        return False
+    if override is not None:
+        return override.release == "automatic"
+    rule = place.services.get(service)
+    return (rule.release if rule and rule.release else place.release) == "automatic"
+
+
+def opening_of(config: Config, environment: str, now: datetime) -> Opening:
+    """Say whether an environment's windows and freezes let a release through now."""
+    place = config.environments[environment]
+    return opening(map(parse_window, place.windows), map(parse_window, place.freezes), now)
+
+
+def locks_on(holds: Holds, environment: str, services: Iterable[str]) -> list[Barred]:
+    """Give the locks on any of the services here, each once."""
+    found: dict[str, Barred] = {}
+    for service in services:
+        lock = holds.lock_on(environment, service)
+        if lock is not None:
+            said = f"locked by {lock.by or 'somebody'}" + (f": {lock.why}" if lock.why else "")
+            found[lock.service] = Barred(environment, lock.service, "locked", said)
+    return list(found.values())
+
+
+def gates(
+    config: Config, holds: Holds, environment: str, changes: Iterable[Change], now: datetime, *, undo: bool
+) -> list[Barred]:
+    """Give everything that holds back a release of these changes; `undo` means a rollback."""
+    changes = list(changes)
+    barred = locks_on(holds, environment, [it.service for it in changes])
+    for change in changes:
+        digest = digest_in(change.new)
+        veto = next((it for it in holds.vetoes_on(environment, change.service) if it.digest == digest), None)
+        if veto is not None:
+            said = f"vetoed at {change.new.rpartition(':')[2][:12]}" + (f": {veto.why}" if veto.why else "")
+            barred.append(Barred(environment, change.service, "vetoed", said))
+    if not undo and not (state := opening_of(config, environment, now)).open:
+        barred.append(Barred(environment, "", "closed", state.why, state.until))
+    return barred
+
+
+def digest_in(image: str) -> str:
+    """Give the digest that an image value pins; empty where it pins none."""
+    try:
+        return ImageRef.parse(image).digest or ""
+    except InvalidImage:
+        return ""

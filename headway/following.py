@@ -1,0 +1,107 @@
+"""What automation may do in each environment now, and what each of the others waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from headway.connections import Connections
+from headway.desired import Desired
+from headway.domain.config import Config
+from headway.domain.gates import is_automatic, opening_of
+from headway.domain.holds import Holds
+from headway.domain.images import ImageRef
+from headway.domain.plans import images_of
+from headway.domain.tagrules import Refused
+from headway.errors import RefusedError
+from headway.promotion import live_in, live_since, own_rule, ran_before, refuse_unhealthy
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """The services that automation releases in an environment now; `source` where they are promoted.
+
+    `waits` says, line by line, what keeps automatic services from being released.
+    """
+
+    environment: str
+    services: tuple[str, ...] = ()
+    source: str = ""
+    waits: tuple[str, ...] = ()
+
+    def only(self, services: Collection[str]) -> Following:
+        """Give the same for some of the services."""
+        return replace(self, services=tuple(it for it in self.services if it in services))
+
+
+def followings(config: Config, holds: Holds, names: Iterable[str], now: datetime) -> dict[str, Following]:
+    """Say for each environment which services automation may release now."""
+    return {name: _following(config, holds, name, now) for name in names}
+
+
+def _following(config: Config, holds: Holds, name: str, now: datetime) -> Following:
+    place = config.environments[name]
+    automatic = [it for it in config.services if is_automatic(config, holds, name, it)]
+    if not automatic:
+        return Following(name)
+    source = place.promote_from or ""
+    state = opening_of(config, name, now)
+    if not state.open:
+        until = f" until {state.until:%Y-%m-%d %H:%M} UTC" if state.until else ""
+        return Following(name, (), source, (f"{name}: automation waits{until}: {state.why}",))
+    locks = {service: lock for service in automatic if (lock := holds.lock_on(name, service))}
+    waits = [
+        f"{name}: {service} is locked by {lock.by or 'somebody'}" + (f": {lock.why}" if lock.why else "")
+        for service, lock in locks.items()
+    ]
+    return Following(name, tuple(it for it in automatic if it not in locks), source, tuple(waits))
+
+
+def ripe(
+    connections: Connections, config: Config, holds: Holds, it: Following, head: str, now: datetime
+) -> tuple[dict[str, tuple[ImageRef, str]], list[str]]:
+    """Give the images that may be promoted to an environment by themselves now, and what the others wait for.
+
+    An image is ripe when it has been live in the source environment for its `soak`, is not vetoed
+    here, fits the rule that this environment has of its own, and never ran here before.
+    """
+    name, waits = it.environment, []
+    soak = config.environments[it.source].soak or timedelta()
+    here = images_of(config, Desired(connections, config, name, head).indexes)
+    there = images_of(config, Desired(connections, config, it.source, head).indexes)
+    services = [service for service in it.services if service in here and service in there]
+    if not services:
+        return {}, []
+    try:
+        live = live_in(connections, config, it.source, services)
+    except RefusedError as error:
+        return {}, [f"{name}: promotion waits: {error.message}"]
+    differing = {
+        service: image
+        for service, image in live.images.items()
+        if {ImageRef.parse(value).digest for value in here[service]} != {image.digest}
+    }
+    if not differing:
+        return {}, []
+    try:
+        refuse_unhealthy(connections, config, live, differing)
+    except RefusedError as error:
+        return {}, [f"{name}: promotion waits: {error.message}"]
+    since, left = live_since(connections, config, live), ran_before(connections, config, name)
+    wanted: dict[str, tuple[ImageRef, str]] = {}
+    for service, image in differing.items():
+        rule = own_rule(config, name, service)
+        taken = rule.taken(image.tag or "") if rule is not None else None
+        if any(veto.digest == image.digest for veto in holds.vetoes_on(name, service)):
+            waits.append(f"{name}: {service} {image.tag} is vetoed")
+        elif (service, image.digest) in left:
+            waits.append(f"{name}: {service} {image.tag} ran here before; automation does not go back to it")
+        elif isinstance(taken, Refused):
+            waits.append(f"{name}: {service} {image.tag} {taken}")
+        elif service not in since or now - since[service] < soak:
+            until = f" until {since[service] + soak:%Y-%m-%d %H:%M:%S} UTC" if service in since else ""
+            waits.append(f"{name}: {service} {image.tag} soaks in {it.source}{until}")
+        else:
+            wanted[service] = (image, f"live in {it.source} since {since[service]:%Y-%m-%d %H:%M:%S} UTC")
+    return wanted, waits

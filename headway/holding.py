@@ -1,0 +1,120 @@
+"""Holding back and letting go: each is one commit of holds.yaml, with who and why."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from headway.connections import Connections
+from headway.domain.config import Config
+from headway.domain.holds import FILE, Fact, Holds, Lock, Override, Veto, stamp
+from headway.domain.images import wanted_reference
+from headway.domain.plans import images_of
+from headway.domain.releases import ReleaseRecord, format_message, new_release_id
+from headway.errors import RefusedError, UsageError
+from headway.systems.config_repo import Draft
+
+Change = Callable[[Holds], Holds]
+
+
+def change_holds(
+    connections: Connections,
+    environment: str,
+    service: str,
+    *,
+    kind: str,
+    subject: str,
+    why: str,
+    actor: str,
+    change: Change,
+) -> str | None:
+    """Commit a change of holds.yaml on the newest head; give the commit, None where it said so already."""
+    config = connections.config(connections.repo.fetch())
+    config.environment(environment)
+    if service:
+        config.service(service)
+    record = ReleaseRecord(
+        id=new_release_id(datetime.now(UTC), uuid.uuid4().hex),
+        environment=environment,
+        kind=kind,
+        actor=actor,
+        reason=why,
+        trailers=(("Service", service),),
+    )
+    message = f"{subject}\n\n{format_message(record).split(chr(10), 2)[2]}"
+
+    def draft(head: str) -> Draft | None:
+        before = connections.holds(head)
+        after = change(before)
+        return None if after == before else Draft(message, files={FILE: after.write()}, author=actor)
+
+    published = connections.repo.publish(draft, release_id=record.id)
+    return published.commit if published is not None else None
+
+
+def lock(environment: str, service: str, actor: str, why: str) -> Change:
+    """Make the change that locks a service, or a whole environment."""
+    fact = Lock(environment, service, actor, stamp(datetime.now(UTC)), why)
+    # Locking again says who did it last; the same person for the same reason says nothing new.
+    return lambda holds: holds if _said(holds.locks, fact) else holds.put([fact])
+
+
+def unlock(environment: str, service: str) -> Change:
+    """Make the change that takes a lock away."""
+    return lambda holds: holds.take([Lock(environment, service)])
+
+
+def override(environment: str, service: str, release: str, actor: str, why: str) -> Change:
+    """Make the change that lets automation release a service, or keeps it from doing so."""
+    fact = Override(environment, service, release, actor, stamp(datetime.now(UTC)), why)
+
+    def change(holds: Holds) -> Holds:
+        own = next((it for it in holds.overrides if it == fact), None)
+        if own is not None and (own.release, own.by, own.why) == (release, actor, why):
+            return holds
+        return holds.put([fact])
+
+    return change
+
+
+def veto(environment: str, service: str, digest: str, tag: str, actor: str, why: str) -> Change:
+    """Make the change that keeps automation from ever picking a digest."""
+    fact = Veto(environment, service, digest, tag, False, actor, stamp(datetime.now(UTC)), why)
+    return lambda holds: holds if fact in holds.vetoes else holds.put([fact])
+
+
+def unveto(environment: str, service: str, digest: str) -> Change:
+    """Make the change that takes a veto away; without a digest, all of the service here."""
+
+    def change(holds: Holds) -> Holds:
+        found = [it for it in holds.vetoes_on(environment, service) if digest in ("", it.digest)]
+        if not found:
+            raise RefusedError(
+                f"{service} has no such veto in {environment}",
+                hint="`headway status` and holds.yaml list them",
+            )
+        return holds.take(found)
+
+    return change
+
+
+def digest_of(
+    connections: Connections, config: Config, environment: str, service: str, image: str
+) -> tuple[str, str]:
+    """Give the digest and the tag that a person means; an empty `image` means what the repo says runs."""
+    from headway.desired import Desired
+
+    definition = config.service(service)
+    if not image:
+        desired = Desired(connections, config, environment, connections.repo.head)
+        values = images_of(config, desired.indexes).get(service, ())
+        if len(values) != 1:
+            raise UsageError(f"{environment} runs {len(values)} images of {service}", hint="say which one")
+        image = values[0]
+    reference = wanted_reference(definition.image, image)
+    return reference.digest or connections.registry.resolve(reference), reference.tag or ""
+
+
+def _said(facts: tuple[Lock, ...], fact: Fact) -> bool:
+    return any(it == fact and (it.by, it.why) == (fact.by, fact.why) for it in facts)

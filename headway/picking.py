@@ -1,0 +1,82 @@
+"""What would be released to an environment now, service by service, and why. It only looks."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from headway.connections import Connections
+from headway.desired import Desired
+from headway.domain.config import Config
+from headway.domain.gates import is_automatic
+from headway.domain.history import short_tag
+from headway.domain.holds import Holds
+from headway.domain.images import ImageRef
+from headway.domain.picks import Picked
+from headway.domain.plans import images_of
+from headway.errors import HeadwayError
+from headway.following import Following, ripe
+from headway.watching import look
+
+Row = dict[str, str]
+
+
+def would_release(
+    connections: Connections, config: Config, holds: Holds, name: str, head: str, now: datetime
+) -> list[Row]:
+    """Give for each service what runs, what it would get now, and why: by its rule, or by promotion."""
+    here = images_of(config, Desired(connections, config, name, head).indexes)
+    runs = {service: short_tag(values[0]) for service, values in here.items()}
+    if config.environments[name].promote_from:
+        picked = _promoted(connections, config, holds, name, head, now, tuple(here))
+    else:
+        picked = _from_registry(connections, config, holds, name, head, tuple(here))
+    return [
+        {
+            "service": service,
+            "runs": runs[service],
+            "picked": short_tag(str(image)) if image else "",
+            "image": str(image) if image else "",
+            "release": "automation" if is_automatic(config, holds, name, service) else "a person",
+            "why": why,
+        }
+        for service, (image, why) in picked.items()
+    ]
+
+
+def _from_registry(
+    connections: Connections, config: Config, holds: Holds, name: str, head: str, services: tuple[str, ...]
+) -> dict[str, tuple[ImageRef | None, str]]:
+    found = look(connections, config, holds, head, [(name, service) for service in services])
+    out: dict[str, tuple[ImageRef | None, str]] = {}
+    for service in services:
+        answer = found.answers.get((name, service))
+        if service in found.errors:
+            out[service] = (None, found.errors[service].message)
+        elif isinstance(answer, Picked):
+            out[service] = (config.service(service).ref.pinned(answer.tag, answer.digest), answer.why)
+        elif answer is not None:
+            out[service] = (None, answer.why)
+        else:
+            out[service] = (None, "no rule says which tags may be released")
+    return out
+
+
+def _promoted(
+    connections: Connections,
+    config: Config,
+    holds: Holds,
+    name: str,
+    head: str,
+    now: datetime,
+    services: tuple[str, ...],
+) -> dict[str, tuple[ImageRef | None, str]]:
+    source = config.environments[name].promote_from or ""
+    try:
+        wanted, waits = ripe(connections, config, holds, Following(name, services, source), head, now)
+    except HeadwayError as error:
+        return dict.fromkeys(services, (None, error.message))
+    out: dict[str, tuple[ImageRef | None, str]] = {}
+    for service in services:
+        said = next((it for it in waits if f" {service} " in it), "")
+        out[service] = wanted.get(service) or (None, said.removeprefix(f"{name}: ") or f"as in {source}")
+    return out

@@ -1,0 +1,166 @@
+"""Which images may go from one environment to the next: those that are live there, and verified."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from headway.connections import Connections
+from headway.desired import Desired
+from headway.domain.config import Config
+from headway.domain.gates import digest_in
+from headway.domain.images import ImageRef
+from headway.domain.planned import containers_of, pod_spec
+from headway.domain.plans import images_of, service_of
+from headway.domain.tagrules import Refused, TagRule
+from headway.errors import HeadwayError, RefusedError, UsageError
+from headway.requests import PromoteRequest
+from headway.systems.rollout import look
+
+LOOK_BACK = 500
+"""How many commits of an environment are searched for when an image came."""
+
+
+class Live:
+    """What is live in an environment: its commit, and each service's one image, pinned to a digest."""
+
+    __slots__ = ("commit", "environment", "images")
+
+    def __init__(self, environment: str, commit: str, images: dict[str, ImageRef]) -> None:
+        self.environment, self.commit, self.images = environment, commit, images
+
+
+def source_environment(config: Config, request: PromoteRequest) -> str:
+    """Say where a promotion comes from; raise UsageError where nothing says so."""
+    target = config.environment(request.environment)
+    source = request.source or target.promote_from
+    if not source:
+        line, column = config.locate("environments", request.environment)
+        raise UsageError(
+            f"{config.file}:{line}:{column}: {request.environment} does not say what it is promoted from",
+            hint="add promote_from: … there, or name the environment with --from",
+        )
+    config.environment(source)
+    if source == request.environment:
+        raise UsageError(f"{source} cannot be promoted to itself")
+    for service in request.services:
+        config.service(service)
+    return source
+
+
+def live_in(connections: Connections, config: Config, source: str, services: Iterable[str]) -> Live:
+    """Read from the record what is live in an environment; raise RefusedError where nothing is."""
+    commit = connections.repo.live(source)
+    if commit is None:
+        raise RefusedError(
+            f"nothing was ever live in {source}", hint=f"`headway reconcile {source}` makes it live first"
+        )
+    desired = Desired(connections, config, source, commit)
+    values = images_of(config, desired.indexes)
+    chosen = list(services) or [name for name in config.services if name in values]
+    images: dict[str, ImageRef] = {}
+    for service in chosen:
+        if len(found := values.get(service, ())) != 1:
+            said = f"runs {len(found)} images" if found else "does not run"
+            raise RefusedError(
+                f"{source} {said} of {service}", hint="promote the other services with --service"
+            )
+        image = ImageRef.parse(found[0])
+        if not image.digest:
+            raise RefusedError(
+                f"{service} in {source} names no digest: {found[0]}",
+                hint=f"`headway release {source} {service}={image.tag or 'TAG'}` pins it first",
+            )
+        images[service] = image
+    return Live(source, commit, images)
+
+
+def refuse_unhealthy(connections: Connections, config: Config, live: Live, services: Iterable[str]) -> None:
+    """Raise RefusedError where a workload of the services is not healthy in its cluster now."""
+    desired = Desired(connections, config, live.environment, live.commit)
+    wanted = set(services)
+    mine = [
+        manifest
+        for manifest in desired.manifests
+        if manifest.object.get("kind") != "CronJob"
+        and wanted
+        & {
+            service_of(config, str(it.get("image", "")))
+            for it in containers_of(pod_spec(manifest.object) or {})
+        }
+    ]
+    cluster = connections.environment_cluster(desired.environment)
+    for key, standing in look(cluster, mine, desired.namespace, desired.planned).items():
+        if standing.verdict.status != "live":
+            raise RefusedError(
+                f"{key} is not healthy in {desired.name} now: {standing}",
+                hint=f"see `headway status {desired.name}`; what is not live there is not promoted",
+            )
+
+
+def promoted(
+    connections: Connections, desired: Desired, live: Live, *, force: bool
+) -> dict[str, tuple[ImageRef, str]]:
+    """Give the images that an environment gets from what is live in another: service → (image, why).
+
+    A rule that the target has of its own is a filter: what it does not take is refused, unless by force.
+    """
+    here = images_of(desired.config, desired.indexes)
+    wanted: dict[str, tuple[ImageRef, str]] = {}
+    for service, image in live.images.items():
+        if service not in here:
+            continue
+        rule = own_rule(desired.config, desired.name, service)
+        said = rule.taken(image.tag or "") if rule is not None else None
+        if isinstance(said, Refused) and not force:
+            raise RefusedError(
+                f"{service} {image.tag} {said} in {desired.name}",
+                hint="promote the other services with --service, or go past the rule with --force --reason",
+            )
+        wanted[service] = (image, f"live in {live.environment}")
+    return wanted
+
+
+def own_rule(config: Config, environment: str, service: str) -> TagRule | None:
+    """Give the rule for tags that an environment itself has for a service; None where it has none."""
+    place = config.environments[environment]
+    mine = place.services.get(service)
+    if (mine is None or mine.tags is None) and place.tags is None:
+        return None
+    return config.rule(environment, service)
+
+
+def live_since(connections: Connections, config: Config, live: Live) -> dict[str, datetime]:
+    """Say since when each image has been live in its environment without a break, as the record has it."""
+    since: dict[str, datetime] = {}
+    open_ = dict(live.images)
+    path = config.environments[live.environment].path
+    for entry in connections.repo.log(live.environment, path=path, limit=LOOK_BACK, head=live.commit):
+        came = [it.at for it in entry.outcomes if it.state == "live"]
+        if came and open_:
+            try:
+                values = images_of(
+                    config, Desired(connections, config, live.environment, entry.commit).indexes
+                )
+            except HeadwayError:
+                break
+            for service, image in list(open_.items()):
+                if {digest_in(it) for it in values.get(service, ())} == {image.digest}:
+                    since[service] = min(came)
+                else:
+                    del open_[service]
+        if not open_:
+            break
+    return since
+
+
+def ran_before(connections: Connections, config: Config, environment: str) -> set[tuple[str, str]]:
+    """Give (service, digest) of every image that an environment once had and left."""
+    path = config.environments[environment].path
+    return {
+        (service, digest_in(old))
+        for entry in connections.repo.log(environment, path=path, limit=LOOK_BACK)
+        if entry.record is not None
+        for service, old, _ in entry.record.changes
+        if digest_in(old)
+    }

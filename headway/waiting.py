@@ -1,0 +1,64 @@
+"""What waits for what in an environment: windows, locks, soak, approvals, vetoes. It only looks."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from headway.connections import Connections
+from headway.domain.config import Config
+from headway.domain.gates import opening_of
+from headway.domain.holds import Holds
+from headway.errors import HeadwayError
+from headway.following import followings, ripe
+
+
+def waits(
+    connections: Connections, config: Config, holds: Holds, name: str, head: str, now: datetime
+) -> list[str]:
+    """Say, line by line, what holds releases of an environment back now."""
+    found: list[str] = []
+    state = opening_of(config, name, now)
+    if not state.open:
+        until = f", until {state.until:%Y-%m-%d %H:%M} UTC" if state.until else ""
+        found.append(f"releases wait{until}: {state.why}")
+    for lock in holds.locks:
+        if lock.environment == name and lock.service in ("", *config.services):
+            what = lock.service or "everything here"
+            found.append(_said(f"{what} is locked", lock.by, lock.at, lock.why))
+    for fact in holds.overrides:
+        if fact.environment == name:
+            found.append(
+                _said(f"{fact.service or 'everything here'} is {fact.release}", fact.by, fact.at, fact.why)
+            )
+    for veto in holds.vetoes:
+        if veto.environment == name and veto.service in config.services:
+            what = f"{veto.service} {veto.tag or veto.digest[:19]} is vetoed"
+            found.append(_said(what, veto.by, veto.at, veto.why))
+    following = followings(config, holds, [name], now)[name]
+    if following.source and following.services:
+        found += [
+            it.removeprefix(f"{name}: ") for it in ripe(connections, config, holds, following, head, now)[1]
+        ]
+    if config.environments[name].approvals:
+        found += _approvals(connections, name)
+    return found
+
+
+def _said(what: str, by: str, at: str, why: str) -> str:
+    return what + (f" by {by}" if by else "") + (f" since {at}" if at else "") + (f": {why}" if why else "")
+
+
+def _approvals(connections: Connections, name: str) -> list[str]:
+    url = connections.settings.prefect_url()
+    if not url:
+        return []
+    from headway.systems.prefect_api import PrefectApi
+
+    try:
+        with PrefectApi(url) as api:
+            return [
+                f"plan {api.question(it)[0]} waits for an approval: {it.name}; `headway approve {name}`"
+                for it in api.waiting(name)
+            ]
+    except HeadwayError as error:
+        return [f"what waits for an approval is not known: {error.message}"]

@@ -1,0 +1,258 @@
+"""One look at the registries: what automation would release in each environment, and why.
+
+It asks each repository once, whatever the number of environments, and changes nothing.
+What is not known of a repository (its registry is down, it is not there) is an answer of
+its own for the services of that repository, and delays nobody else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from headway.connections import Connections
+from headway.desired import Desired
+from headway.domain.config import Config
+from headway.domain.holds import Holds
+from headway.domain.images import ImageRef, InvalidImage
+from headway.domain.picks import Known, Need, Nothing, Picked, Question, Ranking, choose
+from headway.domain.plans import images_of
+from headway.domain.tagrules import Position, Refused, TagRule
+from headway.errors import HeadwayError, UsageError
+
+if TYPE_CHECKING:
+    from headway.domain.facts import ImageFacts
+    from headway.systems.source_history import Line
+
+_SHA = re.compile(r"[0-9a-f]{7,40}")
+
+Key = tuple[str, str]
+
+
+class Look:
+    """What was asked and answered: (environment, service) → question, answer; `errors` by service.
+
+    Not a dataclass, as `Desired` is not: Prefect would walk through every tag.
+    """
+
+    __slots__ = ("answers", "errors", "facts", "head", "questions")
+
+    def __init__(self, head: str) -> None:
+        self.head = head
+        self.questions: dict[Key, Question] = {}
+        self.answers: dict[Key, Picked | Nothing] = {}
+        self.errors: dict[str, HeadwayError] = {}
+        self.facts: dict[str, dict[str, ImageFacts]] = {}
+
+    def picked(self, environment: str) -> dict[str, Picked]:
+        """Give what there is to release in an environment."""
+        return {
+            service: answer
+            for (name, service), answer in self.answers.items()
+            if name == environment and isinstance(answer, Picked)
+        }
+
+
+def look(connections: Connections, config: Config, holds: Holds, head: str, wanted: Iterable[Key]) -> Look:
+    """Ask the registries about services in environments, and pick for each."""
+    return _Looking(connections, config, holds, Look(head)).run(list(wanted))
+
+
+class _Looking:
+    def __init__(self, connections: Connections, config: Config, holds: Holds, found: Look) -> None:
+        self.connections, self.config, self.holds, self.found = connections, config, holds, found
+        self.tags: dict[str, list[str]] = {}
+        self.rankings: dict[tuple[str, int], Ranking] = {}
+        self.lines: dict[str, Line] = {}
+        self.positions: dict[tuple[str, str], Position] = {}
+
+    def run(self, wanted: list[Key]) -> Look:
+        rules = {key: rule for key in wanted if (rule := self.config.rule(*key)) is not None}
+        self._list_tags(rules)
+        self._read_histories(rules)
+        self._read_times(rules)
+        current = {name: self._current(name) for name in dict.fromkeys(name for name, _ in rules)}
+        for (name, service), rule in rules.items():
+            if service in self.found.errors or service not in current[name]:
+                continue
+            ranking = self._ranking(service, rule)
+            vetoes = self.holds.vetoes_for_pick(name, service)
+            position = self._position(service, rule)
+            question = Question(ranking, current[name][service], vetoes, position, {})
+            self.found.questions[name, service] = question
+        self._answer()
+        return self.found
+
+    def _current(self, name: str) -> dict[str, ImageRef | None]:
+        """What the repo says that each service of an environment runs; None where that cannot be read."""
+        desired = Desired(self.connections, self.config, name, self.found.head)
+        found: dict[str, ImageRef | None] = {}
+        for service, values in images_of(self.config, desired.indexes).items():
+            try:
+                found[service] = ImageRef.parse(values[0])
+            except InvalidImage:
+                found[service] = None
+        return found
+
+    def _list_tags(self, rules: dict[Key, TagRule]) -> None:
+        # What is named exactly needs no list.
+        named = {service: rule.exact for (_, service), rule in rules.items() if rule.order == "exact"}
+        listed = {service for (_, service), rule in rules.items() if rule.order != "exact"}
+        images = {service: self.config.services[service].ref for service in listed}
+        lists = self.connections.registry.scan_tags(images.values()) if images else {}
+        for service, image in images.items():
+            found = lists[image.name]
+            if isinstance(found, HeadwayError):
+                self.found.errors[service] = found
+            else:
+                self.tags[service] = found
+        for service, tags in named.items():
+            self.tags.setdefault(service, list(tags))
+
+    def _read_histories(self, rules: dict[Key, TagRule]) -> None:
+        by_source: dict[tuple[str, str], set[str]] = {}
+        for (_, service), rule in rules.items():
+            source = self.config.services[service].source
+            if rule.order == "commit" and source is not None and service in self.tags:
+                by_source.setdefault((source.repo, source.branch), set()).add(service)
+        for services in by_source.values():
+            some = next(iter(services))
+            source = self.config.services[some].source
+            assert source is not None
+            names = {part for service in services for part in _commits(self.tags[service])}
+            try:
+                line = self.connections.history(source).line(names)
+            except HeadwayError as error:
+                self.found.errors.update(dict.fromkeys(services, error))
+                continue
+            self.lines.update(dict.fromkeys(services, line))
+
+    def _read_times(self, rules: dict[Key, TagRule]) -> None:
+        wanted = {
+            self.config.services[service].ref.pinned(tag, None): service
+            for (_, service), rule in rules.items()
+            if rule.order == "created" and service in self.tags
+            for tag in self.tags[service]
+            if not isinstance(rule.taken(tag), Refused)
+        }
+        if not wanted:
+            return
+        mutable = any(rule.mutable for rule in rules.values() if rule.order == "created")
+        for image, facts in self.connections.registry.scan_facts(wanted, fresh=mutable).items():
+            service = wanted[image]
+            if isinstance(facts, UsageError):
+                continue  # Deleted between the list and the question: it has no time, and is refused for that.
+            if isinstance(facts, HeadwayError):
+                self.found.errors[service] = facts
+            else:
+                self.found.facts.setdefault(service, {})[image.tag or ""] = facts
+
+    def _position(self, service: str, rule: TagRule) -> Position:
+        key = (service, rule.order)
+        if key not in self.positions:
+            if rule.order == "commit" and service in self.lines:
+                self.positions[key] = _place_on(self.lines[service])
+            elif rule.order == "commit":
+                self.positions[key] = _no_source
+            else:
+                self.positions[key] = _time_in(self.found.facts.get(service, {}))
+        return self.positions[key]
+
+    def _ranking(self, service: str, rule: TagRule) -> Ranking:
+        key = (service, id(rule))
+        if key not in self.rankings:
+            self.rankings[key] = Ranking(rule, self.tags[service], self._position(service, rule))
+        return self.rankings[key]
+
+    def _answer(self) -> None:
+        open_ = dict(self.found.questions)
+        while open_:
+            needs: dict[Key, tuple[str, ...]] = {}
+            for key, question in list(open_.items()):
+                answer = choose(question)
+                if isinstance(answer, Need):
+                    needs[key] = answer.tags
+                else:
+                    self.found.answers[key] = answer
+                    del open_[key]
+            self._look_up(needs, open_)
+
+    def _look_up(self, needs: dict[Key, tuple[str, ...]], open_: dict[Key, Question]) -> None:
+        """Ask for the digests that are missing, all at once; what moves is asked for anew each time."""
+        batches: dict[tuple[bool, bool], dict[ImageRef, list[Key]]] = {}
+        for key, tags in needs.items():
+            rule = open_[key].ranking.rule
+            for tag in tags:
+                image = self.config.services[key[1]].ref.pinned(tag, None)
+                kind = (bool(rule.platform), rule.mutable)
+                batches.setdefault(kind, {}).setdefault(image, []).append(key)
+        registry = self.connections.registry
+        for (platform, mutable), images in batches.items():
+            ask: Any = registry.scan_facts if platform else registry.scan_digests
+            for image, found in ask(images, fresh=mutable).items():
+                for key in images[image]:
+                    self._learn(open_, key, image.tag or "", found)
+
+    def _learn(self, open_: dict[Key, Question], key: Key, tag: str, found: Any) -> None:
+        if key not in open_:
+            return
+        if isinstance(found, HeadwayError) and not isinstance(found, UsageError):
+            self.found.errors[key[1]] = found
+            del open_[key]
+            return
+        if isinstance(found, HeadwayError):
+            known: Known | Refused = Refused(f"is listed, and then not there: {found.message}")
+        elif isinstance(found, str):
+            known = Known(found)
+        else:
+            known = Known(found.digest, found.platforms)
+        open_[key].facts = {**open_[key].facts, tag: known}
+
+
+def _commits(tags: Iterable[str]) -> set[str]:
+    return {part for tag in tags for part in re.split(r"[-_.]", tag) if _SHA.fullmatch(part)}
+
+
+def _place_on(line: Line) -> Position:
+    def place(sha: str) -> Any:
+        found = line.find(sha)
+        return found if isinstance(found, Refused) else line.places[found]
+
+    return place
+
+
+def _no_source(sha: str) -> Refused:
+    return Refused("cannot be ordered by commit: the service has no `source` in headway.yaml")
+
+
+def _time_in(facts: dict[str, ImageFacts]) -> Position:
+    def created(tag: str) -> datetime | Refused:
+        known = facts.get(tag)
+        if known is None or known.created is None:
+            return Refused("has no creation time")
+        return known.created
+
+    return created
+
+
+def source_of(
+    connections: Connections, config: Config, service: str, image: str
+) -> tuple[str, datetime] | None:
+    """Give the source commit that an image's tag names, and its time; None where that is not known.
+
+    It is for the record only, so what cannot be reached is no error.
+    """
+    from headway.systems.source_history import time_of
+
+    source = config.services[service].source
+    try:
+        names = _commits([ImageRef.parse(image).tag or ""])
+        if source is None or not names:
+            return None
+        line = connections.history(source).line(names)
+    except HeadwayError:
+        return None
+    found = next((it for it in map(line.find, sorted(names, key=len)) if not isinstance(it, Refused)), None)
+    return (found, time_of(line, found)) if found else None

@@ -1,0 +1,83 @@
+"""An application that is watched: image repositories of its own, rules, and a source repo with commits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from headway.domain.images import ImageRef
+from tests.lab.app import SERVICES, App, Done, git
+from tests.lab.images import box
+
+SEMVER = "{match: 'semver:*'}"
+
+
+@dataclass
+class WatchedApp(App):
+    """Two services whose images nobody else pushes; staging is automatic, production promoted by hand."""
+
+    tags: str = SEMVER
+    staging: str = "release: automatic"
+    production: str = "release: manual, promote_from: staging"
+    sources: bool = False
+    timeout: str = "60s"
+
+    def repository(self, service: str) -> str:  # type: ignore[override]
+        """Give the image repository of a service: this application's own."""
+        return f"{self.name}-{service}"
+
+    def image(self, service: str, version: str) -> str:
+        """Push a version of a service; give it pinned."""
+        return box(self.registry, version, repository=f"cluster-tests/{self.repository(service)}")
+
+    def headway_yaml(self, timeout: str = "60s", more: str = "") -> str:
+        """Write a headway.yaml with rules."""
+        lines = [f"version: 1\napp: {self.name}\nservices:"]
+        for service in SERVICES:
+            lines.append(f"  {service}:\n    image: {self.registry}/cluster-tests/{self.repository(service)}")
+            if self.sources:
+                lines.append(f"    source: {{repo: ../{self.source(service).name}}}")
+            if self.tags:
+                lines.append(f"    tags: {self.tags}")
+        lines.append("environments:")
+        for name, rules in (("staging", self.staging), ("production", self.production)):
+            place = f"path: {name}, timeout: {self.timeout}, cluster: {{context: shop, namespace: {self.namespace(name)}}}"
+            lines.append(f"  {name}: {{{place}, {rules}}}")
+        return "\n".join(lines) + "\n" + more
+
+    def configure(self, **rules: object) -> None:
+        """Change the rules in headway.yaml, as a person does."""
+        for name, value in rules.items():
+            setattr(self, name, value)
+        self.pull()
+        self.write("headway.yaml", self.headway_yaml())
+        self.push("Change the rules")
+
+    def source(self, service: str) -> Path:
+        """Give a service's source repo."""
+        return self.git_dir / f"{self.name}-{service}.git"
+
+    def commit(self, service: str, message: str) -> str:
+        """Make a commit on a service's source branch; give its SHA-1."""
+        bare, work = self.source(service), self.state / f"{service}-source"
+        if not bare.exists():
+            git("init", "--quiet", "--bare", "--initial-branch=main", str(bare))
+            git("init", "--quiet", "--initial-branch=main", str(work))
+            git("-C", str(work), "remote", "add", "origin", str(bare))
+        git("-C", str(work), "commit", "--quiet", "--allow-empty", "-m", message)
+        git("-C", str(work), "push", "--quiet", "origin", "HEAD:main")
+        return git("-C", str(work), "rev-parse", "HEAD")
+
+    def watch(self, *arguments: str, **env: str) -> Done:
+        """Look at the registries once."""
+        return self.run("watch", *arguments, "--local", **env)
+
+    def tag(self, environment: str, service: str) -> str:
+        """Give the tag that runs, once its pods are of it and ready."""
+        return ImageRef.parse(self.running(environment, service)).tag or ""
+
+    def asked(self) -> tuple[str, str]:
+        """Give who asked for the newest commit, and its kind."""
+        message = self.log("-1", "--format=%B")
+        fields = dict(line.split(": ", 1) for line in message.splitlines() if line.startswith("Headway-"))
+        return fields["Headway-Actor"], fields["Headway-Kind"]

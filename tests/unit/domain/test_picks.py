@@ -1,0 +1,233 @@
+"""Picks: which tag wins, why the others do not, and that nothing ever flaps or goes backwards."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headway.domain.images import ImageRef
+from headway.domain.model import Tags
+from headway.domain.picks import Known, Need, Nothing, Picked, Question, Ranking, Veto, choose, explain
+from headway.domain.tagrules import Refused, compile_rule
+from headway.errors import UsageError
+
+COMMITS = {sha: place for place, sha in enumerate(("1111111", "9170050", "abcdef0", "20260102aa", "fedcba9"))}
+DAY = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def digest(tag: str) -> str:
+    """Give the digest that a tag means here: one for each name."""
+    return "sha256:" + hashlib.sha256(tag.encode()).hexdigest()
+
+
+def place(sha: str) -> Any:
+    """Say where a commit stands."""
+    return COMMITS.get(sha, Refused(f"{sha} is no commit of the branch"))
+
+
+def ask(
+    tags: Iterable[str],
+    current: str | None = None,
+    *,
+    vetoes: Iterable[Veto] = (),
+    digests: dict[str, str] | None = None,
+    platforms: tuple[str, ...] = (),
+    position: Any = place,
+    **rule: Any,
+) -> tuple[Picked | Nothing, Question]:
+    """Put a question and answer what it needs until it is answered."""
+    compiled = compile_rule(Tags(**rule), has_source=True)
+    means = digests or {}
+    runs = None
+    if current is not None:
+        tag, _, pinned = current.partition("@")
+        runs = ImageRef("r.example", "shop/web", tag or None, pinned or means.get(tag, digest(tag)))
+    question = Question(Ranking(compiled, tags, position), runs, tuple(vetoes), position)
+    for _ in range(100):
+        answer = choose(question)
+        if not isinstance(answer, Need):
+            return answer, question
+        question.facts = {
+            **question.facts,
+            **{tag: Known(means.get(tag, digest(tag)), platforms) for tag in answer.tags},
+        }
+    raise AssertionError("it never stops asking")
+
+
+def picked(tags: str, current: str | None = None, **more: Any) -> str:
+    """Give the tag that is picked; empty for none."""
+    answer, _ = ask(tags.split(), current, **more)
+    return answer.tag if isinstance(answer, Picked) else ""
+
+
+CASES: list[tuple[str, dict[str, Any], str, str | None, str]] = [
+    # what, rule, tags, what runs, picked
+    ("semver takes numbers as numbers", {"match": "semver:*"}, "1.9.0 1.10.0 1.2.0", None, "1.10.0"),
+    ("semver keeps to its range", {"match": "semver:>=1.2 <2"}, "1.9.0 2.0.0", "1.2.0", "1.9.0"),
+    ("a SHA-1 of digits is no version", {"match": "semver:*"}, "1.0.0 917005 9170050", None, "1.0.0"),
+    ("1.20 beside 1.20.0", {"match": "semver:*"}, "1.20 1.20.0", "1.19.0", "1.20.0"),
+    ("1.20.0 runs, v1.20.0 is the same", {"match": "semver:*"}, "v1.20.0 1.20.0", "1.20.0", ""),
+    ("v1.20.0 runs, 1.20.0 is the same", {"match": "semver:*"}, "v1.20.0 1.20.0", "v1.20.0", ""),
+    ("no pre-release unless asked for", {"match": "semver:>=1"}, "1.0.0 1.1.0-rc1", "1.0.0", ""),
+    ("a pre-release when asked for", {"match": "semver:>=1.0.0-0"}, "1.0.0 1.1.0-rc1", "1.0.0", "1.1.0-rc1"),
+    ("leading zeros are no version", {"match": "semver:*"}, "1.02.0 1.1.0", None, "1.1.0"),
+    ("a date with dots is no version", {"match": "semver:*"}, "2024.01.02 1.1.0", None, "1.1.0"),
+    ("glob takes what it says", {"match": "glob:main-*", "order": "alphabetical"}, "main-a dev-z", None, "main-a"),
+    ("glob and its case", {"match": "glob:Main-*", "order": "alphabetical"}, "main-a", None, ""),
+    ("ignored tags", {"match": "glob:*", "ignore": ["glob:*-rc*"], "order": "alphabetical"}, "b-rc1 a", None, "a"),
+    ("several rules", {"match": ["glob:a*", "exact:z"], "order": "alphabetical"}, "a b z", None, "z"),
+    ("regex is the whole tag", {"match": "regex:v\\d", "order": "alphabetical"}, "v1 v2x xv3", None, "v1"),
+    ("number by its group", {"match": "regex:b(?P<number>\\d+)-.*", "order": "number"}, "b9-z b10-a", None, "b10-a"),
+    ("number, leading zeros", {"match": "glob:*", "order": "number"}, "007 8 9x", None, "8"),
+    ("number, decimals", {"match": "glob:*", "order": "number"}, "1.5 1.25", None, "1.5"),
+    ("alphabetical", {"match": "glob:*", "order": "alphabetical"}, "2026-01-02 2026-01-10", None, "2026-01-10"),
+    (
+        "timestamp", {"match": "regex:.*-(?P<timestamp>\\d{8})", "order": "timestamp", "format": "%d%m%Y"},
+        "x-31122025 x-01012026", None, "x-01012026",
+    ),
+    ("unix time", {"match": "glob:*", "order": "timestamp", "format": "unix"}, "1700000000 1800000000 x", None, "1800000000"),
+    ("commit, whole tag", {"order": "commit"}, "1111111 abcdef0", None, "abcdef0"),
+    ("commit, sha- in front", {"order": "commit"}, "sha-abcdef0 sha-1111111", None, "sha-abcdef0"),
+    ("commit of digits only", {"order": "commit"}, "1111111 9170050", "1111111", "9170050"),
+    ("commit beside a date", {"order": "commit"}, "20260102-abcdef0 20260103-1111111", None, "20260102-abcdef0"),
+    ("a rebuild of an old commit", {"order": "commit"}, "sha-fedcba9 sha-1111111", "sha-fedcba9", ""),
+    ("a commit that is not on the branch", {"order": "commit"}, "sha-1111111 sha-0000000", "sha-1111111", ""),
+    ("nothing runs yet", {"match": "semver:*"}, "1.0.0", None, "1.0.0"),
+    ("never backwards", {"match": "semver:<2"}, "1.0.0 1.9.0", "2.0.0", ""),
+    ("not below the floor", {"match": "semver:*", "floor": "2.0.0"}, "1.0.0 1.9.0", "1.0.0", ""),
+    ("the floor itself", {"match": "semver:*", "floor": "2.0.0"}, "1.9.0 2.0.0", "1.0.0", "2.0.0"),
+    ("the floor runs", {"match": "semver:*", "floor": "2.0.0"}, "1.9.0 2.0.0", "2.0.0", ""),
+    ("what runs cannot be ordered", {"match": "semver:*"}, "1.0.0", "hotfix", ""),
+    ("what runs is gone from the registry", {"match": "semver:*"}, "1.0.0 1.2.0", "1.1.0", "1.2.0"),
+    ("no tags at all", {"match": "semver:*"}, "", "1.0.0", ""),
+    ("an exact tag, the same", {"match": "exact:latest"}, "latest", "latest", ""),
+    ("an exact tag that has moved", {"match": "exact:latest"}, "latest", "latest@sha256:" + "0" * 64, "latest"),
+    ("a fixed tag that has moved", {"match": "semver:*"}, "1.0.0", "1.0.0@sha256:" + "0" * 64, ""),
+    ("a mutable tag that has moved", {"match": "semver:*", "mutable": True}, "1.0.0", "1.0.0@sha256:" + "0" * 64, "1.0.0"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rule", "tags", "current", "expected"), [it[1:] for it in CASES], ids=[it[0] for it in CASES]
+)
+def test_picks(rule: dict[str, Any], tags: str, current: str | None, expected: str) -> None:
+    """The newest by the declared order, and never a guess."""
+    assert picked(tags, current, **rule) == expected
+
+
+def test_by_creation_time() -> None:
+    """The newest build wins, whatever its name; what has no time is refused with that reason."""
+    times = {"a": DAY, "b": DAY - timedelta(days=1)}
+    answer, question = ask("a b c".split(), "b", position=lambda tag: times.get(tag, Refused("has no creation time")),
+                           match="glob:*", order="created")  # fmt: skip
+    assert isinstance(answer, Picked)
+    assert answer.tag == "a"
+    assert [(it.tag, it.verdict) for it in explain(question, answer)] == [
+        ("a", "picked"), ("b", "runs"), ("c", "refused"),
+    ]  # fmt: skip
+    assert explain(question, answer)[-1].reason == "has no creation time"
+
+
+def test_a_vetoed_digest_is_passed_over() -> None:
+    """A person's veto leaves the next best free."""
+    veto = Veto(digest("1.3.0"), "1.3.0", why="loses totals")
+    answer, _ = ask("1.1.0 1.2.0 1.3.0".split(), "1.1.0", vetoes=[veto], match="semver:*")
+    assert isinstance(answer, Picked)
+    assert (answer.tag, "loses totals" in answer.why) == ("1.2.0", True)
+
+
+def test_a_rollback_holds_until_something_newer_comes() -> None:
+    """After 1.3.0 was taken back to 1.1.0, neither it nor 1.2.0 comes back; 1.4.0 does."""
+    veto = Veto(digest("1.3.0"), "1.3.0", and_older=True)
+    assert picked("1.1.0 1.2.0 1.3.0", "1.1.0", vetoes=[veto], match="semver:*") == ""
+    assert picked("1.1.0 1.2.0 1.3.0 1.4.0", "1.1.0", vetoes=[veto], match="semver:*") == "1.4.0"
+    # Also after its tag was deleted, or another tag names the same digest.
+    assert picked("1.1.0 1.2.0", "1.1.0", vetoes=[veto], match="semver:*") == ""
+    same = {"1.5.0": digest("1.3.0")}
+    assert picked("1.1.0 1.5.0", "1.1.0", vetoes=[veto], digests=same, match="semver:*") == ""
+
+
+def test_equal_tags_do_not_take_turns() -> None:
+    """Two names of one version are decided by digest once, and then stay."""
+    means = {"1.2.0": "sha256:" + "a" * 64, "v1.2.0": "sha256:" + "b" * 64}
+    first, _ = ask(["1.2.0", "v1.2.0"], "1.1.0", digests=means, match="semver:*")
+    assert isinstance(first, Picked)
+    assert first.digest == "sha256:" + "b" * 64
+    for tag in means:
+        assert picked("1.2.0 v1.2.0", tag, digests=means, match="semver:*") == ""
+
+
+def test_platforms() -> None:
+    """An image that has not the platform is refused, with those it has."""
+    answer, _ = ask(["1.0.0"], platforms=("linux/amd64",), match="semver:*", platform="linux/arm64")
+    assert isinstance(answer, Nothing)
+    assert "has no image for linux/arm64, only linux/amd64" in answer.why
+    assert picked("1.0.0", platforms=("linux/arm64/v8",), match="semver:*", platform="linux/arm64") == "1.0.0"
+
+
+def test_every_refusal_has_its_reason() -> None:
+    """`headway images` says of each tag what became of it."""
+    answer, question = ask("1.0.0 1.1.0 917005 1.20 nightly 2.0.0-rc1".split(), "1.0.0", match="semver:*",
+                           ignore="exact:nightly")  # fmt: skip
+    said = {it.tag: (it.verdict, it.reason) for it in explain(question, answer)}
+    assert said["1.1.0"] == ("picked", "newest by semver of 2 tags")
+    assert said["1.0.0"][0] == "runs"
+    assert {tag for tag, (verdict, _) in said.items() if verdict == "refused"} == {
+        "917005", "1.20", "nightly", "2.0.0-rc1",
+    }  # fmt: skip
+    assert all(reason for _, reason in said.values())
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ({"match": "latest"}, "is not a rule"),
+        ({"match": "glob:*"}, "order is missing"),
+        ({"match": "regex:(", "order": "number"}, "is not a regular expression"),
+        ({"match": "semver:one"}, "is not a version"),
+        ({"match": "glob:*", "order": "timestamp"}, "needs a format"),
+        ({"match": "glob:*", "order": "commit"}, "needs the service's `source`"),
+        ({"match": ["exact:a", "exact:b"]}, "order is missing"),
+        ({"match": []}, "match is empty"),
+    ],
+)
+def test_rules_that_cannot_be_used(rule: dict[str, Any], said: str) -> None:
+    """A rule that would have to guess is refused when it is read."""
+    with pytest.raises(UsageError, match=said.replace("(", "\\(").replace("?", "\\?")):
+        compile_rule(Tags(**rule), has_source=False)
+
+
+VERSIONS = st.lists(
+    st.builds("{}.{}.{}".format, *[st.integers(0, 3)] * 3), min_size=1, max_size=12, unique=True
+)
+
+
+@given(VERSIONS, st.randoms(use_true_random=False), st.data())
+def test_the_order_of_a_list_says_nothing(
+    tags: list[str], chance: random.Random, data: st.DataObject
+) -> None:
+    """Registries list tags in any order, and again and again: the pick is the same, and then stays."""
+    current = data.draw(st.sampled_from(tags))
+    shuffled = list(tags)
+    chance.shuffle(shuffled)
+    first, again = (picked(" ".join(it), current, match="semver:*") for it in (tags, shuffled))
+    assert first == again
+    if first:
+        assert picked(" ".join(tags), first, match="semver:*") == ""
+
+
+@pytest.mark.parametrize("rule", [{"match": "semver:*"}, {"match": "glob:*", "order": "alphabetical"}])
+def test_ten_thousand_tags_need_one_digest(rule: dict[str, Any]) -> None:
+    """However many tags there are, only the winner's digest is looked up."""
+    tags = [f"1.{n // 100}.{n % 100}" for n in range(10_000)]
+    question = Question(Ranking(compile_rule(Tags(**rule), True), tags, place), None)
+    answer = choose(question)
+    assert isinstance(answer, Need)
+    assert answer.tags == ("1.99.99",)
