@@ -47,7 +47,8 @@ def change_holds(
     def draft(head: str) -> Draft | None:
         before = connections.holds(head)
         after = change(before)
-        return None if after == before else Draft(message, files={FILE: after.write()}, author=actor)
+        same = after.write() == before.write()
+        return None if same else Draft(message, files={FILE: after.write()}, author=actor)
 
     published = connections.repo.publish(draft, release_id=record.id)
     return published.commit if published is not None else None
