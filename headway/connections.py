@@ -74,9 +74,14 @@ class Connections:
     def registry(self) -> RegistryClient:
         """The client for every registry."""
         if self._registry is None:
+            from headway.systems.facts import FactStore
             from headway.systems.registry import RegistryClient
 
-            self._registry = self._open.enter_context(RegistryClient(self.settings.docker_config or None))
+            store = FactStore(self.settings.state / "facts.sqlite")
+            self._open.callback(store.close)
+            self._registry = self._open.enter_context(
+                RegistryClient(self.settings.docker_config or None, store)
+            )
         return self._registry
 
     @property

@@ -152,7 +152,11 @@ def _change(
             head = connections.repo.fetch()
             connections.config(head).environment(environment)
             before: Holds = connections.holds(head)
-            said = "would be committed" if change(before).write() != before.write() else "holds.yaml says so already"
+            said = (
+                "would be committed"
+                if change(before).write() != before.write()
+                else "holds.yaml says so already"
+            )
             out().print(f"{verb} {what}: {said}", markup=False)
             return
         commit = holding.change_holds(

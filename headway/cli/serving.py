@@ -19,13 +19,15 @@ def serve(
     host: Annotated[str, typer.Option("--host", help="Where to listen.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", help="Which port to listen on; 0 takes a free one.")] = 8642,
     every: Annotated[
-        float, typer.Option("--every", help="Seconds between looks at the registries; 0 only looks at events.")
+        float,
+        typer.Option("--every", help="Seconds between looks at the registries; 0 only looks at events."),
     ] = 60.0,
     reconcile_every: Annotated[
         float, typer.Option("--reconcile-every", help="Seconds between reconciles of everything; 0 for none.")
     ] = 600.0,
     insecure: Annotated[
-        bool, typer.Option("--insecure", help="Take events that nobody signed. Only for a network of your own.")
+        bool,
+        typer.Option("--insecure", help="Take events that nobody signed. Only for a network of your own."),
     ] = False,
     local: Local = False,
 ) -> None:

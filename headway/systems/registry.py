@@ -1,190 +1,304 @@
-"""Registries, by the OCI distribution API: what a tag means now, and whether an image is there.
+"""Registries, by the OCI distribution API: what a tag means, which tags there are, what an image is.
 
-It asks and never writes. A login is used only at the registry that it is for, or
-at the token server which that registry names.
+It asks and never writes. Many questions are asked at once, each registry at its own pace,
+and what cannot change is asked once ever.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 import threading
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Self
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from datetime import UTC, datetime
+from typing import Any, Self, TypeVar
 from urllib.parse import urljoin, urlsplit
 
-import httpx
-
 from headway.domain.configtext import did_you_mean
+from headway.domain.facts import INDEXES, ImageFacts, children, chosen_child, facts_from
 from headway.domain.images import ImageRef
-from headway.errors import FailedError, TransientError, UsageError
-from headway.systems.docker_config import DockerConfig, Login
-from headway.systems.registry_auth import Challenge, address, next_page, parse_challenge, retry_after
+from headway.errors import FailedError, HeadwayError, UsageError
+from headway.systems.docker_config import DockerConfig
+from headway.systems.facts import FactStore
+from headway.systems.registry_auth import next_page
+from headway.systems.registry_http import Answer, Registry, RegistryBusy, RegistryDenied
 
-SIDE_BY_SIDE = 8
+__all__ = ["ImageNotFound", "RegistryBusy", "RegistryClient", "RegistryDenied"]
+
+ATTEMPTS = 3
+SCAN = 60.0
+"""Seconds that a registry has for one scan."""
+GRACE = 3.0
+"""Seconds that a registry has when all others have answered; the rest is asked by the next scan."""
+KEPT_AT_ONCE = 100
+
 _ACCEPT = ", ".join(
     (
-        "application/vnd.oci.image.index.v1+json",
-        "application/vnd.docker.distribution.manifest.list.v2+json",
+        *INDEXES,
         "application/vnd.oci.image.manifest.v1+json",
         "application/vnd.docker.distribution.manifest.v2+json",
     )
 )
 _DIGEST = re.compile(r"sha(?:256|384|512):[0-9a-f]{64,128}")
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class ImageNotFound(UsageError):
     """The registry says that it has no such image."""
 
 
-class RegistryDenied(FailedError):
-    """The registry does not let us in."""
-
-
-class RegistryBusy(TransientError):
-    """The registry cannot answer now; `retry_after` is in seconds, where it said."""
-
-    def __init__(self, message: str, *, hint: str = "", retry_after: float | None = None) -> None:
-        super().__init__(message, hint=hint)
-        self.retry_after = retry_after
-
-
 class RegistryClient:
     """A client for every registry that images name. Safe to use from several threads."""
 
-    def __init__(self, docker_config: str | None = None) -> None:
+    def __init__(self, docker_config: str | None = None, store: FactStore | None = None) -> None:
         self._logins = DockerConfig(docker_config)
-        self._client = httpx.Client(timeout=httpx.Timeout(30, connect=10), follow_redirects=True)
-        self._authorizations: dict[tuple[str, str], str] = {}
+        self._store = store
+        self._registries: dict[str, Registry] = {}
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._client.close()
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection."""
+        with self._lock:
+            for registry in self._registries.values():
+                registry.close()
+            self._registries.clear()
+
+    def _registry(self, name: str) -> Registry:
+        with self._lock:
+            if name not in self._registries:
+                self._registries[name] = Registry(name, self._logins)
+            return self._registries[name]
+
+    # --- one image ---
 
     def resolve(self, image: ImageRef) -> str:
         """Give the digest that a tag means now, or that the image is pinned to, having seen that it is there.
 
         Raises ImageNotFound, RegistryDenied, or RegistryBusy.
         """
-        path = f"/v2/{image.repository}/manifests/{image.digest or image.tag or 'latest'}"
-        response = self._ask("HEAD", image.registry, path, image.repository)
-        digest = response.headers.get("docker-content-digest", "")
-        if response.status_code == 405 or (response.is_success and not _DIGEST.fullmatch(digest)):
-            response = self._ask("GET", image.registry, path, image.repository)
-            digest = "sha256:" + hashlib.sha256(response.content).hexdigest()
-        if response.status_code == 404:
-            raise self._not_found(image)
-        _check(response, image.registry)
-        if image.digest and digest != image.digest:
-            raise FailedError(f"{image.registry} answers {image} with another image: {digest}")
-        return digest
+        return self._digest(image, attempts=1, deadline=None)
 
     def exists(self, image: ImageRef) -> bool:
         """Say whether the registry has an image."""
-        path = f"/v2/{image.repository}/manifests/{image.digest or image.tag or 'latest'}"
-        response = self._ask("HEAD", image.registry, path, image.repository)
-        if response.status_code == 404:
+        answer = self._manifest("HEAD", image, attempts=1, deadline=None)
+        if answer.status == 404:
             return False
-        _check(response, image.registry)
+        _check(answer, image.registry)
         return True
 
     def missing(self, images: Iterable[ImageRef]) -> list[ImageRef]:
         """Give those images that their registries do not have."""
         wanted = list(images)
-        if not wanted:
-            return []
-        with ThreadPoolExecutor(max_workers=min(SIDE_BY_SIDE, len(wanted))) as pool:
-            there = list(pool.map(self.exists, wanted))
-        return [image for image, found in zip(wanted, there, strict=True) if not found]
+        found = [(it, self._registry(it.registry).pool.submit(self.exists, it)) for it in wanted]
+        return [image for image, future in found if not future.result()]
 
     def tags(self, image: ImageRef) -> list[str]:
         """List a repository's tags, all pages of them; none for a repository that does not exist."""
-        found: list[str] = []
-        path: str | None = f"/v2/{image.repository}/tags/list?n=1000"
-        while path:
-            response = self._ask("GET", image.registry, path, image.repository)
-            if response.status_code == 404:
-                return []
-            _check(response, image.registry)
-            found += response.json().get("tags") or []
-            link = next_page(response.headers.get("link"))
-            # Only the path counts: a login must not follow a link to another host.
-            after = urlsplit(urljoin(str(response.url), link)) if link else None
-            path = f"{after.path}?{after.query}" if after else None
-        return found
+        return self._tags(image, attempts=1, deadline=None)
 
     def check(self, registry: str) -> str:
         """Say that a registry answers and takes the login; raise RegistryDenied or RegistryBusy otherwise."""
-        response = self._ask("GET", registry, "/v2/", "")
-        _check(response, registry)
-        login = self._logins.login(registry)
+        asked = self._registry(registry)
+        _check(asked.ask("GET", "/v2/", ""), registry)
+        login = asked.login
         return f"answers, login from {login.source}" if login else "answers, without a login"
 
-    def _ask(self, method: str, registry: str, path: str, repository: str) -> httpx.Response:
-        key = (registry, repository)
-        response = self._send(method, registry, path, self._authorizations.get(key))
-        if response.status_code != 401:
-            return response
-        # Tokens run out; a fresh one is fetched once, and a second 401 is the answer.
-        challenge = parse_challenge(response.headers.get("www-authenticate", ""))
-        login = self._logins.login(registry)
-        authorization = self._answer(challenge, login, registry, repository) if challenge else None
-        if authorization is not None:
-            with self._lock:
-                self._authorizations[key] = authorization
-            response = self._send(method, registry, path, authorization)
-        if response.status_code in (401, 403):
-            raise _denied(registry, login)
-        return response
+    # --- many at once ---
 
-    def _send(self, method: str, registry: str, path: str, authorization: str | None) -> httpx.Response:
-        headers = {"Accept": _ACCEPT, **({"Authorization": authorization} if authorization else {})}
-        try:
-            response = self._client.request(method, address(registry) + path, headers=headers)
-        except httpx.HTTPError as error:
-            raise RegistryBusy(
-                f"registry {registry} does not answer: {type(error).__name__}",
-                hint=f"is it running and reachable from here? try: curl {address(registry)}/v2/",
-            ) from None
-        if response.status_code == 429 or response.status_code >= 500:
-            raise RegistryBusy(
-                f"registry {registry} answers {response.status_code}",
-                retry_after=retry_after(response.headers.get("retry-after")),
+    def scan_tags(self, images: Iterable[ImageRef]) -> dict[str, list[str] | HeadwayError]:
+        """List the tags of many repositories by name, or say why they are not known; one request each, and its pages."""
+        wanted = {it.name: it for it in images}
+        return self._scan(wanted, lambda image, until: self._tags(image, attempts=ATTEMPTS, deadline=until))
+
+    def scan_digests(
+        self, images: Iterable[ImageRef], *, fresh: bool = False
+    ) -> dict[ImageRef, str | HeadwayError]:
+        """Give what many tags mean; what is remembered is not asked again, unless `fresh`."""
+        wanted = list(dict.fromkeys(images))
+        known = {} if fresh else self._known(wanted)
+        asked = {it: it for it in wanted if it not in known}
+        found: dict[ImageRef, str | HeadwayError] = self._scan(
+            asked, lambda image, until: self._digest(image, attempts=ATTEMPTS, deadline=until)
+        )
+        if self._store is not None:
+            new = {(it.name, it.tag or ""): digest for it, digest in found.items() if isinstance(digest, str)}
+            self._store.remember(tags=new)
+        return {it: known.get(it) or found[it] for it in wanted}
+
+    def scan_facts(
+        self, images: Iterable[ImageRef], *, fresh: bool = False
+    ) -> dict[ImageRef, ImageFacts | HeadwayError]:
+        """Give the facts of what many tags mean; an unknown one costs two requests, an index of images three.
+
+        The facts of a digest are asked once ever, and without `fresh` a remembered tag costs nothing.
+        """
+        wanted = list(dict.fromkeys(images))
+        known = {} if fresh else self._known(wanted)
+        facts = self._store.facts(known.values()) if self._store is not None else {}
+        done: dict[ImageRef, ImageFacts | HeadwayError] = {
+            it: facts[digest] for it, digest in known.items() if digest in facts
+        }
+        asked = {it: it for it in wanted if it not in done}
+        keeping: list[tuple[ImageRef, ImageFacts]] = []
+
+        def keep(image: ImageRef, found: ImageFacts | HeadwayError) -> None:
+            if isinstance(found, ImageFacts):
+                keeping.append((image, found))
+            if len(keeping) >= KEPT_AT_ONCE:
+                self._remember(keeping)
+
+        done |= self._scan(asked, lambda image, until: self._facts(image, until), keep)
+        self._remember(keeping)
+        return {it: done[it] for it in wanted}
+
+    def forget(self, image: ImageRef) -> None:
+        """Trust no longer what is remembered of a tag: something says that it may have moved."""
+        if self._store is not None:
+            self._store.forget(image.name, image.tag or "")
+
+    def _known(self, images: Iterable[ImageRef]) -> dict[ImageRef, str]:
+        if self._store is None:
+            return {}
+        by_name: dict[str, dict[str, ImageRef]] = {}
+        for image in images:
+            by_name.setdefault(image.name, {})[image.tag or ""] = image
+        return {
+            tags[tag]: digest
+            for name, tags in by_name.items()
+            for tag, digest in self._store.digests(name, tags).items()
+        }
+
+    def _remember(self, keeping: list[tuple[ImageRef, ImageFacts]]) -> None:
+        if self._store is not None and keeping:
+            tags = {(image.name, image.tag or ""): facts.digest for image, facts in keeping}
+            self._store.remember((facts for _, facts in keeping), tags)
+        keeping.clear()
+
+    def _scan(
+        self,
+        wanted: Mapping[K, ImageRef],
+        work: Callable[[ImageRef, float], V],
+        on_done: Callable[[K, V | HeadwayError], None] = lambda key, found: None,
+    ) -> dict[K, V | HeadwayError]:
+        """Do the same for many images, each registry by itself; an error is a result."""
+        until = time.monotonic() + SCAN
+        futures: dict[Future[V], K] = {
+            self._registry(image.registry).pool.submit(work, image, until): key
+            for key, image in wanted.items()
+        }
+        found: dict[K, V | HeadwayError] = {}
+        open_ = {image.registry for image in wanted.values()}
+        many = len(open_) > 1
+        waiting = set(futures)
+        last = time.monotonic()
+        while waiting:
+            left = {wanted[futures[it]].registry for it in waiting}
+            if left != open_:
+                open_, last = left, time.monotonic()
+            # One registry that is slow gets a little more time than all the others needed, not more.
+            patience = (
+                GRACE - (time.monotonic() - last)
+                if many and len(open_) == 1
+                else until + 1 - time.monotonic()
             )
-        return response
+            done, waiting = wait(waiting, timeout=max(patience, 0), return_when=FIRST_COMPLETED)
+            if not done:
+                break
+            for future in done:
+                key = futures[future]
+                found[key] = _result(future)
+                on_done(key, found[key])
+        for future in waiting:
+            future.cancel()
+            key = futures[future]
+            found[key] = RegistryBusy(
+                f"registry {wanted[key].registry} is slow; it is asked again by the next look"
+            )
+        return found
 
-    def _answer(
-        self, challenge: Challenge, login: Login | None, registry: str, repository: str
-    ) -> str | None:
-        if challenge.scheme == "basic":
-            return _basic(login) if login else None
-        scope = challenge.scope or (f"repository:{repository}:pull" if repository else "")
-        query = {name: it for name, it in (("service", challenge.service), ("scope", scope)) if it}
-        try:
-            if login and login.identity_token:
-                form = {
-                    **query,
-                    "grant_type": "refresh_token",
-                    "refresh_token": login.identity_token,
-                    "client_id": "headway",
-                }
-                response = self._client.post(challenge.realm, data=form)
-            else:
-                headers = {"Authorization": _basic(login)} if login else {}
-                response = self._client.get(challenge.realm, params=query, headers=headers)
-        except (httpx.HTTPError, httpx.InvalidURL):
-            raise RegistryBusy(f"the token server of {registry} does not answer") from None
-        if response.status_code == 429 or response.status_code >= 500:
-            raise RegistryBusy(f"the token server of {registry} answers {response.status_code}")
-        if not response.is_success:
-            raise _denied(registry, login)
-        body: dict[str, Any] = response.json()
-        return f"Bearer {body.get('token') or body.get('access_token')}"
+    # --- what is asked ---
+
+    def _tags(self, image: ImageRef, *, attempts: int, deadline: float | None) -> list[str]:
+        registry = self._registry(image.registry)
+        found: list[str] = []
+        path: str | None = f"/v2/{image.repository}/tags/list?n=1000"
+        while path:
+            answer = registry.ask("GET", path, image.repository, attempts=attempts, deadline=deadline)
+            if answer.status == 404:
+                return []
+            _check(answer, image.registry)
+            body = answer.json()
+            found += (body.get("tags") if isinstance(body, dict) else None) or []
+            link = next_page(answer.headers.get("link"))
+            # Only the path counts: a login must not follow a link to another host.
+            after = urlsplit(urljoin(answer.url, link)) if link else None
+            path = f"{after.path}?{after.query}" if after else None
+        return found
+
+    def _digest(self, image: ImageRef, *, attempts: int, deadline: float | None) -> str:
+        answer = self._manifest("HEAD", image, attempts=attempts, deadline=deadline)
+        digest = answer.headers.get("docker-content-digest", "")
+        if answer.status == 405 or (answer.ok and not _DIGEST.fullmatch(digest)):
+            answer = self._manifest("GET", image, attempts=attempts, deadline=deadline)
+            digest = _sha256(answer.body)
+        if answer.status == 404:
+            raise self._not_found(image)
+        _check(answer, image.registry)
+        if image.digest and digest != image.digest:
+            raise FailedError(f"{image.registry} answers {image} with another image: {digest}")
+        return digest
+
+    def _manifest(self, method: str, image: ImageRef, *, attempts: int, deadline: float | None) -> Answer:
+        path = f"/v2/{image.repository}/manifests/{image.digest or image.tag or 'latest'}"
+        registry = self._registry(image.registry)
+        return registry.ask(method, path, image.repository, _ACCEPT, attempts=attempts, deadline=deadline)
+
+    def _facts(self, image: ImageRef, until: float) -> ImageFacts:
+        digest, manifest = self._document(image, until)
+        if self._store is not None and (known := self._store.facts([digest])):
+            return known[digest]
+        platforms: tuple[str, ...] = ()
+        if manifest.get("mediaType") in INDEXES or "manifests" in manifest:
+            images = children(manifest)
+            platforms = tuple(it for it, _ in images if it)
+            child = chosen_child(images)
+            if child is None:
+                return ImageFacts(digest, None, platforms, {}, datetime.now(UTC))
+            _, manifest = self._document(image.pinned(None, child), until)
+        config = manifest.get("config")
+        blob = config.get("digest") if isinstance(config, dict) else None
+        if not isinstance(blob, str):
+            return ImageFacts(digest, None, platforms, {}, datetime.now(UTC))
+        registry = self._registry(image.registry)
+        path = f"/v2/{image.repository}/blobs/{blob}"
+        answer = registry.ask("GET", path, image.repository, attempts=ATTEMPTS, deadline=until)
+        _check(answer, image.registry)
+        if blob.startswith("sha256:") and _sha256(answer.body) != blob:
+            raise FailedError(f"{image.registry} answers {image.name}@{blob} with other content")
+        value = answer.json()
+        return facts_from(digest, value if isinstance(value, dict) else {}, platforms, datetime.now(UTC))
+
+    def _document(self, image: ImageRef, until: float) -> tuple[str, dict[str, Any]]:
+        """Read a manifest or an index, and see that it is what its digest says."""
+        answer = self._manifest("GET", image, attempts=ATTEMPTS, deadline=until)
+        if answer.status == 404:
+            raise ImageNotFound(f"{image.registry} has no image {image}")
+        _check(answer, image.registry)
+        digest = _sha256(answer.body)
+        said = image.digest or answer.headers.get("docker-content-digest", "")
+        if said.startswith("sha256:") and said != digest:
+            raise FailedError(f"{image.registry} answers {image} with other content than its digest says")
+        value = answer.json()
+        return said or digest, value if isinstance(value, dict) else {}
 
     def _not_found(self, image: ImageRef) -> ImageNotFound:
         if image.digest:
@@ -200,24 +314,19 @@ class RegistryClient:
         return ImageNotFound(f"{image.name} has no tag {image.tag or 'latest'}{near[:400]}")
 
 
-def _basic(login: Login) -> str:
-    return "Basic " + base64.b64encode(f"{login.username}:{login.password}".encode()).decode()
+def _result(future: Future[V]) -> V | HeadwayError:
+    error = future.exception()
+    if isinstance(error, HeadwayError):
+        return error
+    return future.result()
 
 
-def _denied(registry: str, login: Login | None) -> RegistryDenied:
-    if login is None:
-        return RegistryDenied(
-            f"registry {registry} wants a login, and there is none", hint=f"docker login {registry}"
-        )
-    return RegistryDenied(
-        f"registry {registry} refuses the login from {login.source}", hint=f"docker login {registry}"
-    )
+def _sha256(data: bytes) -> str:
+    return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
-def _check(response: httpx.Response, registry: str) -> None:
-    if response.status_code in (401, 403):
+def _check(answer: Answer, registry: str) -> None:
+    if answer.status in (401, 403):
         raise RegistryDenied(f"registry {registry} does not allow this", hint=f"docker login {registry}")
-    if not response.is_success:
-        raise FailedError(
-            f"registry {registry} answers {response.status_code} to {response.request.url.path}"
-        )
+    if not answer.ok:
+        raise FailedError(f"registry {registry} answers {answer.status} to {urlsplit(answer.url).path}")

@@ -42,14 +42,6 @@ def parse_challenge(header: str) -> Challenge | None:
     )
 
 
-def retry_after(header: str | None) -> float | None:
-    """Read a Retry-After in seconds; None where there is none or it is a date."""
-    try:
-        return max(0.0, float(header)) if header else None
-    except ValueError:
-        return None
-
-
 def next_page(link: str | None) -> str | None:
     """Give the address of a list's next page from its Link header (RFC 8288); None at the end."""
     for part in (link or "").split(","):

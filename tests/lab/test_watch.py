@@ -46,7 +46,10 @@ def test_nothing_new_costs_one_request_for_each_image_and_writes_nothing(app: Wa
     start = log.stat().st_size
     done = app.watch("--output", "json")
     assert done.code == 0, done.said
-    assert json.loads(done.out) == {"staging": {"state": "nothing new"}, "production": {"state": "nothing new"}}
+    assert json.loads(done.out) == {
+        "staging": {"state": "nothing new"},
+        "production": {"state": "nothing new"},
+    }
     assert app.log("-1", "--format=%H") == before
     with log.open() as lines:
         lines.seek(start)
@@ -160,7 +163,9 @@ def test_a_freeze_holds_automation_and_people_can_go_past(app: WatchedApp) -> No
     assert "releases wait: frozen: 2020-01-01" in app.run("status", "staging").out
     refused = app.release("staging", "web=1.8.0")
     assert refused.code == 3
-    assert app.run("rollback", "staging", "--service", "web", "--to", "HEAD~2", "--dry-run", "--local").code == 0
+    assert (
+        app.run("rollback", "staging", "--service", "web", "--to", "HEAD~2", "--dry-run", "--local").code == 0
+    )
     app.configure(staging="release: automatic")
     assert app.watch().code == 0
     assert app.tag("staging", "web") == "1.8.0"
@@ -169,7 +174,9 @@ def test_a_freeze_holds_automation_and_people_can_go_past(app: WatchedApp) -> No
 def test_a_registry_that_is_down_delays_nobody_else(app: WatchedApp) -> None:
     """The other service goes out; the one that could not be looked at is told, with exit 1."""
     app.pull()
-    text = app.headway_yaml().replace(f"{app.registry}/cluster-tests/{app.repository('api')}", "127.0.0.1:1/gone")
+    text = app.headway_yaml().replace(
+        f"{app.registry}/cluster-tests/{app.repository('api')}", "127.0.0.1:1/gone"
+    )
     app.write("headway.yaml", text)
     app.write("staging/api.yaml", app.deployment("api", "127.0.0.1:1/gone:1.0.0"))
     app.push("Move a service to a registry that is down")
