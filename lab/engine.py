@@ -77,25 +77,42 @@ def registry_up(place: Place) -> None:
     login = base64.b64encode(f"{USER}:{place.password}".encode()).decode()
     place.write("docker-config/config.json", json.dumps({"auths": {place.registry: {"auth": login}}}))
     server = Server(place, "registry")
-    if server.pid is not None and _registry_answers(place):
+    config = json.dumps(_registry_config(place))
+    file = place.state / "registry.json"
+    same = file.exists() and file.read_text() == config
+    if same and server.pid is not None and _registry_answers(place):
         return
     with step(f"registry {place.registry}, with a login"):
+        server.stop()
         done = subprocess.run(
             ["htpasswd", "-niB", USER], input=place.password, capture_output=True, text=True, check=True
         )
-        htpasswd = place.write("registry.htpasswd", done.stdout)
-        config = {
-            "version": "0.1",
-            "log": {"accesslog": {"disabled": False}, "level": "warn"},
-            "storage": {
-                "filesystem": {"rootdirectory": str(place.folder("registry"))},
-                "delete": {"enabled": True},
-            },
-            "http": {"addr": f"127.0.0.1:{place.registry_port}"},
-            "auth": {"htpasswd": {"realm": "lab", "path": str(htpasswd)}},
-        }
-        server.start(["docker-registry", "serve", str(place.write("registry.json", json.dumps(config)))])
+        place.write("registry.htpasswd", done.stdout)
+        server.start(["docker-registry", "serve", str(place.write("registry.json", config))])
         server.wait(lambda: _registry_answers(place), 30)
+
+
+def _registry_config(place: Place) -> dict[str, object]:
+    notified = {
+        "name": "headway",
+        "url": f"http://127.0.0.1:{place.hook_port}/hooks/distribution",
+        "headers": {"Authorization": [f"Bearer {place.hook_secret}"]},
+        "timeout": "1s",
+        # Where nobody listens it asks again every so often, and the events wait.
+        "threshold": 1,
+        "backoff": "500ms",
+    }
+    return {
+        "version": "0.1",
+        "log": {"accesslog": {"disabled": False}, "level": "error"},
+        "storage": {
+            "filesystem": {"rootdirectory": str(place.folder("registry"))},
+            "delete": {"enabled": True},
+        },
+        "http": {"addr": f"127.0.0.1:{place.registry_port}"},
+        "notifications": {"endpoints": [notified]},
+        "auth": {"htpasswd": {"realm": "lab", "path": str(place.state / "registry.htpasswd")}},
+    }
 
 
 def _registry_answers(place: Place) -> bool:

@@ -65,6 +65,11 @@ class Place:
         return 4200 + self.number
 
     @property
+    def hook_port(self) -> int:
+        """Port where the registry tells of pushes, for `headway serve` to listen on."""
+        return 8642 + self.number
+
+    @property
     def kubelet_port(self) -> int:
         """Port of the kubelet; the next ones are its health port and the controllers'."""
         return 20250 + 10 * self.number
@@ -117,6 +122,11 @@ class Place:
         return self._secret("registry-password")
 
     @cached_property
+    def hook_secret(self) -> str:
+        """The token that the registry's notifications carry."""
+        return self._secret("hook-secret")
+
+    @cached_property
     def token(self) -> str:
         """The cluster administrator's token, made once and kept in the state."""
         return self._secret("admin-token")
@@ -145,6 +155,8 @@ class Place:
             "DOCKER_CONFIG": str(self.state / "docker-config"),
             "LAB_GIT": str(self.state / "git"),
             "LAB_GIT_URL": f"http://127.0.0.1:{self.git_port}",
+            "LAB_HOOK_PORT": str(self.hook_port),
+            "LAB_HOOK_SECRET": self.hook_secret,
             "PREFECT_API_URL": f"http://127.0.0.1:{self.prefect_port}/api",
         }
 

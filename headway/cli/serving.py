@@ -85,6 +85,8 @@ def _serve(
     server = uvicorn.Server(uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False))
     clocks = [Clock(every, looks.look, tell), Clock(reconcile_every, looks.reconcile, tell)]
     socket = server.config.bind_socket()
+    # From here on nothing that is sent is lost: it waits for the server.
+    socket.listen(1024)
     try:
         tell(
             f"listening on http://{host}:{socket.getsockname()[1]}/hooks/… for {config.app}: "

@@ -80,7 +80,8 @@ def promql_verdict(body: Any) -> tuple[bool, str]:
     data = body.get("data") if isinstance(body, Mapping) else None
     if not isinstance(data, Mapping):
         return False, "an answer that is not Prometheus's"
-    kind, result = data.get("resultType"), data.get("result")
+    kind = data.get("resultType")
+    result: Any = data.get("result")
     try:
         if kind == "vector":
             values = [float(it["value"][1]) for it in result]

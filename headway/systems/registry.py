@@ -115,7 +115,7 @@ class RegistryClient:
     # --- many at once ---
 
     def scan_tags(self, images: Iterable[ImageRef]) -> dict[str, list[str] | HeadwayError]:
-        """List the tags of many repositories by name, or say why they are not known; one request each, and its pages."""
+        """List the tags of many repositories by name, or say why not: one request each, and its pages."""
         wanted = {it.name: it for it in images}
         return self._scan(wanted, lambda image, until: self._tags(image, attempts=ATTEMPTS, deadline=until))
 
@@ -215,8 +215,9 @@ class RegistryClient:
                 break
             for future in done:
                 key = futures[future]
-                found[key] = _result(future)
-                on_done(key, found[key])
+                result = _result(future)
+                found[key] = result
+                on_done(key, result)
         for future in waiting:
             future.cancel()
             key = futures[future]

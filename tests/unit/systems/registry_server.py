@@ -166,7 +166,7 @@ class FakeRegistry:
         self._send(request, 200, json.dumps({"token": token, "expires_in": 300}).encode())
 
     def _api(self, request: BaseHTTPRequestHandler, url: Any) -> None:
-        name, _, rest = url.path.removeprefix("/v2/").partition("/tags/list")
+        name, _, _ = url.path.removeprefix("/v2/").partition("/tags/list")
         if url.path == "/v2/":
             self._send(request, 200, b"{}")
         elif url.path.endswith("/tags/list"):

@@ -1,0 +1,107 @@
+"""The endpoint for push events: who may say "look now", and how much they may say."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from headway.domain.events import SENDERS, Event, read, verify
+from headway.errors import UsageError
+
+BODY_LIMIT = 1_000_000
+BODY_SECONDS = 10.0
+_log = logging.getLogger("headway.web")
+
+
+class _TooLarge(Exception):
+    pass
+
+
+def make_app(
+    on_events: Callable[[tuple[Event, ...]], None],
+    secret: str,
+    *,
+    insecure: bool = False,
+    body_limit: int = BODY_LIMIT,
+) -> Starlette:
+    """Make the ASGI application; it calls `on_events` with what was pushed, in the server's thread.
+
+    Without a secret it refuses to be made, unless the caller says that this is meant.
+    """
+    if not secret and not insecure:
+        raise UsageError("events need a secret", hint="set HEADWAY_HOOK_SECRET")
+
+    async def hook(request: Request) -> Response:
+        sender = request.path_params["sender"]
+        if sender not in SENDERS:
+            return _error(404, f"no sender {sender[:40]!r}", f"known: {', '.join(SENDERS)}")
+        if request.method == "OPTIONS":
+            return _handshake(request)
+        try:
+            body = await asyncio.wait_for(_body(request, body_limit), BODY_SECONDS)
+        except _TooLarge:
+            return _error(413, f"a body of at most {body_limit} bytes is taken", "", close=True)
+        except TimeoutError:
+            return _error(408, f"the body did not come within {BODY_SECONDS:.0f} s", "", close=True)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        if secret and not verify(sender, secret, headers, request.query_params, body):
+            return _error(
+                401, "the signature or token is missing or wrong", "see docs/events.md for this sender"
+            )
+        try:
+            found = read(sender, headers, body)
+        except UsageError as error:
+            return _error(400, error.message, error.hint)
+        # The address may hold a token, so it is not logged.
+        _log.info("%s: %s events", sender, len(found.events))
+        if found.events:
+            on_events(found.events)
+        if found.answer is not None:
+            return JSONResponse(found.answer)
+        return JSONResponse({"events": len(found.events)}, status_code=202)
+
+    async def health(request: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def home(request: Request) -> Response:
+        return PlainTextResponse(f"headway takes push events at /hooks/SENDER: {', '.join(SENDERS)}\n")
+
+    return Starlette(
+        routes=[
+            Route("/hooks/{sender}", hook, methods=["POST", "OPTIONS"]),
+            Route("/healthz", health),
+            Route("/", home),
+        ]
+    )
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    """Read a body and count it as it comes: what the sender says of its length may be wrong or missing."""
+    if int(request.headers.get("content-length") or 0) > limit:
+        raise _TooLarge
+    chunks = bytearray()
+    async for chunk in request.stream():
+        chunks += chunk
+        if len(chunks) > limit:
+            raise _TooLarge
+    return bytes(chunks)
+
+
+def _handshake(request: Request) -> Response:
+    """Answer the question of CloudEvents' senders whether this endpoint wants events (CloudEvents webhook, 4)."""
+    origin = request.headers.get("webhook-request-origin", "")
+    headers = {"WebHook-Allowed-Origin": origin} if origin else {}
+    return Response(status_code=200, headers={"Allow": "POST, OPTIONS", **headers})
+
+
+def _error(status: int, message: str, hint: str, *, close: bool = False) -> Response:
+    body = {"error": message, **({"hint": hint} if hint else {})}
+    return JSONResponse(body, status_code=status, headers={"Connection": "close"} if close else {})
