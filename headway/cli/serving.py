@@ -63,7 +63,16 @@ def _loopback(host: str) -> bool:
 def _serve(
     host: str, port: int, every: float, reconcile_every: float, secret: str, insecure: bool, here: bool
 ) -> None:
+    import contextlib
+    import signal
+
     import uvicorn
+
+    class _Server(uvicorn.Server):
+        @contextlib.contextmanager
+        def capture_signals(self):  # type: ignore[no-untyped-def]
+            """Leave signals to us: uvicorn's own way ends the process before what runs has ended."""
+            yield
 
     from headway.serving import Clock, Here, There
     from headway.web.app import make_app
@@ -82,7 +91,7 @@ def _serve(
     config = looks.warm_up()
     bursts = Bursts(looks.take)
     app = make_app(bursts.add, secret, insecure=insecure)
-    server = uvicorn.Server(uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False))
+    server = _Server(uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False))
     clocks = [Clock(every, looks.look, tell), Clock(reconcile_every, looks.reconcile, tell)]
     socket = server.config.bind_socket()
     # From here on nothing that is sent is lost: it waits for the server.
@@ -94,6 +103,8 @@ def _serve(
         )
         for clock in clocks:
             clock.start()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: setattr(server, "should_exit", True))
         server.run(sockets=[socket])
     finally:
         for clock in clocks:
