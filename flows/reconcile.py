@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flows.road import reach
 from headway.connections import Connections
 from headway.desired import Desired
+from headway.domain.config import Config
 from headway.errors import FailedError, HeadwayError
+from headway.metrics import measured, metrics_report
 from headway.requests import ReconcileRequest
 from headway.steps import alongside, flow, log, report
 from headway.story import drift_report
 from tasks.deploying import compare
 from tasks.looking import fetch_head
+
+
+METRICS = timedelta(days=30)
 
 
 def title(parameters: dict[str, Any]) -> str:
@@ -58,8 +64,18 @@ def reconcile_images(connections: Connections, request: ReconcileRequest) -> dic
             errors.append(error)
 
     alongside(one, names)
+    if not (request.dry_run or request.environment):
+        _report_metrics(connections, config)
     if len(errors) == 1:
         raise errors[0]
     if errors:
         raise FailedError("\n".join(it.message for it in errors), hint=errors[0].hint)
     return {name: done[name] for name in names}
+
+
+def _report_metrics(connections: Connections, config: Config) -> None:
+    """Put how releases go on the run's page: under one key, so that the page keeps what was before."""
+    until = datetime.now(UTC)
+    since = until - METRICS
+    rows = measured(connections, config, list(config.environments), list(config.services), since, until)
+    report("metrics", metrics_report(rows, since, until))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -59,7 +60,7 @@ def _worker(place: Place) -> None:
     """Start a worker with what `headway.env` in the lab's state says headway needs."""
     worker = Server(place, "worker")
     extra = place.state / "headway.env"
-    said = extra.read_text() if extra.exists() else ""
+    said = _identity() + (extra.read_text() if extra.exists() else "")
     known = place.state / "worker.env"
     if worker.pid is not None and known.exists() and known.read_text() == said:
         return
@@ -71,6 +72,13 @@ def _worker(place: Place) -> None:
             [_prefect(), "worker", "start", "--pool", POOL, "--name", "lab"], env=environment, cwd=ROOT
         )
         place.write("worker.env", said)
+
+
+def _identity() -> str:
+    """Say whose code a worker runs and what was deployed, so that another checkout or a changed form starts anew."""
+    files = [ROOT / "prefect.yaml", ROOT / "headway" / "requests.py", *sorted((ROOT / "flows").glob("*.py"))]
+    content = hashlib.sha256(b"".join(it.read_bytes() for it in files)).hexdigest()
+    return f"{sys.executable} {content}\n"
 
 
 def read_env(path: Path) -> dict[str, str]:

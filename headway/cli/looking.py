@@ -6,11 +6,9 @@ from typing import Annotated
 
 import typer
 
-from headway.cli.options import AnyEnvironment, Environment, Format, Limit
+from headway.cli.options import AnyEnvironment, Environment, Format
 from headway.cli.output import Output, err, out, print_json, print_table
 from headway.connections import Connections
-
-STATE_STYLE = {"live": "green", "failed": "red", "rolled-back": "yellow", "superseded": "dim"}
 
 
 def status(environment: AnyEnvironment = "", output: Format = Output.table) -> None:
@@ -40,42 +38,6 @@ def status(environment: AnyEnvironment = "", output: Format = Output.table) -> N
             out().print(f"  {line}", style="yellow", markup=False)
         for warning in it["warnings"]:
             err().print(f"  {warning}", style="yellow", markup=False)
-
-
-def history(
-    environment: AnyEnvironment = "",
-    limit: Limit = 20,
-    output: Format = Output.table,
-) -> None:
-    """List releases, the newest first, with who asked, why, and how each ended.
-
-    Example: headway history production --limit 5
-    """
-    with Connections() as connections:
-        repo = connections.repo
-        config = connections.config(repo.fetch())
-        names = config.chosen(*filter(None, [environment]))
-        paths = {name: config.environments[name].path for name in names}
-        entries = list(repo.ledger(paths, limit=limit))
-    if output is Output.json:
-        print_json([it.as_dict() for it in entries])
-        return
-    print_table(
-        ("when", "commit", "environment", "kind", "what", "who", "outcome"),
-        [
-            (
-                it.time.strftime("%Y-%m-%d %H:%M:%S"),
-                it.commit[:9],
-                it.environment or ", ".join(it.environments),
-                it.kind,
-                it.what,
-                it.actor,
-                f"[{STATE_STYLE.get(it.state, '')}]{it.state}[/]" if it.state in STATE_STYLE else it.state,
-            )
-            for it in entries
-        ],
-        empty="no release yet",
-    )
 
 
 def diff(
@@ -128,5 +90,5 @@ def diff(
 
 def add_to(app: typer.Typer) -> None:
     """Put these commands on the command line."""
-    for command in (status, history, diff):
+    for command in (status, diff):
         app.command()(command)

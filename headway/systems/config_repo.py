@@ -210,6 +210,10 @@ class ConfigRepo:
         found = self._ledger.entries(new, {path: path}, since=old)
         return [entry for entry in found if entry.environments]
 
+    def entry(self, commit: str) -> Entry:
+        """Give one commit as an entry, with its outcomes."""
+        return self._ledger.entry(commit)
+
     def last_change(self, environment: str, path: str, head: str | None = None) -> Entry:
         """Give the commit that made an environment's folder what it is, with its outcomes."""
         return self._ledger.entry(self._ledger.last_change(head or self.head, path), (environment,))

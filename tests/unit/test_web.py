@@ -29,7 +29,9 @@ class Served:
     def __init__(self) -> None:
         self.events: list[Event] = []
         app = make_app(self.events.extend, SECRET, body_limit=2000)
-        self.server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
+        self.server = uvicorn.Server(
+            uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", timeout_keep_alive=1)
+        )
         self.socket = self.server.config.bind_socket()
         self.socket.listen(100)
         self.port = self.socket.getsockname()[1]
@@ -139,7 +141,9 @@ def test_a_burst_becomes_one_look() -> None:
             bursts.add(events)
 
     app = make_app(Sink().extend, SECRET)
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
+    server = uvicorn.Server(
+        uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", timeout_keep_alive=1)
+    )
     listening = server.config.bind_socket()
     listening.listen(100)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)

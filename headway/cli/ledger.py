@@ -1,0 +1,158 @@
+"""The commands that read the ledger: what was released, how each release went, and how well it goes."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from headway.cli.options import AnyEnvironment, Format, Limit
+from headway.cli.output import Output, out, print_json, print_table
+from headway.connections import Connections
+from headway.errors import UsageError
+
+STATE_STYLE = {"live": "green", "failed": "red", "rolled-back": "yellow", "superseded": "dim"}
+Service = Annotated[str, typer.Option("--service", "-s", help="Only what is about this service.")]
+Since = Annotated[str, typer.Option("--since", help="From this time on: 2026-11-23T10:00, 12h, 7d.")]
+Until = Annotated[str, typer.Option("--until", help="Up to this time.")]
+
+
+def history(
+    environment: AnyEnvironment = "",
+    service: Service = "",
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--kind", "-k", help="release, promotion, rollback, lock, policy or push; may be repeated."
+        ),
+    ] = None,
+    actor: Annotated[
+        str, typer.Option("--actor", "-a", help="Only what this person or program asked for.")
+    ] = "",
+    since: Since = "",
+    until: Until = "",
+    limit: Limit = 20,
+    output: Format = Output.table,
+) -> None:
+    """List releases, the newest first, with who asked, why, and how each ended.
+
+    Example: headway history production --service orders --since 7d
+    """
+    from headway.domain.ledgerfilter import parse_time, selected
+
+    now = datetime.now(UTC)
+    start, end = (parse_time(it, now) if it else None for it in (since, until))
+    with Connections() as connections:
+        repo = connections.repo
+        config = connections.config(repo.fetch())
+        names = config.chosen(*filter(None, [environment]))
+        if service:
+            config.service(service)
+        paths = {name: config.environments[name].path for name in names}
+        found = selected(
+            repo.ledger(paths, since=start),
+            service=service,
+            kinds=kind or (),
+            actor=actor,
+            since=start,
+            until=end,
+        )
+        if environment:
+            found = (it for it in found if environment in (it.environment, *it.environments))
+        entries = list(itertools.islice(found, limit))
+    if output is Output.json:
+        print_json([it.as_dict() for it in entries])
+        return
+    print_table(
+        ("when", "commit", "environment", "kind", "what", "who", "outcome"),
+        [
+            (
+                it.time.strftime("%Y-%m-%d %H:%M:%S"),
+                it.commit[:9],
+                it.environment or ", ".join(it.environments),
+                it.kind,
+                it.what,
+                it.actor,
+                f"[{STATE_STYLE.get(it.state, '')}]{it.state}[/]" if it.state in STATE_STYLE else it.state,
+            )
+            for it in entries
+        ],
+        empty="no such release" if (service or kind or actor or since or until) else "no release yet",
+    )
+
+
+def show(
+    release: Annotated[str, typer.Argument(help="A release's id, or a commit.", metavar="RELEASE")],
+    output: Format = Output.table,
+) -> None:
+    """Show everything about one release: who, why, what, how it went, and its diff.
+
+    Example: headway show 20261123T101502Z-7f3a
+    """
+    from headway.release_story import release_story
+
+    with Connections() as connections:
+        connections.repo.fetch()
+        found = release_story(connections, release)
+    if output is Output.json:
+        print_json(found.as_dict())
+        return
+    console = out()
+    for name, value in found.facts:
+        console.print(f"{name + ':':13}", style="bold", end="")
+        console.print(value, markup=False)
+    print_table(("service", "from", "to"), found.changes, empty="no image was changed")
+    print_table(
+        ("state", "when", "seconds", "diagnosis"),
+        [
+            (it.state, f"{it.at:%Y-%m-%d %H:%M:%S}", f"{it.seconds:.1f}", it.diagnosis)
+            for it in found.outcomes
+        ],
+        empty="no outcome is recorded yet",
+    )
+    for line in found.diff.splitlines():
+        style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
+        console.print(line, style=style, markup=False)
+
+
+def metrics(
+    environment: AnyEnvironment = "",
+    service: Service = "",
+    since: Since = "30d",
+    until: Until = "",
+    output: Format = Output.table,
+) -> None:
+    """Tell the four DORA metrics of each environment and service, from the ledger alone.
+
+    Example: headway metrics production --since 90d
+    """
+    from headway.domain.ledgerfilter import parse_time
+    from headway.metrics import measured, rows_for_people
+
+    now = datetime.now(UTC)
+    start, end = parse_time(since, now), parse_time(until, now) if until else now
+    if start >= end:
+        raise UsageError("the window ends before it begins", hint="--since comes before --until")
+    with Connections() as connections:
+        head = connections.repo.fetch()
+        config = connections.config(head)
+        names = config.chosen(*filter(None, [environment]))
+        services = [config.service(service) and service] if service else list(config.services)
+        rows = measured(connections, config, names, services, start, end)
+    if service:
+        rows = [it for it in rows if it.service == service]
+    if output is Output.json:
+        print_json(
+            {"since": start.isoformat(), "until": end.isoformat(), "rows": [it.as_dict() for it in rows]}
+        )
+        return
+    columns, cells = rows_for_people(rows)
+    print_table(columns, cells, empty="nothing was deployed")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put these commands on the command line."""
+    for command in (history, show, metrics):
+        app.command()(command)

@@ -1,0 +1,155 @@
+"""Approvals: a release that people must approve waits in Prefect, bound to its exact plan, and holds nothing meanwhile."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from headway.systems.prefect_api import PrefectApi
+from tests.lab.conftest import Lab
+from tests.lab.test_prefect import call, start
+from tests.lab.watchapp import WatchedApp
+
+
+@pytest.fixture(scope="module")
+def app(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WatchedApp]:
+    """An application whose production wants two approvals."""
+    made = WatchedApp(lab.git_dir, lab.git_url, lab.registry, tmp_path_factory.mktemp("app"))
+    made.production = "promote_from: staging, approvals: 2"
+    made.create("1.0.0")
+    done = made.run("reconcile", "--local")
+    assert done.code == 0, done.said
+    yield made
+    made.delete()
+
+
+def ask(lab: Lab, app: WatchedApp, version: str) -> str:
+    """Start a release to production that waits; give the run's id."""
+    image = app.image("web", version)
+    request = {"environment": "production", "images": [{"service": "web", "image": image}], "actor": "ann"}
+    code, run = start(lab, app, "release", request)
+    assert code == 201, run
+    return str(run["id"])
+
+
+def until(lab: Lab, run: str, *names: str) -> dict[str, Any]:
+    """Wait for a run to be in one of these states; give the state. The test's time limit ends it."""
+    while True:
+        state: dict[str, Any] = call(lab, "GET", f"/flow_runs/{run}")[1]["state"]
+        if state["name"] in names:
+            return state
+        assert state["type"] not in ("FAILED", "CRASHED") or state["name"] in names, state
+        time.sleep(0.3)
+
+
+def question(lab: Lab, run: str) -> str:
+    """Give the plan that a waiting run asks about."""
+    with PrefectApi(lab.prefect_api_url) as api:
+        waiting = next(it for it in api.waiting("production") if it.run_id == run)
+        return api.question(waiting)[0]
+
+
+def answered(lab: Lab, run: str, times: int) -> None:
+    """Wait until a run has been resumed so often and waits again."""
+    while True:
+        found = call(lab, "GET", f"/flow_runs/{run}")[1]
+        if found["run_count"] > times and found["state"]["name"] == "Suspended":
+            return
+        assert found["state"]["type"] not in ("FAILED", "CRASHED", "COMPLETED"), found["state"]
+        time.sleep(0.3)
+
+
+def test_two_people_approve_and_it_goes_live(lab: Lab, app: WatchedApp) -> None:
+    """It waits suspended, seen in status and by `headway approve`; the asker and the same person twice do not count."""
+    run = ask(lab, app, "1.1.0")
+    until(lab, run, "Suspended")
+    assert app.commits()[0] == "Start"
+    plan = question(lab, run)
+    shown = app.run("status", "production", PREFECT_API_URL=lab.prefect_api_url).out
+    assert f"plan {plan} waits for an approval" in shown
+    listed = app.run("approve", PREFECT_API_URL=lab.prefect_api_url).out
+    assert plan in listed
+    for number, who in enumerate(("bob", "Ann", "bob")):
+        done = app.run("approve", run, "--plan", plan, "--by", who, PREFECT_API_URL=lab.prefect_api_url)
+        assert done.code == 0, done.said
+        answered(lab, run, number + 1)
+    assert app.run("approve", run, "--yes", "--by", "eve", PREFECT_API_URL=lab.prefect_api_url).code == 0
+    until(lab, run, "Completed")
+    assert app.tag("production", "web") == "1.1.0"
+    message = app.log("-1", "--format=%B")
+    assert "Headway-Approved-By: bob\nHeadway-Approved-By: eve" in message
+
+
+def test_a_rejection_ends_it(lab: Lab, app: WatchedApp) -> None:
+    """The run fails as refused, with who and why; nothing was committed."""
+    head = app.log("-1", "--format=%H")
+    run = ask(lab, app, "1.2.0")
+    until(lab, run, "Suspended")
+    done = app.run(
+        "reject", run, "--yes", "--by", "bob", "--reason", "not today", PREFECT_API_URL=lab.prefect_api_url
+    )
+    assert done.code == 0, done.said
+    state = until(lab, run, "Failed")
+    assert state["message"].startswith("RefusedError: production: rejected by bob: not today")
+    assert app.log("-1", "--format=%H") == head
+
+
+def test_nonsense_and_late_answers(lab: Lab, app: WatchedApp) -> None:
+    """An answer of the wrong form is refused and it waits on; one for another plan ends it; one too late is told."""
+    run = ask(lab, app, "1.3.0")
+    until(lab, run, "Suspended")
+    for nonsense in ({}, {"by": ""}, {"by": "bob", "decision": "maybe"}):
+        code, answer = call(lab, "POST", f"/flow_runs/{run}/resume", {"run_input": nonsense})
+        assert (code, answer["status"]) == (200, "REJECT")
+    call(
+        lab,
+        "POST",
+        f"/flow_runs/{run}/resume",
+        {"run_input": {"by": "bob", "decision": "approve", "plan": "0" * 12}},
+    )
+    state = until(lab, run, "Failed")
+    assert "is no longer what would be done" in state["message"]
+    late = app.run("approve", run, "--yes", PREFECT_API_URL=lab.prefect_api_url)
+    assert (late.code, "nothing waits for an approval" in late.err) == (2, True)
+
+
+def test_a_newer_release_supersedes_and_a_changed_plan_ends(lab: Lab, app: WatchedApp) -> None:
+    """The older of two waiting releases ends as superseded; when the environment moves on, the plan is no longer the same."""
+    older = ask(lab, app, "1.4.0")
+    until(lab, older, "Suspended")
+    newer = ask(lab, app, "1.5.0")
+    state = until(lab, older, "Superseded")
+    assert state["type"] == "CANCELLED"
+    assert "superseded by the newer run" in state["message"]
+    until(lab, newer, "Suspended")
+    plan = question(lab, newer)
+    forced = app.run(
+        "release",
+        "production",
+        f"web={app.image('web', '1.6.0')}",
+        "--force",
+        "--reason",
+        "outage",
+        "--local",
+    )
+    assert forced.code == 0, forced.said
+    assert (
+        app.run("approve", newer, "--plan", plan, "--by", "bob", PREFECT_API_URL=lab.prefect_api_url).code
+        == 0
+    )
+    state = until(lab, newer, "Failed")
+    assert "is no longer what would be done" in state["message"]
+    assert app.tag("production", "web") == "1.6.0"
+
+
+def test_time_runs_out(lab: Lab, app: WatchedApp) -> None:
+    """A release that nobody approves in time ends, and says so; nothing was committed."""
+    app.configure(production="promote_from: staging, approvals: 1, approval_timeout: 3s")
+    head = app.log("-1", "--format=%H")
+    run = ask(lab, app, "1.7.0")
+    state = until(lab, run, "Failed")
+    assert "never resumed" in state["message"]
+    assert app.log("-1", "--format=%H") == head
