@@ -62,7 +62,15 @@ class Watch:
 class Place:
     """One Deployment of three replicas in a namespace of its own, with its config repo."""
 
-    def __init__(self, ready: str = '["/bin/busybox", "test", "-e", "/version"]') -> None:
+    def __init__(
+        self,
+        ready: str = '["/bin/busybox", "test", "-e", "/version"]',
+        *,
+        repository: str = REPOSITORY,
+        rules: str = "",
+        first: str = "v1",
+    ) -> None:
+        self.repository, self._rules = repository, rules
         self.name = f"bench-{uuid.uuid4().hex[:8]}"
         self.registry = os.environ["LAB_REGISTRY"]
         self.bare = Path(os.environ["LAB_GIT"]) / f"{self.name}.git"
@@ -74,7 +82,7 @@ class Place:
         os.environ["HEADWAY_KUBECONFIG"] = os.environ["LAB_KUBECONFIG"]
         run("git", "init", "--quiet", "--bare", "--initial-branch=main", str(self.bare))
         run("git", "-C", str(self.bare), "config", "http.receivepack", "true")
-        self.push(image(self.registry, "v1"), "Start")
+        self.push(image(self.registry, first, repository), "Start")
 
     def manifest(self, of: str, command: str = "") -> str:
         """Write the Deployment."""
@@ -104,8 +112,9 @@ spec:
             (folder / "staging").mkdir(exist_ok=True)
             (folder / "staging" / "web.yaml").write_text(self.manifest(of, command))
             (folder / "headway.yaml").write_text(
-                f"version: 1\napp: bench\nservices:\n  web: {{image: {self.registry}/{REPOSITORY}}}\nenvironments:\n"
-                f"  staging: {{path: staging, timeout: 2m, cluster: {{context: shop, namespace: {self.name}}}}}\n"
+                f"version: 1\napp: bench\nservices:\n  web: {{image: {self.registry}/{self.repository}}}\nenvironments:\n"
+                f"  staging: {{path: staging, timeout: 2m, {self._rules}"
+                f"cluster: {{context: shop, namespace: {self.name}}}}}\n"
             )
             run("git", "-C", work, "add", "--all")
             run("git", "-C", work, "commit", "--quiet", "-m", message)
@@ -127,9 +136,17 @@ spec:
         shutil.rmtree(self.bare, ignore_errors=True)
 
 
-def image(registry: str, version: str) -> str:
+def image(registry: str, version: str, repository: str = REPOSITORY) -> str:
     """Build and push a busybox with a version; give it pinned."""
-    name = f"{registry}/{REPOSITORY}:{version}"
+    name = build(registry, version, repository)
+    run("docker", "push", "--quiet", name)
+    digests = run("docker", "image", "inspect", "--format", '{{join .RepoDigests "\\n"}}', name)
+    return f"{name}@{digests.splitlines()[0].partition('@')[2]}"
+
+
+def build(registry: str, version: str, repository: str = REPOSITORY) -> str:
+    """Build a busybox with a version; give its name."""
+    name = f"{registry}/{repository}:{version}"
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy("/bin/busybox", Path(folder) / "busybox")
         (Path(folder) / "version").write_text(version)
@@ -137,9 +154,7 @@ def image(registry: str, version: str) -> str:
             'FROM scratch\nCOPY busybox /bin/busybox\nCOPY version /version\nCMD ["/bin/busybox", "sleep", "100000"]\n'
         )
         run("docker", "build", "--quiet", "--tag", name, folder)
-    run("docker", "push", "--quiet", name)
-    digests = run("docker", "image", "inspect", "--format", '{{join .RepoDigests "\\n"}}', name)
-    return f"{name}@{digests.splitlines()[0].partition('@')[2]}"
+    return name
 
 
 def image_of(item: dict[str, Any]) -> str:

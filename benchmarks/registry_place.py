@@ -84,11 +84,9 @@ class RegistryPlace:
         self.tag(names[0], "1.0.0", digest)
         first = self.root / "repositories" / names[0]
         for number in range(1, tags):
-            shutil.copytree(
-                first / "_manifests" / "tags" / "1.0.0", first / "_manifests" / "tags" / f"1.{number}.0"
-            )
+            (first / "_manifests" / "tags" / f"1.{number}.0").symlink_to("1.0.0", target_is_directory=True)
         for name in names[1:]:
-            shutil.copytree(first, self.root / "repositories" / name)
+            (self.root / "repositories" / name).symlink_to(first, target_is_directory=True)
         return names
 
     def timed_repository(self, name: str, numbers: Iterable[int]) -> None:

@@ -17,7 +17,6 @@ from headway.story import drift_report
 from tasks.deploying import compare
 from tasks.looking import fetch_head
 
-
 METRICS = timedelta(days=30)
 
 

@@ -139,7 +139,9 @@ def metrics(
         head = connections.repo.fetch()
         config = connections.config(head)
         names = config.chosen(*filter(None, [environment]))
-        services = [config.service(service) and service] if service else list(config.services)
+        if service:
+            config.service(service)
+        services = [service] if service else list(config.services)
         rows = measured(connections, config, names, services, start, end)
     if service:
         rows = [it for it in rows if it.service == service]

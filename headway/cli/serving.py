@@ -70,7 +70,7 @@ def _serve(
 
     class _Server(uvicorn.Server):
         @contextlib.contextmanager
-        def capture_signals(self):  # type: ignore[no-untyped-def]
+        def capture_signals(self):
             """Leave signals to us: uvicorn's own way ends the process before what runs has ended."""
             yield
 

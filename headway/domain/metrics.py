@@ -108,7 +108,7 @@ def _deployments(entries: Sequence[Entry], service: str) -> list[_Deployment]:
                 restored.setdefault(bad, live)
             open_.clear()
         if entry.kind in DEPLOYING:
-            brought.update({(name, new): place for name, new in _images(entry).items()})
+            brought |= dict.fromkeys(_images(entry).items(), place)
             if _first(entry, "failed") is not None:
                 open_.append(place)
     return [
