@@ -100,14 +100,24 @@ class _Looking:
         # What is named exactly needs no list.
         named = {service: rule.exact for (_, service), rule in rules.items() if rule.order == "exact"}
         listed = {service for (_, service), rule in rules.items() if rule.order != "exact"}
-        images = {service: self.config.services[service].ref for service in listed}
-        lists = self.connections.registry.scan_tags(images.values()) if images else {}
-        for service, image in images.items():
-            found = lists[image.name]
+        services = {self.config.services[service].ref.name: service for service in listed}
+        by_name: dict[str, list[TagRule]] = {}
+        for (_, service), rule in rules.items():
+            if rule.order not in ("commit", "created", "exact"):
+                by_name.setdefault(service, []).append(rule)
+
+        def take(name: str, found: list[str] | HeadwayError) -> None:
+            service = services[name]
             if isinstance(found, HeadwayError):
                 self.found.errors[service] = found
-            else:
-                self.tags[service] = found
+                return
+            self.tags[service] = found
+            for rule in by_name.get(service, ()):
+                # What the names alone say is worked out while other registries and lists are waited for.
+                self._ranking(service, rule)
+
+        if listed:
+            self.connections.registry.scan_tags((self.config.services[it].ref for it in listed), take)
         for service, tags in named.items():
             self.tags.setdefault(service, list(tags))
 

@@ -26,17 +26,13 @@ class Ranking:
         self.keys: dict[str, Any] = {}
         groups: dict[Any, list[str]] = {}
         for tag in tags:
-            found = rule.taken(tag)
-            key = found if isinstance(found, Refused) else self._key(tag, found, position)
+            key = rule.ranked(tag, position)
             if isinstance(key, Refused):
                 self.refused[tag] = str(key)
             else:
                 self.keys[tag] = key
                 groups.setdefault(key, []).append(tag)
         self.groups = groups
-
-    def _key(self, tag: str, groups: Mapping[str, str], position: Position) -> Any:
-        return 0 if self.rule.order == "exact" else self.rule.key(tag, groups, position)
 
     def newest_first(self) -> Iterator[tuple[Any, list[str]]]:
         """Give keys with their tags, the newest first; only as many are put in order as are asked for."""
@@ -55,7 +51,9 @@ class Ranking:
         if not tag:
             return Refused("has no tag")
         found = self.rule.taken(tag)
-        return self._key(tag, {} if isinstance(found, Refused) else found, position)
+        if self.rule.order == "exact":
+            return 0
+        return self.rule.key(tag, {} if isinstance(found, Refused) else found, position)
 
 
 @dataclass(frozen=True, slots=True)

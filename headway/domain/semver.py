@@ -68,9 +68,13 @@ class _Group:
     prereleases: bool
 
     def holds(self, key: Key) -> bool:
-        if key[3] != _RELEASED and not self.prereleases:
+        # Plain loops: this is asked of every tag of every repository.
+        if key[3] is not _RELEASED and not self.prereleases:
             return False
-        return all(test(key) for test in self.tests)
+        for test in self.tests:  # noqa: SIM110
+            if not test(key):
+                return False
+        return True
 
 
 class Range:
@@ -81,7 +85,10 @@ class Range:
         self._groups = tuple(_group(part, text) for part in text.split("||"))
 
     def __contains__(self, key: Key) -> bool:
-        return any(group.holds(key) for group in self._groups)
+        for group in self._groups:  # noqa: SIM110
+            if group.holds(key):
+                return True
+        return False
 
 
 def _group(text: str, whole: str) -> _Group:

@@ -52,6 +52,7 @@ class TagRule:
     floor: str
     mutable: bool
     exact: tuple[str, ...]
+    versions: Range | None = None
 
     def taken(self, tag: str) -> Groups | Refused:
         """Give the named groups of the first `match` that takes a tag, or why none does."""
@@ -65,6 +66,18 @@ class TagRule:
             if ignored(tag) is not None:
                 return Refused(f"is ignored by {words}")
         return groups
+
+    def ranked(self, tag: str, position: Position) -> Any:
+        """Give what a tag is compared by, or Refused where the rule does not take or cannot order it."""
+        if self.versions is not None:
+            # Most rules are a range of versions, and registries have thousands of tags.
+            key = version_key(tag)
+            if key is not None and key in self.versions:
+                return key
+        groups = self.taken(tag)
+        if isinstance(groups, Refused):
+            return groups
+        return 0 if self.order == "exact" else self.key(tag, groups, position)
 
     def key(self, tag: str, groups: Groups, position: Position) -> Any:
         """Give what a tag is compared by, or Refused where this rule cannot order it."""
@@ -108,7 +121,9 @@ def compile_rule(tags: Tags, has_source: bool) -> TagRule:
         raise UsageError(
             "order: commit needs the service's `source`", hint="add source: {repo: …} to the service"
         )
+    plain = kinds == {"semver"} and len(words) == 1 and not ignored and order == "semver"
     return TagRule(
+        versions=Range(words[0].partition(":")[2] or "*") if plain else None,
         words=", ".join(words),
         match=tuple(_matcher(word) for word in words),
         ignore=tuple((word, _matcher(word)) for word in ignored),

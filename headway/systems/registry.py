@@ -7,11 +7,13 @@ and what cannot change is asked once ever.
 from __future__ import annotations
 
 import hashlib
+import queue
 import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Any, Self, TypeVar
 from urllib.parse import urljoin, urlsplit
@@ -114,10 +116,19 @@ class RegistryClient:
 
     # --- many at once ---
 
-    def scan_tags(self, images: Iterable[ImageRef]) -> dict[str, list[str] | HeadwayError]:
-        """List the tags of many repositories by name, or say why not: one request each, and its pages."""
+    def scan_tags(
+        self,
+        images: Iterable[ImageRef],
+        on_done: Callable[[str, list[str] | HeadwayError], None] = lambda name, found: None,
+    ) -> dict[str, list[str] | HeadwayError]:
+        """List the tags of many repositories by name, or say why not: one request each, and its pages.
+
+        `on_done` gets each list as it comes, in the caller's thread, while others are under way.
+        """
         wanted = {it.name: it for it in images}
-        return self._scan(wanted, lambda image, until: self._tags(image, attempts=ATTEMPTS, deadline=until))
+        return self._scan(
+            wanted, lambda image, until: self._tags(image, attempts=ATTEMPTS, deadline=until), on_done
+        )
 
     def scan_digests(
         self, images: Iterable[ImageRef], *, fresh: bool = False
@@ -195,35 +206,34 @@ class RegistryClient:
             self._registry(image.registry).pool.submit(work, image, until): key
             for key, image in wanted.items()
         }
+        ended: queue.SimpleQueue[Future[V]] = queue.SimpleQueue()
+        for future in futures:
+            future.add_done_callback(ended.put)
+        left = Counter(image.registry for image in wanted.values())
+        many = len(left) > 1
         found: dict[K, V | HeadwayError] = {}
-        open_ = {image.registry for image in wanted.values()}
-        many = len(open_) > 1
-        waiting = set(futures)
-        last = time.monotonic()
-        while waiting:
-            left = {wanted[futures[it]].registry for it in waiting}
-            if left != open_:
-                open_, last = left, time.monotonic()
+        alone = 0.0
+        while len(found) < len(futures):
             # One registry that is slow gets a little more time than all the others needed, not more.
-            patience = (
-                GRACE - (time.monotonic() - last)
-                if many and len(open_) == 1
-                else until + 1 - time.monotonic()
-            )
-            done, waiting = wait(waiting, timeout=max(patience, 0), return_when=FIRST_COMPLETED)
-            if not done:
+            patience = (alone + GRACE if many and alone else until + 1) - time.monotonic()
+            try:
+                future = ended.get(timeout=max(patience, 0))
+            except queue.Empty:
                 break
-            for future in done:
-                key = futures[future]
-                result = _result(future)
-                found[key] = result
-                on_done(key, result)
-        for future in waiting:
-            future.cancel()
             key = futures[future]
-            found[key] = RegistryBusy(
-                f"registry {wanted[key].registry} is slow; it is asked again by the next look"
-            )
+            result = _result(future)
+            found[key] = result
+            on_done(key, result)
+            registry = wanted[key].registry
+            left[registry] -= 1
+            if not left[registry]:
+                del left[registry]
+                alone = time.monotonic() if len(left) == 1 else alone
+        for future, key in futures.items():
+            if key not in found:
+                future.cancel()
+                name = wanted[key].registry
+                found[key] = RegistryBusy(f"registry {name} is slow; it is asked again by the next look")
         return found
 
     # --- what is asked ---

@@ -122,7 +122,11 @@ class Registry:
         self.pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix=f"registry-{name}")
         self.pace = Pace()
         self._logins = logins
-        self._http = _manager(self.address)
+        manager = _manager(self.address)
+        # A proxy wants whole URLs; without one the host's own pool is the shorter way.
+        proxied = isinstance(manager, urllib3.ProxyManager)
+        self._http = manager if proxied else manager.connection_from_url(self.address)
+        self._prefix = self.address if proxied else ""
         self._lock = threading.Lock()
         self._tokens: dict[str, tuple[str, float]] = {}
         self._asking: dict[str, threading.Lock] = {}
@@ -131,7 +135,7 @@ class Registry:
     def close(self) -> None:
         """End its threads and connections."""
         self.pool.shutdown(wait=False, cancel_futures=True)
-        self._http.clear()
+        self._http.clear() if isinstance(self._http, urllib3.PoolManager) else self._http.close()
 
     @property
     def login(self) -> Login | None:
@@ -262,10 +266,11 @@ class Registry:
         headers = {"Accept": accept}
         if authorization:
             headers["Authorization"] = authorization
-        http = self._http
+        http: Any = self._http
+        target = self._prefix + url.removeprefix(self.address)
         for _ in range(REDIRECTS):
             try:
-                response = http.request(method, url, headers=headers, redirect=False, preload_content=True)
+                response = http.urlopen(method, target, headers=headers, redirect=False, retries=False)
             except urllib3.exceptions.HTTPError as error:
                 raise RegistryBusy(
                     f"registry {self.name} does not answer: {_reason(error)}",
@@ -277,13 +282,12 @@ class Registry:
                     retry_after=_pause(response.status, response.headers.get("retry-after")),
                 )
             if response.status not in (301, 302, 303, 307, 308):
-                return Answer(response.status, _lower(response.headers), response.data, url)
+                return Answer(response.status, response.headers, response.data, url)
             target = urljoin(url, response.headers.get("location", ""))
             if urlsplit(target).netloc != urlsplit(url).netloc:
                 # Blobs often live elsewhere, behind an address that is signed itself.
                 headers = {"Accept": accept}
-                http = _manager(target)
-            url = target
+            http, url = _manager(target), target
         raise FailedError(f"registry {self.name} redirects for ever")
 
 
@@ -298,10 +302,6 @@ def _manager(url: str) -> urllib3.PoolManager:
     if proxy and not urllib.request.proxy_bypass(parts.hostname or ""):
         return urllib3.ProxyManager(proxy, **options)
     return urllib3.PoolManager(**options)
-
-
-def _lower(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
 
 
 def _reason(error: urllib3.exceptions.HTTPError) -> str:
