@@ -182,8 +182,35 @@ def _commit(text: str, position: Position) -> Any:
     return found
 
 
-@lru_cache(maxsize=65_536)
+_DIRECTIVES = {"%Y": "year", "%m": "month", "%d": "day", "%H": "hour", "%M": "minute", "%S": "second"}
+
+
+@lru_cache
+def _plain_format(form: str) -> tuple[re.Pattern[str], tuple[str, ...]] | None:
+    """Read a format of whole numbers only, which is most of them, once: strptime reads it for every tag."""
+    parts = re.findall(r"%.|[^%]+", form)
+    names = tuple(_DIRECTIVES[it] for it in parts if it in _DIRECTIVES)
+    if any(it.startswith("%") and it not in _DIRECTIVES for it in parts) or len(set(names)) != len(names):
+        return None
+    width = {"%Y": r"(\d{4})"}
+    text = "".join(width.get(it, r"(\d{2})") if it in _DIRECTIVES else re.escape(it) for it in parts)
+    return (re.compile(text, re.ASCII), names) if "year" in names else None
+
+
 def _time(text: str, form: str) -> datetime | Refused:
+    """Read the time in a tag; UTC where it names no zone."""
+    plain = _plain_format(form)
+    if plain is not None and (found := plain[0].fullmatch(text)):
+        values = {"month": 1, "day": 1, **dict(zip(plain[1], map(int, found.groups()), strict=True))}
+        try:
+            return datetime(**values, tzinfo=UTC)  # type: ignore[arg-type]
+        except ValueError:
+            return Refused(f"has no time of the format {form}")
+    return _parsed(text, form)
+
+
+@lru_cache(maxsize=65_536)
+def _parsed(text: str, form: str) -> datetime | Refused:
     try:
         if form in UNIX:
             return datetime.fromtimestamp(int(text) / UNIX[form], UTC)

@@ -92,6 +92,15 @@ CASES: list[tuple[str, dict[str, Any], str, str | None, str]] = [
         "timestamp", {"match": "regex:.*-(?P<timestamp>\\d{8})", "order": "timestamp", "format": "%d%m%Y"},
         "x-31122025 x-01012026", None, "x-01012026",
     ),
+    (
+        "timestamp, a day that is none", {"match": "regex:.*-(?P<timestamp>\\d{8})", "order": "timestamp", "format": "%Y%m%d"},
+        "x-20260229 x-20251231 x-99999999", None, "x-20251231",
+    ),
+    (
+        "timestamp with words", {"match": "glob:*", "order": "timestamp", "format": "%d.%b.%Y-%H%M"},
+        "31.Dec.2025-2359 01.Jan.2026-0000 1", None, "01.Jan.2026-0000",
+    ),
+    ("timestamp, rfc3339", {"match": "glob:*", "order": "timestamp", "format": "rfc3339"}, "2026-01-01 2026-01-02 x", None, "2026-01-02"),
     ("unix time", {"match": "glob:*", "order": "timestamp", "format": "unix"}, "1700000000 1800000000 x", None, "1800000000"),
     ("commit, whole tag", {"order": "commit"}, "1111111 abcdef0", None, "abcdef0"),
     ("commit, sha- in front", {"order": "commit"}, "sha-abcdef0 sha-1111111", None, "sha-abcdef0"),
