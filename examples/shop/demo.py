@@ -7,7 +7,6 @@ again releases the next versions.
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -15,7 +14,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from examples.shop.seed import SERVICES, commit_version, ensure_base, seed
 from lab.controlroom import read_env
@@ -42,13 +40,23 @@ def main() -> None:
         headway("deliver", "staging", "--reason", f"version {version}")
         headway("status", "staging")
 
-    with chapter("The same digests to production, by hand"):
-        headway("release", "production", *live_images("staging"), "--reason", "looks good in staging")
+    with chapter("What is live in staging to production: one command, the same digests"):
+        headway("promote", "production", "--reason", "looks good in staging")
+
+    with chapter("A new image in the registry, and nothing else: staging follows, production waits for a person"):
+        commit_version(repos["users"], f"{version}-pushed")
+        headway("build", "users", "--local")
+        headway("watch", "--local")
+        headway("images", "users", "staging", "--limit", "4")
 
     with chapter("A broken version: it fails, and is taken back by itself, in the repo too"):
         commit_version(repos["orders"], f"{version}-broken", "crash")
         headway("deliver", "staging", "--service", "orders", "--reason", "a faster report", fails=True)
         headway("history", "staging", "--limit", "3")
+
+    with chapter("Automation leaves alone what failed: it is vetoed, in the repo, with its cause"):
+        headway("watch", "--local")
+        headway("plan", "staging")
 
     with chapter("A rollback on request, without Prefect: no build, seconds"):
         commit_version(repos["frontend"], f"{version}-new")
@@ -62,6 +70,7 @@ def main() -> None:
             "customers miss the old one",
             "--local",
         )
+        headway("watch", "--local")
 
     with chapter("The cluster is destroyed, and made whole again from the repo"):
         run(sys.executable, "-m", "lab", "destroy-cluster")
@@ -101,18 +110,6 @@ def next_version(config: Path) -> str:
         check=True,
     )
     return f"1.{done.stdout.strip()}"
-
-
-def live_images(environment: str) -> list[str]:
-    """Give what runs in an environment as SERVICE=IMAGE words, digests and all."""
-    done = subprocess.run(
-        [str(Path(sys.executable).with_name("headway")), "status", environment, "--output", "json"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    found: list[dict[str, Any]] = json.loads(done.stdout)[0]["services"]
-    return sorted({f"{it['service']}={it['reference']}" for it in found})
 
 
 def headway(*arguments: str, fails: bool = False) -> None:

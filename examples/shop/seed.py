@@ -1,8 +1,8 @@
 """Puts the sample application into bare Git repos: three source repos and a config repo.
 
 The first commits have a fixed author and time, so the same files always give the
-same hashes, and images that were built once are found again. Running it again
-changes nothing: a repo that exists is left alone.
+same hashes, and images that were built once are found again. Running it again changes
+nothing, but that headway.yaml follows the one here.
 
     python -m examples.shop.seed FOLDER
 """
@@ -38,7 +38,21 @@ _FIRST = {"GIT_AUTHOR_DATE": "2026-01-05T09:00:00Z", "GIT_COMMITTER_DATE": "2026
 def seed(folder: Path) -> dict[str, Path]:
     """Make the bare repos in `folder` that are not there yet; give each one's path by its name."""
     folder.mkdir(parents=True, exist_ok=True)
-    return {name: _make(folder / f"{name}.git", HERE / name) for name in (*SERVICES, "config")}
+    made = {name: _make(folder / f"{name}.git", HERE / name) for name in (*SERVICES, "config")}
+    _refresh(made["config"], "headway.yaml")
+    return made
+
+
+def _refresh(bare: Path, name: str) -> None:
+    """Push one file of the example to a config repo that was made from an older one."""
+    wanted = (HERE / "config" / name).read_bytes()
+    with tempfile.TemporaryDirectory() as work:
+        _git("clone", "--quiet", "--branch", "main", str(bare), work)
+        if (Path(work) / name).read_bytes() == wanted:
+            return
+        (Path(work) / name).write_bytes(wanted)
+        _git("-C", work, "commit", "--quiet", "-am", f"Update {name}")
+        _git("-C", work, "push", "--quiet", "origin", "main")
 
 
 def commit_version(repo: Path, version: str, broken: str = "") -> str:

@@ -203,7 +203,7 @@ def _time(text: str, form: str) -> datetime | Refused:
     if plain is not None and (found := plain[0].fullmatch(text)):
         values = {"month": 1, "day": 1, **dict(zip(plain[1], map(int, found.groups()), strict=True))}
         try:
-            return datetime(**values, tzinfo=UTC)  # type: ignore[arg-type]
+            return datetime(**values, tzinfo=UTC)
         except ValueError:
             return Refused(f"has no time of the format {form}")
     return _parsed(text, form)
