@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from lab.place import Place
+from tests.lab.app import HEADWAY
 from tests.lab.conftest import Lab
 from tests.lab.test_release import wait_for_line
 from tests.lab.watchapp import WatchedApp
@@ -31,7 +33,17 @@ def serving(app: WatchedApp) -> Iterator[subprocess.Popen[str]]:
     """A warm process that listens where the lab's registry tells of pushes, and never looks by itself."""
     place = Place.default()
     process = subprocess.Popen(
-        [*HEADWAY, "--local", "--port", str(place.hook_port), "--every", "0", "--reconcile-every", "0"],
+        [
+            HEADWAY,
+            "serve",
+            "--local",
+            "--port",
+            str(place.hook_port),
+            "--every",
+            "0",
+            "--reconcile-every",
+            "0",
+        ],
         env=app.environment(HEADWAY_HOOK_SECRET=place.hook_secret),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -41,9 +53,6 @@ def serving(app: WatchedApp) -> Iterator[subprocess.Popen[str]]:
     yield process
     process.terminate()
     assert process.wait(30) == 0
-
-
-HEADWAY = [__import__("tests.lab.app", fromlist=["HEADWAY"]).HEADWAY, "serve"]
 
 
 def test_a_push_alone(app: WatchedApp, serving: subprocess.Popen[str]) -> None:
@@ -80,6 +89,13 @@ def test_a_git_push_reconciles(app: WatchedApp, serving: subprocess.Popen[str]) 
     app.push("Say more")
     post("generic", {"git": f"{app.git_url}/{app.name}.git", "branch": "main"})
     wait_until(lambda: app.get("staging", "configmap/settings")["data"] == {"LEVEL": "debug"})
+    wait_until(lambda: app.states() == ["live"])
+    # headway's own pushes come back as events too: they are looked at, and make nothing new.
+    head = app.log("-1", "--format=%H")
+    post("generic", {"git": f"{app.git_url}/{app.name}.git", "branch": "main"})
+    app.image("api", "1.3.0")
+    wait_until(lambda: app.log("-1", "--format=%H") != head)
+    assert app.log("--format=%H", "-2").splitlines()[1] == head
 
 
 def post(sender: str, body: object) -> None:
@@ -96,8 +112,6 @@ def post(sender: str, body: object) -> None:
 
 def wait_until(true: Callable[[], bool]) -> None:
     """Wait for something to become true; the test's own time limit ends it."""
-    import time
-
     while not _quietly(true):
         time.sleep(0.1)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -208,6 +210,47 @@ def test_killed_after_the_commit_it_is_finished_by_the_next(app: WatchedApp) -> 
     assert app.tag("staging", "web") == "1.10.0"
 
 
+def test_two_watchers_at_once_make_one_commit(app: WatchedApp) -> None:
+    """However many machines watch, one release is one commit, and none of them fails."""
+    before = len(app.commits())
+    app.image("web", "1.10.1")
+    running = [app.start("watch", "--local") for _ in range(3)]
+    ended = [(it.communicate()[1], it.returncode) for it in running]
+    assert [code for _, code in ended] == [0, 0, 0], ended
+    assert len(app.commits()) == before + 1
+    assert app.tag("staging", "web") == "1.10.1"
+
+
+def test_a_warm_process_leaks_nothing(app: WatchedApp, lab: Lab) -> None:
+    """Looking again and again leaves no process, no open file and no thread behind."""
+    code = """
+import json, os, sys, threading
+os.environ["HEADWAY_LOCAL"] = "1"
+from flows.watch_registry import watch_images
+from headway.connections import Connections
+from headway.requests import WatchRequest
+
+def held():
+    mine = f"/proc/{os.getpid()}"
+    children = open(f"{mine}/task/{os.getpid()}/children").read().split()
+    return len(os.listdir(f"{mine}/fd")), len(children), threading.active_count()
+
+with Connections() as connections:
+    for _ in range(5):
+        watch_images(connections, WatchRequest())
+    first = held()
+    for _ in range(40):
+        watch_images(connections, WatchRequest())
+    print(json.dumps([first, held()]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=app.environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    first, last = json.loads(done.stdout)
+    assert last == first
+
+
 def test_images_and_plan_explain_themselves(app: WatchedApp) -> None:
     """Each tag with its reason; what would be released now, and why."""
     app.image("web", "917005")
@@ -216,12 +259,12 @@ def test_images_and_plan_explain_themselves(app: WatchedApp) -> None:
     shown = json.loads(app.run("images", "web", "staging", "--output", "json").out)["staging"]
     said = {it["tag"]: (it["verdict"], it["reason"]) for it in shown}
     assert said["1.11.0"][0] == "picked"
-    assert said["1.10.0"] == ("runs", "it runs here now")
+    assert said["1.10.1"] == ("runs", "it runs here now")
     assert said["917005"][0] == "refused"
     assert said["1.11.0-rc1"][0] == "refused"
     plan = json.loads(app.run("plan", "staging", "--output", "json").out)
     web = next(it for it in plan["services"] if it["service"] == "web")
-    assert (web["runs"], web["picked"], web["release"]) == ("1.10.0", "1.11.0", "automation")
+    assert (web["runs"], web["picked"], web["release"]) == ("1.10.1", "1.11.0", "automation")
 
 
 def test_rules_by_commit(app: WatchedApp) -> None:

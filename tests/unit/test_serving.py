@@ -1,0 +1,63 @@
+"""What events ask for, and which URLs name one repo."""
+
+from __future__ import annotations
+
+import pytest
+
+from headway.domain.config import load_config
+from headway.domain.events import GitPushed, ImagePushed
+from headway.serving import asked_for, same_repo
+
+CONFIG = load_config(
+    b"version: 1\napp: shop\nservices:\n  web: {image: 'localhost:5000/shop/web'}\n  api: {image: 'hub.example.com/shop/api'}\n"
+    b"environments:\n  staging: {path: staging, cluster: {namespace: staging}}\n"
+)
+REPO = "https://git.example.com/shop/config.git"
+
+
+def test_images_of_services_are_looked_for() -> None:
+    """Each service once, and its tag is trusted no longer; other images ask for nothing."""
+    events = [
+        ImagePushed("localhost:5000/shop/web", "1"),
+        ImagePushed("localhost:5000/shop/web", "2"),
+        ImagePushed("localhost:5000/shop/other", "1"),
+        ImagePushed("NOT AN IMAGE", "1"),
+    ]
+    asked = asked_for(CONFIG, REPO, events)
+    assert asked.services == ["web"]
+    assert [it.tag for it in asked.moved] == ["1", "2"]
+    assert asked.reconcile is False
+
+
+def test_a_sender_that_does_not_know_its_own_host() -> None:
+    """A repository without a host is the service's where only one fits."""
+    assert asked_for(CONFIG, REPO, [ImagePushed("shop/api", "1")]).services == ["api"]
+
+
+def test_only_a_push_of_the_config_repo_reconciles() -> None:
+    """A source repo's push asks for nothing: its image is yet to be built."""
+    assert asked_for(CONFIG, REPO, [GitPushed(("git@git.example.com:shop/config.git",), "main")]).reconcile
+    assert not asked_for(
+        CONFIG, REPO, [GitPushed(("https://git.example.com/shop/web.git",), "main")]
+    ).reconcile
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://git.example.com/shop/config", "https://bot:secret@git.example.com/shop/config.git",
+        "git@git.example.com:shop/config.git", "ssh://git@git.example.com:2222/shop/config.git",
+        "http://GIT.example.com/shop/config/",
+    ],
+)  # fmt: skip
+def test_one_repo_has_many_urls(url: str) -> None:
+    """Scheme, user, port and `.git` make no other repo."""
+    assert same_repo(url, REPO)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://git.example.com/shop/other.git", "https://example.com/shop/config.git", ""]
+)
+def test_another_repo_is_another(url: str) -> None:
+    """Another host or path is another repo."""
+    assert not same_repo(url, REPO)
