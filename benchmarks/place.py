@@ -112,7 +112,8 @@ spec:
             (folder / "staging").mkdir(exist_ok=True)
             (folder / "staging" / "web.yaml").write_text(self.manifest(of, command))
             (folder / "headway.yaml").write_text(
-                f"version: 1\napp: bench\nservices:\n  web: {{image: {self.registry}/{self.repository}}}\nenvironments:\n"
+                "version: 1\napp: bench\nservices:\n"
+                f"  web: {{image: {self.registry}/{self.repository}}}\nenvironments:\n"
                 f"  staging: {{path: staging, timeout: 2m, {self._rules}"
                 f"cluster: {{context: shop, namespace: {self.name}}}}}\n"
             )

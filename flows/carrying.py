@@ -45,16 +45,23 @@ class Intent:
         undo: bool = False,
     ) -> None:
         self.kind, self.request, self.environment = kind, request, environment
-        self.make, self.also, self.trailers = make, also, trailers
+        self.also, self.trailers = also, trailers
+        self._make, self._made = make, dict[str, Plan]()
         self.reason = request.reason or reason
         self.undo = undo
+
+    def plan(self, head: str) -> Plan:
+        """Plan on a head, once."""
+        if head not in self._made:
+            self._made[head] = self._make(head)
+        return self._made[head]
 
 
 def carry_out(connections: Connections, intent: Intent) -> dict[str, object]:
     """Plan, ask, commit and reach; give how it ended. A dry run only plans."""
     request, name = intent.request, intent.environment
     head = connections.repo.head
-    plan = intent.make(head)
+    plan = intent.plan(head)
     barred = _barred(connections, intent, head, plan)
     if request.dry_run:
         report("plan", plan_report(plan, connections.repo.read))
@@ -63,16 +70,15 @@ def carry_out(connections: Connections, intent: Intent) -> dict[str, object]:
         return {**plan.as_dict(), "held_back": [str(it) for it in barred]}
     _refuse(intent, barred)
     approved = _approvals(connections, intent, plan)
-    made = {head: plan}
 
     def again(newer: str) -> Plan:
         """Plan on the head that is about to be built on, and see that it may still be done."""
-        if newer not in made:
-            made[newer] = intent.make(newer)
-            _refuse(intent, _barred(connections, intent, newer, made[newer]))
-            if approved and made[newer] and made[newer].fingerprint != plan.fingerprint:
-                raise _changed(name, plan, made[newer])
-        return made[newer]
+        now = intent.plan(newer)
+        if newer != head:
+            _refuse(intent, _barred(connections, intent, newer, now))
+            if approved and now and now.fingerprint != plan.fingerprint:
+                raise _changed(name, plan, now)
+        return now
 
     release_id = request.release_id or new_release_id(*run_identity())
     published = publish(
@@ -136,7 +142,8 @@ def _approvals(connections: Connections, intent: Intent, plan: Plan) -> list[tup
     place = connections.config(plan.base).environments[name]
     if not plan or intent.undo or not place.approvals:
         return []
-    supersede(name)
+    app = connections.config(plan.base).app
+    supersede(app, name)
     if request.force:
         if not request.reason:
             raise UsageError(
@@ -151,7 +158,7 @@ def _approvals(connections: Connections, intent: Intent, plan: Plan) -> list[tup
         if len(people) >= place.approvals:
             return [("Approved-By", who) for who in people.values()]
         log(f"{name}: waiting for approval {len(people) + 1} of {place.approvals} of plan {plan.fingerprint}")
-        answer: Any = ask(number, name, plan.fingerprint, text, place.approval_timeout.total_seconds())
+        answer: Any = ask(number, app, name, plan.fingerprint, text, place.approval_timeout.total_seconds())
         who = answer.by.strip()
         if answer.decision != "approve":
             raise RefusedError(f"{name}: rejected by {who}" + (f": {answer.reason}" if answer.reason else ""))

@@ -152,7 +152,7 @@ def _carry(connections: Connections, intent: Intent, errors: list[HeadwayError])
     """Carry one environment's release out; what goes wrong there keeps no other from going on."""
     name = intent.environment
     try:
-        if not intent.make(connections.repo.head):
+        if not intent.plan(connections.repo.head):
             return {"state": "nothing new"}
         return carry_out(connections, intent)
     except RefusedError as error:

@@ -40,7 +40,7 @@ def waits(
             it.removeprefix(f"{name}: ") for it in ripe(connections, config, holds, following, head, now)[1]
         ]
     if config.environments[name].approvals:
-        found += _approvals(connections, name)
+        found += _approvals(connections, config.app, name)
     return found
 
 
@@ -48,7 +48,7 @@ def _said(what: str, by: str, at: str, why: str) -> str:
     return what + (f" by {by}" if by else "") + (f" since {at}" if at else "") + (f": {why}" if why else "")
 
 
-def _approvals(connections: Connections, name: str) -> list[str]:
+def _approvals(connections: Connections, app: str, name: str) -> list[str]:
     url = connections.settings.prefect_url()
     if not url:
         return []
@@ -58,7 +58,7 @@ def _approvals(connections: Connections, name: str) -> list[str]:
         with PrefectApi(url) as api:
             return [
                 f"plan {api.question(it)[0]} waits for an approval: {it.name}; `headway approve {name}`"
-                for it in api.waiting(name)
+                for it in api.waiting(app, name)
             ]
     except HeadwayError as error:
         return [f"what waits for an approval is not known: {error.message}"]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from headway.systems.verify import Verification, verify
-
 from headway.connections import Connections
 from headway.desired import Desired
 from headway.domain.images import ImageRef, InvalidImage
@@ -16,6 +14,7 @@ from headway.systems.drift import Drift, diff
 from headway.systems.proof import Proof, prove
 from headway.systems.rollout import Rollout, watch, watch_workloads
 from headway.systems.set_image import ImageSet, set_image
+from headway.systems.verify import Verification, verify
 
 
 @task(name="compare with the cluster", run_name="compare {desired.name} with the cluster")

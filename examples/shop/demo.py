@@ -43,7 +43,9 @@ def main() -> None:
     with chapter("What is live in staging to production: one command, the same digests"):
         headway("promote", "production", "--reason", "looks good in staging")
 
-    with chapter("A new image in the registry, and nothing else: staging follows, production waits for a person"):
+    with chapter(
+        "A new image in the registry, and nothing else: staging follows, production waits for a person"
+    ):
         commit_version(repos["users"], f"{version}-pushed")
         headway("build", "users", "--local")
         headway("watch", "--local")

@@ -90,15 +90,25 @@ def _answer(decision: str, what: str, plan: str, by: str, reason: str, yes: bool
 
 def _list(found: list[tuple[Waiting, str, str]], output: Output) -> None:
     rows: list[dict[str, Any]] = [
-        {"environment": it.environment, "run": it.run_id, "what": it.name, "asked": it.asked, "plan": plan}
+        {
+            "app": it.app,
+            "environment": it.environment,
+            "run": it.run_id,
+            "what": it.name,
+            "asked": it.asked,
+            "plan": plan,
+        }
         for it, plan, _ in found
     ]
     if output is Output.json:
         print_json(rows)
     else:
         print_table(
-            ("environment", "what", "asked", "plan", "run"),
-            [(it["environment"], it["what"], it["asked"][:19], it["plan"], it["run"]) for it in rows],
+            ("app", "environment", "what", "asked", "plan", "run"),
+            [
+                (it["app"], it["environment"], it["what"], it["asked"][:19], it["plan"], it["run"])
+                for it in rows
+            ],
             empty="nothing waits for an approval",
         )
 

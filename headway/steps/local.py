@@ -99,7 +99,7 @@ def alongside(work: Callable[..., Any], things: Iterable[Any]) -> list[Any]:
     return side_by_side(work, [{"thing": thing} for thing in things])
 
 
-def ask(number: int, environment: str, plan: str, text: str, timeout: float) -> Any:
+def ask(number: int, app: str, environment: str, plan: str, text: str, timeout: float) -> Any:
     """Refuse: a process that ends with its terminal cannot wait for people."""
     raise RefusedError(
         f"{environment} asks for an approval, and nobody can be asked without Prefect",
@@ -107,5 +107,5 @@ def ask(number: int, environment: str, plan: str, text: str, timeout: float) -> 
     )
 
 
-def supersede(environment: str) -> None:
+def supersede(app: str, environment: str) -> None:
     """Do nothing: without Prefect nothing waits."""

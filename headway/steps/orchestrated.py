@@ -160,24 +160,31 @@ class Approval(RunInput):
     """The plan that this answer is for. Leave it as it is."""
 
 
-def ask(number: int, environment: str, plan: str, text: str, timeout: float) -> Approval:
+def ask(number: int, app: str, environment: str, plan: str, text: str, timeout: float) -> Approval:
     """Suspend the run until somebody answers; its process ends meanwhile, and nothing is held.
 
     The run begins anew when the answer is there, and the same question then gives that answer.
     """
+    tags = {*(runtime.flow_run.tags or ()), f"app:{app}", f"environment:{environment}"}
+    with _api() as api:
+        api.tag(str(runtime.flow_run.id), sorted(tags))
     form = Approval.with_initial_data(description=text, plan=plan)
     answer: Approval = suspend_flow_run(wait_for_input=form, timeout=int(timeout), key=f"approval-{number}")
     return answer
 
 
-def supersede(environment: str) -> None:
+def supersede(app: str, environment: str) -> None:
     """End the runs that wait for an approval in an environment and were asked for before this one."""
     mine = str(runtime.flow_run.id)
-    with PrefectApi(str(prefect.settings.PREFECT_API_URL.value() or "")) as api:
-        for waiting in api.waiting(environment):
+    with _api() as api:
+        for waiting in api.waiting(app, environment):
             if waiting.run_id != mine and waiting.asked < _asked_at():
                 api.cancel(waiting.run_id, f"superseded by the newer run {runtime.flow_run.name}")
                 log(f"superseded the run {waiting.name}, which waited for an approval")
+
+
+def _api() -> PrefectApi:
+    return PrefectApi(str(prefect.settings.PREFECT_API_URL.value() or ""))
 
 
 def _asked_at() -> str:

@@ -50,9 +50,9 @@ class Waiting:
 
     run_id: str
     name: str
+    app: str
     environment: str
     asked: str
-    request: dict[str, Any]
     keys: dict[str, str]
 
 
@@ -102,23 +102,31 @@ class PrefectApi:
         )
         return str(run["id"])
 
-    def waiting(self, environment: str = "") -> list[Waiting]:
-        """List the runs that wait for an approval, the oldest first; of one environment or of all."""
+    def waiting(self, app: str = "", environment: str = "") -> list[Waiting]:
+        """List the runs that wait for an approval, the oldest first; of one app and environment or of all."""
+        wanted = [f"{kind}:{name}" for kind, name in (("app", app), ("environment", environment)) if name]
         body = {
-            "flow_runs": {"state": {"type": {"any_": ["PAUSED"]}}},
+            "flow_runs": {
+                "state": {"type": {"any_": ["PAUSED"]}},
+                **({"tags": {"all_": wanted}} if wanted else {}),
+            },
             "flows": {"name": {"any_": list(ASKING)}},
             "limit": 200,
         }
         found: list[Waiting] = []
         for run in self._call("POST", "/flow_runs/filter", body):
-            request = run["parameters"].get("request")
-            name = str(request.get("environment", "")) if isinstance(request, dict) else ""
-            if name and environment in ("", name):
-                keys = (run["state"].get("state_details") or {}).get("run_input_keyset") or {}
-                asked = datetime.fromisoformat(run["expected_start_time"] or run["created"])
-                at = asked.astimezone(UTC).isoformat()
-                found.append(Waiting(str(run["id"]), run["name"], name, at, request, keys))
+            tags = dict(it.partition(":")[::2] for it in run["tags"])
+            if "app" not in tags or "environment" not in tags:
+                continue
+            keys = (run["state"].get("state_details") or {}).get("run_input_keyset") or {}
+            asked = datetime.fromisoformat(run["expected_start_time"] or run["created"])
+            at = asked.astimezone(UTC).isoformat()
+            found.append(Waiting(str(run["id"]), run["name"], tags["app"], tags["environment"], at, keys))
         return sorted(found, key=lambda it: it.asked)
+
+    def tag(self, run_id: str, tags: list[str]) -> None:
+        """Set a run's tags."""
+        self._call("PATCH", f"/flow_runs/{run_id}", {"tags": tags})
 
     def question(self, waiting: Waiting) -> tuple[str, str]:
         """Give what a waiting run asks about: the plan's fingerprint, and the plan in Markdown."""
@@ -220,7 +228,7 @@ class PrefectApi:
             raise TransientError(f"the Prefect server at {self.url} answers {response.status_code}")
         if response.is_error:
             raise FailedError(f"the Prefect server answers {response.status_code}: {_detail(response)}")
-        return response.json()
+        return response.json() if response.content else None
 
 
 def _is_own_noise(entry: dict[str, Any]) -> bool:

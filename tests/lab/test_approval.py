@@ -48,7 +48,7 @@ def until(lab: Lab, run: str, *names: str) -> dict[str, Any]:
 def question(lab: Lab, run: str) -> str:
     """Give the plan that a waiting run asks about."""
     with PrefectApi(lab.prefect_api_url) as api:
-        waiting = next(it for it in api.waiting("production") if it.run_id == run)
+        waiting = next(it for it in api.waiting(environment="production") if it.run_id == run)
         return api.question(waiting)[0]
 
 
