@@ -49,8 +49,8 @@ CASES = {
     "a folder that is not there": (changed(path="path: nowhere"), "nowhere"),
     "a symlink out of the repo": (a_symlink_out, "staging/link.yaml"),
     "a key that is not alive yet": (
-        changed(path="path: staging\n    approvals: 1"),
-        "approvals is not supported yet",
+        lambda app: app.write("headway.yaml", app.headway_yaml(more="notify: {slack: {channel: '#x'}}\n")),
+        "notify is not supported yet",
     ),
     "a service that no manifest names": (
         lambda app: app.write("staging/web.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\n"),
