@@ -169,8 +169,8 @@ def _approvals(connections: Connections, intent: Intent, plan: Plan) -> list[tup
         elif who.lower() in people:
             log(f"{who} has approved it already; somebody else must approve too")
         else:
-            people[who.lower()] = who
-            log(f"approved by {who}" + (f": {answer.reason}" if answer.reason else ""))
+            people[who.lower()] = who + (f" ({answer.reason})" if answer.reason else "")
+            log(f"approved by {people[who.lower()]}")
     raise RefusedError(f"{name}: not enough people approved plan {plan.fingerprint}")
 
 

@@ -29,7 +29,7 @@ def plan_report(plan: Plan, read: Callable[[str, str], bytes | None]) -> str:
     return (
         f"## Plan for {plan.environment}\n\n"
         f"| service | from | to | why |\n|---|---|---|---|\n{rows}\n{warnings}\n"
-        f"Worked out on `{plan.base[:9]}`.\n\n```diff\n{plan_diff(plan, read)}```\n"
+        f"Plan `{plan.fingerprint}`, worked out on `{plan.base[:9]}`.\n\n```diff\n{plan_diff(plan, read)}```\n"
     )
 
 

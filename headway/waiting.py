@@ -7,6 +7,7 @@ from datetime import datetime
 from headway.connections import Connections
 from headway.domain.config import Config
 from headway.domain.gates import opening_of
+from headway.domain.history import short_tag
 from headway.domain.holds import Holds
 from headway.errors import HeadwayError
 from headway.following import followings, ripe
@@ -32,7 +33,7 @@ def waits(
             )
     for veto in holds.vetoes:
         if veto.environment == name and veto.service in config.services:
-            what = f"{veto.service} {veto.tag or veto.digest[:19]} is vetoed"
+            what = f"{veto.service} {short_tag(f':{veto.tag}' if veto.tag else veto.digest)} is vetoed"
             found.append(_said(what, veto.by, veto.at, veto.why))
     following = followings(config, holds, [name], now)[name]
     if following.source and following.services:

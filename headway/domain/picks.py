@@ -168,11 +168,10 @@ def _floor(question: Question) -> tuple[Any, str]:
     bounds: list[tuple[Any, str]] = []
     if question.current is not None:
         tag = question.current.tag or ""
-        words = f"what runs ({tag or question.current.digest or 'no tag'})"
         key = ranking.place_of(tag, question.position)
         if isinstance(key, Refused):
-            return key, words
-        bounds.append((key, words))
+            return key, f"what runs ({tag or question.current.digest or 'no tag'})"
+        bounds.append((key, "what runs"))
     for veto in question.vetoes:
         key = ranking.place_of(veto.tag, question.position) if veto.and_older else Refused("")
         if not isinstance(key, Refused):

@@ -24,7 +24,7 @@ from prefect.input import RunInput
 from prefect.logging import get_run_logger
 from prefect.states import Failed
 from prefect.task_runners import ThreadPoolTaskRunner
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from headway.errors import FailedError, HeadwayError, RefusedError, TransientError, UsageError
 from headway.steps.retry import ATTEMPTS, FIRST, GROWTH, JITTER, LONGEST
@@ -149,6 +149,8 @@ def alongside(work: Callable[..., Any], things: Iterable[Any]) -> list[Any]:
 
 class Approval(RunInput):
     """The form that a waiting release shows."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     decision: Literal["approve", "reject"] = "approve"
     """Approve or reject this plan."""

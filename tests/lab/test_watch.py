@@ -75,6 +75,9 @@ def test_a_rollback_is_left_alone_until_something_newer_comes(app: WatchedApp) -
     for _ in range(2):
         assert app.watch().code == 0
     assert app.log("-1", "--format=%H") == head
+    again = app.run("rollback", "staging", "--service", "web", "--dry-run", "--local", "--output", "json")
+    (change,) = json.loads(again.out)["changes"]
+    assert ":1.0.0@" in change["new"], "said twice it goes further back, not to and fro"
     said = app.run("plan", "staging").out
     assert "1.3.0, which was taken back" in said
     assert "is vetoed by tester" in said
