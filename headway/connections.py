@@ -40,7 +40,7 @@ class Connections:
         self._clusters: dict[str, Cluster] = {}
         self._histories: dict[tuple[str, str], SourceHistory] = {}
         self._configs: dict[bytes, Config] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._repo: ConfigRepo | None = None
         self._registry: RegistryClient | None = None
         self._engine: Engine | None = None
@@ -61,48 +61,52 @@ class Connections:
     @property
     def repo(self) -> ConfigRepo:
         """The config repo's mirror."""
-        if self._repo is None:
-            from headway.systems.config_repo import ConfigRepo
+        with self._lock:
+            if self._repo is None:
+                from headway.systems.config_repo import ConfigRepo
 
-            self._repo = ConfigRepo.open(
-                self.settings.config_repo(), self.settings.branch, self.settings.state
-            )
-            self._open.callback(self._repo.close)
-        return self._repo
+                self._repo = ConfigRepo.open(
+                    self.settings.config_repo(), self.settings.branch, self.settings.state
+                )
+                self._open.callback(self._repo.close)
+            return self._repo
 
     @property
     def registry(self) -> RegistryClient:
         """The client for every registry."""
-        if self._registry is None:
-            from headway.systems.facts import FactStore
-            from headway.systems.registry import RegistryClient
+        with self._lock:
+            if self._registry is None:
+                from headway.systems.facts import FactStore
+                from headway.systems.registry import RegistryClient
 
-            store = FactStore(self.settings.state / "facts.sqlite")
-            self._open.callback(store.close)
-            self._registry = self._open.enter_context(
-                RegistryClient(self.settings.docker_config or None, store)
-            )
-        return self._registry
+                store = FactStore(self.settings.state / "facts.sqlite")
+                self._open.callback(store.close)
+                self._registry = self._open.enter_context(
+                    RegistryClient(self.settings.docker_config or None, store)
+                )
+            return self._registry
 
     @property
     def engine(self) -> Engine:
         """The Docker engine."""
-        if self._engine is None:
-            from headway.systems.docker import Engine
+        with self._lock:
+            if self._engine is None:
+                from headway.systems.docker import Engine
 
-            self._engine = Engine.open(self.settings.docker_config or None)
-            self._open.callback(self._engine.close)
-        return self._engine
+                self._engine = Engine.open(self.settings.docker_config or None)
+                self._open.callback(self._engine.close)
+            return self._engine
 
     def cluster(self, context: str) -> Cluster:
         """Give the cluster of a kubeconfig's context."""
-        if context not in self._clusters:
-            from headway.systems.cluster import Cluster
+        with self._lock:
+            if context not in self._clusters:
+                from headway.systems.cluster import Cluster
 
-            cluster = Cluster.open(context or None, self.settings.kubeconfig or None)
-            self._open.callback(cluster.close)
-            self._clusters[context] = cluster
-        return self._clusters[context]
+                cluster = Cluster.open(context or None, self.settings.kubeconfig or None)
+                self._open.callback(cluster.close)
+                self._clusters[context] = cluster
+            return self._clusters[context]
 
     def config(self, commit: str) -> Config:
         """Read headway.yaml as it stands at a commit."""

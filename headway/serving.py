@@ -96,7 +96,9 @@ class Here:
 
     def warm_up(self) -> Config:
         """Open what a look needs; give the configuration."""
-        return self._connections.config(self._connections.repo.fetch())
+        config = self._connections.config(self._connections.repo.fetch())
+        self._connections.repo.maintain()
+        return config
 
     def take(self, events: Iterable[Event]) -> None:
         """Look at what some events are about."""
@@ -114,8 +116,9 @@ class Here:
         self._start(self._watch, WatchRequest(actor=ACTOR))
 
     def reconcile(self) -> None:
-        """Put drift right, and finish what a dead run left."""
+        """Put drift right, finish what a dead run left, and keep the mirror small."""
         self._start(self._reach, ReconcileRequest(actor="schedule"))
+        self._connections.repo.maintain()
 
     def _start(self, work: Callable[..., Any], request: Request) -> None:
         self._pool.submit(self._run, work, request)

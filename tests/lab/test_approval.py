@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -9,6 +11,8 @@ from typing import Any
 import pytest
 
 from headway.systems.prefect_api import PrefectApi
+from lab.place import Place
+from lab.processes import Server
 from tests.lab.conftest import Lab
 from tests.lab.test_prefect import call, start
 from tests.lab.watchapp import WatchedApp
@@ -152,3 +156,19 @@ def test_time_runs_out(lab: Lab, app: WatchedApp) -> None:
     state = until(lab, run, "Failed")
     assert "never resumed" in state["message"]
     assert app.log("-1", "--format=%H") == head
+
+
+def test_waiting_survives_a_restart_of_server_and_worker(lab: Lab, app: WatchedApp) -> None:
+    """Both are killed while a release waits; when they are back it still waits, and an approval makes it live."""
+    app.configure(production="promote_from: staging, approvals: 1, approval_timeout: 1h")
+    run = ask(lab, app, "1.8.0")
+    until(lab, run, "Suspended")
+    place = Place.default()
+    for name in ("worker", "prefect"):
+        Server(place, name).stop()
+    done = subprocess.run([sys.executable, "-m", "lab", "up"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    answer = app.run("approve", run, "--yes", "--by", "bob", PREFECT_API_URL=lab.prefect_api_url)
+    assert answer.code == 0, answer.said
+    until(lab, run, "Completed")
+    assert app.tag("production", "web") == "1.8.0"
