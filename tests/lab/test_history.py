@@ -10,7 +10,7 @@ from tests.lab.app import App
 def test_history_show_and_metrics(app: App) -> None:
     """Filters keep what they say, `show` tells one release whole, and the metrics count what happened."""
     assert app.release("staging", "web=v2").code == 0
-    assert app.release("staging", "api=v2", HEADWAY_ACTOR="ann").code == 0
+    assert app.release("staging", "api=v2", HEADWAY_ACTOR="eve").code == 0
     assert app.run("rollback", "staging", "--service", "api", "--reason", "wrong totals", "--local").code == 0
     assert app.run("lock", "staging", "web", "--reason", "audit").code == 0
 
@@ -22,7 +22,7 @@ def test_history_show_and_metrics(app: App) -> None:
     assert kinds()[:4] == ["lock", "rollback", "release", "release"]
     assert kinds("--service", "api") == ["rollback", "release"]
     assert kinds("--service", "web") == ["lock", "release"]
-    assert kinds("--actor", "ANN") == ["release"]
+    assert kinds("--actor", "EVE") == ["release"]
     assert kinds("--kind", "rollback") == ["rollback"]
     assert kinds("--until", "1h") == []
     assert len(kinds("--since", "1h", "--limit", "2")) == 2
@@ -34,7 +34,7 @@ def test_history_show_and_metrics(app: App) -> None:
     bad = releases[0]
     shown = app.run("show", bad["release"])
     assert shown.code == 0, shown.said
-    for said in ("ann", bad["commit"], "taken back by", "live", '+          image: "'):
+    for said in ("eve", bad["commit"], "taken back by", "live", '+          image: "'):
         assert said in shown.out
     assert (
         json.loads(app.run("show", bad["commit"][:10], "--output", "json").out)["release"] == bad["release"]
