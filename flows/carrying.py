@@ -73,14 +73,19 @@ def carry_out(connections: Connections, intent: Intent) -> dict[str, object]:
 
     def again(newer: str) -> Plan:
         """Plan on the head that is about to be built on, and see that it may still be done."""
+        nonlocal barred
         now = intent.plan(newer)
         if newer != head:
-            _refuse(intent, _barred(connections, intent, newer, now))
-            if approved and now and now.fingerprint != plan.fingerprint:
+            barred = _barred(connections, intent, newer, now)
+            _refuse(intent, barred)
+            # Also where there was nothing to approve before: what nobody has seen is not carried out.
+            if now and now.fingerprint != plan.fingerprint and _asks(connections, intent, newer):
                 raise _changed(name, plan, now)
         return now
 
-    release_id = request.release_id or new_release_id(*run_identity())
+    started, run = run_identity()
+    # One run may release to several environments, and each is a release of its own.
+    release_id = request.release_id or new_release_id(started, f"{run} {name}")
     published = publish(
         connections,
         again,
@@ -136,19 +141,24 @@ def _sources(connections: Connections, plan: Plan) -> list[tuple[str, str]]:
     return [("Source", f"{name} {it[0]} {it[1]:%Y-%m-%dT%H:%M:%SZ}") for name, it in found if it]
 
 
+def _asks(connections: Connections, intent: Intent, head: str) -> bool:
+    """Say whether people must approve this before it is done."""
+    place = connections.config(head).environments[intent.environment]
+    forced = intent.request.force and bool(intent.request.reason)
+    return bool(place.approvals) and not intent.undo and not forced
+
+
 def _approvals(connections: Connections, intent: Intent, plan: Plan) -> list[tuple[str, str]]:
     """Ask until enough people have approved this very plan; give their names for the record."""
     name, request = intent.environment, intent.request
     place = connections.config(plan.base).environments[name]
     if not plan or intent.undo or not place.approvals:
         return []
+    if request.force and not request.reason:
+        raise UsageError(f"{name} asks for approvals, and force needs a reason", hint="say why with --reason")
     app = connections.config(plan.base).app
     supersede(app, name)
     if request.force:
-        if not request.reason:
-            raise UsageError(
-                f"{name} asks for approvals, and force needs a reason", hint="say why with --reason"
-            )
         return [("Forced", f"{name} asks for {place.approvals} approvals")]
     text = plan_report(plan, connections.repo.read)
     report("plan", text)

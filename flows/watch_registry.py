@@ -126,7 +126,7 @@ def _promote(
 ) -> object:
     def make(head: str) -> Plan:
         config, holds = connections.config(head), connections.holds(head)
-        now = followings(config, holds, [it.environment], datetime.now(UTC))[it.environment]
+        now = followings(config, holds, [it.environment], datetime.now(UTC))[it.environment].only(it.services)
         wanted, waits = ripe(connections, config, holds, now, head, datetime.now(UTC))
         for line in waits:
             log(line)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -122,6 +124,55 @@ def test_an_approval_is_refused_where_nobody_can_be_asked(app: WatchedApp) -> No
     assert forced.code == 0, forced.said
     assert "Headway-Forced: production asks for 1 approvals" in app.log("-1", "--format=%B")
     assert app.run("rollback", "production", "--service", "web", "--local").code == 0
+
+
+def test_what_nobody_has_seen_is_not_released(app: WatchedApp) -> None:
+    """A plan that was empty when it would have been shown, and is not on the newer commit, is refused."""
+    image = app.running("production", "web")
+    app.pull()
+    other = app.deployment("web", app.image("web", "0.9.0"))
+    code = """
+import os, subprocess, sys
+os.environ["HEADWAY_LOCAL"] = "1"
+from flows.carrying import Intent, carry_out
+from headway.connections import Connections
+from headway.desired import Desired
+from headway.domain.images import ImageRef
+from headway.domain.plans import plan_images
+from headway.errors import RefusedError
+from headway.requests import Forcible
+
+work, image, other = sys.argv[1:]
+with Connections() as connections:
+    connections.repo.fetch()
+    pushed = []
+
+    def make(head):
+        desired = Desired(connections, connections.config(head), "production", head)
+        plan = plan_images(desired.config, "production", head, desired.indexes, connections.repo.reader(head),
+                           {"web": (ImageRef.parse(image), "asked for")})
+        if not pushed:
+            # Right after it was looked at, somebody else pushes.
+            pushed.append(open(f"{work}/production/web.yaml", "w").write(other))
+            who = ["-c", "user.name=b", "-c", "user.email=b@b.example"]
+            subprocess.run(["git", "-C", work, *who, "commit", "-qam", "Something else"], check=True)
+            subprocess.run(["git", "-C", work, "push", "-q", "origin", "HEAD:main"], check=True)
+        return plan
+
+    try:
+        carry_out(connections, Intent("release", Forcible(actor="ann"), "production", make))
+    except RefusedError as error:
+        print(error.message)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(app.work), image, other],
+        env=app.environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "is no longer what would be done" in done.stdout, done.stderr
+    assert app.commits()[0] == "Something else"
+    app.pull()
+    app.write("production/web.yaml", app.deployment("web", image))
+    app.push("As it was")
 
 
 def test_rollback_to_a_time(app: WatchedApp) -> None:
