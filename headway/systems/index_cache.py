@@ -7,52 +7,41 @@ without a usable disk it only remembers less.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import logging
 import sqlite3
 import threading
-import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from headway.domain import manifests
 from headway.domain.manifests import FileIndex, index_file
+from headway.systems.cache_file import CacheFile, batches, make_room, today
 
 IN_MEMORY = 20_000
 ON_DISK = 100_000
 """Rows that are kept, the most recently used; about 2 kB each."""
-BATCH = 500
 
-_DAY = 86_400
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS file_index (
   sha TEXT NOT NULL, format INTEGER NOT NULL, used INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (sha, format)
 ) WITHOUT ROWID
 """
-_log = logging.getLogger("headway.index_cache")
 
 
 class IndexCache:
     """The indexes of manifests by the SHA-1 of their Git blobs; several processes may share one file."""
 
     def __init__(self, file: Path, *, in_memory: int = IN_MEMORY, on_disk: int = ON_DISK) -> None:
-        self._file = file
+        self._cache = CacheFile(file, _SCHEMA)
         self._limits = (in_memory, on_disk)
         self._known: OrderedDict[str, FileIndex] = OrderedDict()
         self._placed: OrderedDict[tuple[str, str], FileIndex] = OrderedDict()
         self._lock = threading.RLock()
-        self._database: sqlite3.Connection | None = None
-        self._usable = True
 
     def close(self) -> None:
         """Close the file; what is in memory stays."""
-        with self._lock:
-            database, self._database = self._database, None
-            if database is not None:
-                with contextlib.suppress(sqlite3.Error):
-                    database.close()
+        self._cache.close()
 
     def indexes(
         self, files: Mapping[str, str], read_many: Callable[[Sequence[str]], Iterator[bytes]]
@@ -90,8 +79,8 @@ class IndexCache:
         found: dict[str, FileIndex] = {}
 
         def load(database: sqlite3.Connection) -> None:
-            today, stale = int(time.time()) // _DAY, []
-            for some in _batches(shas):
+            day, stale = today(), []
+            for some in batches(shas):
                 marks = ",".join("?" * len(some))
                 rows = database.execute(
                     f"SELECT sha, used, data FROM file_index WHERE format = ? AND sha IN ({marks})",
@@ -102,22 +91,22 @@ class IndexCache:
                         found[sha] = FileIndex.from_json(json.loads(data))
                     except (ValueError, TypeError, LookupError):
                         continue
-                    if used < today:
-                        stale.append((today, sha, manifests.FORMAT))
+                    if used < day:
+                        stale.append((day, sha, manifests.FORMAT))
             if stale:
                 with database:
                     database.executemany("UPDATE file_index SET used = ? WHERE sha = ? AND format = ?", stale)
 
-        self._with_database(load)
+        self._cache.use(load)
         return found
 
     def _store(self, fresh: Mapping[str, FileIndex]) -> None:
-        today = int(time.time()) // _DAY
+        day = today()
         rows = [
             (
                 sha,
                 manifests.FORMAT,
-                today,
+                day,
                 json.dumps(index.to_json(), separators=(",", ":"), default=str).encode(),
             )
             for sha, index in fresh.items()
@@ -126,54 +115,9 @@ class IndexCache:
         def store(database: sqlite3.Connection) -> None:
             with database:
                 database.executemany("INSERT OR REPLACE INTO file_index VALUES (?, ?, ?, ?)", rows)
-                (count,) = database.execute("SELECT count(*) FROM file_index").fetchone()
-                if count > self._limits[1]:
-                    # A tenth more than must go, so that not every store has to make room.
-                    surplus = count - self._limits[1] + self._limits[1] // 10
-                    database.execute(
-                        "DELETE FROM file_index WHERE (sha, format) IN "
-                        "(SELECT sha, format FROM file_index ORDER BY used LIMIT ?)",
-                        [surplus],
-                    )
+                make_room(database, "file_index", "sha, format", self._limits[1])
 
-        self._with_database(store)
-
-    def _with_database(self, work: Callable[[sqlite3.Connection], None]) -> None:
-        if not self._usable:
-            return
-        for attempt in (1, 2):
-            try:
-                work(self._open())
-                return
-            except sqlite3.OperationalError as error:
-                # Locked for too long, read-only, disk full: go on without it.
-                _log.info("the index cache is not usable: %s", error)
-                self.close()
-                self._usable = "locked" in str(error)
-                return
-            except sqlite3.DatabaseError as error:
-                _log.warning("the index cache %s was damaged (%s) and is made again", self._file.name, error)
-                self.close()
-                self._usable = attempt == 1
-                for suffix in ("", "-wal", "-shm"):
-                    with contextlib.suppress(OSError):
-                        Path(f"{self._file}{suffix}").unlink()
-
-    def _open(self) -> sqlite3.Connection:
-        if self._database is None:
-            try:
-                self._file.parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise sqlite3.OperationalError(str(error)) from None
-            self._database = sqlite3.connect(self._file, timeout=5, check_same_thread=False)
-            self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute("PRAGMA synchronous = NORMAL")
-            self._database.execute(_SCHEMA)
-        return self._database
-
-
-def _batches(items: list[str]) -> Iterable[list[str]]:
-    return (items[start : start + BATCH] for start in range(0, len(items), BATCH))
+        self._cache.use(store)
 
 
 def _trim(kept: OrderedDict, size: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -35,7 +36,7 @@ def test_first_seen_stays(tmp_path: Path) -> None:
     """A digest that is pushed again was first seen when it was first seen."""
     store = FactStore(tmp_path / "facts")
     store.remember([FACTS])
-    with store._open() as database:
+    with sqlite3.connect(tmp_path / "facts") as database:
         database.execute("UPDATE facts SET first_seen = 1000")
     store.remember([FACTS])
     assert store.facts([A])[A].first_seen == datetime.fromtimestamp(1000, UTC)
