@@ -16,7 +16,6 @@ from headway.domain.holds import Holds, read_holds
 from headway.domain.unsupported import unsupported
 from headway.errors import ConfigError, UsageError
 from headway.settings import Settings
-from headway.systems.source import resolve_url
 
 if TYPE_CHECKING:
     from headway.systems.cluster import Cluster
@@ -131,6 +130,8 @@ class Connections:
 
     def history(self, source: Source) -> SourceHistory:
         """Give the history of a service's source branch."""
+        from headway.systems.source import resolve_url
+
         url = resolve_url(self.settings.config_repo(), source.repo)
         key = (url, source.branch)
         with self._lock:

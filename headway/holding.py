@@ -13,7 +13,6 @@ from headway.domain.images import wanted_reference
 from headway.domain.plans import images_of
 from headway.domain.releases import ReleaseRecord, format_message, new_release_id
 from headway.errors import RefusedError, UsageError
-from headway.systems.config_repo import Draft
 
 Change = Callable[[Holds], Holds]
 
@@ -30,6 +29,8 @@ def change_holds(
     change: Change,
 ) -> str | None:
     """Commit a change of holds.yaml on the newest head; give the commit, None where it said so already."""
+    from headway.systems.config_repo import Draft
+
     config = connections.config(connections.repo.fetch())
     config.environment(environment)
     if service:

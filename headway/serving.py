@@ -202,4 +202,6 @@ class Clock:
                 self._work()
             except HeadwayError as error:
                 self._tell(f"error: {error}")
+            except Exception as error:  # noqa: BLE001 - a clock that stops in silence would be noticed too late
+                self._tell(f"error: {type(error).__name__}: {error}")
             self._stop.wait(self._every)

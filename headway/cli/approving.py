@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,7 +11,9 @@ from headway.cli.options import Format, Reason
 from headway.cli.output import Output, err, out, print_json, print_table
 from headway.errors import RefusedError, UsageError
 from headway.settings import Settings
-from headway.systems.prefect_api import PrefectApi, Waiting
+
+if TYPE_CHECKING:
+    from headway.systems.prefect_api import Waiting
 
 What = Annotated[
     str,
@@ -55,6 +57,8 @@ def reject(
 
 
 def _answer(decision: str, what: str, plan: str, by: str, reason: str, yes: bool, output: Output) -> None:
+    from headway.systems.prefect_api import PrefectApi
+
     settings = Settings()
     with PrefectApi(settings.prefect_url()) as api:
         found = [(it, *api.question(it)) for it in api.waiting()]

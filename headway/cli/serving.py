@@ -106,7 +106,10 @@ def _serve(
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: setattr(server, "should_exit", True))
         server.run(sockets=[socket])
+        tell("ending when what runs has ended; once more ends at once, and `headway reconcile` finishes it")
     finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         for clock in clocks:
             clock.stop()
         bursts.close()

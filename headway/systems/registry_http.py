@@ -234,6 +234,10 @@ class Registry:
         scope = challenge.scope or (f"repository:{repository}:pull" if repository else "")
         query = {name: it for name, it in (("service", challenge.service), ("scope", scope)) if it}
         headers = {"Authorization": _basic(login)} if login and not login.identity_token else {}
+        if login and self.address.startswith("https:") and not challenge.realm.startswith("https:"):
+            raise RegistryDenied(
+                f"registry {self.name} names a token server without TLS; the login is not sent there"
+            )
         http = _manager(challenge.realm)
         try:
             if login and login.identity_token:
@@ -284,8 +288,8 @@ class Registry:
             if response.status not in (301, 302, 303, 307, 308):
                 return Answer(response.status, response.headers, response.data, url)
             target = urljoin(url, response.headers.get("location", ""))
-            if urlsplit(target).netloc != urlsplit(url).netloc:
-                # Blobs often live elsewhere, behind an address that is signed itself.
+            if urlsplit(target)[:2] != urlsplit(url)[:2]:
+                # Blobs often live elsewhere, behind an address that is signed itself; plain HTTP is elsewhere too.
                 headers = {"Accept": accept}
             http, url = _manager(target), target
         raise FailedError(f"registry {self.name} redirects for ever")

@@ -61,8 +61,12 @@ class Bursts(Generic[E]):
             try:
                 self._work(events)
                 failed = frozenset()
-            except Exception:  # noqa: BLE001 - whatever broke, the next look must come
-                _log.exception("a look failed; its events are taken along once more")
+            except Exception as error:  # noqa: BLE001 - whatever broke, the next look must come
+                _log.error(
+                    "a look failed, and its events are taken along once more: %s: %s",
+                    type(error).__name__,
+                    error,
+                )
                 again = events - failed
                 failed = events
                 if not self._closed:

@@ -15,19 +15,14 @@ from lab.place import Place
 from lab.processes import Server
 from tests.lab.conftest import Lab
 from tests.lab.test_prefect import call, start
-from tests.lab.watchapp import WatchedApp
+from tests.lab.watchapp import WatchedApp, live
 
 
 @pytest.fixture(scope="module")
 def app(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WatchedApp]:
     """An application whose production wants two approvals."""
-    made = WatchedApp(lab.git_dir, lab.git_url, lab.registry, tmp_path_factory.mktemp("app"))
-    made.production = "promote_from: staging, approvals: 2"
-    made.create("1.0.0")
-    done = made.run("reconcile", "--local")
-    assert done.code == 0, done.said
-    yield made
-    made.delete()
+    with live(lab, tmp_path_factory.mktemp("app"), production="promote_from: staging, approvals: 2") as made:
+        yield made
 
 
 def ask(lab: Lab, app: WatchedApp, version: str) -> str:

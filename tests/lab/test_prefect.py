@@ -14,7 +14,7 @@ import pytest
 from headway.systems.prefect_api import PrefectApi
 from tests.lab.app import App
 from tests.lab.conftest import Lab
-from tests.lab.watchapp import WatchedApp
+from tests.lab.watchapp import live
 
 
 def call(lab: Lab, method: str, path: str, body: object = None) -> tuple[int, Any]:
@@ -97,17 +97,13 @@ def test_wrong_input_is_refused_before_a_run_exists(lab: Lab, app: App, request_
 
 def test_one_run_releases_to_several_environments(lab: Lab, tmp_path: Path) -> None:
     """One watch that finds something for two environments makes a release, with an id of its own, in each."""
-    watched = WatchedApp(lab.git_dir, lab.git_url, lab.registry, tmp_path)
-    watched.production = "release: automatic"
-    watched.create("1.0.0")
-    assert watched.run("reconcile", "--local").code == 0
-    watched.image("web", "1.1.0")
-    _, run = start(lab, watched, "watch-registry", {})
-    with PrefectApi(lab.prefect_api_url) as api:
-        ended = api.follow(run["id"], lambda *_: None)
-    assert ended.kind == "COMPLETED", ended
-    assert (watched.tag("staging", "web"), watched.tag("production", "web")) == ("1.1.0", "1.1.0")
-    message = watched.log("-2", "--format=%B")
-    ids = {line for line in message.splitlines() if line.startswith("Headway-Release: ")}
-    assert len(ids) == 2
-    watched.delete()
+    with live(lab, tmp_path, production="release: automatic") as watched:
+        watched.image("web", "1.1.0")
+        _, run = start(lab, watched, "watch-registry", {})
+        with PrefectApi(lab.prefect_api_url) as api:
+            ended = api.follow(run["id"], lambda *_: None)
+        assert ended.kind == "COMPLETED", ended
+        assert (watched.tag("staging", "web"), watched.tag("production", "web")) == ("1.1.0", "1.1.0")
+        message = watched.log("-2", "--format=%B")
+        ids = {line for line in message.splitlines() if line.startswith("Headway-Release: ")}
+        assert len(ids) == 2

@@ -10,18 +10,14 @@ from collections.abc import Iterator
 import pytest
 
 from tests.lab.conftest import Lab
-from tests.lab.watchapp import WatchedApp
+from tests.lab.watchapp import WatchedApp, live
 
 
 @pytest.fixture(scope="module")
 def app(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WatchedApp]:
     """An application live at 1.0.0 in both environments."""
-    made = WatchedApp(lab.git_dir, lab.git_url, lab.registry, tmp_path_factory.mktemp("app"))
-    made.create("1.0.0")
-    done = made.run("reconcile", "--local")
-    assert done.code == 0, done.said
-    yield made
-    made.delete()
+    with live(lab, tmp_path_factory.mktemp("app")) as made:
+        yield made
 
 
 def test_what_is_live_goes_on_as_one_release(app: WatchedApp) -> None:

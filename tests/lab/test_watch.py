@@ -13,18 +13,14 @@ import pytest
 from lab.place import Place
 from tests.lab.conftest import Lab
 from tests.lab.test_release import wait_for_line
-from tests.lab.watchapp import WatchedApp
+from tests.lab.watchapp import WatchedApp, live
 
 
 @pytest.fixture(scope="module")
 def app(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WatchedApp]:
     """An application with both services live in staging at 1.0.0."""
-    made = WatchedApp(lab.git_dir, lab.git_url, lab.registry, tmp_path_factory.mktemp("app"))
-    made.create("1.0.0")
-    done = made.run("reconcile", "--local")
-    assert done.code == 0, done.said
-    yield made
-    made.delete()
+    with live(lab, tmp_path_factory.mktemp("app")) as made:
+        yield made
 
 
 def test_a_push_alone_makes_staging_follow(app: WatchedApp) -> None:

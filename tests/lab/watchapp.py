@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from headway.domain.images import ImageRef
 from tests.lab.app import SERVICES, App, Done, git
+from tests.lab.conftest import Lab
 from tests.lab.images import box
 
 SEMVER = "{match: 'semver:*'}"
@@ -81,3 +84,16 @@ class WatchedApp(App):
         message = self.log("-1", "--format=%B")
         fields = dict(line.split(": ", 1) for line in message.splitlines() if line.startswith("Headway-"))
         return fields["Headway-Actor"], fields["Headway-Kind"]
+
+
+@contextmanager
+def live(lab: Lab, folder: Path, **rules: str) -> Iterator[WatchedApp]:
+    """Give an application with both services live at 1.0.0 in both environments."""
+    made = WatchedApp(lab.git_dir, lab.git_url, lab.registry, folder, **rules)
+    made.create("1.0.0")
+    done = made.run("reconcile", "--local")
+    assert done.code == 0, done.said
+    try:
+        yield made
+    finally:
+        made.delete()

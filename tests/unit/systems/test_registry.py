@@ -17,8 +17,11 @@ import pytest
 
 from headway.domain.images import ImageRef
 from headway.errors import FailedError, HeadwayError
+from headway.systems.docker_config import DockerConfig, Login
 from headway.systems.facts import FactStore
 from headway.systems.registry import ImageNotFound, RegistryBusy, RegistryClient, RegistryDenied
+from headway.systems.registry_auth import Challenge
+from headway.systems.registry_http import Registry
 from tests.unit.systems.registry_server import FakeRegistry
 
 DAY = datetime(2026, 11, 1, tzinfo=UTC)
@@ -175,6 +178,15 @@ def test_a_login_does_not_follow_a_redirect(registry: FakeRegistry, tmp_path: Pa
     other.close()
     assert getattr(fine(facts), "created", None) == DAY
     assert list(other.seen_authorizations) == [""]
+
+
+def test_a_login_is_not_sent_where_everybody_can_read_it(tmp_path: Path) -> None:
+    """A registry with TLS that names a token server without it gets no login there."""
+    asked = Registry("registry.example.com", DockerConfig(str(tmp_path)))
+    challenge = Challenge("bearer", "http://tokens.example.com/token", "s", "")
+    with pytest.raises(RegistryDenied, match="without TLS"):
+        asked._token(challenge, Login("ann", "secret", "config.json"), "shop/web")
+    asked.close()
 
 
 def test_facts_cost_two_requests_and_then_none(registry: FakeRegistry, tmp_path: Path) -> None:
