@@ -15,7 +15,7 @@ from headway.domain.images import ImageRef
 from headway.domain.plans import images_of
 from headway.domain.tagrules import Refused
 from headway.errors import RefusedError
-from headway.promotion import live_in, live_since, own_rule, ran_before, refuse_unhealthy
+from headway.promotion import live_in, live_since, own_rule, ran_before, unhealthy
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def ripe(
     An image is ripe when it has been live in the source environment for its `soak`, is not vetoed
     here, fits the rule that this environment has of its own, and never ran here before.
     """
-    name, waits = it.environment, []
+    name = it.environment
     soak = config.environments[it.source].soak or timedelta()
     here = images_of(config, Desired(connections, config, name, head).indexes)
     there = images_of(config, Desired(connections, config, it.source, head).indexes)
@@ -82,12 +82,12 @@ def ripe(
         for service, image in live.images.items()
         if {ImageRef.parse(value).digest for value in here[service]} != {image.digest}
     }
+    waits = [f"{name}: promotion waits: {why}" for why in live.refused.values()]
     if not differing:
-        return {}, []
-    try:
-        refuse_unhealthy(connections, config, live, differing)
-    except RefusedError as error:
-        return {}, [f"{name}: promotion waits: {error.message}"]
+        return {}, waits
+    sick = unhealthy(connections, config, live, differing)
+    waits += [f"{name}: promotion waits: {why}" for why in dict.fromkeys(sick.values())]
+    differing = {service: image for service, image in differing.items() if service not in sick}
     since, left = live_since(connections, config, live), ran_before(connections, config, name)
     wanted: dict[str, tuple[ImageRef, str]] = {}
     for service, image in differing.items():

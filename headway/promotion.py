@@ -10,6 +10,7 @@ from headway.desired import Desired
 from headway.domain.config import Config
 from headway.domain.gates import digest_in
 from headway.domain.images import ImageRef
+from headway.domain.objects import ObjectId
 from headway.domain.planned import containers_of, pod_spec
 from headway.domain.plans import images_of, service_of
 from headway.domain.tagrules import Refused, TagRule
@@ -22,12 +23,17 @@ LOOK_BACK = 500
 
 
 class Live:
-    """What is live in an environment: its commit, and each service's one image, pinned to a digest."""
+    """What is live in an environment: its commit, and each service's one image, pinned to a digest.
 
-    __slots__ = ("commit", "environment", "images")
+    `refused` says of the other services why they cannot be promoted.
+    """
 
-    def __init__(self, environment: str, commit: str, images: dict[str, ImageRef]) -> None:
-        self.environment, self.commit, self.images = environment, commit, images
+    __slots__ = ("commit", "environment", "images", "refused")
+
+    def __init__(
+        self, environment: str, commit: str, images: dict[str, ImageRef], refused: dict[str, str]
+    ) -> None:
+        self.environment, self.commit, self.images, self.refused = environment, commit, images, refused
 
 
 def source_environment(config: Config, request: PromoteRequest) -> str:
@@ -59,43 +65,45 @@ def live_in(connections: Connections, config: Config, source: str, services: Ite
     values = images_of(config, desired.indexes)
     chosen = list(services) or [name for name in config.services if name in values]
     images: dict[str, ImageRef] = {}
+    refused: dict[str, str] = {}
     for service in chosen:
         if len(found := values.get(service, ())) != 1:
             said = f"runs {len(found)} images" if found else "does not run"
-            raise RefusedError(
-                f"{source} {said} of {service}", hint="promote the other services with --service"
-            )
+            refused[service] = f"{source} {said} of {service}"
+            continue
         image = ImageRef.parse(found[0])
-        if not image.digest:
-            raise RefusedError(
-                f"{service} in {source} names no digest: {found[0]}",
-                hint=f"`headway release {source} {service}={image.tag or 'TAG'}` pins it first",
+        if image.digest:
+            images[service] = image
+        else:
+            refused[service] = (
+                f"{service} in {source} names no digest: {found[0]}; "
+                f"`headway release {source} {service}={image.tag or 'TAG'}` pins it"
             )
-        images[service] = image
-    return Live(source, commit, images)
+    return Live(source, commit, images, refused)
 
 
-def refuse_unhealthy(connections: Connections, config: Config, live: Live, services: Iterable[str]) -> None:
-    """Raise RefusedError where a workload of the services is not healthy in its cluster now."""
+def unhealthy(
+    connections: Connections, config: Config, live: Live, services: Iterable[str]
+) -> dict[str, str]:
+    """Say which of the services have a workload that is not healthy in its cluster now, and how it is."""
     desired = Desired(connections, config, live.environment, live.commit)
     wanted = set(services)
-    mine = [
-        manifest
-        for manifest in desired.manifests
-        if manifest.object.get("kind") != "CronJob"
-        and wanted
-        & {
-            service_of(config, str(it.get("image", "")))
-            for it in containers_of(pod_spec(manifest.object) or {})
-        }
-    ]
+    of: dict[ObjectId, set[str]] = {}
+    mine = []
+    for key, manifest in desired.by_id.items():
+        containers = containers_of(pod_spec(manifest.object) or {})
+        found = {service_of(config, str(it.get("image", ""))) or "" for it in containers} & wanted
+        if found and manifest.object.get("kind") != "CronJob":
+            mine.append(manifest)
+            of[key] = found
     cluster = connections.environment_cluster(desired.environment)
-    for key, standing in look(cluster, mine, desired.namespace, desired.planned).items():
-        if standing.verdict.status != "live":
-            raise RefusedError(
-                f"{key} is not healthy in {desired.name} now: {standing}",
-                hint=f"see `headway status {desired.name}`; what is not live there is not promoted",
-            )
+    standings = look(cluster, mine, desired.namespace, desired.planned)
+    return {
+        service: f"{key} is not healthy in {desired.name} now: {standing}"
+        for key, standing in standings.items()
+        if standing.verdict.status != "live"
+        for service in of[key]
+    }
 
 
 def promoted(

@@ -6,7 +6,8 @@ from headway.connections import Connections
 from headway.domain.config import Config
 from headway.domain.holds import Holds
 from headway.domain.images import ImageRef
-from headway.promotion import Live, live_in, refuse_unhealthy
+from headway.errors import RefusedError
+from headway.promotion import Live, live_in, unhealthy
 from headway.steps import task
 from headway.watching import Key, Look, look
 
@@ -31,9 +32,14 @@ def missing_images(connections: Connections, references: list[ImageRef]) -> list
 
 @task(name="read what is live", run_name="read what is live in {source}")
 def live_images(connections: Connections, config: Config, source: str, services: list[str]) -> Live:
-    """Give what is live in an environment, as its record and its cluster have it."""
+    """Give what is live in an environment, as its record and its cluster have it; refuse what is not."""
     live = live_in(connections, config, source, services)
-    refuse_unhealthy(connections, config, live, live.images)
+    refused = {**live.refused, **unhealthy(connections, config, live, live.images)}
+    if refused:
+        raise RefusedError(
+            "; ".join(dict.fromkeys(refused.values())),
+            hint=f"see `headway status {source}`; the other services can go with --service",
+        )
     return live
 
 

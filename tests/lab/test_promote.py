@@ -89,11 +89,25 @@ def test_promotion_by_itself_after_the_soak(app: WatchedApp) -> None:
     assert app.asked() == ("watch-registry", "promotion")
 
 
+def test_what_is_sick_keeps_no_other_service_back(app: WatchedApp) -> None:
+    """Automation promotes what is healthy, and says what the other waits for."""
+    assert app.release("staging", "web=2.1.1", "api=1.3.0").code == 0
+    app.kubectl("staging", "delete", "deployment/api")
+    app.configure(staging="soak: 0s")
+    done = app.run("watch", "--local")
+    assert done.code == 0, done.said
+    assert "Deployment/api is not healthy in staging now" in done.err
+    assert (app.tag("production", "web"), app.tag("production", "api")) == ("2.1.1", "1.2.0")
+    assert app.run("reconcile", "staging", "--local").code == 0
+    assert app.run("watch", "--local").code == 0
+    assert app.tag("production", "api") == "1.3.0"
+
+
 def test_a_rollback_there_is_left_alone(app: WatchedApp) -> None:
     """What was taken back in production is not promoted again; what is newer is."""
     done = app.run("rollback", "production", "--service", "web", "--reason", "wrong totals", "--local")
     assert done.code == 0, done.said
-    assert app.tag("production", "web") == "2.0.0"
+    assert app.tag("production", "web") == "2.1.0"
     head = app.log("-1", "--format=%H")
     assert app.run("watch", "--local").code == 0
     assert app.log("-1", "--format=%H") == head
