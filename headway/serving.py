@@ -171,7 +171,8 @@ class There:
 
     def _start(self, flow: str, request: Request) -> None:
         parameters = {"request": request.model_dump(mode="json", exclude_defaults=True)}
-        run = self._api.start(flow, flow, parameters, f"{flow}-{uuid.uuid4()}", ["serve"])
+        prefix = self._connections.settings.deployments
+        run = self._api.start(flow, prefix + flow, parameters, f"{flow}-{uuid.uuid4()}", ["serve"])
         self._tell(f"started {flow} as run {run}")
 
     def close(self) -> None:

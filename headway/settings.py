@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     prefect: str = ""
     """URL of the Prefect API; empty means `PREFECT_API_URL`."""
 
+    deployments: str = ""
+    """Put before the names of the Prefect deployments, where several config repos share one Prefect server."""
+
     prometheus: str = ""
     """URL of the Prometheus that `verify: {promql: …}` asks."""
 

@@ -37,17 +37,18 @@ def finish(place: Place) -> None:
 
 
 def deploy(place: Place) -> None:
-    """Make the work pool and deploy every flow of prefect.yaml; running it again changes nothing."""
-    environment = _environment(place)
-    for command in (
-        ["work-pool", "create", POOL, "--type", "process", "--overwrite"],
-        ["--no-prompt", "deploy", "--all"],
-    ):
-        done = subprocess.run(
-            [_prefect(), *command], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise LabError(f"prefect {' '.join(command)} failed:\n{(done.stdout + done.stderr)[-2000:]}")
+    """Make the server's control room what the files say; running it again changes nothing."""
+    environment = {key: it for key, it in _environment(place).items() if not key.startswith("HEADWAY_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "deployments.sync"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise LabError(f"deployments/sync failed:\n{(done.stdout + done.stderr)[-2000:]}")
 
 
 def down(place: Place) -> None:
@@ -69,14 +70,21 @@ def _worker(place: Place) -> None:
         deploy(place)
         environment = {**_environment(place), **read_env(extra)}
         worker.start(
-            [_prefect(), "worker", "start", "--pool", POOL, "--name", "lab"], env=environment, cwd=ROOT
+            [str(Path(_prefect()).with_name("headway")), "worker", "--pool", POOL, "--name", "lab"],
+            env=environment,
+            cwd=ROOT,
         )
         place.write("worker.env", said)
 
 
 def _identity() -> str:
     """Say whose code a worker runs and what was deployed, so that another checkout or a changed form starts anew."""
-    files = [ROOT / "prefect.yaml", ROOT / "headway" / "requests.py", *sorted((ROOT / "flows").glob("*.py"))]
+    files = [
+        ROOT / "prefect.yaml",
+        *sorted((ROOT / "deployments").glob("*.*")),
+        ROOT / "headway" / "requests.py",
+        *sorted((ROOT / "flows").glob("*.py")),
+    ]
     content = hashlib.sha256(b"".join(it.read_bytes() for it in files)).hexdigest()
     return f"{sys.executable} {content}\n"
 
@@ -97,8 +105,6 @@ def _environment(place: Place) -> dict[str, str]:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
-        "PREFECT_WORKER_QUERY_SECONDS": "1",
-        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
         "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "0.5",
     }
 

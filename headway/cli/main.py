@@ -12,7 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from headway import __version__
-from headway.cli import approving, changes, holding, ledger, looking, picking, serving, setup
+from headway.cli import approving, changes, holding, ledger, looking, picking, serving, setup, working
 from headway.cli.output import err, print_error
 from headway.errors import HeadwayError
 
@@ -45,7 +45,7 @@ def _main(
     _debug = debug
 
 
-for module in (looking, ledger, picking, changes, approving, holding, serving, setup):
+for module in (looking, ledger, picking, changes, approving, holding, serving, setup, working):
     module.add_to(app)
 
 

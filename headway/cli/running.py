@@ -24,6 +24,7 @@ FLOWS = {
     "set-image": "flows.set_image:set_image",
     "watch-registry": "flows.watch_registry:watch_registry",
 }
+PER_ENVIRONMENT = ("release", "promote", "rollback")
 
 
 def run_flow(flow: str, request: Request, *, local: bool) -> dict[str, Any]:
@@ -54,13 +55,19 @@ def _run_there(flow: str, request: Request, settings: Settings) -> dict[str, Any
     with PrefectApi(settings.prefect_url()) as api:
         key = f"{flow}-{request.release_id or uuid.uuid4()}"
         parameters = {"request": request.model_dump(mode="json", exclude_defaults=True)}
-        run_id = api.start(flow, flow, parameters, key, ["cli"])
+        run_id = api.start(flow, deployment_of(flow, request, settings), parameters, key, ["cli"])
         page = settings.prefect_url().removesuffix("/api")
         tell("log", "", f"follow it in a browser too: {page}/runs/flow-run/{run_id}")
         ended = api.follow(run_id, tell)
     if ended.kind != "COMPLETED":
         raise _error_of(ended.message or ended.name)
     return {"flow_run": run_id, "state": ended.name}
+
+
+def deployment_of(flow: str, request: Request, settings: Settings) -> str:
+    """Name the deployment for a request: the environment's own, where its flow has one for each."""
+    own = str(getattr(request, "environment", "")) if flow in PER_ENVIRONMENT else ""
+    return settings.deployments + (own or flow)
 
 
 def _error_of(message: str) -> errors.HeadwayError:

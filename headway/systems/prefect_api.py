@@ -6,22 +6,22 @@ Prefect itself is not imported, which would take longer than most runs.
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any
 
-import httpx
-
-from headway.errors import FailedError, TransientError, UsageError
+from headway.errors import TransientError, UsageError
+from headway.systems.prefect_http import PrefectHttp
 
 ASKING = ("release", "promote", "deliver")
 """The flows that may ask for an approval."""
 FINAL = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
 POLL = 0.5
 OVERLAP = 50
+PATIENCE = 120.0
+"""Seconds that a followed run's server may be away."""
 _NOISE = (
     "Beginning flow run",
     "Finished in state",
@@ -56,38 +56,16 @@ class Waiting:
     keys: dict[str, str]
 
 
-class PrefectApi:
-    """A client for one Prefect server. Credentials come from Prefect's own variables."""
-
-    def __init__(self, url: str) -> None:
-        if not url:
-            raise UsageError(
-                "no Prefect server is set",
-                hint="set PREFECT_API_URL, or add --local to run in this process without Prefect",
-            )
-        self.url = url
-        headers = {}
-        auth: tuple[str, str] | None = None
-        if key := os.environ.get("PREFECT_API_KEY"):
-            headers["Authorization"] = f"Bearer {key}"
-        elif login := os.environ.get("PREFECT_API_AUTH_STRING"):
-            name, _, password = login.partition(":")
-            auth = (name, password)
-        self._client = httpx.Client(base_url=url, headers=headers, auth=auth, timeout=30)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._client.close()
+class PrefectApi(PrefectHttp):
+    """Starts runs, follows them, and answers those that wait."""
 
     def check(self) -> str:
         """Give the server's version; raise where it cannot be reached or used."""
-        return str(self._call("GET", "/admin/version"))
+        return str(self.call("GET", "/admin/version"))
 
     def start(self, flow: str, deployment: str, parameters: dict[str, Any], key: str, tags: list[str]) -> str:
         """Start a run and give its id; the same key gives the same run."""
-        found = self._call(
+        found = self.call(
             "GET",
             f"/deployments/name/{flow}/{deployment}",
             missing=(
@@ -95,7 +73,7 @@ class PrefectApi:
                 "deploy headway's flows with `prefect deploy --all`, or add --local to run without Prefect",
             ),
         )
-        run = self._call(
+        run = self.call(
             "POST",
             f"/deployments/{found['id']}/create_flow_run",
             {"parameters": parameters, "idempotency_key": key, "tags": tags},
@@ -114,7 +92,7 @@ class PrefectApi:
             "limit": 200,
         }
         found: list[Waiting] = []
-        for run in self._call("POST", "/flow_runs/filter", body):
+        for run in self.call("POST", "/flow_runs/filter", body):
             tags = dict(it.partition(":")[::2] for it in run["tags"])
             if "app" not in tags or "environment" not in tags:
                 continue
@@ -126,7 +104,7 @@ class PrefectApi:
 
     def tag(self, run_id: str, tags: list[str]) -> None:
         """Set a run's tags."""
-        self._call("PATCH", f"/flow_runs/{run_id}", {"tags": tags})
+        self.call("PATCH", f"/flow_runs/{run_id}", {"tags": tags})
 
     def question(self, waiting: Waiting) -> tuple[str, str]:
         """Give what a waiting run asks about: the plan's fingerprint, and the plan in Markdown."""
@@ -140,13 +118,13 @@ class PrefectApi:
         key = waiting.keys.get(name)
         if not key:
             return None
-        found = self._call("GET", f"/flow_runs/{waiting.run_id}/input/{key}", missing=("", ""))
+        found = self.call("GET", f"/flow_runs/{waiting.run_id}/input/{key}", missing=("", ""))
         return json.loads(found) if isinstance(found, str) and name == "schema" else found
 
     def resume(self, run_id: str, answer: dict[str, Any]) -> None:
         """Answer a waiting run's question; raise UsageError where the server does not take the answer."""
         gone = f"the run {run_id} does not wait for an approval any more"
-        found = self._call("POST", f"/flow_runs/{run_id}/resume", {"run_input": answer}, missing=(gone, ""))
+        found = self.call("POST", f"/flow_runs/{run_id}/resume", {"run_input": answer}, missing=(gone, ""))
         # A refused answer comes with 200 too; only the body says so.
         if isinstance(found, dict) and found.get("status") not in (None, "ACCEPT"):
             reason = (found.get("details") or {}).get("reason") or "it does not wait for an approval any more"
@@ -155,14 +133,26 @@ class PrefectApi:
     def cancel(self, run_id: str, message: str) -> None:
         """End a run that waits, and say why."""
         state = {"type": "CANCELLED", "name": "Superseded", "message": message}
-        self._call("POST", f"/flow_runs/{run_id}/set_state", {"state": state, "force": True})
+        self.call("POST", f"/flow_runs/{run_id}/set_state", {"state": state, "force": True})
 
     def follow(self, run_id: str, tell: Callable[[str, str, str], None]) -> Ended:
         """Tell a run's log lines and reports as they come, until it ends."""
         told: set[str] = set()
         waiting = ""
+        silent_since: float | None = None
         while True:
-            run = self._call("GET", f"/flow_runs/{run_id}")
+            try:
+                run = self.call("GET", f"/flow_runs/{run_id}")
+                silent_since = None
+            except TransientError as error:
+                # A server that is started anew while a run goes on is no reason to lose sight of the run.
+                if silent_since is None:
+                    silent_since = time.monotonic()
+                    tell("log", "", f"{error.message}; the run goes on, looking again")
+                if time.monotonic() - silent_since > PATIENCE:
+                    raise
+                time.sleep(POLL)
+                continue
             for entry in self._logs(run_id, len(told)):
                 if entry["id"] not in told:
                     told.add(entry["id"])
@@ -190,45 +180,13 @@ class PrefectApi:
             "offset": max(0, told - OVERLAP),
             "limit": 200,
         }
-        found: list[dict[str, Any]] = self._call("POST", "/logs/filter", body)
+        found: list[dict[str, Any]] = self.call("POST", "/logs/filter", body)
         return found
 
     def _reports(self, run_id: str) -> list[dict[str, Any]]:
         body = {"artifacts": {"flow_run_id": {"any_": [run_id]}, "type": {"any_": ["markdown"]}}, "limit": 50}
-        found: list[dict[str, Any]] = self._call("POST", "/artifacts/filter", body)
+        found: list[dict[str, Any]] = self.call("POST", "/artifacts/filter", body)
         return sorted(found, key=lambda it: str(it["created"]))
-
-    def _call(
-        self, method: str, path: str, body: object = None, missing: tuple[str, str] | None = None
-    ) -> Any:
-        pause = 0.2
-        for attempt in range(6):
-            try:
-                response = self._client.request(method, path, json=body)
-            except httpx.HTTPError as error:
-                raise TransientError(
-                    f"the Prefect server at {self.url} does not answer: {type(error).__name__}",
-                    hint="is it running? `headway doctor` checks; --local works without it",
-                ) from None
-            if response.status_code != 503 or attempt == 5:
-                break
-            # A SQLite server answers 503 at once while another run is being written.
-            time.sleep(pause)
-            pause *= 2
-        if response.status_code == 404 and missing:
-            raise UsageError(missing[0], hint=missing[1])
-        if response.status_code in (401, 403):
-            raise FailedError(
-                f"the Prefect server at {self.url} refuses the login",
-                hint="set PREFECT_API_AUTH_STRING or PREFECT_API_KEY",
-            )
-        if response.status_code in (409, 422):
-            raise UsageError(f"the Prefect server refuses the request: {_detail(response)}")
-        if response.status_code >= 500:
-            raise TransientError(f"the Prefect server at {self.url} answers {response.status_code}")
-        if response.is_error:
-            raise FailedError(f"the Prefect server answers {response.status_code}: {_detail(response)}")
-        return response.json() if response.content else None
 
 
 def _is_own_noise(entry: dict[str, Any]) -> bool:
@@ -236,10 +194,3 @@ def _is_own_noise(entry: dict[str, Any]) -> bool:
     return entry["name"] not in {"prefect.flow_runs", "prefect.task_runs"} or entry["message"].startswith(
         _NOISE
     )
-
-
-def _detail(response: httpx.Response) -> str:
-    try:
-        return str(response.json().get("detail", response.text))[:1000]
-    except ValueError:
-        return response.text[:1000]

@@ -1,0 +1,38 @@
+"""The worker's command."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def worker(
+    pool: Annotated[str, typer.Option("--pool", help="The work pool to serve.")] = "headway",
+    name: Annotated[str, typer.Option("--name", help="This worker's name in the Prefect UI.")] = "",
+    limit: Annotated[int, typer.Option("--limit", help="How many runs at once.", min=1)] = 10,
+    query: Annotated[float, typer.Option("--query", help="Seconds between looks for runs.", min=0.1)] = 0.5,
+    healthcheck: Annotated[
+        bool, typer.Option("--with-healthcheck", help="Answer at /health, as Prefect's own worker does.")
+    ] = False,
+) -> None:
+    """Run flow runs, warm: each starts in a second or two, where Prefect's own worker takes several.
+
+    It serves a work pool of the type process. `prefect worker start --pool headway` does the same, slower.
+
+    Example: headway worker --name machine-1
+    """
+    import asyncio
+    import os
+
+    os.environ.setdefault("PREFECT_WORKER_QUERY_SECONDS", str(query))
+    # A silent run counts as dead after 75 seconds: see deployments/automations.yaml.
+    os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "30")
+    from deployments.worker import serve
+
+    asyncio.run(serve(pool, name, limit, healthcheck=healthcheck))
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put this command on the command line."""
+    app.command()(worker)

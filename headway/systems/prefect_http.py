@@ -1,0 +1,95 @@
+"""How headway talks to a Prefect server: one HTTP client, its credentials, and its errors in our words.
+
+Prefect itself is not imported, which would take longer than most calls.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any, Self
+
+import httpx
+
+from headway.errors import FailedError, TransientError, UsageError
+
+ATTEMPTS = 6
+
+
+class PrefectHttp:
+    """A client for one Prefect server. Credentials come from Prefect's own variables."""
+
+    def __init__(self, url: str) -> None:
+        if not url:
+            raise UsageError(
+                "no Prefect server is set",
+                hint="set PREFECT_API_URL, or add --local to run in this process without Prefect",
+            )
+        self.url = url
+        headers = {}
+        auth: tuple[str, str] | None = None
+        if key := os.environ.get("PREFECT_API_KEY"):
+            headers["Authorization"] = f"Bearer {key}"
+        elif login := os.environ.get("PREFECT_API_AUTH_STRING"):
+            name, _, password = login.partition(":")
+            auth = (name, password)
+        self._client = httpx.Client(base_url=url, headers=headers, auth=auth, timeout=30)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def find(self, path: str) -> dict[str, Any] | None:
+        """Give what is at a path; None where nothing is."""
+        try:
+            found: dict[str, Any] = self.call("GET", path, missing=("", ""))
+        except UsageError as error:
+            if error.message:
+                raise
+            return None
+        return found
+
+    def call(
+        self, method: str, path: str, body: object = None, missing: tuple[str, str] | None = None
+    ) -> Any:
+        """Ask the server and give its answer's JSON; `missing` is what to say, and what to do, at 404.
+
+        Raises UsageError for what it refuses, TransientError where it cannot be reached or is busy.
+        """
+        pause = 0.2
+        for attempt in range(ATTEMPTS):
+            try:
+                response = self._client.request(method, path, json=body)
+            except httpx.HTTPError as error:
+                raise TransientError(
+                    f"the Prefect server at {self.url} does not answer: {type(error).__name__}",
+                    hint="is it running? `headway doctor` checks; --local works without it",
+                ) from None
+            if response.status_code != 503 or attempt == ATTEMPTS - 1:
+                break
+            # A SQLite server answers 503 at once while another run is being written.
+            time.sleep(pause)
+            pause *= 2
+        if response.status_code == 404 and missing:
+            raise UsageError(missing[0], hint=missing[1])
+        if response.status_code in (401, 403):
+            raise FailedError(
+                f"the Prefect server at {self.url} refuses the login",
+                hint="set PREFECT_API_AUTH_STRING or PREFECT_API_KEY",
+            )
+        if response.status_code in (409, 422):
+            raise UsageError(f"the Prefect server refuses the request: {_detail(response)}")
+        if response.status_code >= 500:
+            raise TransientError(f"the Prefect server at {self.url} answers {response.status_code}")
+        if response.is_error:
+            raise FailedError(f"the Prefect server answers {response.status_code}: {_detail(response)}")
+        return response.json() if response.content else None
+
+
+def _detail(response: httpx.Response) -> str:
+    try:
+        return str(response.json().get("detail", response.text))[:1000]
+    except ValueError:
+        return response.text[:1000]
