@@ -54,15 +54,20 @@ def desired_deployment(wanted: Wanted, config: Config | None, settings: Settings
     }
 
 
-def desired_automation(automation: dict[str, Any], id_of: Callable[[str], str]) -> dict[str, Any]:
-    """Give one automation, with the ids of the deployments that its actions start."""
+def desired_automation(automation: dict[str, Any], tag: str, id_of: Callable[[str], str]) -> dict[str, Any]:
+    """Give one automation for the runs with a tag, with the ids of the deployments that its actions start."""
     actions = [
         {**{key: value for key, value in it.items() if key != "deployment"}, "deployment_id": id_of(name)}
         if (name := it.get("deployment"))
         else it
         for it in automation["actions"]
     ]
-    return {**automation, "actions": actions}
+    related = {"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{tag}"}
+    return {
+        **automation,
+        "trigger": {**automation["trigger"], "match_related": related},
+        "actions": actions,
+    }
 
 
 def _schema(entrypoint: str) -> dict[str, Any]:

@@ -25,7 +25,6 @@ from headway.errors import HeadwayError, UsageError
 from headway.settings import Settings
 from headway.systems.prefect_http import PrefectHttp
 
-MARK = "headway: "
 TAG = "headway"
 Tell = Callable[[str], None]
 
@@ -42,7 +41,7 @@ class Sync:
         self._pool(read_yaml(HERE / "pool.yaml"))
         wanted = wanted_deployments(read_yaml(file), config, self._settings.deployments)
         self._deployments(wanted, config)
-        self._automations(read_yaml(HERE / "automations.yaml"))
+        self._automations(read_yaml(HERE / "automations.yaml"), config)
 
     def _say(self, word: str, what: str, details: list[str] | None = None) -> None:
         self.changes += 1
@@ -76,7 +75,10 @@ class Sync:
                 continue
             if not self._check:
                 flow = self._api.call("POST", "/flows/", {"name": each.flow})
-                self._api.call("POST", "/deployments/", {**made, "flow_id": flow["id"]})
+                schedules = _as_paused(made["schedules"], found)
+                self._api.call(
+                    "POST", "/deployments/", {**made, "schedules": schedules, "flow_id": flow["id"]}
+                )
                 self._old_schedules(found, made)
         for name, found in there.items():
             self._say("remove", f"deployment {name}")
@@ -119,24 +121,27 @@ class Sync:
                 out.append({**each, "full_name": f"{flows[each['flow_id']]}/{each['name']}"})
         return out
 
-    def _automations(self, wanted: list[dict[str, Any]]) -> None:
+    def _automations(self, wanted: list[dict[str, Any]], config: Config | None) -> None:
+        prefix = self._settings.deployments
+        mark = f"{TAG} {prefix}: " if prefix else f"{TAG}: "
         there: dict[str, list[dict[str, Any]]] = {}
-        for it in self._named(MARK):
+        for it in self._named(mark):
             there.setdefault(it["name"], []).append(it)
         for each in wanted:
-            made = desired_automation(each, self._id_of)
-            found = there.pop(each["name"], [])
+            tag = f"app:{config.app}" if config is not None else TAG
+            made = desired_automation({**each, "name": mark + each["name"]}, tag, self._id_of)
+            found = there.pop(made["name"], [])
             if not found:
-                self._say("create", f"automation {each['name']!r}")
+                self._say("create", f"automation {made['name']!r}")
                 self._do("POST", "/automations/", made)
                 if not self._check:
                     # Another sync may have made it at the same moment; both then keep the older one.
-                    found = self._named(each["name"])
+                    found = self._named(made["name"])
             elif different := differences(found[0], made):
-                self._say("change", f"automation {each['name']!r}", different)
+                self._say("change", f"automation {made['name']!r}", different)
                 self._do("PUT", f"/automations/{found[0]['id']}", {**made, "enabled": found[0]["enabled"]})
             for double in found[1:]:
-                self._say("remove", f"the double of automation {each['name']!r}")
+                self._say("remove", f"the double of automation {made['name']!r}")
                 self._do("DELETE", f"/automations/{double['id']}")
         for name, gone in there.items():
             self._say("remove", f"automation {name!r}")
@@ -165,6 +170,12 @@ class Sync:
             # What is to be removed may be gone by now.
             if error.message or method != "DELETE":
                 raise
+
+
+def _as_paused(schedules: list[dict[str, Any]], found: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Leave schedules as active as people have set them."""
+    active = {it.get("slug"): it["active"] for it in (found or {}).get("schedules", ())}
+    return [{**it, "active": active.get(it["slug"], True)} for it in schedules]
 
 
 def sync(settings: Settings, file: Path, tell: Tell, *, check: bool) -> int:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flows.road import publish, reach
+from flows.telling import tell_plan, tell_superseded
 from headway.connections import Connections
 from headway.domain.gates import Barred, gates
 from headway.domain.history import ReleaseRecord, new_release_id
@@ -69,7 +70,10 @@ def carry_out(connections: Connections, intent: Intent) -> dict[str, object]:
             log(f"held back: {each}")
         return {**plan.as_dict(), "held_back": [str(it) for it in barred]}
     _refuse(intent, barred)
-    approved = _approvals(connections, intent, plan)
+    started, run = run_identity()
+    # One run may release to several environments, and each is a release of its own.
+    release_id = request.release_id or new_release_id(started, f"{run} {name}")
+    approved = _approvals(connections, intent, plan, release_id)
 
     def again(newer: str) -> Plan:
         """Plan on the head that is about to be built on, and see that it may still be done."""
@@ -83,9 +87,8 @@ def carry_out(connections: Connections, intent: Intent) -> dict[str, object]:
                 raise _changed(name, plan, now)
         return now
 
-    started, run = run_identity()
-    # One run may release to several environments, and each is a release of its own.
-    release_id = request.release_id or new_release_id(started, f"{run} {name}")
+    if plan:
+        _tell(connections, intent, plan, release_id, "planned")
     published = publish(
         connections,
         again,
@@ -148,7 +151,24 @@ def _asks(connections: Connections, intent: Intent, head: str) -> bool:
     return bool(place.approvals) and not intent.undo and not forced
 
 
-def _approvals(connections: Connections, intent: Intent, plan: Plan) -> list[tuple[str, str]]:
+def _tell(
+    connections: Connections, intent: Intent, plan: Plan, release_id: str, state: str, cause: str = ""
+) -> None:
+    tell_plan(
+        connections,
+        plan,
+        release_id,
+        intent.kind,
+        state,
+        actor=intent.request.actor or connections.settings.who(),
+        reason=intent.reason,
+        cause=cause,
+    )
+
+
+def _approvals(
+    connections: Connections, intent: Intent, plan: Plan, release_id: str
+) -> list[tuple[str, str]]:
     """Ask until enough people have approved this very plan; give their names for the record."""
     name, request = intent.environment, intent.request
     place = connections.config(plan.base).environments[name]
@@ -156,12 +176,28 @@ def _approvals(connections: Connections, intent: Intent, plan: Plan) -> list[tup
         return []
     if request.force and not request.reason:
         raise UsageError(f"{name} asks for approvals, and force needs a reason", hint="say why with --reason")
-    app = connections.config(plan.base).app
-    supersede(app, name)
+    config = connections.config(plan.base)
+    for older in supersede(config.app, name):
+        # That run's release has the id that the run would have given it.
+        gone = new_release_id(datetime.fromisoformat(older.asked), f"{older.run_id} {name}")
+        tell_superseded(connections, config, gone, name)
     if request.force:
         return [("Forced", f"{name} asks for {place.approvals} approvals")]
     text = plan_report(plan, connections.repo.read)
     report("plan", text)
+    _tell(connections, intent, plan, release_id, "waiting")
+    try:
+        return _asked(connections, intent, plan, text)
+    except RefusedError as error:
+        _tell(connections, intent, plan, release_id, "rejected", error.message)
+        raise
+
+
+def _asked(connections: Connections, intent: Intent, plan: Plan, text: str) -> list[tuple[str, str]]:
+    """Ask one person after the other."""
+    name, request = intent.environment, intent.request
+    config = connections.config(plan.base)
+    app, place = config.app, config.environments[name]
     asker = (request.actor or connections.settings.who()).strip().lower()
     people: dict[str, str] = {}
     for number in range(1, 5 * place.approvals + 1):

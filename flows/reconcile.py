@@ -12,12 +12,15 @@ from headway.domain.config import Config
 from headway.errors import FailedError, HeadwayError
 from headway.metrics import measured, metrics_report
 from headway.requests import ReconcileRequest
-from headway.steps import alongside, flow, log, report
+from headway.reviving import newer_change
+from headway.steps import alongside, bury, dead_runs, flow, log, report, restart
 from headway.story import drift_report
 from tasks.deploying import compare
 from tasks.looking import fetch_head
 
 METRICS = timedelta(days=30)
+ATTEMPTS = 3
+"""How often a run that dies is started in all."""
 
 
 def title(parameters: dict[str, Any]) -> str:
@@ -62,6 +65,11 @@ def reconcile_images(connections: Connections, request: ReconcileRequest) -> dic
                 log(f"error: {error.message}")
             errors.append(error)
 
+    if config.document.notify is not None:
+        # What could not be told before is told now.
+        connections.courier.start()
+    if not request.dry_run:
+        _restart_dead(connections, config, head)
     alongside(one, names)
     if not (request.dry_run or request.environment):
         _report_metrics(connections, config)
@@ -70,6 +78,25 @@ def reconcile_images(connections: Connections, request: ReconcileRequest) -> dic
     if errors:
         raise FailedError("\n".join(it.message for it in errors), hint=errors[0].hint)
     return {name: done[name] for name in names}
+
+
+def _restart_dead(connections: Connections, config: Config, head: str) -> None:
+    """Have runs that died before their end begin anew, so that nobody has to look.
+
+    Each finds what it did and goes on from there. What is older than the environment's last change
+    is over: what people have done since must not be undone by it.
+    """
+    for run in dead_runs(config.app):
+        if run.attempts >= ATTEMPTS:
+            log(f"{run.name} died {run.attempts} times and is left as it is")
+        elif newer := newer_change(connections, config, head, run):
+            log(f"{run.name} died; {newer}")
+            bury(run, newer)
+        else:
+            log(f"{run.name} died; it begins anew")
+            restart(
+                run, f"its process died; begun anew by reconcile, attempt {run.attempts + 1} of {ATTEMPTS}"
+            )
 
 
 def _report_metrics(connections: Connections, config: Config) -> None:

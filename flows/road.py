@@ -13,6 +13,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 
+from flows.telling import tell_entry, teller
 from headway.arrival import Arrival
 from headway.connections import Connections
 from headway.desired import Desired
@@ -24,6 +25,7 @@ from headway.steps import log, report
 from headway.story import arrival_report, plan_report
 from headway.systems.cluster import ApiRefused
 from headway.systems.config_repo import Draft, Published
+from headway.systems.lease import environment_lease
 from headway.systems.lock import environment_lock
 from headway.vetoing import vetoed
 from tasks.deploying import apply_manifests, verify_release, watch_rollout
@@ -33,6 +35,8 @@ from tasks.recording import record
 
 LOCK_WAIT = 1800.0
 LOOK_FOR_NEWER = 5.0
+Held = Callable[[], None]
+"""Raises where the environment's lease was lost."""
 REVERTS = "Reverts"
 """The trailer that names the failed commit which a commit takes back."""
 
@@ -67,9 +71,9 @@ def reach(connections: Connections, name: str, head: str | None = None) -> Arriv
 
     `head` saves a fetch where the caller has just pushed it.
     """
-    with _one_at_a_time(connections, name) as waited:
+    with _one_at_a_time(connections, name, head) as (held, newest):
         try:
-            arrival = _arrive(connections, name, fetch_head(connections) if waited or head is None else head)
+            arrival = _arrive(connections, name, newest, held)
         except TransientError as error:
             unfinished = f"the config repo says what {name} should be; `headway reconcile {name}` finishes it"
             raise TransientError(error.message, hint=f"{error.hint}; {unfinished}".lstrip("; ")) from None
@@ -77,7 +81,7 @@ def reach(connections: Connections, name: str, head: str | None = None) -> Arriv
     return arrival
 
 
-def _arrive(connections: Connections, name: str, head: str) -> Arrival:
+def _arrive(connections: Connections, name: str, head: str, held: Held) -> Arrival:
     desired = Desired(connections, connections.config(head), name, head)
     for problem in desired.problems:
         log(f"left out, and nothing is pruned meanwhile: {problem}")
@@ -86,15 +90,21 @@ def _arrive(connections: Connections, name: str, head: str) -> Arrival:
     settled = last.state == "live" and before is not None and before.tree == desired.tree
     if last.state == "failed" and _may_go_back(desired, before):
         log(f"{name}: {last.commit[:9]} failed before and was not taken back yet")
-        return _take_back(connections, desired, before, last, last.diagnosis)
+        return _take_back(connections, desired, before, last, held, last.diagnosis)
 
     began = time.monotonic()
+    held()
     try:
         applied = apply_manifests(connections, desired)
         if settled and not applied.touched:
             return Arrival(name, last.commit, "unchanged", time.monotonic() - began, applied=applied)
         changed = frozenset(applied.touched) if settled else _changed(desired, before)
-        rollout = watch_rollout(connections, desired, changed, _newer_than(connections, desired))
+        told = not settled and not _reverts(last)
+        if told:
+            tell_entry(connections, desired.config, name, last, "releasing")
+        progress = teller(connections, desired.config, name, last) if told else log
+        newer = _newer_than(connections, desired, held)
+        rollout = watch_rollout(connections, desired, changed, newer, progress)
     except ApiRefused:
         # Who may not look or write learns nothing about the release, and could not take it back either.
         raise
@@ -103,27 +113,43 @@ def _arrive(connections: Connections, name: str, head: str) -> Arrival:
     else:
         arrival = Arrival.of(name, last.commit, rollout, time.monotonic() - began, applied)
         if arrival.state == "live" and desired.environment.verify is not None and not settled:
-            arrival = _verified(connections, desired, last, arrival, began)
+            arrival = _verified(connections, desired, last, held, arrival, began)
 
     if settled:
         # What runs here was live before: there is nothing new to record, and nothing better to go back to.
         return arrival
     outcome = Outcome.now(arrival.state, arrival.seconds, last.release_id, arrival.diagnosis)
-    reverted = dict(last.record.trailers).get(REVERTS) if last.record else None
+    reverted = _reverts(last)
+    if not reverted:
+        tell_entry(
+            connections,
+            desired.config,
+            name,
+            last,
+            arrival.state,
+            cause=arrival.diagnosis,
+            seconds=arrival.seconds,
+            verdicts=arrival.verdicts,
+        )
     if arrival.state == "live" and reverted:
         # First the commit that failed, since "live" is what ends this: killed in between, it is done again.
         record(connections, name, reverted, Outcome.now("rolled-back", arrival.seconds), None)
     record(connections, name, last.commit, outcome, last.commit if arrival.state == "live" else None)
     if arrival.state == "failed" and _may_go_back(desired, before):
-        return _take_back(connections, desired, before, last, arrival.diagnosis, arrival)
+        return _take_back(connections, desired, before, last, held, arrival.diagnosis, arrival)
     return arrival
 
 
+def _reverts(entry: Entry) -> str:
+    """Give the failed commit that a commit takes back; empty where it is no take-back."""
+    return dict(entry.record.trailers).get(REVERTS, "") if entry.record else ""
+
+
 def _verified(
-    connections: Connections, desired: Desired, last: Entry, arrival: Arrival, began: float
+    connections: Connections, desired: Desired, last: Entry, held: Held, arrival: Arrival, began: float
 ) -> Arrival:
     """Let what rolled out prove itself; what does not is a failed release."""
-    found = verify_release(connections, desired, last.commit, _newer_than(connections, desired))
+    found = verify_release(connections, desired, last.commit, _newer_than(connections, desired, held))
     for check in found.checks:
         log(f"verified: {check.said}" if check.ok else f"not verified: {check.said}")
     arrival.seconds = time.monotonic() - began
@@ -143,12 +169,14 @@ def _take_back(
     desired: Desired,
     before: Desired | None,
     last: Entry,
+    held: Held,
     diagnosis: str,
     failed: Arrival | None = None,
 ) -> Arrival:
     """Put the environment's folder back to what was live, in the repo first, then in the cluster."""
     assert before is not None
     name, began = desired.name, time.monotonic()
+    held()
     good, folder = before.tree, desired.environment.path
     release_id = derived_id(last.commit, last.time)
     log(
@@ -175,8 +203,8 @@ def _take_back(
     published = push_draft(connections, draft, release_id)
     if published is None:
         log(f"{name}: a newer change has landed meanwhile; going on with that one")
-        return _arrive(connections, name, fetch_head(connections))
-    back = _arrive(connections, name, published.head)
+        return _arrive(connections, name, fetch_head(connections), held)
+    back = _arrive(connections, name, published.head, held)
     if back.state not in {"live", "unchanged"}:
         raise FailedError(
             f"{name}: {last.commit[:9]} failed ({diagnosis}), and going back to {before.commit[:9]} "
@@ -184,6 +212,7 @@ def _take_back(
             hint=f"the repo is back at what was live; see the cluster, then run `headway reconcile {name}`",
         )
     seconds = time.monotonic() - began
+    tell_entry(connections, desired.config, name, last, "rolled-back", cause=diagnosis, seconds=seconds)
     return Arrival(
         name,
         last.commit,
@@ -218,12 +247,16 @@ def _changed(desired: Desired, before: Desired | None) -> frozenset[ObjectId] | 
     return frozenset(key for key, manifest in desired.by_id.items() if old.get(key) != manifest.object)
 
 
-def _newer_than(connections: Connections, desired: Desired) -> Callable[[], bool]:
-    """Give a question that is true once the environment's folder has changed again on the branch."""
+def _newer_than(connections: Connections, desired: Desired, held: Held) -> Callable[[], bool]:
+    """Give a question that is true once the environment's folder has changed again on the branch.
+
+    It raises where the environment is no longer this deploy's to change.
+    """
     looked = time.monotonic()
 
     def newer() -> bool:
         nonlocal looked
+        held()
         if time.monotonic() - looked > LOOK_FOR_NEWER:
             looked = time.monotonic()
             with contextlib.suppress(TransientError):
@@ -237,15 +270,23 @@ def _newer_than(connections: Connections, desired: Desired) -> Callable[[], bool
 
 
 @contextlib.contextmanager
-def _one_at_a_time(connections: Connections, name: str) -> Iterator[bool]:
-    """Hold the environment's lock; gives whether another deploy had to end first."""
+def _one_at_a_time(connections: Connections, name: str, head: str | None) -> Iterator[tuple[Held, str]]:
+    """Hold the environment on this machine, then on all of them; give a check that it still is held, and the head."""
     waited = False
 
-    def on_wait() -> None:
+    def on_wait(said: str = f"{name}: waiting for another deploy of it to end or to give way") -> None:
         nonlocal waited
         waited = True
-        log(f"{name}: waiting for another deploy of it to end or to give way")
+        log(said)
 
     settings = connections.settings
     with environment_lock(settings.state, settings.config_repo(), name, wait=LOCK_WAIT, on_wait=on_wait):
-        yield waited
+        newest = fetch_head(connections) if waited or head is None else head
+        place = connections.config(newest).environment(name)
+        cluster = connections.environment_cluster(place)
+        with environment_lease(
+            cluster, place.cluster.namespace, name, settings.state, wait=LOCK_WAIT, on_wait=on_wait
+        ) as lease:
+            if waited:
+                newest = fetch_head(connections)
+            yield (lease.check if lease is not None else lambda: None), newest

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Self
 from headway.domain.config import Config, Environment, Source, load_config
 from headway.domain.holds import FILE as HOLDS_FILE
 from headway.domain.holds import Holds, read_holds
-from headway.domain.unsupported import unsupported
-from headway.errors import ConfigError, UsageError
+from headway.errors import UsageError
 from headway.settings import Settings
 
 if TYPE_CHECKING:
+    from headway.courier import Courier
     from headway.systems.cluster import Cluster
     from headway.systems.config_repo import ConfigRepo
     from headway.systems.docker import Engine
@@ -43,6 +43,7 @@ class Connections:
         self._repo: ConfigRepo | None = None
         self._registry: RegistryClient | None = None
         self._engine: Engine | None = None
+        self._courier: Courier | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -55,7 +56,7 @@ class Connections:
         self._open.close()
         self._clusters.clear()
         self._histories.clear()
-        self._repo = self._registry = self._engine = None
+        self._repo = self._registry = self._engine = self._courier = None
 
     @property
     def repo(self) -> ConfigRepo:
@@ -96,6 +97,17 @@ class Connections:
                 self._open.callback(self._engine.close)
             return self._engine
 
+    @property
+    def courier(self) -> Courier:
+        """Who carries what is told of releases."""
+        with self._lock:
+            if self._courier is None:
+                from headway.courier import Courier
+
+                self._courier = Courier(self.settings)
+                self._open.callback(self._courier.close)
+            return self._courier
+
     def cluster(self, context: str) -> Cluster:
         """Give the cluster of a kubeconfig's context."""
         with self._lock:
@@ -119,8 +131,6 @@ class Connections:
         if known is not None:
             return known
         config = load_config(data, CONFIG_FILE)
-        if problems := unsupported(config):
-            raise ConfigError(problems)
         self._configs = {data: config}
         return config
 

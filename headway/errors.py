@@ -73,4 +73,8 @@ class FailedError(HeadwayError):
 
 
 class TransientError(HeadwayError):
-    """Worth another try: the same call may succeed in a moment."""
+    """Worth another try: the same call may succeed in a moment, or after `retry_after` seconds where they were said."""
+
+    def __init__(self, message: str, *, hint: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after

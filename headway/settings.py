@@ -59,6 +59,36 @@ class Settings(BaseSettings):
     hook_secret: SecretStr = SecretStr("")
     """Secret that push events to `headway serve` are signed with, or carry as a token."""
 
+    slack_token: SecretStr = SecretStr("")
+    """Bot token of the Slack app that tells of releases (`notify` in headway.yaml)."""
+
+    slack_url: str = ""
+    """URL of Slack's Web API, where it is not Slack's own."""
+
+    apprise: SecretStr = SecretStr("")
+    """Addresses for mail, Teams, Discord and others, as `name=url name=url`; `notify` says the names."""
+
+    webhook_secret: SecretStr = SecretStr("")
+    """Secret that the CloudEvents of `notify`'s webhooks are signed with."""
+
+    github_token: SecretStr = SecretStr("")
+    """Token that writes commit statuses and deployments to GitHub, where `notify` has `commits: true`."""
+
+    github_url: str = ""
+    """URL of GitHub's API, where it is not worked out from the source repo's."""
+
+    gitlab_token: SecretStr = SecretStr("")
+    """Token that writes commit statuses and deployments to GitLab, where `notify` has `commits: true`."""
+
+    gitlab_url: str = ""
+    """URL of GitLab's API, where it is not worked out from the source repo's."""
+
+    commit_url: str = ""
+    """Page of a commit of the config repo, with {commit} in it; known for GitHub, GitLab, Gitea and Bitbucket."""
+
+    board_url: str = ""
+    """Address of `headway serve`, for links to its board."""
+
     local: bool = False
     """Run every command in its own process, as `--local` does."""
 

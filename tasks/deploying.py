@@ -47,6 +47,7 @@ def watch_rollout(
     desired: Desired,
     changed: frozenset[ObjectId] | None,
     stop: Callable[[], bool],
+    progress: Callable[[str], None],
 ) -> Rollout:
     """Follow the workloads until each is live, or one has certainly failed."""
     return watch(
@@ -57,7 +58,7 @@ def watch_rollout(
         changed=changed,
         timeout=desired.environment.timeout.total_seconds(),
         stop=stop,
-        on_progress=log,
+        on_progress=progress,
     )
 
 

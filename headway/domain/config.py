@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from headway.domain.configtext import ConfigText, did_you_mean
 from headway.domain.images import ImageRef, InvalidImage
-from headway.domain.model import ClusterTarget, Document, Environment, Part, Service, Source, Tags
+from headway.domain.model import ClusterTarget, Document, Environment, Part, Route, Service, Source, Tags
 from headway.domain.tagrules import TagRule, compile_rule
 from headway.domain.windows import parse_window
 from headway.errors import ConfigError, Problem, UsageError
@@ -220,6 +220,28 @@ def _dangling(document: Document) -> Iterable[tuple[Path, str]]:
                 yield (*here, "path"), f"environment {other} has {path} already, and one is inside the other"
         paths[environment.path] = name
     yield from _rules(document)
+    yield from _routes(document)
+
+
+def _routes(document: Document) -> Iterable[tuple[Path, str]]:
+    """Find those who would never hear anything."""
+    notify = document.notify
+    if notify is None:
+        return
+    routes: list[tuple[Path, Route]] = [(("notify",), notify)]
+    routes += [(("notify", "routes", place), it) for place, it in enumerate(notify.routes)]
+    for path, route in routes:
+        for key, known in (("environments", document.environments), ("services", document.services)):
+            for place, name in enumerate(getattr(route, key)):
+                if name not in known:
+                    yield (*path, key, place), f"no {key[:-1]} {name!r}{did_you_mean(name, known)}"
+        for place, text in enumerate(route.quiet):
+            try:
+                parse_window(text)
+            except UsageError as error:
+                yield (*path, "quiet", place), f"{error.message}; {error.hint}"
+        if route is not notify and not (route.slack or route.webhook or route.apprise):
+            yield path, "slack, webhook or apprise is missing"
 
 
 def _circles(document: Document, start: str) -> bool:

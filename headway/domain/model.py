@@ -180,11 +180,39 @@ class Slack(Part):
     """Channel, such as "#releases"."""
 
 
-class Notify(Part):
-    """Who is told."""
+class Webhook(Part):
+    """Where releases are told as CloudEvents, signed with HEADWAY_WEBHOOK_SECRET."""
 
+    url: str = Field(pattern=r"^https?://[^\s/@]+(/\S*)?$")
+    """URL that gets a POST for each state of a release. It holds no login."""
+
+
+class Route(Part):
+    """Who is told of which releases."""
+
+    on: Literal["everything", "failures"] = "everything"
+    """`failures`: only what failed or was rolled back."""
+    environments: list[str] = []
+    """Only releases to these; empty means all."""
+    services: list[str] = []
+    """Only releases of these; empty means all."""
+    quiet: list[str] = []
+    """When automation's releases are not told until it is over, but for failures: `daily 20:00-08:00 Europe/Berlin`."""
     slack: Slack | None = None
     """A Slack channel."""
+    webhook: Webhook | None = None
+    """A program that takes CloudEvents."""
+    apprise: str | None = Field(default=None, pattern=NAME)
+    """Name of an address in HEADWAY_APPRISE: mail, Teams, Discord and others."""
+
+
+class Notify(Route):
+    """Who is told, of everything and of parts."""
+
+    routes: list[Route] = []
+    """Who is told besides, of some environments or services."""
+    commits: bool = False
+    """Tell GitHub or GitLab, as commit statuses and deployments of the source commits, where a token is set."""
 
 
 class Document(Part):

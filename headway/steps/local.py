@@ -107,5 +107,28 @@ def ask(number: int, app: str, environment: str, plan: str, text: str, timeout: 
     )
 
 
-def supersede(app: str, environment: str) -> None:
+def supersede(app: str, environment: str) -> list[Any]:
     """Do nothing: without Prefect nothing waits."""
+    return []
+
+
+def announce(notice: Any) -> None:
+    """Do nothing: without Prefect there are no events."""
+
+
+def run_page() -> str:
+    """Give nothing: without Prefect a run has no page."""
+    return ""
+
+
+def dead_runs(app: str) -> list[Any]:
+    """Give nothing: without Prefect there are no runs."""
+    return []
+
+
+def restart(run: Any, message: str) -> None:
+    """Do nothing: without Prefect there are no runs."""
+
+
+def bury(run: Any, message: str) -> None:
+    """Do nothing: without Prefect there are no runs."""

@@ -8,16 +8,18 @@ from __future__ import annotations
 import contextvars
 import functools
 import inspect
+import json
 import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeVar, get_type_hints
 
 import prefect
 from prefect import runtime
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.events import emit_event
 from prefect.exceptions import MissingContextError
 from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
@@ -26,11 +28,13 @@ from prefect.states import Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import ConfigDict, Field
 
+from headway.domain.notices import Notice
 from headway.errors import FailedError, HeadwayError, RefusedError, TransientError, UsageError
 from headway.steps.retry import ATTEMPTS, FIRST, GROWTH, JITTER, LONGEST
-from headway.systems.prefect_api import PrefectApi
+from headway.systems.prefect_api import DeadRun, PrefectApi, Waiting
 
 F = TypeVar("F", bound=Callable[..., Any])
+DEAD_SINCE, DEAD_FOR = timedelta(hours=6), timedelta(seconds=4)
 _RUNNER: Any = ThreadPoolTaskRunner(max_workers=8)
 
 
@@ -175,14 +179,56 @@ def ask(number: int, app: str, environment: str, plan: str, text: str, timeout: 
     return answer
 
 
-def supersede(app: str, environment: str) -> None:
-    """End the runs that wait for an approval in an environment and were asked for before this one."""
+def supersede(app: str, environment: str) -> list[Waiting]:
+    """End the runs that wait for an approval in an environment and were asked for before this one; give them."""
     mine = str(runtime.flow_run.id)
+    ended: list[Waiting] = []
     with _api() as api:
         for waiting in api.waiting(app, environment):
             if waiting.run_id != mine and waiting.asked < _asked_at():
                 api.cancel(waiting.run_id, f"superseded by the newer run {runtime.flow_run.name}")
                 log(f"superseded the run {waiting.name}, which waited for an approval")
+                ended.append(waiting)
+    return ended
+
+
+def announce(notice: Notice) -> None:
+    """Emit a Prefect event for a release's state, for automations that users make."""
+    data = json.loads(notice.to_json())
+    emit_event(
+        event=f"headway.release.{notice.state}",
+        resource={
+            "prefect.resource.id": f"headway.release.{notice.release}",
+            "prefect.resource.name": notice.headline,
+            "headway.app": notice.app,
+            "headway.environment": notice.environment,
+        },
+        payload={key: it for key, it in data.items() if key not in ("links", "details")},
+    )
+
+
+def run_page() -> str:
+    """Give the address of this run's page in the Prefect UI."""
+    return str(runtime.flow_run.ui_url or "")
+
+
+def dead_runs(app: str) -> list[DeadRun]:
+    """List the runs that died lately, and long enough ago for everybody to have reported it."""
+    now = datetime.now(UTC)
+    with _api() as api:
+        return api.dead(now - DEAD_SINCE, now - DEAD_FOR, app)
+
+
+def restart(run: DeadRun, message: str) -> None:
+    """Have a dead run begin anew."""
+    with _api() as api:
+        api.restart(run.run_id, message)
+
+
+def bury(run: DeadRun, message: str) -> None:
+    """End a dead run for good."""
+    with _api() as api:
+        api.cancel(run.run_id, message)
 
 
 def _api() -> PrefectApi:

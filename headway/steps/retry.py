@@ -14,7 +14,7 @@ def delay(attempt: int, error: TransientError, chance: float) -> float:
 
     A server's own Retry-After wins over the back-off, up to the longest pause.
     """
-    asked = getattr(error, "retry_after", None)
+    asked = error.retry_after
     if asked is not None:
         return float(min(max(asked, 0.0), LONGEST))
     base = min(FIRST * GROWTH ** (attempt - 1), LONGEST)

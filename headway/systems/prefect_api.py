@@ -17,6 +17,8 @@ from headway.systems.prefect_http import PrefectHttp
 
 ASKING = ("release", "promote", "deliver")
 """The flows that may ask for an approval."""
+RESTARTED = ("release", "promote", "rollback", "deliver", "build-images", "set-image", "rebuild")
+"""The flows whose dead runs are begun anew; the others come again by their schedule."""
 FINAL = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
 POLL = 0.5
 OVERLAP = 50
@@ -42,6 +44,18 @@ class Ended:
     kind: str
     name: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeadRun:
+    """A run whose process ended before the run did; times are aware, `attempts` counts its starts."""
+
+    run_id: str
+    name: str
+    flow: str
+    parameters: dict[str, Any]
+    asked: datetime
+    attempts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +147,39 @@ class PrefectApi(PrefectHttp):
     def cancel(self, run_id: str, message: str) -> None:
         """End a run that waits, and say why."""
         state = {"type": "CANCELLED", "name": "Superseded", "message": message}
+        self.call("POST", f"/flow_runs/{run_id}/set_state", {"state": state, "force": True})
+
+    def dead(self, since: datetime, until: datetime, app: str) -> list[DeadRun]:
+        """List the runs of headway's that crashed in a span of time: of an application, and of none."""
+        body = {
+            "flow_runs": {
+                "state": {"type": {"any_": ["CRASHED"]}},
+                "tags": {"all_": ["headway"]},
+                "end_time": {"after_": since.isoformat(), "before_": until.isoformat()},
+            },
+            "flows": {"name": {"any_": list(RESTARTED)}},
+            "limit": 50,
+        }
+        runs = self.call("POST", "/flow_runs/filter", body)
+        names = {it["flow_id"]: "" for it in runs}
+        for flow_id in names:
+            names[flow_id] = str(self.call("GET", f"/flows/{flow_id}")["name"])
+        return [
+            DeadRun(
+                str(it["id"]),
+                it["name"],
+                names[it["flow_id"]],
+                (it["parameters"] or {}).get("request") or {},
+                datetime.fromisoformat(it["expected_start_time"] or it["created"]).astimezone(UTC),
+                int(it["run_count"]),
+            )
+            for it in runs
+            if f"app:{app}" in it["tags"] or not any(tag.startswith("app:") for tag in it["tags"])
+        ]
+
+    def restart(self, run_id: str, message: str) -> None:
+        """Have a run that ended begin anew."""
+        state = {"type": "SCHEDULED", "name": "AwaitingRetry", "message": message}
         self.call("POST", f"/flow_runs/{run_id}/set_state", {"state": state, "force": True})
 
     def follow(self, run_id: str, tell: Callable[[str, str, str], None]) -> Ended:

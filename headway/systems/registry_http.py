@@ -43,11 +43,7 @@ class RegistryDenied(FailedError):
 
 
 class RegistryBusy(TransientError):
-    """The registry cannot answer now; `retry_after` is in seconds, where it said."""
-
-    def __init__(self, message: str, *, hint: str = "", retry_after: float | None = None) -> None:
-        super().__init__(message, hint=hint)
-        self.retry_after = retry_after
+    """The registry cannot answer now."""
 
 
 @dataclass(frozen=True, slots=True)

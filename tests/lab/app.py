@@ -172,6 +172,17 @@ spec:
         words = [f"{it.partition('=')[0]}={self.image(*it.split('='))}" for it in images]
         return self.run("release", environment, *words, "--local", **env)
 
+    def sync(self, *options: str) -> Done:
+        """Give the app deployments of its own on the lab's Prefect server."""
+        done = subprocess.run(
+            [sys.executable, "-m", "deployments.sync", *options],
+            env={**self.environment(), "HEADWAY_DEPLOYMENTS": f"{self.name}-"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
     # --- what is true ---
 
     def log(self, *options: str) -> str:

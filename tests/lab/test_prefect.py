@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from headway.cli.running import PER_ENVIRONMENT
 from headway.systems.prefect_api import PrefectApi
 from tests.lab.app import App
 from tests.lab.conftest import Lab
@@ -26,7 +27,7 @@ def call(lab: Lab, method: str, path: str, body: object = None) -> tuple[int, An
     while True:
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
-                return answer.status, json.loads(answer.read())
+                return answer.status, json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
             if error.code != 503:
                 return error.code, json.loads(error.read())
@@ -34,7 +35,8 @@ def call(lab: Lab, method: str, path: str, body: object = None) -> tuple[int, An
 
 def start(lab: Lab, app: App, flow: str, request: dict[str, Any], key: str = "") -> tuple[int, Any]:
     """Create a run of a deployment for a test's own config repo."""
-    _, deployment = call(lab, "GET", f"/deployments/name/{flow}/{flow}")
+    name = request.get("environment", "staging") if flow in PER_ENVIRONMENT else flow
+    _, deployment = call(lab, "GET", f"/deployments/name/{flow}/{name}")
     environment = {name: it for name, it in app.environment().items() if name.startswith("HEADWAY_")}
     environment |= {"HEADWAY_KUBECONFIG": lab.kubeconfig, "HEADWAY_DOCKER_CONFIG": lab.docker_config}
     body = {

@@ -1,0 +1,86 @@
+"""Runs that die are seen and finished by themselves: nobody has to look."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from lab.place import Place
+from lab.processes import Server
+from tests.lab.app import App
+from tests.lab.conftest import Lab
+from tests.lab.test_prefect import call
+
+
+@pytest.fixture(scope="module")
+def synced(app: App) -> Iterator[App]:
+    """An app with deployments of its own."""
+    done = app.sync()
+    assert done.code == 0, done.said
+    return app
+
+
+def start(lab: Lab, app: App, version: str) -> str:
+    """Start a release of a version that takes a while to be ready; give the run's id."""
+    _, found = call(lab, "GET", f"/deployments/name/release/{app.name}-staging")
+    request = {"environment": "staging", "images": [{"service": "web", "image": app.image("web", version)}]}
+    code, run = call(
+        lab, "POST", f"/deployments/{found['id']}/create_flow_run", {"parameters": {"request": request}}
+    )
+    assert code == 201, run
+    return str(run["id"])
+
+
+def state(lab: Lab, run: str, *names: str) -> dict[str, Any]:
+    """Wait until a run is in one of these states; give the run. The test's time limit ends it."""
+    while True:
+        found: dict[str, Any] = call(lab, "GET", f"/flow_runs/{run}")[1]
+        if found["state"]["name"] in names:
+            return found
+        time.sleep(0.2)
+
+
+def committed(lab: Lab, app: App, run: str) -> None:
+    """Wait until a run has committed and its cluster begins to change."""
+    head = app.log("-1", "--format=%H")
+    state(lab, run, "Running")
+    while app.log("-1", "--format=%H") == head:
+        time.sleep(0.05)
+
+
+def test_a_killed_process_is_begun_anew(lab: Lab, synced: App) -> None:
+    """A release whose process is killed in the middle is crashed at once, begun anew, and live; committed once."""
+    run = start(lab, synced, "v2")
+    committed(lab, synced, run)
+    _, _, pid = state(lab, run, "Running")["infrastructure_pid"].rpartition(":")
+    os.kill(int(pid), signal.SIGKILL)
+    ended = state(lab, run, "Completed", "Failed", "Superseded")
+    assert ended["state"]["name"] == "Completed", ended["state"]
+    assert ended["run_count"] == 2
+    assert synced.running("staging", "web") == synced.image("web", "v2")
+    assert synced.log("--format=%s").count("Release web to staging") == 1
+
+
+@pytest.mark.timeout(400)
+def test_process_and_worker_are_gone(lab: Lab, synced: App) -> None:
+    """Nobody can report the death: the server misses the heartbeat within 90 seconds, and another worker finishes it."""
+    place = Place.default()
+    run = start(lab, synced, "v3")
+    committed(lab, synced, run)
+    killed = time.monotonic()
+    Server(place, "worker").stop(kill=True)
+    done = subprocess.run([sys.executable, "-m", "lab", "up"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    seen = state(lab, run, "Crashed", "AwaitingRetry", "Completed")
+    assert time.monotonic() - killed < 100, seen
+    ended = state(lab, run, "Completed", "Failed", "Superseded")
+    assert ended["state"]["name"] == "Completed", ended["state"]
+    assert synced.running("staging", "web") == synced.image("web", "v3")
+    assert synced.log("--format=%s").count("Release web to staging") == 2
