@@ -86,6 +86,15 @@ class Settings(BaseSettings):
     commit_url: str = ""
     """Page of a commit of the config repo, with {commit} in it; known for GitHub, GitLab, Gitea and Bitbucket."""
 
+    url: str = ""
+    """Address of `headway serve`, for `headway ci` to deliver through."""
+
+    token: SecretStr = SecretStr("")
+    """Token for that address, as `headway token` made it."""
+
+    tokens: str = ""
+    """File of the tokens that `headway serve` takes, with the rights of each."""
+
     board_url: str = ""
     """Address of `headway serve`, for links to its board."""
 

@@ -23,6 +23,9 @@ NEEDED = {
     "openssl": "openssl",
     "/usr/lib/cni/bridge": "containernetworking-plugins",
     "/bin/busybox": "busybox-static",
+    # What examples/ci/curl.sh is made of.
+    "curl": "curl",
+    "jq": "jq",
 }
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

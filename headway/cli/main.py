@@ -12,7 +12,18 @@ import typer
 from typer.exceptions import TyperException
 
 from headway import __version__
-from headway.cli import approving, changes, holding, ledger, looking, picking, serving, setup, working
+from headway.cli import (
+    approving,
+    changes,
+    delivering,
+    holding,
+    ledger,
+    looking,
+    picking,
+    serving,
+    setup,
+    working,
+)
 from headway.cli.output import err, print_error
 from headway.errors import HeadwayError
 
@@ -45,7 +56,7 @@ def _main(
     _debug = debug
 
 
-for module in (looking, ledger, picking, changes, approving, holding, serving, setup, working):
+for module in (looking, ledger, picking, changes, delivering, approving, holding, serving, setup, working):
     module.add_to(app)
 
 

@@ -60,7 +60,7 @@ def _run_there(flow: str, request: Request, settings: Settings) -> dict[str, Any
         tell("log", "", f"follow it in a browser too: {page}/runs/flow-run/{run_id}")
         ended = api.follow(run_id, tell)
     if ended.kind != "COMPLETED":
-        raise _error_of(ended.message or ended.name)
+        raise error_of(ended.message or ended.name)
     return {"flow_run": run_id, "state": ended.name}
 
 
@@ -70,7 +70,7 @@ def deployment_of(flow: str, request: Request, settings: Settings) -> str:
     return settings.deployments + (own or flow)
 
 
-def _error_of(message: str) -> errors.HeadwayError:
+def error_of(message: str) -> errors.HeadwayError:
     """Read the error a run ended with back into the class that has its exit code."""
     name, _, text = message.partition(": ")
     kind = {it.__name__: it for it in (errors.UsageError, errors.RefusedError, errors.FailedError)}.get(name)

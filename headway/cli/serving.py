@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,9 @@ from headway.cli.options import Local
 from headway.cli.output import Teller
 from headway.errors import UsageError
 from headway.settings import Settings
+
+if TYPE_CHECKING:
+    from starlette.routing import Route
 
 
 def serve(
@@ -90,7 +93,7 @@ def _serve(
     looks = Here(tell) if here else There(tell)
     config = looks.warm_up()
     bursts = Bursts(looks.take)
-    app = make_app(bursts.add, secret, insecure=insecure)
+    app = make_app(bursts.add, secret, insecure=insecure, more=_api(Settings()))
     server = _Server(uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False))
     clocks = [Clock(every, looks.look, tell), Clock(reconcile_every, looks.reconcile, tell)]
     socket = server.config.bind_socket()
@@ -115,6 +118,29 @@ def _serve(
         bursts.close()
         looks.close()
     sys.exit(0)
+
+
+def _api(settings: Settings) -> list[Route]:
+    """Give the endpoint for CI, where tokens are set; their file is read at each call."""
+    if not settings.tokens:
+        return []
+    from pathlib import Path
+
+    from headway.domain.tokens import Token, read_tokens
+    from headway.web.api import Api
+
+    file = Path(settings.tokens)
+
+    def tokens() -> tuple[Token, ...]:
+        try:
+            return read_tokens(file.read_text(), str(file))
+        except OSError as error:
+            raise UsageError(
+                f"{file} cannot be read: {error.strerror}", hint="HEADWAY_TOKENS names it"
+            ) from None
+
+    tokens()
+    return Api(settings, tokens).routes
 
 
 def add_to(app: typer.Typer) -> None:

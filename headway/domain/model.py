@@ -190,7 +190,7 @@ class Webhook(Part):
 class Route(Part):
     """Who is told of which releases."""
 
-    on: Literal["everything", "failures"] = "everything"
+    only: Literal["everything", "failures"] = "everything"
     """`failures`: only what failed or was rolled back."""
     environments: list[str] = []
     """Only releases to these; empty means all."""

@@ -113,7 +113,7 @@ def _matches(route: Route, notice: Notice) -> bool:
         (not route.environments or notice.environment in route.environments)
         and (not route.services or not services or bool(services & set(route.services)))
         # Whoever hears only failures hears nothing of a release that is under way.
-        and (route.on == "everything" or notice.state in FAILURES)
+        and (route.only == "everything" or notice.state in FAILURES)
     )
 
 

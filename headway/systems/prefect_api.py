@@ -6,7 +6,9 @@ Prefect itself is not imported, which would take longer than most runs.
 from __future__ import annotations
 
 import json
+import re
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +26,7 @@ POLL = 0.5
 OVERLAP = 50
 PATIENCE = 120.0
 """Seconds that a followed run's server may be away."""
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NOISE = (
     "Beginning flow run",
     "Finished in state",
@@ -79,6 +82,12 @@ class PrefectApi(PrefectHttp):
 
     def start(self, flow: str, deployment: str, parameters: dict[str, Any], key: str, tags: list[str]) -> str:
         """Start a run and give its id; the same key gives the same run."""
+        return self.started(flow, deployment, parameters, key, tags)[0]
+
+    def started(
+        self, flow: str, deployment: str, parameters: dict[str, Any], key: str, tags: list[str]
+    ) -> tuple[str, bool]:
+        """Start a run and give its id, and whether it is a new one; without a key it is."""
         found = self.call(
             "GET",
             f"/deployments/name/{flow}/{deployment}",
@@ -87,12 +96,33 @@ class PrefectApi(PrefectHttp):
                 "deploy headway's flows with `prefect deploy --all`, or add --local to run without Prefect",
             ),
         )
-        run = self.call(
-            "POST",
-            f"/deployments/{found['id']}/create_flow_run",
-            {"parameters": parameters, "idempotency_key": key, "tags": tags},
-        )
-        return str(run["id"])
+        # Always a key, since the call is sent again where the server was busy.
+        body = {"parameters": parameters, "idempotency_key": key or uuid.uuid4().hex, "tags": tags}
+        answer = self.send("POST", f"/deployments/{found['id']}/create_flow_run", body)
+        return str(answer.json()["id"]), answer.status_code == 201
+
+    def told(self, run_id: str, tag: str, after: int) -> dict[str, Any] | None:
+        """Give how a run with a tag goes, and its log lines from the `after`-th on; None where there is none."""
+        run = self.find(f"/flow_runs/{run_id}") if _UUID.fullmatch(run_id) else None
+        if run is None or tag not in run["tags"]:
+            return None
+        body = {
+            "logs": {"flow_run_id": {"any_": [run_id]}},
+            "sort": "TIMESTAMP_ASC",
+            "offset": after,
+            "limit": 200,
+        }
+        entries = self.call("POST", "/logs/filter", body)
+        state = run["state"] or {"type": "PENDING", "name": "Pending", "message": ""}
+        return {
+            "run": run_id,
+            "title": run["name"],
+            "state": state["type"],
+            "name": state["name"],
+            "message": state["message"] or "",
+            "log": [it["message"] for it in entries if not _is_own_noise(it)],
+            "next": after + len(entries),
+        }
 
     def waiting(self, app: str = "", environment: str = "") -> list[Waiting]:
         """List the runs that wait for an approval, the oldest first; of one app and environment or of all."""

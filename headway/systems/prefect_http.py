@@ -58,6 +58,13 @@ class PrefectHttp:
 
         Raises UsageError for what it refuses, TransientError where it cannot be reached or is busy.
         """
+        response = self.send(method, path, body, missing)
+        return response.json() if response.content else None
+
+    def send(
+        self, method: str, path: str, body: object = None, missing: tuple[str, str] | None = None
+    ) -> httpx.Response:
+        """Ask the server as `call` does, and give the whole answer."""
         pause = 0.2
         for attempt in range(ATTEMPTS):
             try:
@@ -85,7 +92,7 @@ class PrefectHttp:
             raise TransientError(f"the Prefect server at {self.url} answers {response.status_code}")
         if response.is_error:
             raise FailedError(f"the Prefect server answers {response.status_code}: {_detail(response)}")
-        return response.json() if response.content else None
+        return response
 
 
 def _detail(response: httpx.Response) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -29,6 +29,7 @@ def make_app(
     *,
     insecure: bool = False,
     body_limit: int = BODY_LIMIT,
+    more: Sequence[Route] = (),
 ) -> Starlette:
     """Make the ASGI application; it calls `on_events` with what was pushed, in the server's thread.
 
@@ -76,6 +77,7 @@ def make_app(
 
     return Starlette(
         routes=[
+            *more,
             Route("/hooks/{sender}", hook, methods=["POST", "OPTIONS"]),
             Route("/healthz", health),
             Route("/", home),

@@ -48,9 +48,9 @@ CASES = {
     ),
     "a folder that is not there": (changed(path="path: nowhere"), "nowhere"),
     "a symlink out of the repo": (a_symlink_out, "staging/link.yaml"),
-    "a key that is not alive yet": (
-        lambda app: app.write("headway.yaml", app.headway_yaml(more="notify: {slack: {channel: '#x'}}\n")),
-        "notify is not supported yet",
+    "a listener nobody knows": (
+        lambda app: app.write("headway.yaml", app.headway_yaml(more="notify: {environments: [stagin]}\n")),
+        "did you mean staging?",
     ),
     "a service that no manifest names": (
         lambda app: app.write("staging/web.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\n"),

@@ -1,0 +1,176 @@
+"""What CI calls: one command that starts a delivery, waits, shows the log, and ends as the release ended."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Any
+
+import typer
+
+from headway.cli.options import DryRun, Format, Reason
+from headway.cli.output import Output, out, print_json
+from headway.errors import UsageError
+
+Services = Annotated[
+    list[str] | None, typer.Option("--service", "-s", help="A service of headway.yaml; may be repeated.")
+]
+
+
+def ci(
+    environment: Annotated[
+        str,
+        typer.Argument(help="The environment to release to; left out, images are only built and pushed."),
+    ] = "",
+    services: Services = None,
+    ref: Annotated[
+        str, typer.Option("--ref", help="The commit; left out, what the CI system says it builds.")
+    ] = "",
+    again: Annotated[
+        bool, typer.Option("--again", help="A new run, although one for this commit is there already.")
+    ] = False,
+    reason: Reason = "",
+    dry_run: DryRun = False,
+    output: Format = Output.table,
+) -> None:
+    """Deliver a commit from CI: start it, wait, show its log, and exit as the release ended.
+
+    It is safe to repeat: the same services and commit are one run. With HEADWAY_URL and HEADWAY_TOKEN
+    it goes through headway's own endpoint; else to the Prefect server of PREFECT_API_URL.
+
+    Example: headway ci staging --service frontend --ref "$GITHUB_SHA"
+    """
+    import uuid
+
+    from headway.cli.output import Teller
+    from headway.cli.running import error_of
+    from headway.domain.ci import delivery_key, job_of
+    from headway.requests import BuildRequest, DeliverRequest
+    from headway.settings import Settings
+
+    settings, job = Settings(), job_of(os.environ)
+    commit = ref or job.commit
+    if not commit:
+        raise UsageError("which commit?", hint='give it with --ref "$(git rev-parse HEAD)"')
+    flow = "deliver" if environment else "build-images"
+    fields: dict[str, Any] = {"services": services or [], "ref": commit, "reason": reason, "dry_run": dry_run}
+    fields["actor"] = job.actor or settings.who()
+    request = DeliverRequest(environment=environment, **fields) if environment else BuildRequest(**fields)
+    attempt = uuid.uuid4().hex if again else job.attempt
+    key = delivery_key(flow, environment, fields["services"], commit, attempt)
+    tell = Teller()
+    body = request.model_dump(mode="json", exclude_defaults=True)
+    if settings.url:
+        from headway.systems.endpoint import Endpoint
+
+        with Endpoint(settings.url, settings.token.get_secret_value()) as there:
+            run, page = there.start(flow, body, key)
+            tell("log", "", f"{flow} of {commit[:12]}: {page}")
+            ended = there.follow(run, tell)
+    else:
+        from headway.systems.prefect_api import PrefectApi
+
+        with PrefectApi(settings.prefect_url()) as api:
+            run = api.start(flow, settings.deployments + flow, {"request": body}, key, ["ci"])
+            page = settings.prefect_url().removesuffix("/api") + f"/runs/flow-run/{run}"
+            tell("log", "", f"{flow} of {commit[:12]}: {page}")
+            ended = api.follow(run, tell)
+    if output is Output.json:
+        print_json({"flow_run": run, "state": ended.name, "page": page})
+    if ended.kind != "COMPLETED":
+        raise error_of(ended.message or ended.name)
+    if output is Output.table:
+        out().print(f"{flow}: {ended.name.lower()}", style="bold", markup=False)
+
+
+def token(
+    name: Annotated[str, typer.Argument(help="What it is for, such as ci-orders; runs are tagged with it.")],
+    flows: Annotated[list[str], typer.Option("--flow", help="A flow it may start; may be repeated.")],
+    environments: Annotated[
+        list[str] | None,
+        typer.Option("--environment", "-e", help="An environment it may release to; `*` for all."),
+    ] = None,
+    services: Services = None,
+    force: Annotated[bool, typer.Option("--force", help="It may go past locks and approvals.")] = False,
+) -> None:
+    """Make a token for headway's endpoint, and the line that gives it its rights.
+
+    The token is shown once and kept nowhere. The line goes into the file that HEADWAY_TOKENS names.
+
+    Example: headway token ci-orders --flow deliver --environment staging --service orders
+    """
+    from pydantic import ValidationError
+
+    from headway.cli.output import err
+    from headway.domain.tokens import Token, digest, new_token
+
+    made = new_token()
+    try:
+        rights = Token(
+            name=name,
+            sha256=digest(made),
+            flows=flows,  # type: ignore[arg-type]
+            environments=environments or [],
+            services=services or [],
+            force=force,
+        )
+    except ValidationError as error:
+        wrong = error.errors(include_url=False)[0]
+        raise UsageError(f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}") from None
+    fields = rights.model_dump(exclude_defaults=True)
+    line = ", ".join(f"{key}: {_written(value)}" for key, value in fields.items())
+    err().print("Put this below `tokens:` in the file that HEADWAY_TOKENS names:\n", style="dim")
+    err().print(f"- {{{line}}}\n", markup=False)
+    err().print("and give this to CI as HEADWAY_TOKEN; it is shown once:\n", style="dim")
+    print(made)
+
+
+def _written(value: object) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(f'"{it}"' if it == "*" else str(it) for it in value) + "]"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def notify(
+    test: Annotated[
+        bool, typer.Option("--test", help="Tell everybody in headway.yaml a made-up release.")
+    ] = False,
+    output: Format = Output.table,
+) -> None:
+    """Tell what could not be told before, and show what still waits and why.
+
+    Example: headway notify --test
+    """
+    from datetime import UTC, datetime
+
+    from headway.cli.output import print_table
+    from headway.connections import Connections
+    from headway.domain.notices import Notice, stamp, who_hears
+
+    now = datetime.now(UTC)
+    with Connections() as connections:
+        config = connections.config(connections.repo.fetch())
+        if test:
+            name = next(iter(config.environments))
+            notice = Notice(
+                f"{now:%Y%m%dT%H%M%SZ}-test", config.app, name, "release", "live",
+                changes=tuple((it, "1.0.0", "1.1.0") for it in config.services),
+                actor=connections.settings.who(), reason="a test: nothing was released", at=stamp(now),
+            )  # fmt: skip
+            connections.courier.outbox.put(notice, who_hears(config.document.notify, notice, now))
+        told = connections.courier.deliver()
+        waiting = connections.courier.outbox.waiting()
+    if output is Output.json:
+        print_json(
+            {
+                "told": told,
+                "waiting": [dict(zip(("to", "release", "why"), it, strict=True)) for it in waiting],
+            }
+        )
+        return
+    print_table(("to", "release", "why"), waiting, empty=f"{told} told, nothing waits")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put these commands on the command line."""
+    for command in (ci, token, notify):
+        app.command()(command)

@@ -1,0 +1,155 @@
+"""The endpoint for CI: one call starts a flow, with a token that may do that and nothing else.
+
+    POST /api/FLOW          the flow's request as JSON; 201 with a new run, 200 with the one of the same key
+    GET  /api/runs/ID       how it goes, and its log lines from `?after=N` on
+
+It checks and passes on. Whether something is there already, the Prefect server knows by its key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request as HttpRequest
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from headway import requests
+from headway.cli.running import deployment_of
+from headway.domain.tokens import Token, token_of
+from headway.errors import HeadwayError, RefusedError, TransientError, UsageError
+from headway.settings import Settings
+from headway.systems.prefect_api import PrefectApi
+
+BODY_LIMIT, BODY_SECONDS = 100_000, 10.0
+MODELS: dict[str, type[requests.Request]] = {
+    "build-images": requests.BuildRequest,
+    "deliver": requests.DeliverRequest,
+    "release": requests.ReleaseRequest,
+    "promote": requests.PromoteRequest,
+    "rollback": requests.RollbackRequest,
+    "reconcile": requests.ReconcileRequest,
+    "watch-registry": requests.WatchRequest,
+}
+
+
+class _Answer(Exception):
+    def __init__(self, status: int, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.response = JSONResponse(
+            {"error": message, **({"hint": hint} if hint else {})}, status_code=status
+        )
+
+
+class Api:
+    """The endpoint's routes. `tokens` is asked at each call, so that a revoked token is refused at once."""
+
+    def __init__(self, settings: Settings, tokens: Callable[[], tuple[Token, ...]]) -> None:
+        self._settings, self._tokens = settings, tokens
+        self.routes = [
+            Route("/api/runs/{run}", self._guarded(self._look), methods=["GET"]),
+            Route("/api/{flow}", self._guarded(self._start), methods=["POST"]),
+        ]
+
+    def _guarded(self, work: Callable[[HttpRequest, Token], Any]) -> Callable[[HttpRequest], Any]:
+        async def answer(request: HttpRequest) -> Response:
+            try:
+                answered: Response = await work(request, self._token(request))
+                return answered
+            except _Answer as error:
+                return error.response
+            except HeadwayError as error:
+                status = {UsageError: 422, RefusedError: 403, TransientError: 503}
+                code = next((it for kind, it in status.items() if isinstance(error, kind)), 502)
+                return _Answer(code, error.message, error.hint).response
+
+        return answer
+
+    def _token(self, request: HttpRequest) -> Token:
+        kind, _, said = request.headers.get("authorization", "").partition(" ")
+        found = token_of(self._tokens(), said.strip()) if kind.lower() == "bearer" else None
+        if found is None:
+            raise _Answer(401, "no token, or one that is not known", "send Authorization: Bearer TOKEN")
+        return found
+
+    async def _start(self, request: HttpRequest, token: Token) -> Response:
+        flow = request.path_params["flow"]
+        model = MODELS.get(flow)
+        if model is None:
+            raise _Answer(404, f"no flow {flow[:40]!r}", f"known: {', '.join(MODELS)}")
+        asked = await _read(request, model, token)
+        token.check(flow, asked.model_dump(mode="json"))
+        said = request.headers.get("idempotency-key", "")
+        key = key_of(flow, asked, said, token.name)
+        parameters = {"request": asked.model_dump(mode="json", exclude_defaults=True)}
+        name = deployment_of(flow, asked, self._settings)
+
+        def start() -> tuple[str, bool]:
+            with PrefectApi(self._settings.prefect_url()) as api:
+                return api.started(flow, name, parameters, key, ["api", f"token:{token.name}"])
+
+        run, new = await run_in_threadpool(start)
+        page = self._settings.prefect_url().removesuffix("/api") + f"/runs/flow-run/{run}"
+        return JSONResponse({"run": run, "new": new, "page": page}, status_code=201 if new else 200)
+
+    async def _look(self, request: HttpRequest, token: Token) -> Response:
+        run, after = request.path_params["run"], request.query_params.get("after", "0")
+        if not after.isdigit():
+            raise _Answer(422, "after must be a number")
+
+        def look() -> dict[str, Any] | None:
+            with PrefectApi(self._settings.prefect_url()) as api:
+                return api.told(run, f"token:{token.name}", int(after))
+
+        found = await run_in_threadpool(look)
+        if found is None:
+            raise _Answer(404, "no such run of this token's")
+        return JSONResponse(found)
+
+
+async def _read(request: HttpRequest, model: type[requests.Request], token: Token) -> requests.Request:
+    try:
+        body = await asyncio.wait_for(_body(request), BODY_SECONDS)
+    except TimeoutError:
+        raise _Answer(408, f"the body did not come within {BODY_SECONDS:.0f} s") from None
+    try:
+        data = json.loads(body or b"{}")
+    except ValueError as error:
+        raise _Answer(400, f"the body is not JSON: {error}") from None
+    try:
+        asked = model.model_validate(data)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, it['loc']))}: {it['msg']}" for it in error.errors())
+        raise _Answer(422, f"the request is not valid: {wrong}") from None
+    # Who asks is known by the token, whatever the request says besides.
+    who = f"ci:{token.name}" + (f" ({asked.actor})" if asked.actor else "")
+    return asked.model_copy(update={"actor": who[:200]})
+
+
+async def _body(request: HttpRequest) -> bytes:
+    chunks = bytearray()
+    async for chunk in request.stream():
+        chunks += chunk
+        if len(chunks) > BODY_LIMIT:
+            raise _Answer(413, f"a body of at most {BODY_LIMIT} bytes is taken")
+    return bytes(chunks)
+
+
+def key_of(flow: str, asked: requests.Request, said: str, who: str) -> str:
+    """Give a call's idempotency key: the caller's own, or for what is built its services and commit.
+
+    Anything else without a key is a new run each time.
+    """
+    if said:
+        return f"{who}-{flow}-{said}"[:200]
+    ref = getattr(asked, "ref", "")
+    if len(ref) != 40:
+        return ""
+    facts = asked.model_dump(mode="json", exclude={"actor", "reason"})
+    return f"{who}-{flow}-{hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:40]}"

@@ -1,0 +1,108 @@
+"""Tokens and what they may do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from headway.domain.ci import Job, delivery_key, job_of
+from headway.domain.tokens import digest, new_token, read_tokens, token_of
+from headway.errors import RefusedError, UsageError
+
+FILE = f"""tokens:
+- {{name: ci-web, sha256: "{digest("one")}", flows: [deliver, release], environments: [staging], services: [web]}}
+- {{name: ops, sha256: "{digest("two")}", flows: [rollback, reconcile, watch-registry], environments: ["*"], force: true}}
+- {{name: builder, sha256: "{digest("three")}", flows: [build-images]}}
+- {{name: nearly, sha256: "{digest("four")}", flows: [reconcile], environments: [staging]}}
+"""
+TOKENS = read_tokens(FILE, "tokens.yaml")
+
+
+@pytest.mark.parametrize(
+    ("said", "flow", "request_body", "refused"),
+    [
+        ("one", "deliver", {"environment": "staging", "services": ["web"]}, ""),
+        ("one", "release", {"environment": "staging", "images": [{"service": "web"}]}, ""),
+        ("one", "rollback", {"environment": "staging"}, "may not start rollback"),
+        ("one", "deliver", {"environment": "production", "services": ["web"]}, "may do nothing in production"),
+        ("one", "deliver", {"environment": "staging", "services": ["api"]}, "may release web only"),
+        ("one", "deliver", {"environment": "staging", "services": []}, "may release web only"),
+        ("one", "release", {"environment": "staging", "images": [{"service": "web"}, {"service": "api"}]}, "web only"),
+        ("one", "deliver", {"environment": "staging", "services": ["web"], "force": True}, "may not force"),
+        ("two", "rollback", {"environment": "production", "force": True}, ""),
+        ("two", "reconcile", {}, ""),
+        ("three", "build-images", {"services": ["web"]}, ""),
+        ("three", "deliver", {"environment": "staging"}, "may not start deliver"),
+        ("four", "reconcile", {"environment": "staging"}, ""),
+        ("four", "reconcile", {"environment": ""}, "may do nothing in every environment"),
+    ],
+)  # fmt: skip
+def test_what_a_token_may_do(said: str, flow: str, request_body: dict[str, Any], refused: str) -> None:
+    """Only its flows, only its environments and services; everything at once only where it may everywhere."""
+    token = token_of(TOKENS, said)
+    assert token is not None
+    if not refused:
+        token.check(flow, request_body)
+        return
+    with pytest.raises(RefusedError, match=refused):
+        token.check(flow, request_body)
+
+
+def test_a_token_is_known_by_its_hash_alone() -> None:
+    """What the file holds is not what one shows."""
+    assert token_of(TOKENS, digest("one")) is None
+    assert token_of(TOKENS, "") is None
+    made = new_token()
+    assert made not in FILE
+    assert len(made) > 40
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("tokens: [", "tokens.yaml:1: not YAML"),
+        ("tokens: [{name: a}]", "tokens.0.sha256: Field required"),
+        ("tokens: [{name: a, sha256: hw_geheim, flows: [deliver]}]", "tokens.0.sha256"),
+        (FILE + FILE.partition("\n")[2], "two tokens have the same name"),
+    ],
+)
+def test_a_tokens_file_that_is_wrong(text: str, said: str) -> None:
+    """It says where, and never shows what stands there."""
+    with pytest.raises(UsageError) as caught:
+        read_tokens(text, "tokens.yaml")
+    assert said in str(caught.value)
+    assert "geheim" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("environment", "job"),
+    [
+        ({}, Job()),
+        (
+            {"GITHUB_ACTIONS": "true", "GITHUB_SHA": "abc", "GITHUB_RUN_ID": "7", "GITHUB_RUN_ATTEMPT": "2"},
+            Job("github", "abc", "7", "2"),
+        ),
+        ({"GITLAB_CI": "true", "CI_COMMIT_SHA": "abc", "CI_PIPELINE_ID": "8"}, Job("gitlab", "abc", "8")),
+        (
+            {"JENKINS_URL": "http://x", "GIT_COMMIT": "abc", "BUILD_TAG": "job-9"},
+            Job("jenkins", "abc", "job-9"),
+        ),
+    ],
+)
+def test_the_job_is_read_from_the_ci_system(environment: dict[str, str], job: Job) -> None:
+    """Which commit, which job, which attempt."""
+    assert job_of(environment) == job
+
+
+def test_the_same_delivery_has_the_same_key() -> None:
+    """However often a job calls; another commit, service, place or attempt is another one."""
+    one = delivery_key("deliver", "staging", ["a", "b"], "c" * 40, "1")
+    assert one == delivery_key("deliver", "staging", ["b", "a"], "c" * 40, "1")
+    others = {
+        delivery_key("deliver", "production", ["a", "b"], "c" * 40, "1"),
+        delivery_key("deliver", "staging", ["a"], "c" * 40, "1"),
+        delivery_key("deliver", "staging", ["a", "b"], "d" * 40, "1"),
+        delivery_key("deliver", "staging", ["a", "b"], "c" * 40, "2"),
+    }
+    assert len({one, *others}) == 5
