@@ -157,11 +157,11 @@ spec:
         assert "Traceback" not in done.stderr, done.stderr
         return Done(done.returncode, done.stdout, done.stderr)
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, **env: str) -> subprocess.Popen[str]:
         """Start headway and leave it running; its story is on stderr, line by line."""
         return subprocess.Popen(
             [HEADWAY, *arguments],
-            env=self.environment(),
+            env=self.environment(**env),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
