@@ -37,6 +37,8 @@ bench: .venv/ready ## every benchmark beside its baseline
 lock: ## pin the dependencies anew
 	uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11 --extra dev \
 	  --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
+	uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11 --extra scale \
+	  --custom-compile-command "make lock" --output-file deployments/image/requirements.lock pyproject.toml
 
 lab-up: .venv/ready ## start the lab: Kubernetes, registry, Docker engine, Git, Prefect
 	$(BIN)/python -m lab up

@@ -16,7 +16,10 @@ from headway.domain.config import Config
 from headway.errors import UsageError
 
 HERE = Path(__file__).parent
-PROJECT = HERE.parent / "prefect.yaml"
+PROJECT = next(
+    (it for it in (Path("prefect.yaml"), HERE.parent / "prefect.yaml") if it.exists()), Path("prefect.yaml")
+)
+"""The file here, or the checkout's own."""
 
 
 @dataclass(frozen=True)

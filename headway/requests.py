@@ -160,3 +160,17 @@ class SetImageRequest(Request):
 
     timeout: int = Field(default=600, gt=0)
     """Seconds the rollout may take."""
+
+
+MODELS: dict[str, type[Request]] = {
+    "build-images": BuildRequest,
+    "deliver": DeliverRequest,
+    "release": ReleaseRequest,
+    "promote": PromoteRequest,
+    "watch-registry": WatchRequest,
+    "rollback": RollbackRequest,
+    "reconcile": ReconcileRequest,
+    "rebuild": RebuildRequest,
+    "set-image": SetImageRequest,
+}
+"""Each flow's request."""

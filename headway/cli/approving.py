@@ -10,7 +10,6 @@ import typer
 from headway.cli.options import Format, Reason
 from headway.cli.output import Output, err, out, print_json, print_table
 from headway.errors import RefusedError, UsageError
-from headway.settings import Settings
 
 if TYPE_CHECKING:
     from headway.systems.prefect_api import Waiting
@@ -57,6 +56,7 @@ def reject(
 
 
 def _answer(decision: str, what: str, plan: str, by: str, reason: str, yes: bool, output: Output) -> None:
+    from headway.settings import Settings
     from headway.systems.prefect_api import PrefectApi
 
     settings = Settings()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic import ValidationError
 
 from headway.cli.options import (
     AnyEnvironment,
@@ -18,21 +17,10 @@ from headway.cli.options import (
     ReleaseId,
 )
 from headway.cli.output import Output, out, print_json
-from headway.cli.running import run_flow
 from headway.errors import UsageError
-from headway.requests import (
-    BuildRequest,
-    DeliverRequest,
-    PromoteRequest,
-    RebuildRequest,
-    ReconcileRequest,
-    ReleaseRequest,
-    Request,
-    RollbackRequest,
-    ServiceImage,
-    SetImageRequest,
-    WatchRequest,
-)
+
+if TYPE_CHECKING:
+    from headway.requests import ServiceImage
 
 Images = Annotated[
     list[str],
@@ -60,7 +48,6 @@ def release(
     """
     _run(
         "release",
-        ReleaseRequest,
         local,
         output,
         environment=environment,
@@ -91,7 +78,6 @@ def promote(
     """
     _run(
         "promote",
-        PromoteRequest,
         local,
         output,
         environment=environment,
@@ -117,7 +103,7 @@ def watch(
 
     Example: headway watch --dry-run
     """
-    _run("watch-registry", WatchRequest, local, output, environments=environments or [], dry_run=dry_run)
+    _run("watch-registry", local, output, environments=environments or [], dry_run=dry_run)
 
 
 def rollback(
@@ -144,7 +130,6 @@ def rollback(
     """
     _run(
         "rollback",
-        RollbackRequest,
         local,
         output,
         environment=environment,
@@ -167,7 +152,7 @@ def reconcile(
 
     Example: headway reconcile staging
     """
-    _run("reconcile", ReconcileRequest, local, output, environment=environment, dry_run=dry_run)
+    _run("reconcile", local, output, environment=environment, dry_run=dry_run)
 
 
 def rebuild(
@@ -188,7 +173,6 @@ def rebuild(
     """
     _run(
         "rebuild",
-        RebuildRequest,
         local,
         output,
         environments=environments or [],
@@ -211,7 +195,7 @@ def build(
 
     Example: headway build frontend --ref 9ab2c41
     """
-    _run("build-images", BuildRequest, local, output, services=services or [], ref=ref, dry_run=dry_run)
+    _run("build-images", local, output, services=services or [], ref=ref, dry_run=dry_run)
 
 
 def deliver(
@@ -231,7 +215,6 @@ def deliver(
     """
     _run(
         "deliver",
-        DeliverRequest,
         local,
         output,
         environment=environment,
@@ -260,7 +243,6 @@ def set_image(
     """
     _run(
         "set-image",
-        SetImageRequest,
         local,
         output,
         service=service,
@@ -274,11 +256,13 @@ def set_image(
 
 def run_plan(environment: str, images: list[ServiceImage], output: Output) -> None:
     """Show what a release of these images would change."""
-    _run("release", ReleaseRequest, True, output, environment=environment, images=images, dry_run=True)
+    _run("release", True, output, environment=environment, images=images, dry_run=True)
 
 
 def parse_images(words: list[str]) -> list[ServiceImage]:
     """Read SERVICE=IMAGE words; raise UsageError for one that is not."""
+    from headway.requests import ServiceImage
+
     images = []
     for word in words:
         service, equals, image = word.partition("=")
@@ -288,9 +272,14 @@ def parse_images(words: list[str]) -> list[ServiceImage]:
     return images
 
 
-def _run(flow: str, model: type[Request], local: bool, output: Output, **fields: Any) -> None:
+def _run(flow: str, local: bool, output: Output, **fields: Any) -> None:
+    from pydantic import ValidationError
+
+    from headway.cli.running import run_flow
+    from headway.requests import MODELS
+
     try:
-        request = model(**fields)
+        request = MODELS[flow](**fields)
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, it['loc']))}: {it['msg']}" for it in error.errors())
         raise UsageError(f"the request is not valid: {wrong}") from None

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from headway import holding
 from headway.cli.options import DryRun, Environment, Reason
 from headway.cli.output import out
-from headway.connections import Connections
-from headway.domain.holds import Holds
+
+if TYPE_CHECKING:
+    from headway import holding
 
 Service = Annotated[
     str, typer.Argument(help="A service; the whole environment when left out.", metavar="[SERVICE]")
@@ -38,7 +39,7 @@ def lock(
         "Lock",
         reason,
         dry_run,
-        lambda who: holding.lock(environment, service, who, reason),
+        lambda it, who: it.lock(environment, service, who, reason),
     )
 
 
@@ -56,7 +57,7 @@ def unlock(
         "Unlock",
         reason,
         dry_run,
-        lambda who: holding.unlock(environment, service),
+        lambda it, who: it.unlock(environment, service),
     )
 
 
@@ -69,7 +70,7 @@ def automate(
     """
     _change(
         environment, service, "policy", "Automate", reason, dry_run,
-        lambda who: holding.override(environment, service, "automatic", who, reason),
+        lambda it, who: it.override(environment, service, "automatic", who, reason),
     )  # fmt: skip
 
 
@@ -82,7 +83,7 @@ def deautomate(
     """
     _change(
         environment, service, "policy", "Deautomate", reason, dry_run,
-        lambda who: holding.override(environment, service, "manual", who, reason),
+        lambda it, who: it.override(environment, service, "manual", who, reason),
     )  # fmt: skip
 
 
@@ -97,13 +98,16 @@ def veto(
 
     Example: headway veto production orders 1.4.2 --reason "loses totals"
     """
+    from headway import holding
+    from headway.connections import Connections
+
     with Connections() as connections:
         config = connections.config(connections.repo.fetch())
         digest, tag = holding.digest_of(connections, config, environment, service, image)
     subject = f"Veto {tag or digest[:19]} of"
     _change(
         environment, service, "policy", subject, reason, dry_run,
-        lambda who: holding.veto(environment, service, digest, tag, who, reason),
+        lambda it, who: it.veto(environment, service, digest, tag, who, reason),
     )  # fmt: skip
 
 
@@ -123,6 +127,9 @@ def unveto(
     """
     digest, tag = "", ""
     if image:
+        from headway import holding
+        from headway.connections import Connections
+
         with Connections() as connections:
             head = connections.repo.fetch()
             vetoes = connections.holds(head).vetoes_on(environment, service)
@@ -136,22 +143,31 @@ def unveto(
     subject = f"Unveto {tag or digest[:19] or 'every image'} of"
     _change(
         environment, service, "policy", subject, reason, dry_run,
-        lambda who: holding.unveto(environment, service, digest),
+        lambda it, who: it.unveto(environment, service, digest),
     )  # fmt: skip
 
 
 def _change(
-    environment: str, service: str, kind: str, verb: str, why: str, dry_run: bool, make: object
+    environment: str,
+    service: str,
+    kind: str,
+    verb: str,
+    why: str,
+    dry_run: bool,
+    make: Callable[[Any, str], holding.Change],
 ) -> None:
-    assert callable(make)
+    """Change holds.yaml by what `make` gives, which is called with the module `headway.holding` and who asks."""
+    from headway import holding
+    from headway.connections import Connections
+
     what = f"{service} in {environment}" if service else environment
     with Connections() as connections:
         actor = connections.settings.who()
-        change: holding.Change = make(actor)
+        change = make(holding, actor)
         if dry_run:
             head = connections.repo.fetch()
             connections.config(head).environment(environment)
-            before: Holds = connections.holds(head)
+            before = connections.holds(head)
             said = (
                 "would be committed"
                 if change(before).write() != before.write()

@@ -10,7 +10,6 @@ import typer
 
 from headway.cli.options import AnyEnvironment, Format, Limit
 from headway.cli.output import Output, out, print_json, print_table
-from headway.connections import Connections
 from headway.errors import UsageError
 
 STATE_STYLE = {"live": "green", "failed": "red", "rolled-back": "yellow", "superseded": "dim"}
@@ -40,6 +39,7 @@ def history(
 
     Example: headway history production --service orders --since 7d
     """
+    from headway.connections import Connections
     from headway.domain.ledgerfilter import parse_time, selected
 
     now = datetime.now(UTC)
@@ -91,6 +91,7 @@ def show(
 
     Example: headway show 20261123T101502Z-7f3a
     """
+    from headway.connections import Connections
     from headway.release_story import release_story
 
     with Connections() as connections:
@@ -128,6 +129,7 @@ def metrics(
 
     Example: headway metrics production --since 90d
     """
+    from headway.connections import Connections
     from headway.domain.ledgerfilter import parse_time
     from headway.metrics import measured, rows_for_people
 

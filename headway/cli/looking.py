@@ -8,7 +8,6 @@ import typer
 
 from headway.cli.options import AnyEnvironment, Environment, Format
 from headway.cli.output import Output, err, out, print_json, print_table
-from headway.connections import Connections
 
 
 def status(environment: AnyEnvironment = "", output: Format = Output.table) -> None:
@@ -16,6 +15,7 @@ def status(environment: AnyEnvironment = "", output: Format = Output.table) -> N
 
     Example: headway status staging
     """
+    from headway.connections import Connections
     from headway.status import environment_status
 
     with Connections() as connections:
@@ -52,6 +52,7 @@ def diff(
     Example: headway diff staging            (drift)
              headway diff staging production (images)
     """
+    from headway.connections import Connections
     from headway.desired import Desired
     from headway.domain.plans import images_of
     from headway.systems.apply import diff as drift

@@ -30,7 +30,8 @@ from headway.errors import HeadwayError
 app = typer.Typer(
     name="headway",
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    # Plain help: the coloured one takes longer to start than to read.
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="A release manager for Kubernetes: a release is a commit, and any of it can be undone without a rebuild.",

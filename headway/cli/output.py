@@ -7,11 +7,12 @@ import sys
 import time
 from collections.abc import Sequence
 from enum import StrEnum
-
-from rich.console import Console
-from rich.table import Table
+from typing import TYPE_CHECKING
 
 from headway.errors import HeadwayError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 class Output(StrEnum):
@@ -23,11 +24,15 @@ class Output(StrEnum):
 
 def out() -> Console:
     """Give the console for data. It has colours on a terminal only, and never with NO_COLOR."""
+    from rich.console import Console
+
     return Console(file=sys.stdout, highlight=False, soft_wrap=not sys.stdout.isatty())
 
 
 def err() -> Console:
     """Give the console for progress and errors."""
+    from rich.console import Console
+
     return Console(file=sys.stderr, highlight=False, soft_wrap=not sys.stderr.isatty())
 
 
@@ -41,6 +46,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, emp
     if not rows:
         out().print(empty, style="dim")
         return
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")

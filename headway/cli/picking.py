@@ -7,10 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from headway.cli.changes import parse_images, run_plan
 from headway.cli.options import AnyEnvironment, Environment, Format, Limit
 from headway.cli.output import Output, err, out, print_json, print_table
-from headway.connections import Connections
 from headway.errors import UsageError
 
 STYLE = {"picked": "green", "runs": "bold", "refused": "red", "older": "dim", "waits": "yellow"}
@@ -26,6 +24,7 @@ def images(
 
     Example: headway images frontend staging
     """
+    from headway.connections import Connections
     from headway.domain.picks import explain
     from headway.watching import look
 
@@ -79,7 +78,11 @@ def plan(
     Example: headway plan staging                        (what the rules pick)
              headway plan staging frontend=sha-9ab2c41…  (what this would change)
     """
+    from headway.connections import Connections
+
     if images:
+        from headway.cli.changes import parse_images, run_plan
+
         run_plan(environment, parse_images(images), output)
         return
     from headway.picking import would_release

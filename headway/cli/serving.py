@@ -12,10 +12,11 @@ import typer
 from headway.cli.options import Local
 from headway.cli.output import Teller
 from headway.errors import UsageError
-from headway.settings import Settings
 
 if TYPE_CHECKING:
     from starlette.routing import Route
+
+    from headway.settings import Settings
 
 
 def serve(
@@ -41,6 +42,8 @@ def serve(
 
     Example: HEADWAY_HOOK_SECRET=… headway serve --local --port 8642
     """
+    from headway.settings import Settings
+
     settings = Settings()
     secret = settings.hook_secret.get_secret_value()
     if not secret and not insecure:
@@ -53,7 +56,7 @@ def serve(
     here = local or settings.local
     if here:
         os.environ["HEADWAY_LOCAL"] = "1"
-    _serve(host, port, every, reconcile_every, secret, insecure, here)
+    _serve(settings, host, port, every, reconcile_every, secret, insecure, here)
 
 
 def _loopback(host: str) -> bool:
@@ -64,7 +67,14 @@ def _loopback(host: str) -> bool:
 
 
 def _serve(
-    host: str, port: int, every: float, reconcile_every: float, secret: str, insecure: bool, here: bool
+    settings: Settings,
+    host: str,
+    port: int,
+    every: float,
+    reconcile_every: float,
+    secret: str,
+    insecure: bool,
+    here: bool,
 ) -> None:
     import contextlib
     import signal
@@ -93,7 +103,7 @@ def _serve(
     looks = Here(tell) if here else There(tell)
     config = looks.warm_up()
     bursts = Bursts(looks.take)
-    app = make_app(bursts.add, secret, insecure=insecure, more=_api(Settings()))
+    app = make_app(bursts.add, secret, insecure=insecure, more=_api(settings))
     server = _Server(uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False))
     clocks = [Clock(every, looks.look, tell), Clock(reconcile_every, looks.reconcile, tell)]
     socket = server.config.bind_socket()

@@ -28,15 +28,9 @@ from headway.settings import Settings
 from headway.systems.prefect_api import PrefectApi
 
 BODY_LIMIT, BODY_SECONDS = 100_000, 10.0
-MODELS: dict[str, type[requests.Request]] = {
-    "build-images": requests.BuildRequest,
-    "deliver": requests.DeliverRequest,
-    "release": requests.ReleaseRequest,
-    "promote": requests.PromoteRequest,
-    "rollback": requests.RollbackRequest,
-    "reconcile": requests.ReconcileRequest,
-    "watch-registry": requests.WatchRequest,
-}
+REFUSED = ("rebuild", "set-image")
+"""Flows that nobody starts from CI: one replaces a cluster, the other goes past the config repo."""
+MODELS = {flow: model for flow, model in requests.MODELS.items() if flow not in REFUSED}
 
 
 class _Answer(Exception):
