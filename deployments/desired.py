@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 from collections.abc import Callable
 from typing import Any
@@ -16,16 +17,20 @@ from headway.settings import Settings
 
 def desired_pool(pool: dict[str, Any]) -> dict[str, Any]:
     """Give the work pool, with the environment that each run gets as the default of its template."""
-    from prefect.workers.process import ProcessWorker
+    template = copy.deepcopy(pool.get("base_job_template"))
+    if template is None:
+        from prefect.workers.process import ProcessWorker
 
-    template = ProcessWorker.get_default_base_job_template()
+        template = ProcessWorker.get_default_base_job_template()
     template["variables"]["properties"]["env"]["default"] = pool["env"]
     kept = {key: pool[key] for key in ("name", "type", "description", "concurrency_limit")}
     return {**kept, "base_job_template": template}
 
 
-def desired_deployment(wanted: Wanted, config: Config | None, settings: Settings) -> dict[str, Any]:
-    """Give one deployment, with its form."""
+def desired_deployment(
+    wanted: Wanted, config: Config | None, settings: Settings, pool: str
+) -> dict[str, Any]:
+    """Give one deployment in a work pool, with its form."""
     keys = wanted.keys
     schema = _schema(wanted.entrypoint)
     limit = keys.get("concurrency_limit") or {}
@@ -38,7 +43,7 @@ def desired_deployment(wanted: Wanted, config: Config | None, settings: Settings
         "parameters": keys.get("parameters", {}),
         "parameter_openapi_schema": chosen_from(schema, config, wanted.environment) if config else schema,
         "enforce_parameter_schema": True,
-        "work_pool_name": keys["work_pool"]["name"],
+        "work_pool_name": pool,
         "pull_steps": [],
         "job_variables": {"env": _environment(settings)} if settings.deployments else {},
         "concurrency_limit": limit.get("limit"),
@@ -54,7 +59,9 @@ def desired_deployment(wanted: Wanted, config: Config | None, settings: Settings
     }
 
 
-def desired_automation(automation: dict[str, Any], tag: str, id_of: Callable[[str], str]) -> dict[str, Any]:
+def desired_automation(
+    automation: dict[str, Any], tag: str, pool: dict[str, Any], id_of: Callable[[str], str]
+) -> dict[str, Any]:
     """Give one automation for the runs with a tag, with the ids of the deployments that its actions start."""
     actions = [
         {**{key: value for key, value in it.items() if key != "deployment"}, "deployment_id": id_of(name)}
@@ -63,9 +70,12 @@ def desired_automation(automation: dict[str, Any], tag: str, id_of: Callable[[st
         for it in automation["actions"]
     ]
     related = {"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{tag}"}
+    trigger = {**automation["trigger"], "match_related": related}
+    if "prefect.flow-run.Pending" in trigger.get("after", ()):
+        trigger["within"] = pool.get("starts_within", trigger["within"])
     return {
         **automation,
-        "trigger": {**automation["trigger"], "match_related": related},
+        "trigger": trigger,
         "actions": actions,
     }
 

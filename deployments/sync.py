@@ -36,9 +36,11 @@ class Sync:
         self._api, self._settings, self._tell, self._check = api, settings, tell, check
         self.changes = 0
 
-    def run(self, config: Config | None, file: Path) -> None:
+    def run(self, config: Config | None, file: Path, pool: Path) -> None:
         """Compare everything, and change what differs."""
-        self._pool(read_yaml(HERE / "pool.yaml"))
+        made = read_yaml(pool)
+        self._pool_file = made
+        self._pool(made)
         wanted = wanted_deployments(read_yaml(file), config, self._settings.deployments)
         self._deployments(wanted, config)
         self._automations(read_yaml(HERE / "automations.yaml"), config)
@@ -63,7 +65,7 @@ class Sync:
     def _deployments(self, wanted: list[Wanted], config: Config | None) -> None:
         there = {it["full_name"]: it for it in self._ours(config)}
         for each in wanted:
-            made = desired_deployment(each, config, self._settings)
+            made = desired_deployment(each, config, self._settings, str(self._pool_file["name"]))
             found = there.pop(each.full_name, None) or self._find(
                 f"/deployments/name/{each.flow}/{each.name}"
             )
@@ -129,7 +131,9 @@ class Sync:
             there.setdefault(it["name"], []).append(it)
         for each in wanted:
             tag = f"app:{config.app}" if config is not None else TAG
-            made = desired_automation({**each, "name": mark + each["name"]}, tag, self._id_of)
+            made = desired_automation(
+                {**each, "name": mark + each["name"]}, tag, self._pool_file, self._id_of
+            )
             found = there.pop(made["name"], [])
             if not found:
                 self._say("create", f"automation {made['name']!r}")
@@ -178,12 +182,12 @@ def _as_paused(schedules: list[dict[str, Any]], found: dict[str, Any] | None) ->
     return [{**it, "active": active.get(it["slug"], True)} for it in schedules]
 
 
-def sync(settings: Settings, file: Path, tell: Tell, *, check: bool) -> int:
+def sync(settings: Settings, file: Path, pool: Path, tell: Tell, *, check: bool) -> int:
     """Compare a server with the files; give how many things differ, or did."""
     with PrefectHttp(settings.prefect_url()) as api, Connections(settings) as connections:
         config = connections.config(connections.repo.fetch()) if settings.repo else None
         made = Sync(api, settings, tell, check=check)
-        made.run(config, file)
+        made.run(config, file, pool)
         return made.changes
 
 
@@ -194,9 +198,12 @@ def main() -> int:
     )
     parser.add_argument("--check", action="store_true", help="only tell what differs; exit code 1 then")
     parser.add_argument("--file", type=Path, default=PROJECT, help="the prefect.yaml to read")
+    parser.add_argument(
+        "--pool", type=Path, default=HERE / "pool.yaml", help="the work pool; pool-kubernetes.yaml for Jobs"
+    )
     wanted = parser.parse_args()
     try:
-        changes = sync(Settings(), wanted.file, print, check=wanted.check)
+        changes = sync(Settings(), wanted.file, wanted.pool, print, check=wanted.check)
     except HeadwayError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

@@ -69,7 +69,7 @@ def reconcile_images(connections: Connections, request: ReconcileRequest) -> dic
         # What could not be told before is told now.
         connections.courier.start()
     if not request.dry_run:
-        _restart_dead(connections, config, head)
+        _restart_dead(connections, config)
     alongside(one, names)
     if not (request.dry_run or request.environment):
         _report_metrics(connections, config)
@@ -80,7 +80,7 @@ def reconcile_images(connections: Connections, request: ReconcileRequest) -> dic
     return {name: done[name] for name in names}
 
 
-def _restart_dead(connections: Connections, config: Config, head: str) -> None:
+def _restart_dead(connections: Connections, config: Config) -> None:
     """Have runs that died before their end begin anew, so that nobody has to look.
 
     Each finds what it did and goes on from there. What is older than the environment's last change
@@ -89,7 +89,7 @@ def _restart_dead(connections: Connections, config: Config, head: str) -> None:
     for run in dead_runs(config.app):
         if run.attempts >= ATTEMPTS:
             log(f"{run.name} died {run.attempts} times and is left as it is")
-        elif newer := newer_change(connections, config, head, run):
+        elif newer := newer_change(connections, config, run):
             log(f"{run.name} died; {newer}")
             bury(run, newer)
         else:
