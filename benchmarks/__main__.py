@@ -14,7 +14,17 @@ from lab.controlroom import read_env
 from lab.place import Place
 
 # The last one keeps the cluster's controllers busy for a while after it.
-NAMES = ("picks", "scan", "ledger", "release_written", "spec_changed", "push_event", "broken", "apply_many")
+NAMES = (
+    "picks",
+    "scan",
+    "ledger",
+    "release_written",
+    "spec_changed",
+    "push_event",
+    "control_room",
+    "broken",
+    "apply_many",
+)
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 MARK = "<!-- measured -->"
 

@@ -93,7 +93,7 @@ class PrefectApi(PrefectHttp):
             f"/deployments/name/{flow}/{deployment}",
             missing=(
                 f"the Prefect server has no deployment {flow}/{deployment}",
-                "deploy headway's flows with `prefect deploy --all`, or add --local to run without Prefect",
+                "`deployments/sync` makes them, one for each environment; or add --local to run without Prefect",
             ),
         )
         # Always a key, since the call is sent again where the server was busy.

@@ -1,0 +1,102 @@
+"""The Prefect server busy, away, refusing: each has its message, and nothing is started twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from headway.errors import FailedError, TransientError, UsageError
+from headway.systems import prefect_api
+from headway.systems.prefect_api import PrefectApi
+from tests.unit.systems.http_server import HttpServer
+
+RUN = "11111111-2222-3333-4444-555555555555"
+BUSY = (503, {"detail": "busy"}, {})
+
+
+@pytest.fixture
+def server() -> Iterator[HttpServer]:
+    """A server that answers as it is told."""
+    made = HttpServer()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def api(server: HttpServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[PrefectApi]:
+    """A client of it that waits for nothing."""
+    monkeypatch.setattr("headway.systems.prefect_http.time.sleep", lambda _: None)
+    with PrefectApi(server.url + "/api") as made:
+        yield made
+
+
+def test_a_busy_server_is_asked_again_with_the_same_key(server: HttpServer, api: PrefectApi) -> None:
+    """503 under load: the call is repeated, and carries one key, so that it is one run."""
+    server.answers.extend([(200, {"id": "d"}, {}), BUSY, BUSY, (201, {"id": RUN}, {})])
+    assert api.started("release", "staging", {}, "", []) == (RUN, True)
+    keys = {it.data["idempotency_key"] for it in server.sent if it.method == "POST"}
+    assert (len(keys), "" in keys) == (1, False)
+
+
+def test_a_run_that_is_there_already(server: HttpServer, api: PrefectApi) -> None:
+    """200 instead of 201: the same key was used before."""
+    server.answers.extend([(200, {"id": "d"}, {}), (200, {"id": RUN}, {})])
+    assert api.started("release", "staging", {}, "key", []) == (RUN, False)
+
+
+@pytest.mark.parametrize(
+    ("answers", "error", "said", "hint"),
+    [
+        ([BUSY] * 6, TransientError, "answers 503", ""),
+        ([(500, {}, {})], TransientError, "answers 500", ""),
+        ([(401, {}, {})], FailedError, "refuses the login", "PREFECT_API_AUTH_STRING"),
+        ([(404, {}, {})], UsageError, "has no deployment release/stagin", "deployments/sync"),
+        ([(200, {"id": "d"}, {}), (409, {"detail": "Validation failed for field 'images'"}, {})],
+         UsageError, "field 'images'", ""),
+        ([(200, {"id": "d"}, {}), (422, {"detail": "extra fields"}, {})], UsageError, "extra fields", ""),
+    ],
+)  # fmt: skip
+def test_what_the_server_says_no_to(
+    server: HttpServer, api: PrefectApi, answers: list[Any], error: type[Exception], said: str, hint: str
+) -> None:
+    """Busy for good, broken, a wrong login, an unknown deployment, a wrong parameter: what it is, and what to do."""
+    server.answers.extend(answers)
+    with pytest.raises(error, match=said) as caught:
+        api.start("release", "stagin", {}, "key", [])
+    assert hint in caught.value.hint  # type: ignore[attr-defined]
+
+
+def test_a_server_that_is_down() -> None:
+    """It says which one, and the two ways on."""
+    with PrefectApi("http://127.0.0.1:9/api") as api, pytest.raises(TransientError) as caught:
+        api.check()
+    assert "http://127.0.0.1:9/api does not answer" in str(caught.value)
+    assert "--local works without it" in str(caught.value)
+
+
+def test_a_run_is_followed_through_a_restart_of_the_server(
+    server: HttpServer, api: PrefectApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server is away while a run goes on: it is said once, and the end is seen."""
+    monkeypatch.setattr(prefect_api.time, "sleep", lambda _: None)
+    running = {"state": {"type": "RUNNING", "name": "Running", "message": ""}}
+    done = {"state": {"type": "COMPLETED", "name": "Completed", "message": ""}}
+    gone = [(500, {}, {})] * 3
+    server.answers.extend([(200, running, {}), (200, [], {}), (200, [], {}), *gone])
+    server.answers.extend([(200, done, {}), (200, [], {}), (200, [], {})])
+    told: list[str] = []
+    assert api.follow(RUN, lambda *said: told.append(said[-1])).kind == "COMPLETED"
+    assert len([it for it in told if "looking again" in it]) == 1
+
+
+def test_it_is_not_followed_for_ever(
+    server: HttpServer, api: PrefectApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that stays away ends it, with what to do."""
+    monkeypatch.setattr(prefect_api, "PATIENCE", 0.0)
+    monkeypatch.setattr(prefect_api.time, "sleep", lambda _: None)
+    server.answers.extend([(500, {}, {})] * 50)
+    with pytest.raises(TransientError):
+        api.follow(RUN, lambda *_: None)
