@@ -78,6 +78,15 @@ def _worker(name: str, place: Place, command: list[str]) -> Iterator[str]:
         yield prefix
     finally:
         server.stop(grace=2)
+        with PrefectApi(os.environ["PREFECT_API_URL"]) as api:
+            for each in api.call(
+                "POST", "/deployments/filter", {"deployments": {"tags": {"all_": ["app:bench"]}}}
+            ):
+                if each["name"].startswith(prefix):
+                    api.call("DELETE", f"/deployments/{each['id']}")
+            for each in api.call("POST", "/automations/filter", {"limit": 200}):
+                if prefix in each["name"]:
+                    api.call("DELETE", f"/automations/{each['id']}")
 
 
 def _run(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from headway.systems.prefect_http import PrefectHttp
 from tests.lab.images import box
 
 HEADWAY = str(Path(sys.executable).with_name("headway"))
@@ -41,6 +42,7 @@ class App:
     registry: str
     state: Path
     name: str = field(default_factory=lambda: f"e{uuid.uuid4().hex[:8]}")
+    synced: bool = False
 
     @property
     def bare(self) -> Path:
@@ -181,7 +183,20 @@ spec:
             text=True,
             check=False,
         )
+        self.synced = True
         return Done(done.returncode, done.stdout, done.stderr)
+
+    def forget(self) -> None:
+        """Remove the deployments and automations, so that no schedule goes on."""
+        if not self.synced:
+            return
+        with PrefectHttp(os.environ["PREFECT_API_URL"]) as api:
+            wanted = {"deployments": {"tags": {"all_": [f"app:{self.name}"]}}}
+            for each in api.call("POST", "/deployments/filter", wanted):
+                api.call("DELETE", f"/deployments/{each['id']}")
+            for each in api.call("POST", "/automations/filter", {"limit": 200}):
+                if self.name in each["name"]:
+                    api.call("DELETE", f"/automations/{each['id']}")
 
     # --- what is true ---
 
@@ -227,7 +242,8 @@ spec:
         return image
 
     def delete(self) -> None:
-        """Remove the namespaces, without waiting."""
+        """Remove the namespaces, without waiting, and what it has on the Prefect server."""
+        self.forget()
         names = [self.namespace(it) for it in ("staging", "production")]
         subprocess.run(
             ["kubectl", "delete", "namespace", *names, "--wait=false", "--ignore-not-found"],

@@ -42,6 +42,11 @@ def lab() -> Lab:
     assert done.returncode == 0, done.stderr
     found = read_env(Place.default().state / "env")
     os.environ.update(found)
+    # The forms of no application: a demo on this lab leaves its own.
+    done = subprocess.run(
+        [sys.executable, "-m", "deployments.sync"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
     return Lab(
         kubeconfig=found["LAB_KUBECONFIG"],
         context=found["LAB_CONTEXT"],

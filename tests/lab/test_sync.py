@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,18 @@ def test_two_syncs_at_once(lab: Lab, app: App) -> None:
     assert sorted(mine) == sorted(set(mine))
     assert len(mine) == 3
     assert app.sync().out == "equal already\n"
+
+
+def test_schedules_make_runs(lab: Lab, app: App) -> None:
+    """The server plans the next looks and reconciles: a schedule that is only written down would be none."""
+    app.sync()
+    found = deployment(lab, app, "reconcile", "reconcile")
+    wanted = {
+        "deployments": {"id": {"any_": [found["id"]]}},
+        "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},
+    }
+    while not call(lab, "POST", "/flow_runs/filter", wanted)[1]:
+        time.sleep(0.5)
 
 
 def test_prefects_own_command_deploys_all(lab: Lab, tmp_path: Path) -> None:

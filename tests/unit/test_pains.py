@@ -36,6 +36,10 @@ PAINS: dict[str, list[tuple[str, str]]] = {
         (PICKS, "test_picks"),
     ],
     "8 two automations fight": [(WATCH, "test_two_watchers_at_once_make_one_commit")],
+    "8b two machines deploy at once": [
+        ("lab/test_lease.py", "test_another_machine_waits_for_the_holder"),
+        ("lab/test_lease.py", "test_two_machines_release_at_once"),
+    ],
     "9 a push loses a race": [
         ("unit/systems/test_races.py", "test_four_machines_release_at_once_and_no_change_is_lost")
     ],
@@ -67,6 +71,24 @@ PAINS: dict[str, list[tuple[str, str]]] = {
     "18 the wrong image": [
         ("unit/domain/test_images.py", "test_another_repository_is_refused"),
         (REGISTRY, "test_a_digest_that_does_not_fit_its_content_is_refused"),
+    ],
+    "20 a failure is noticed by nobody": [
+        ("lab/test_told.py", "test_a_failure_is_told_with_its_cause_and_last_words"),
+    ],
+    "21 a failure holds up its fix": [
+        ("lab/test_approval.py", "test_a_newer_release_supersedes_and_a_changed_plan_ends"),
+    ],
+    "22 succeeded, and it is not": [("lab/test_prefect.py", "test_a_release_through_the_api")],
+    "23 a run hangs, and nobody knows": [
+        ("lab/test_dead_runs.py", "test_a_killed_process_is_begun_anew"),
+        ("lab/test_dead_runs.py", "test_process_and_worker_are_gone"),
+        ("lab/test_machines.py", "test_a_worker_and_a_server_die_in_the_middle_of_ten_releases"),
+    ],
+    "24 messages are lost, or come twice": [
+        ("lab/test_told.py", "test_a_release_never_fails_because_slack_does"),
+        ("lab/test_told.py", "test_killed_in_the_middle_and_told_once"),
+        ("unit/systems/test_slack.py", "test_a_restart_posts_nothing_twice"),
+        ("unit/systems/test_slack.py", "test_another_machine_changes_the_same_message"),
     ],
     "25 approvals that will not die": [
         ("lab/test_approval.py", "test_time_runs_out"),
