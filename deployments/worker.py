@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import time
 import uuid
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
@@ -25,6 +26,7 @@ from prefect.workers.base import BaseWorker, BaseWorkerResult
 from prefect.workers.process import ProcessJobConfiguration, ProcessVariables
 
 PRELOAD = ["deployments.preloaded"]
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 
 
 class WarmResult(BaseWorkerResult):
@@ -43,13 +45,19 @@ class WarmWorker(BaseWorker[ProcessJobConfiguration, ProcessVariables, WarmResul
         """Stay apart from Prefect's own worker of this type."""
         return "headway"
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
+    def __init__(self, *arguments: Any, processes: list[BaseProcess], **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self._processes = processes
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(PRELOAD)
-        self.running: set[str] = set()
         self.ending = False
         self.on_idle: Callable[[], None] = lambda: None
+
+    @property
+    def alive(self) -> list[BaseProcess]:
+        """The runs' processes that go on, also those of a worker that began anew since."""
+        self._processes[:] = [it for it in self._processes if it.is_alive()]
+        return self._processes
 
     def warm_up(self) -> None:
         """Start the server process and wait until it has imported everything."""
@@ -59,7 +67,11 @@ class WarmWorker(BaseWorker[ProcessJobConfiguration, ProcessVariables, WarmResul
 
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
         """Take the runs that wait; none more when this worker is to end."""
-        return [] if self.ending else await super().get_and_submit_flow_runs()
+        if not self.ending:
+            return await super().get_and_submit_flow_runs()
+        if not self.alive:
+            self.on_idle()
+        return []
 
     async def run(
         self,
@@ -77,14 +89,12 @@ class WarmWorker(BaseWorker[ProcessJobConfiguration, ProcessVariables, WarmResul
         identifier = f"{socket.gethostname()}:{process.pid}"
         if task_status is not None:
             task_status.started(identifier)
-        self.running.add(identifier)
+        self._processes.append(process)
         try:
             await _end_of(process)
         finally:
-            self.running.discard(identifier)
-            if not self.running:
-                self.on_idle()
-            if process.is_alive() and process.pid is not None:
+            # Where this worker is cut off, the run goes on; only a second signal ends both.
+            if self.ending and process.is_alive() and process.pid is not None:
                 os.kill(process.pid, signal.SIGTERM)
         # A process that a signal ended has a negative code, which Prefect explains.
         return WarmResult(identifier=identifier, status_code=process.exitcode or 0)
@@ -125,20 +135,44 @@ def _nothing() -> None:
 
 
 async def serve(pool: str, name: str, limit: int | None, *, healthcheck: bool = False) -> None:
-    """Work until told to end by SIGTERM or SIGINT, and then until the runs have ended; a second signal ends them."""
-    worker = WarmWorker(work_pool_name=pool, name=name or None, limit=limit)
-    await anyio.to_thread.run_sync(worker.warm_up)
-    async with anyio.create_task_group() as group:
-        group.start_soon(_end_on_signal, worker, group.cancel_scope)
-        await worker.start(with_healthcheck=healthcheck)
-        group.cancel_scope.cancel()
+    """Work until told to end by SIGTERM or SIGINT, and then until the runs have ended; a second signal ends them.
+
+    One answer of the server that Prefect's worker does not expect ends its loop. That is no reason for a
+    worker to end: it begins anew, and the runs that it had started go on.
+    """
+    processes: list[BaseProcess] = []
+    pause = FIRST_PAUSE
+    while True:
+        worker = WarmWorker(work_pool_name=pool, name=name or None, limit=limit, processes=processes)
+        await anyio.to_thread.run_sync(worker.warm_up)
+        began = time.monotonic()
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(_end_on_signal, worker, group.cancel_scope)
+                await worker.start(with_healthcheck=healthcheck)
+                group.cancel_scope.cancel()
+            return
+        except* Exception as errors:
+            pause = FIRST_PAUSE if time.monotonic() - began > LONGEST_PAUSE else min(pause * 2, LONGEST_PAUSE)
+            for error in _leaves(errors):
+                print(f"the worker begins anew in {pause:.0f} s: {type(error).__name__}: {error}", flush=True)
+        await anyio.sleep(pause)
+
+
+def _leaves(errors: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    """Give the errors of a group, without the groups in it."""
+    found: list[BaseException] = []
+    for each in errors.exceptions:
+        found += _leaves(each) if isinstance(each, BaseExceptionGroup) else [each]
+    return found
 
 
 async def _end_on_signal(worker: WarmWorker, scope: anyio.CancelScope) -> None:
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async for _ in signals:
-            if worker.ending or not worker.running:
+            if worker.ending or not worker.alive:
+                worker.ending = True
                 scope.cancel()
                 return
-            print(f"waiting for {len(worker.running)} runs to end; a second signal ends them", flush=True)
+            print(f"waiting for {len(worker.alive)} runs to end; a second signal ends them", flush=True)
             worker.ending, worker.on_idle = True, scope.cancel

@@ -21,7 +21,7 @@ from headway.domain.plans import Plan
 from headway.errors import RefusedError, UsageError
 from headway.requests import Forcible
 from headway.steps import ask, log, report, run_identity, supersede
-from headway.story import plan_report
+from headway.story import asked_by, plan_report
 from headway.watching import source_of
 
 Files = Mapping[str, bytes]
@@ -183,7 +183,8 @@ def _approvals(
         tell_superseded(connections, config, gone, name)
     if request.force:
         return [("Forced", f"{name} asks for {place.approvals} approvals")]
-    text = plan_report(plan, connections.repo.read)
+    who = request.actor or connections.settings.who()
+    text = plan_report(plan, connections.repo.read, asked_by(who, intent.reason))
     report("plan", text)
     _tell(connections, intent, plan, release_id, "waiting")
     try:

@@ -18,11 +18,12 @@ from headway.arrival import Arrival
 from headway.connections import Connections
 from headway.desired import Desired
 from headway.domain.history import Entry, Outcome, ReleaseRecord, derived_id, format_message
+from headway.domain.links import commit_page
 from headway.domain.objects import ObjectId
 from headway.domain.plans import Plan, image_changes
 from headway.errors import FailedError, HeadwayError, TransientError
 from headway.steps import log, report
-from headway.story import arrival_report, plan_report
+from headway.story import arrival_report, asked_by, plan_report
 from headway.systems.cluster import ApiRefused
 from headway.systems.config_repo import Draft, Published
 from headway.systems.lease import environment_lease
@@ -54,8 +55,8 @@ def publish(
         plan = make(head)
         if not plan:
             return None
-        report("plan", plan_report(plan, connections.repo.read))
         written = describe(plan)
+        report("plan", plan_report(plan, connections.repo.read, asked_by(written.actor, written.reason)))
         files = {**plan.files, **also(head, plan)}
         return Draft(files=files, message=format_message(written), author=written.actor)
 
@@ -77,7 +78,8 @@ def reach(connections: Connections, name: str, head: str | None = None) -> Arriv
         except TransientError as error:
             unfinished = f"the config repo says what {name} should be; `headway reconcile {name}` finishes it"
             raise TransientError(error.message, hint=f"{error.hint}; {unfinished}".lstrip("; ")) from None
-    report(f"outcome-{name}", arrival_report(arrival))
+    page = commit_page(connections.repo.url, arrival.commit, connections.settings.commit_url)
+    report(f"outcome-{name}", arrival_report(arrival, page))
     return arrival
 
 
@@ -98,6 +100,7 @@ def _arrive(connections: Connections, name: str, head: str, held: Held) -> Arriv
         applied = apply_manifests(connections, desired)
         if settled and not applied.touched:
             return Arrival(name, last.commit, "unchanged", time.monotonic() - began, applied=applied)
+        applied_in = time.monotonic() - began
         changed = frozenset(applied.touched) if settled else _changed(desired, before)
         told = not settled and not _reverts(last)
         if told:
@@ -112,6 +115,7 @@ def _arrive(connections: Connections, name: str, head: str, held: Held) -> Arriv
         arrival = Arrival(name, last.commit, "failed", time.monotonic() - began, diagnosis=str(error))
     else:
         arrival = Arrival.of(name, last.commit, rollout, time.monotonic() - began, applied)
+        arrival.steps = [("applied in", applied_in), ("rolled out in", rollout.seconds)]
         if arrival.state == "live" and desired.environment.verify is not None and not settled:
             arrival = _verified(connections, desired, last, held, arrival, began)
 
@@ -152,7 +156,9 @@ def _verified(
     found = verify_release(connections, desired, last.commit, _newer_than(connections, desired, held))
     for check in found.checks:
         log(f"verified: {check.said}" if check.ok else f"not verified: {check.said}")
+    rolled_out = arrival.seconds
     arrival.seconds = time.monotonic() - began
+    arrival.steps.append(("verified in", arrival.seconds - rolled_out))
     if found.superseded:
         arrival.state = "superseded"
     elif not found.ok:

@@ -15,10 +15,20 @@ class Arrival:
 
     `state` is `live`, `unchanged` (nothing was to do), `superseded` (a newer
     change took over), `failed`, or `rolled-back` (failed, and `back_to` is live again).
-    `seconds` counts from the first request to the cluster.
+    `seconds` counts from the first request to the cluster; `steps` are parts of it, by name.
     """
 
-    __slots__ = ("applied", "back_to", "commit", "diagnosis", "environment", "seconds", "state", "verdicts")
+    __slots__ = (
+        "applied",
+        "back_to",
+        "commit",
+        "diagnosis",
+        "environment",
+        "seconds",
+        "state",
+        "steps",
+        "verdicts",
+    )
 
     def __init__(
         self,
@@ -40,6 +50,7 @@ class Arrival:
         self.verdicts = verdicts
         self.diagnosis = diagnosis
         self.back_to = back_to
+        self.steps: list[tuple[str, float]] = []
 
     @classmethod
     def of(cls, environment: str, commit: str, rollout: Rollout, seconds: float, applied: Applied) -> Self:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 DIFF_LINES = 200
 
 
-def plan_report(plan: Plan, read: Callable[[str, str], bytes | None]) -> str:
-    """Tell what a plan changes: a table of services, and the diff of the files."""
+def plan_report(plan: Plan, read: Callable[[str, str], bytes | None], asked: str = "") -> str:
+    """Tell what a plan changes: who asked, a table of services, and the diff of the files."""
     if not plan:
         return f"**{plan.environment}**: nothing to change; the config repo says so already."
     rows = "\n".join(
@@ -27,7 +27,7 @@ def plan_report(plan: Plan, read: Callable[[str, str], bytes | None]) -> str:
     )
     warnings = "".join(f"\n> left out: {warning}" for warning in plan.warnings)
     return (
-        f"## Plan for {plan.environment}\n\n"
+        f"## Plan for {plan.environment}\n\n{asked}\n\n"
         f"| service | from | to | why |\n|---|---|---|---|\n{rows}\n{warnings}\n"
         f"Plan `{plan.fingerprint}`, worked out on `{plan.base[:9]}`.\n\n```diff\n{plan_diff(plan, read)}```\n"
     )
@@ -43,8 +43,13 @@ def plan_diff(plan: Plan, read: Callable[[str, str], bytes | None]) -> str:
     return text + (f"… {len(lines) - DIFF_LINES} more lines\n" if len(lines) > DIFF_LINES else "")
 
 
-def arrival_report(arrival: Arrival) -> str:
-    """Tell how a journey ended: state, time, what was touched, and why it failed."""
+def asked_by(actor: str, reason: str) -> str:
+    """Say who asked, and why."""
+    return f"Asked for by **{actor}**" + (f": {reason}" if reason else "") + "."
+
+
+def arrival_report(arrival: Arrival, page: str = "") -> str:
+    """Tell how a journey ended: state, the time of each step, what was touched, and why it failed."""
     headline = {
         "live": "live",
         "unchanged": "already equal to the repo",
@@ -54,7 +59,8 @@ def arrival_report(arrival: Arrival) -> str:
     }[arrival.state]
     out = [
         f"## {arrival.environment}: {headline}",
-        f"Commit `{arrival.commit[:9]}`, {arrival.seconds:.1f} s.",
+        f"Commit {f'[`{arrival.commit[:9]}`]({page})' if page else f'`{arrival.commit[:9]}`'}, "
+        f"{arrival.seconds:.1f} s" + "".join(f", {name} {took:.1f} s" for name, took in arrival.steps) + ".",
     ]
     if arrival.applied is not None and arrival.applied.touched:
         out.append("| object | |\n|---|---|")

@@ -186,6 +186,16 @@ def kill(place: Place, name: str) -> None:
     _run("docker", "kill", "--signal", "KILL", name, env=_env(place))
 
 
+def runs(place: Place, name: str) -> bool:
+    """Say whether a container runs."""
+    return f"{name}\n" in _run("docker", "ps", "--format", "{{.Names}}", env=_env(place))
+
+
+def ended_well(place: Place, name: str) -> bool:
+    """Wait until a container has ended, and say whether it did so with 0."""
+    return _run("docker", "wait", name, env=_env(place)).strip() == "0"
+
+
 def logs(place: Place, name: str, lines: int = 40) -> str:
     """Give the end of what a container said."""
     done = subprocess.run(

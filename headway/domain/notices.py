@@ -57,14 +57,14 @@ class Notice:
         """Say it in a line: `production: orders, users live in 12.3 s`."""
         names = listed([name for name, _, _ in self.changes], 5) or "the repo's state"
         words = {
-            "planned": "is planned",
-            "waiting": "waits for approval",
-            "releasing": "is rolling out" + (f": {self.progress}" if self.progress else ""),
-            "live": f"is live in {self.seconds:.1f} s",
+            "planned": "planned",
+            "waiting": "waiting for approval",
+            "releasing": "rolling out" + (f": {self.progress}" if self.progress else ""),
+            "live": f"live in {self.seconds:.1f} s",
             "failed": "failed",
-            "rolled-back": "failed and was rolled back",
-            "superseded": "was superseded by a newer release",
-            "rejected": "was not released",
+            "rolled-back": "failed and rolled back",
+            "superseded": "superseded by a newer release",
+            "rejected": "not released",
         }
         what = {"promotion": "promotion of ", "rollback": "rollback of "}.get(self.kind, "")
         return f"{self.environment}: {what}{names} {words[self.state]}"

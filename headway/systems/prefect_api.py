@@ -208,7 +208,9 @@ class PrefectApi(PrefectHttp):
         ]
 
     def restart(self, run_id: str, message: str) -> None:
-        """Have a run that ended begin anew."""
+        """Have a run that crashed begin anew, unless somebody else has seen to it by now."""
+        if self.call("GET", f"/flow_runs/{run_id}")["state"]["type"] != "CRASHED":
+            return
         state = {"type": "SCHEDULED", "name": "AwaitingRetry", "message": message}
         self.call("POST", f"/flow_runs/{run_id}/set_state", {"state": state, "force": True})
 

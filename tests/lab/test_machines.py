@@ -159,8 +159,7 @@ def room(lab: Lab, app: ManyPlaces, tmp_path_factory: pytest.TempPathFactory) ->
 
     try:
         run("migrate", ["prefect", "server", "database", "upgrade", "--yes"], prefect)
-        code = machines._run("docker", "wait", made.names[-1], env=machines._env(place)).strip()
-        assert code == "0", made.logs()
+        assert machines.ended_well(place, made.names[-1]), made.logs()
         run("api-1", [*start, str(first)], prefect)
         run("api-2", [*start, str(second)], prefect)
         run("services", ["prefect", "server", "services", "start"], prefect)
@@ -240,9 +239,11 @@ def test_a_worker_and_a_server_die_in_the_middle_of_ten_releases(room: ControlRo
     wanted = [(environment, service) for environment in PLACES for service in SERVICES]
     runs = {it: release(room, app, *it, "v2") for it in wanted}
     # It dies with a release in hand that is committed and not live yet.
-    while "the release is commit" not in machines.logs(room.place, f"{app.name}-worker-1"):
+    worker = f"{app.name}-worker-1"
+    while "the release is commit" not in machines.logs(room.place, worker, 2000):
+        assert machines.runs(room.place, worker), room.logs()
         time.sleep(0.05)
-    machines.kill(room.place, f"{app.name}-worker-1")
+    machines.kill(room.place, worker)
     machines.kill(room.place, f"{app.name}-api-1")
     # CI does not know that anything happened, and calls again.
     again = {it: release(room, app, *it, "v2") for it in wanted}

@@ -82,7 +82,7 @@ def test_apprise_sends_to_a_named_address(server: HttpServer) -> None:
     host = server.url.removeprefix("http://")
     said = f"mail=mailto://x ops=json://user:geheim@{host}/here"
     send(said, "ops", LIVE)
-    assert server.sent[0].data["title"] == "production: orders is live in 2.0 s"
+    assert server.sent[0].data["title"] == "production: orders live in 2.0 s"
     with pytest.raises(FailedError, match="no address named nosuch") as caught:
         send(said, "nosuch", LIVE)
     assert "mail, ops" in caught.value.hint
