@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help install check unit test demo bench lock lab-up lab-down clean
+.PHONY: help install check unit test trial demo bench lock lab-up lab-down clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -26,6 +26,10 @@ test: .venv/ready check ## all checks and tests, fast ones first, then those on 
 	$(BIN)/pytest tests/unit
 	$(BIN)/python -m lab up
 	$(BIN)/pytest tests/lab
+
+trial: .venv/ready ## several machines: servers and workers from headway's image, some killed in the middle (10 minutes)
+	$(BIN)/python -m lab up
+	$(BIN)/pytest tests/trial
 
 demo: .venv/ready ## a release live, broken, taken back, rolled back, and the cluster rebuilt, on a real lab
 	@$(BIN)/python -m examples.shop.demo

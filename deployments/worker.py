@@ -152,7 +152,7 @@ async def serve(pool: str, name: str, limit: int | None, *, healthcheck: bool = 
                 await worker.start(with_healthcheck=healthcheck)
                 group.cancel_scope.cancel()
             return
-        except* Exception as errors:
+        except* Exception as errors:  # noqa: BLE001 - whatever ended it, runs must not wait for a person
             pause = FIRST_PAUSE if time.monotonic() - began > LONGEST_PAUSE else min(pause * 2, LONGEST_PAUSE)
             for error in _leaves(errors):
                 print(f"the worker begins anew in {pause:.0f} s: {type(error).__name__}: {error}", flush=True)

@@ -27,7 +27,7 @@ from lab import machines
 from lab.place import Place
 from lab.processes import Server
 from tests.lab.app import SERVICES, App
-from tests.lab.balancer import Balancer
+from tests.trial.balancer import Balancer
 from tests.lab.conftest import ROOT, Lab
 
 LOGIN = "admin:only-for-tests"
@@ -188,10 +188,7 @@ def until_healthy(room: ControlRoom, *ports: int) -> None:
                 with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/health", timeout=5):
                     break
             except OSError:
-                running = machines._run(
-                    "docker", "ps", "--format", "{{.Names}}", env=machines._env(room.place)
-                )
-                assert sum(f"{it}\n" in running for it in room.names) >= 3, room.logs()
+                assert all(machines.runs(room.place, it) for it in room.names[1:]), room.logs()
                 time.sleep(0.5)
 
 
@@ -325,6 +322,7 @@ def jobs(lab: Lab, room: ControlRoom, app: ManyPlaces, tmp_path: Path) -> Iterat
         "PREFECT_API_URL": room.api,
         "PREFECT_API_AUTH_STRING": LOGIN,
         "KUBECONFIG": "/secrets/jobs",
+        "PREFECT_INTEGRATIONS_KUBERNETES_OBSERVER_NAMESPACES": namespace,
         "PREFECT_WORKER_QUERY_SECONDS": "1",
     }
     command = ["prefect", "worker", "start", "--pool", pool["name"], "--type", "kubernetes"]

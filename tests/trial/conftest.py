@@ -1,0 +1,7 @@
+"""The lab, as the tests on it have it."""
+
+from __future__ import annotations
+
+from tests.lab.conftest import lab
+
+__all__ = ["lab"]
