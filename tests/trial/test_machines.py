@@ -27,8 +27,8 @@ from lab import machines
 from lab.place import Place
 from lab.processes import Server
 from tests.lab.app import SERVICES, App
-from tests.trial.balancer import Balancer
 from tests.lab.conftest import ROOT, Lab
+from tests.trial.balancer import Balancer
 
 LOGIN = "admin:only-for-tests"
 PLACES = ("dev", "test", "staging", "demo", "production")
