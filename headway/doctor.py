@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from urllib.parse import urlsplit
 
 from headway.connections import Connections
 from headway.domain.config import Config
-from headway.errors import HeadwayError
+from headway.errors import FailedError, HeadwayError
 from headway.settings import Settings
 
 
@@ -45,6 +47,9 @@ def examine(settings: Settings | None = None) -> list[Finding]:
         if config is None or any(it.source for it in config.services.values()):
             _look(findings, "Docker engine", lambda: connections.engine.version())
         _look(findings, "Prefect server", lambda: _prefect(connections.settings))
+        notify = config.document.notify if config else None
+        if notify is not None and any(it.slack for it in (notify, *notify.routes)):
+            _look(findings, "Slack", partial(_slack, connections))
     return findings
 
 
@@ -87,4 +92,23 @@ def _prefect(settings: Settings) -> str:
     from headway.systems.prefect_api import PrefectApi
 
     with PrefectApi(settings.prefect_url()) as api:
-        return f"Prefect {api.check()} at {api.url}"
+        version = api.check()
+        if not is_loopback(api.url) and not api.asks_for_a_login():
+            raise FailedError(
+                f"the Prefect server at {api.url} asks nobody for a login: whoever reaches it may release",
+                hint="set PREFECT_SERVER_API_AUTH_STRING on the server, and PREFECT_API_AUTH_STRING here",
+            )
+        return f"Prefect {version} at {api.url}"
+
+
+def is_loopback(url: str) -> bool:
+    """Say whether an address can be reached from this machine alone."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _slack(connections: Connections) -> str:
+    return connections.courier.slack().check()

@@ -41,6 +41,13 @@ class PrefectHttp:
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
+    def asks_for_a_login(self) -> bool:
+        """Say whether somebody without a login is refused."""
+        try:
+            return httpx.get(f"{self.url}/admin/version", timeout=10).status_code in (401, 403)
+        except httpx.HTTPError as error:
+            raise TransientError(f"{self.url} does not answer: {type(error).__name__}") from None
+
     def find(self, path: str) -> dict[str, Any] | None:
         """Give what is at a path; None where nothing is."""
         try:

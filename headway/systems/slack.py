@@ -48,6 +48,11 @@ class Slack:
         self._outbox = outbox
         self._ids: dict[str, str] = {}
 
+    def check(self) -> str:
+        """Say which workspace the token is for, and as whom; raise where it is not valid."""
+        found = self._call("auth.test")
+        return f"{found['team']}, as {found['user']}"
+
     def deliver(self, channel: str, parcel: Parcel) -> None:
         """Bring a release's message to its newest state, and its thread to the whole story.
 

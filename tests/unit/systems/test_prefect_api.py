@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from headway import doctor
 from headway.errors import FailedError, TransientError, UsageError
+from headway.settings import Settings
 from headway.systems import prefect_api
 from headway.systems.prefect_api import PrefectApi
 from tests.unit.systems.http_server import HttpServer
@@ -100,3 +102,30 @@ def test_it_is_not_followed_for_ever(
     server.answers.extend([(500, {}, {})] * 50)
     with pytest.raises(TransientError):
         api.follow(RUN, lambda *_: None)
+
+
+def test_a_server_for_everybody_is_a_finding(server: HttpServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that can be reached from elsewhere and asks nobody for a login is not right, whatever else it answers."""
+    settings = Settings(prefect=server.url + "/api")
+    server.answers.extend([(200, "3.8.8", {})] * 2)
+    assert doctor._prefect(settings).startswith("Prefect 3.8.8")
+    monkeypatch.setattr(doctor, "is_loopback", lambda _: False)
+    with pytest.raises(FailedError, match="asks nobody for a login"):
+        doctor._prefect(settings)
+    server.answers.extend([(200, "3.8.8", {}), (401, {}, {})])
+    assert doctor._prefect(settings).startswith("Prefect 3.8.8")
+
+
+@pytest.mark.parametrize(
+    ("url", "alone"),
+    [
+        ("http://127.0.0.1:4200/api", True),
+        ("http://localhost:4200/api", True),
+        ("http://[::1]:4200/api", True),
+        ("http://10.0.0.1:4200/api", False),
+        ("https://prefect.example.com/api", False),
+    ],
+)
+def test_what_can_be_reached_from_elsewhere(url: str, alone: bool) -> None:
+    """Loopback, by its name or its number, and nothing else."""
+    assert doctor.is_loopback(url) is alone

@@ -14,6 +14,7 @@ import pytest
 
 from headway.courier import Courier
 from headway.domain.notices import Heard, Notice
+from headway.errors import FailedError
 from headway.settings import Settings
 from tests.unit.systems.slack_server import TOKEN, SlackServer, limited, refused
 
@@ -215,3 +216,14 @@ def test_two_processes_tell_it_once(slack: SlackServer, tmp_path: Path) -> None:
     assert other.outbox.take() is None
     one.close()
     other.close()
+
+
+def test_the_token_is_checked(slack: SlackServer, tmp_path: Path) -> None:
+    """`headway doctor` says which workspace it is for, or what to do where it is not valid."""
+    here = courier(slack, tmp_path)
+    assert here.slack().check() == "Shop, as headway"
+    slack.valid_tokens.clear()
+    with pytest.raises(FailedError, match="invalid_auth") as caught:
+        here.slack().check()
+    assert "HEADWAY_SLACK_TOKEN" in caught.value.hint
+    here.close()
