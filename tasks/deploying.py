@@ -47,7 +47,7 @@ def watch_rollout(
     desired: Desired,
     changed: frozenset[ObjectId] | None,
     stop: Callable[[], bool],
-    progress: Callable[[str], None],
+    progress: Callable[[str], None] = log,
 ) -> Rollout:
     """Follow the workloads until each is live, or one has certainly failed."""
     return watch(
