@@ -97,11 +97,13 @@ def test_what_left_the_files_goes_and_what_people_made_stays(lab: Lab, app: App,
     done = app.sync("--file", str(less))
     assert done.code == 0, done.said
     assert f"remove deployment set-image/{app.name}-set-image" in done.out
-    assert "(description)" in done.out
+    # Prefect drops a schedule's parameters when somebody pauses it, so they are put back too.
+    assert f"change deployment watch-registry/{app.name}-watch-registry (description, schedules)" in done.out
     assert {"set-image/set-image", "watch-registry/mine"} & names(lab, app) == {"watch-registry/mine"}
     again = deployment(lab, app, "watch-registry", "watch-registry")
     assert again["description"].startswith("Look at the registries")
     assert [it["active"] for it in again["schedules"]] == [False]
+    assert [it["parameters"] for it in again["schedules"]] == [{"request": {"actor": "watch-registry"}}]
 
 
 def test_two_syncs_at_once(lab: Lab, app: App) -> None:
