@@ -30,4 +30,5 @@ def run(flow_run_id: uuid.UUID) -> None:
     with SettingsContext(profile=profile, settings=Settings()), handle_engine_signals(flow_run_id):
         flow_run = load_flow_run(flow_run_id)
         logger: Any = flow_run_logger(flow_run)
-        run_flow(load_flow(flow_run), flow_run=flow_run, error_logger=logger)
+        # As a state: a run that failed has said why, and a traceback of Prefect's own would bury it.
+        run_flow(load_flow(flow_run), flow_run=flow_run, error_logger=logger, return_type="state")

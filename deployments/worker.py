@@ -27,6 +27,8 @@ from prefect.workers.process import ProcessJobConfiguration, ProcessVariables
 
 PRELOAD = ["deployments.preloaded"]
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+UNKNOWN = 255
+"""What `multiprocessing` gives as exit code where its server process died first."""
 
 
 class WarmResult(BaseWorkerResult):
@@ -96,8 +98,10 @@ class WarmWorker(BaseWorker[ProcessJobConfiguration, ProcessVariables, WarmResul
             # Where this worker is cut off, the run goes on; only a second signal ends both.
             if self.ending and process.is_alive() and process.pid is not None:
                 os.kill(process.pid, signal.SIGTERM)
-        # A process that a signal ended has a negative code, which Prefect explains.
-        return WarmResult(identifier=identifier, status_code=process.exitcode or 0)
+        # A process that a signal ended has a negative code, which Prefect explains. 255 says that the server process
+        # is gone and nobody knows: then the run's own state counts, or the heartbeat that stays away.
+        code = process.exitcode or 0
+        return WarmResult(identifier=identifier, status_code=0 if code == UNKNOWN else code)
 
     async def kill_infrastructure(
         self,

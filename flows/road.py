@@ -72,12 +72,12 @@ def reach(connections: Connections, name: str, head: str | None = None) -> Arriv
 
     `head` saves a fetch where the caller has just pushed it.
     """
-    with _one_at_a_time(connections, name, head) as (held, newest):
-        try:
+    try:
+        with _one_at_a_time(connections, name, head) as (held, newest):
             arrival = _arrive(connections, name, newest, held)
-        except TransientError as error:
-            unfinished = f"the config repo says what {name} should be; `headway reconcile {name}` finishes it"
-            raise TransientError(error.message, hint=f"{error.hint}; {unfinished}".lstrip("; ")) from None
+    except TransientError as error:
+        unfinished = f"the config repo says what {name} should be; `headway reconcile {name}` finishes it"
+        raise TransientError(error.message, hint=f"{error.hint}; {unfinished}".lstrip("; ")) from None
     page = commit_page(connections.repo.url, arrival.commit, connections.settings.commit_url)
     report(f"outcome-{name}", arrival_report(arrival, page))
     return arrival

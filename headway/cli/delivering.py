@@ -70,6 +70,8 @@ def ci(
         from headway.systems.prefect_api import PrefectApi
 
         with PrefectApi(settings.prefect_url()) as api:
+            # Prefect knows keys by their flow, which several applications may share.
+            key = settings.deployments + key
             run = api.start(flow, settings.deployments + flow, {"request": body}, key, ["ci"])
             page = settings.prefect_url().removesuffix("/api") + f"/runs/flow-run/{run}"
             tell("log", "", f"{flow} of {commit[:12]}: {page}")

@@ -10,6 +10,8 @@ import functools
 import inspect
 import json
 import re
+import signal
+import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -20,7 +22,7 @@ from prefect import runtime
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
-from prefect.exceptions import MissingContextError
+from prefect.exceptions import MissingContextError, Pause
 from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
 from prefect.logging import get_run_logger
@@ -175,7 +177,15 @@ def ask(number: int, app: str, environment: str, plan: str, text: str, timeout: 
     with _api() as api:
         api.tag(str(runtime.flow_run.id), sorted(tags))
     form = Approval.with_initial_data(description=text, plan=plan)
-    answer: Approval = suspend_flow_run(wait_for_input=form, timeout=int(timeout), key=f"approval-{number}")
+    try:
+        answer: Approval = suspend_flow_run(
+            wait_for_input=form, timeout=int(timeout), key=f"approval-{number}"
+        )
+    except Pause:
+        # From here on the run waits without its process. A worker that is ended now must not make it a crash.
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise
     return answer
 
 

@@ -35,6 +35,7 @@ _NOISE = (
     "Executing ",
     "Downloading flow code",
     "Encountered exception during execution",
+    "Engine execution exited",
     "error: ",
 )
 

@@ -80,7 +80,8 @@ class Api:
         asked = await _read(request, model, token)
         token.check(flow, asked.model_dump(mode="json"))
         said = request.headers.get("idempotency-key", "")
-        key = key_of(flow, asked, said, token.name)
+        # Prefect knows keys by their flow, which several applications may share.
+        key = key_of(flow, asked, said, self._settings.deployments + token.name)
         parameters = {"request": asked.model_dump(mode="json", exclude_defaults=True)}
         name = deployment_of(flow, asked, self._settings)
 

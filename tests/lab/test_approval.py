@@ -12,7 +12,7 @@ import pytest
 
 from headway.systems.prefect_api import PrefectApi
 from lab.place import Place
-from lab.processes import Server
+from lab.processes import Server, began_at
 from tests.lab.conftest import Lab
 from tests.lab.test_prefect import call, start
 from tests.lab.watchapp import WatchedApp, live
@@ -58,6 +58,13 @@ def answered(lab: Lab, run: str, before: dict[str, Any]) -> dict[str, Any]:
         if state["id"] != before["id"]:
             return state
         time.sleep(0.3)
+
+
+def at_rest(lab: Lab, run: str) -> None:
+    """Wait until a suspended run's process has ended. The test's time limit ends it."""
+    _, _, pid = call(lab, "GET", f"/flow_runs/{run}")[1]["infrastructure_pid"].rpartition(":")
+    while began_at(int(pid)) is not None:
+        time.sleep(0.1)
 
 
 def test_two_people_approve_and_it_goes_live(lab: Lab, app: WatchedApp) -> None:
@@ -158,6 +165,7 @@ def test_waiting_survives_a_restart_of_server_and_worker(lab: Lab, app: WatchedA
     app.configure(production="promote_from: staging, approvals: 1, approval_timeout: 1h")
     run = ask(lab, app, "1.8.0")
     until(lab, run, "Suspended")
+    at_rest(lab, run)
     place = Place.default()
     for name in ("worker", "prefect"):
         Server(place, name).stop()
