@@ -36,6 +36,7 @@ from headway.steps.retry import ATTEMPTS, FIRST, GROWTH, JITTER, LONGEST
 from headway.systems.prefect_api import DeadRun, PrefectApi, Waiting
 
 F = TypeVar("F", bound=Callable[..., Any])
+R = TypeVar("R")
 DEAD_SINCE, DEAD_FOR = timedelta(hours=6), timedelta(seconds=4)
 _RUNNER: Any = ThreadPoolTaskRunner(max_workers=8)
 
@@ -226,19 +227,31 @@ def dead_runs(app: str) -> list[DeadRun]:
     """List the runs that died lately, and long enough ago for everybody to have reported it."""
     now = datetime.now(UTC)
     with _api() as api:
-        return api.dead(now - DEAD_SINCE, now - DEAD_FOR, app)
+        return _patiently(lambda: api.dead(now - DEAD_SINCE, now - DEAD_FOR, app))
 
 
 def restart(run: DeadRun, message: str) -> None:
     """Have a dead run begin anew."""
     with _api() as api:
-        api.restart(run.run_id, message)
+        _patiently(lambda: api.restart(run.run_id, message))
 
 
 def bury(run: DeadRun, message: str) -> None:
     """End a dead run for good."""
     with _api() as api:
         api.cancel(run.run_id, message)
+
+
+def _patiently(call: Callable[[], R]) -> R:
+    """Ask again where the server is busy: nobody else looks after the dead for the next ten minutes."""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return call()
+        except TransientError as error:
+            if attempt == ATTEMPTS:
+                raise
+            log(f"{error.message}; asking again")
+    raise AssertionError("unreachable")
 
 
 def _api() -> PrefectApi:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.lab.conftest import lab
+from tests.lab.conftest import app, lab
 
-__all__ = ["lab"]
+__all__ = ["app", "lab"]

@@ -80,8 +80,8 @@ PAINS: dict[str, list[tuple[str, str]]] = {
     ],
     "22 succeeded, and it is not": [("lab/test_prefect.py", "test_a_release_through_the_api")],
     "23 a run hangs, and nobody knows": [
-        ("lab/test_dead_runs.py", "test_a_killed_process_is_begun_anew"),
-        ("lab/test_dead_runs.py", "test_process_and_worker_are_gone"),
+        ("trial/test_dead_runs.py", "test_a_killed_process_is_begun_anew"),
+        ("trial/test_dead_runs.py", "test_process_and_worker_are_gone"),
         ("trial/test_machines.py", "test_a_worker_and_a_server_die_in_the_middle_of_ten_releases"),
     ],
     "24 messages are lost, or come twice": [
