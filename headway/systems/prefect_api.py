@@ -19,8 +19,8 @@ from headway.systems.prefect_http import PrefectHttp
 
 ASKING = ("release", "promote", "deliver")
 """The flows that may ask for an approval."""
-RESTARTED = ("release", "promote", "rollback", "deliver", "build-images", "set-image", "rebuild")
-"""The flows whose dead runs are begun anew; the others come again by their schedule."""
+RESTARTED = ("release", "promote", "rollback", "deliver", "build-images")
+"""The flows whose dead runs are begun anew: the repo says what came after them. Others have a schedule, or a person."""
 FINAL = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
 POLL = 0.5
 OVERLAP = 50
