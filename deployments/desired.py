@@ -62,22 +62,26 @@ def desired_deployment(
 def desired_automation(
     automation: dict[str, Any], tag: str, pool: dict[str, Any], id_of: Callable[[str], str]
 ) -> dict[str, Any]:
-    """Give one automation for the runs with a tag, with the ids of the deployments that its actions start."""
+    """Give one automation for the runs with `tag`, and with one of its own tags where it has any.
+
+    `id_of` gives the ids of the deployments that its actions start.
+    """
     actions = [
         {**{key: value for key, value in it.items() if key != "deployment"}, "deployment_id": id_of(name)}
         if (name := it.get("deployment"))
         else it
         for it in automation["actions"]
     ]
-    related = {"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{tag}"}
+    related: list[dict[str, Any]] = [
+        {"prefect.resource.role": "tag", "prefect.resource.id": [f"prefect.tag.{it}" for it in names]}
+        for names in ([tag], automation.get("tags"))
+        if names
+    ]
     trigger = {**automation["trigger"], "match_related": related}
     if "prefect.flow-run.Pending" in trigger.get("after", ()):
         trigger["within"] = pool.get("starts_within", trigger["within"])
-    return {
-        **automation,
-        "trigger": trigger,
-        "actions": actions,
-    }
+    made = {key: value for key, value in automation.items() if key != "tags"}
+    return {**made, "trigger": trigger, "actions": actions}
 
 
 def _schema(entrypoint: str) -> dict[str, Any]:

@@ -146,6 +146,7 @@ class There:
         self._tell = tell
         self._connections = Connections()
         self._api = PrefectApi(self._connections.settings.prefect_url())
+        self._started: dict[tuple[str, str], str] = {}
 
     def warm_up(self) -> Config:
         """See that the server and the config repo are there; give the configuration."""
@@ -170,10 +171,19 @@ class There:
         self._start("reconcile", ReconcileRequest(actor="schedule"))
 
     def _start(self, flow: str, request: Request) -> None:
+        asked = (flow, request.model_dump_json(exclude_defaults=True))
+        if self._will_look(self._started.get(asked, "")):
+            return
         parameters = {"request": request.model_dump(mode="json", exclude_defaults=True)}
         prefix = self._connections.settings.deployments
         run = self._api.start(flow, prefix + flow, parameters, f"{flow}-{uuid.uuid4()}", ["serve"])
+        self._started[asked] = run
         self._tell(f"started {flow} as run {run}")
+
+    def _will_look(self, run: str) -> bool:
+        """Say whether a run has not begun yet: it will see what happened until now."""
+        found = self._api.find(f"/flow_runs/{run}") if run else None
+        return found is not None and found["state"]["type"] in ("SCHEDULED", "PENDING")
 
     def close(self) -> None:
         """Close everything."""

@@ -197,7 +197,8 @@ def supersede(app: str, environment: str) -> list[Waiting]:
     with _api() as api:
         for waiting in api.waiting(app, environment):
             if waiting.run_id != mine and waiting.asked < _asked_at():
-                api.cancel(waiting.run_id, f"superseded by the newer run {runtime.flow_run.name}")
+                if not api.supersede(waiting.run_id, f"superseded by the newer run {runtime.flow_run.name}"):
+                    continue
                 log(f"superseded the run {waiting.name}, which waited for an approval")
                 ended.append(waiting)
     return ended
@@ -239,7 +240,7 @@ def restart(run: DeadRun, message: str) -> None:
 def bury(run: DeadRun, message: str) -> None:
     """End a dead run for good."""
     with _api() as api:
-        api.cancel(run.run_id, message)
+        _patiently(lambda: api.bury(run.run_id, message))
 
 
 def _patiently(call: Callable[[], R]) -> R:

@@ -22,6 +22,8 @@ ASKING = ("release", "promote", "deliver")
 RESTARTED = ("release", "promote", "rollback", "deliver", "build-images")
 """The flows whose dead runs are begun anew: the repo says what came after them. Others have a schedule, or a person."""
 FINAL = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
+AGAIN = "AwaitingRetry"
+"""The state in which a run that is begun anew waits for a worker."""
 POLL = 0.5
 OVERLAP = 50
 PATIENCE = 120.0
@@ -175,10 +177,26 @@ class PrefectApi(PrefectHttp):
             reason = (found.get("details") or {}).get("reason") or "it does not wait for an approval any more"
             raise UsageError(f"the Prefect server does not take the answer: {reason}")
 
-    def cancel(self, run_id: str, message: str) -> None:
-        """End a run that waits, and say why."""
+    def supersede(self, run_id: str, message: str) -> bool:
+        """End a run that waits, and say why; False where it was answered meanwhile."""
         state = {"type": "CANCELLED", "name": "Superseded", "message": message}
+        return self._move(run_id, "PAUSED", state)
+
+    def bury(self, run_id: str, message: str) -> bool:
+        """End a run that crashed for good; False where somebody else has seen to it by now."""
+        state = {"type": "CANCELLED", "name": "Superseded", "message": message}
+        return self._move(run_id, "CRASHED", state)
+
+    def restart(self, run_id: str, message: str) -> bool:
+        """Have a run that crashed begin anew; False where somebody else has seen to it by now."""
+        return self._move(run_id, "CRASHED", {"type": "SCHEDULED", "name": AGAIN, "message": message})
+
+    def _move(self, run_id: str, since: str, state: dict[str, str]) -> bool:
+        """Set a run's state where it is still of the type that it was seen in."""
+        if self.call("GET", f"/flow_runs/{run_id}")["state"]["type"] != since:
+            return False
         self.call("POST", f"/flow_runs/{run_id}/set_state", {"state": state, "force": True})
+        return True
 
     def dead(self, since: datetime, until: datetime, app: str) -> list[DeadRun]:
         """List the runs of headway's that crashed in a span of time: of an application, and of none."""
@@ -189,9 +207,14 @@ class PrefectApi(PrefectHttp):
                 "end_time": {"after_": since.isoformat(), "before_": until.isoformat()},
             },
             "flows": {"name": {"any_": list(RESTARTED)}},
+            "sort": "END_TIME_DESC",
             "limit": 50,
         }
-        runs = self.call("POST", "/flow_runs/filter", body)
+        runs = [
+            it
+            for it in self.call("POST", "/flow_runs/filter", body)
+            if f"app:{app}" in it["tags"] or not any(tag.startswith("app:") for tag in it["tags"])
+        ]
         names = {it["flow_id"]: "" for it in runs}
         for flow_id in names:
             names[flow_id] = str(self.call("GET", f"/flows/{flow_id}")["name"])
@@ -202,18 +225,15 @@ class PrefectApi(PrefectHttp):
                 names[it["flow_id"]],
                 (it["parameters"] or {}).get("request") or {},
                 datetime.fromisoformat(it["expected_start_time"] or it["created"]).astimezone(UTC),
-                int(it["run_count"]),
+                self._starts(str(it["id"])),
             )
             for it in runs
-            if f"app:{app}" in it["tags"] or not any(tag.startswith("app:") for tag in it["tags"])
         ]
 
-    def restart(self, run_id: str, message: str) -> None:
-        """Have a run that crashed begin anew, unless somebody else has seen to it by now."""
-        if self.call("GET", f"/flow_runs/{run_id}")["state"]["type"] != "CRASHED":
-            return
-        state = {"type": "SCHEDULED", "name": "AwaitingRetry", "message": message}
-        self.call("POST", f"/flow_runs/{run_id}/set_state", {"state": state, "force": True})
+    def _starts(self, run_id: str) -> int:
+        """Count how often a run was to start. Prefect's own count leaves out what died before it ran."""
+        states = self.call("GET", f"/flow_run_states/?flow_run_id={run_id}")
+        return 1 + sum(it["name"] == AGAIN for it in states)
 
     def follow(self, run_id: str, tell: Callable[[str, str, str], None]) -> Ended:
         """Tell a run's log lines and reports as they come, until it ends."""
