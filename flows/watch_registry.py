@@ -56,7 +56,7 @@ def watch_images(connections: Connections, request: WatchRequest) -> dict[str, o
     errors: list[HeadwayError] = []
     watched = {name: it for name, it in found.items() if it.services and not it.source}
     looked = _look(connections, config, holds, head, watched)
-    errors += dict.fromkeys(looked.errors.values())
+    errors += dict.fromkeys([*looked.errors.values(), *looked.unread.values()])
 
     def release(thing: Following) -> tuple[str, object]:
         return thing.environment, _release(connections, request, thing, looked, errors)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -32,18 +33,21 @@ Key = tuple[str, str]
 
 
 class Look:
-    """What was asked and answered: (environment, service) → question, answer; `errors` by service.
+    """What was asked and answered: (environment, service) → question, answer.
+
+    `errors` are by service, `unread` by environment: what keeps one from being looked at.
 
     Not a dataclass, as `Desired` is not: Prefect would walk through every tag.
     """
 
-    __slots__ = ("answers", "errors", "facts", "head", "questions")
+    __slots__ = ("answers", "errors", "facts", "head", "questions", "unread")
 
     def __init__(self, head: str) -> None:
         self.head = head
         self.questions: dict[Key, Question] = {}
         self.answers: dict[Key, Picked | Nothing] = {}
         self.errors: dict[str, HeadwayError] = {}
+        self.unread: dict[str, HeadwayError] = {}
         self.facts: dict[str, dict[str, ImageFacts]] = {}
 
     def picked(self, environment: str) -> dict[str, Picked]:
@@ -87,7 +91,11 @@ class _Looking:
 
     def _current(self, name: str) -> dict[str, ImageRef | None]:
         """What the repo says that each service of an environment runs; None where that cannot be read."""
-        desired = Desired(self.connections, self.config, name, self.found.head)
+        try:
+            desired = Desired(self.connections, self.config, name, self.found.head)
+        except HeadwayError as error:
+            self.found.unread[name] = error
+            return {}
         found: dict[str, ImageRef | None] = {}
         for service, values in images_of(self.config, desired.indexes).items():
             try:
@@ -98,7 +106,10 @@ class _Looking:
 
     def _list_tags(self, rules: dict[Key, TagRule]) -> None:
         # What is named exactly needs no list.
-        named = {service: rule.exact for (_, service), rule in rules.items() if rule.order == "exact"}
+        named: dict[str, dict[str, None]] = {}
+        for (_, service), rule in rules.items():
+            if rule.order == "exact":
+                named.setdefault(service, {}).update(dict.fromkeys(rule.exact))
         listed = {service for (_, service), rule in rules.items() if rule.order != "exact"}
         services = {self.config.services[service].ref.name: service for service in listed}
         by_name: dict[str, list[TagRule]] = {}
@@ -127,29 +138,42 @@ class _Looking:
             source = self.config.services[service].source
             if rule.order == "commit" and source is not None and service in self.tags:
                 by_source.setdefault((source.repo, source.branch), set()).add(service)
-        for services in by_source.values():
-            some = next(iter(services))
-            source = self.config.services[some].source
+        if not by_source:
+            return
+
+        def read(services: set[str]) -> Line | HeadwayError:
+            source = self.config.services[next(iter(services))].source
             assert source is not None
+            # What was taken back is asked for too: nothing older than it is picked, also when its tag is gone.
+            taken_back = [it.tag for it in self.holds.vetoes if it.and_older and it.service in services]
             names = {part for service in services for part in _commits(self.tags[service])}
+            names |= _commits(taken_back)
             try:
-                line = self.connections.history(source).line(names)
+                return self.connections.history(source).line(names)
             except HeadwayError as error:
-                self.found.errors.update(dict.fromkeys(services, error))
-                continue
-            self.lines.update(dict.fromkeys(services, line))
+                return error
+
+        # Side by side: a Git host that does not answer delays no other.
+        with ThreadPoolExecutor(min(8, len(by_source)), thread_name_prefix="history") as pool:
+            for services, line in zip(by_source.values(), pool.map(read, by_source.values()), strict=True):
+                if isinstance(line, HeadwayError):
+                    self.found.errors.update(dict.fromkeys(services, line))
+                else:
+                    self.lines.update(dict.fromkeys(services, line))
 
     def _read_times(self, rules: dict[Key, TagRule]) -> None:
-        wanted = {
-            self.config.services[service].ref.pinned(tag, None): service
-            for (_, service), rule in rules.items()
-            if rule.order == "created" and service in self.tags
-            for tag in self.tags[service]
-            if not isinstance(rule.taken(tag), Refused)
-        }
-        if not wanted:
-            return
-        mutable = any(rule.mutable for rule in rules.values() if rule.order == "created")
+        for mutable in (True, False):
+            wanted = {
+                self.config.services[service].ref.pinned(tag, None): service
+                for (_, service), rule in rules.items()
+                if rule.order == "created" and rule.mutable is mutable and service in self.tags
+                for tag in self.tags[service]
+                if not isinstance(rule.taken(tag), Refused)
+            }
+            if wanted:
+                self._learn_times(wanted, mutable)
+
+    def _learn_times(self, wanted: dict[ImageRef, str], mutable: bool) -> None:
         for image, facts in self.connections.registry.scan_facts(wanted, fresh=mutable).items():
             service = wanted[image]
             if isinstance(facts, UsageError):
@@ -163,7 +187,7 @@ class _Looking:
         key = (service, rule.order)
         if key not in self.positions:
             if rule.order == "commit" and service in self.lines:
-                self.positions[key] = _place_on(self.lines[service])
+                self.positions[key] = self.lines[service].place
             elif rule.order == "commit":
                 self.positions[key] = _no_source
             else:
@@ -223,14 +247,6 @@ class _Looking:
 
 def _commits(tags: Iterable[str]) -> set[str]:
     return {part for tag in tags for part in re.split(r"[-_.]", tag) if _SHA.fullmatch(part)}
-
-
-def _place_on(line: Line) -> Position:
-    def place(sha: str) -> Any:
-        found = line.find(sha)
-        return found if isinstance(found, Refused) else line.places[found]
-
-    return place
 
 
 def _no_source(sha: str) -> Refused:

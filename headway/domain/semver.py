@@ -101,7 +101,7 @@ def _group(text: str, whole: str) -> _Group:
                 f"{whole!r} is not a range of versions", hint="for example >=1.2 <2, ^1.4 or 1.2.x"
             )
     tests: list[Test] = []
-    named = any("-" in version for _, version in terms)
+    named = any("-" in version.partition("+")[0] for _, version in terms)
     for operator, version in terms:
         tests += _tests(operator, version, whole)
     return _Group(tuple(tests), named)

@@ -81,7 +81,10 @@ class TagRule:
 
     def key(self, tag: str, groups: Groups, position: Position) -> Any:
         """Give what a tag is compared by, or Refused where this rule cannot order it."""
-        said = groups.get(self.order) or (next(iter(groups.values())) if len(groups) == 1 else tag)
+        named = groups.get(self.order, next(iter(groups.values())) if len(groups) == 1 else None)
+        if named == "":
+            return Refused(f"has nothing where {self.words} looks")
+        said = tag if named is None else named
         if self.order == "semver":
             return version_key(said) or Refused(why_not(said))
         if self.order == "commit":

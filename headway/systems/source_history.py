@@ -26,7 +26,10 @@ _SHA = re.compile(r"[0-9a-f]{7,40}")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The commits of a branch in an order in which parents stand before children."""
+    """The commits of a branch; `places` are of those that the branch itself has been at, the first one 0.
+
+    What came by a merge never was the branch's state: it lacks what the branch had by then.
+    """
 
     head: str
     places: dict[str, int]
@@ -35,7 +38,7 @@ class Line:
 
     def find(self, sha: str) -> str | Refused:
         """Give the full SHA-1 of a commit by its first 7 digits or more."""
-        if sha in self.places:
+        if sha in self.times:
             return sha
         if not _SHA.fullmatch(sha):
             return Refused("has no SHA-1 in it")
@@ -44,6 +47,15 @@ class Line:
         if len(found) > 1:
             return Refused(f"{sha} is the beginning of several commits")
         return found[0] if found else Refused(f"{sha} is no commit of the branch")
+
+    def place(self, sha: str) -> int | Refused:
+        """Give where the branch was when it was at a commit."""
+        found = self.find(sha)
+        if isinstance(found, Refused):
+            return found
+        return self.places.get(
+            found, Refused(f"{sha} came by a merge, and lacks what the branch had by then")
+        )
 
 
 _NONE = Line("", {}, {}, [])
@@ -86,17 +98,22 @@ class SourceHistory:
         head = self._mirror.seen(f"refs/heads/{self._branch}") or ""
         if not head or head == self._line.head:
             return self._line
-        command = ["rev-list", "--topo-order", "--reverse", "--timestamp", seen(f"refs/heads/{self._branch}")]
+        command = ["rev-list", "--parents", "--timestamp", seen(f"refs/heads/{self._branch}")]
         result = self._mirror.run(*command)
         if result.code:
             raise FailedError(f"the history of {self._mirror.url} cannot be read: {result.stderr}")
-        pairs = [line.split() for line in result.stdout.decode().splitlines()]
-        return Line(
-            head,
-            {sha: place for place, (_, sha) in enumerate(pairs)},
-            {sha: int(at) for at, sha in pairs},
-            sorted(sha for _, sha in pairs),
-        )
+        times: dict[str, int] = {}
+        before: dict[str, str] = {}
+        for line in result.stdout.decode().splitlines():
+            at, sha, *parents = line.split()
+            times[sha] = int(at)
+            if parents:
+                before[sha] = parents[0]
+        trunk = [head]
+        while (parent := before.get(trunk[-1])) is not None:
+            trunk.append(parent)
+        places = {sha: place for place, sha in enumerate(reversed(trunk))}
+        return Line(head, places, times, sorted(times))
 
 
 def time_of(line: Line, sha: str) -> datetime:

@@ -56,7 +56,7 @@ def history(source: Path, tmp_path: Path) -> Iterator[SourceHistory]:
 def test_commits_are_in_the_order_of_the_branch_not_of_their_times(
     source: Path, history: SourceHistory
 ) -> None:
-    """A child is newer than its parents whatever the clocks said; a merge is newer than both sides."""
+    """A child is newer than its parents whatever the clocks said; what a merge brought is no state of the branch."""
     first = commit(source, "a", 2_000)
     git(source, "checkout", "--quiet", "-b", "side")
     side = commit(source, "b", 9_000)
@@ -65,9 +65,12 @@ def test_commits_are_in_the_order_of_the_branch_not_of_their_times(
     git(source, "merge", "--quiet", "--no-ff", "-m", "merge", "side", at=3_000)
     merge = git(source, "rev-parse", "HEAD")
     line = history.line({first})
-    places = [line.places[it] for it in (first, second, side, merge)]
-    assert places[0] < min(places[1:3])
-    assert max(places[1:3]) < places[3]
+    places = [line.place(it) for it in (first, second, merge)]
+    assert places == [0, 1, 2]
+    # It was built from its own branch, and lacks the second commit: releasing it would take that away.
+    assert isinstance(refused := line.place(side[:9]), Refused)
+    assert "came by a merge" in refused
+    assert time_of(line, side).timestamp() == 9_000
     assert time_of(line, second).timestamp() == 1_000
 
 
