@@ -7,6 +7,7 @@ rollout that another one began: Git and the environment's lock order them.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import re
 import threading
@@ -18,11 +19,12 @@ from typing import Any
 from headway.connections import Connections
 from headway.domain.config import Config
 from headway.domain.events import GitPushed, ImagePushed
-from headway.domain.images import HUB, ImageRef, InvalidImage
+from headway.domain.images import ImageRef, InvalidImage
 from headway.errors import HeadwayError
 from headway.requests import ReconcileRequest, Request, WatchRequest
 
-AT_ONCE = 8
+AT_ONCE = 64
+"""Looks at once. One that releases goes on until its rollout has ended, so there must always be room for the next."""
 ACTOR = "watch-registry"
 Tell = Callable[[str], None]
 Event = ImagePushed | GitPushed
@@ -57,14 +59,19 @@ def asked_for(config: Config, repo_url: str, events: Iterable[Event]) -> Asked:
         if service is not None:
             services[service] = None
             if event.tag:
-                moved.append(config.services[service].ref.pinned(event.tag, None))
+                # A tag that cannot be one was never pushed.
+                with contextlib.suppress(InvalidImage):
+                    moved.append(ImageRef.parse(f"{config.services[service].ref.name}:{event.tag}"))
     return Asked(list(services), moved, reconcile)
 
 
 def _owner(config: Config, image: ImageRef) -> str | None:
-    """Name the service of an image; a sender that does not know the registry's public name gives the path alone."""
+    """Name the service of an image; where the host is another one, of the one repository with this path.
+
+    A registry often knows only the name that it has inside, or none, and one look too many does no harm.
+    """
     found = config.owner(image)
-    if found is None and image.registry == HUB:
+    if found is None:
         path = image.repository.removeprefix("library/")
         same = [name for name, it in config.services.items() if it.ref.repository in (path, image.repository)]
         return same[0] if len(same) == 1 else None

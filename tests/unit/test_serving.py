@@ -30,8 +30,17 @@ def test_images_of_services_are_looked_for() -> None:
 
 
 def test_a_sender_that_does_not_know_its_own_host() -> None:
-    """A repository without a host is the service's where only one fits."""
-    assert asked_for(CONFIG, REPO, [ImagePushed("shop/api", "1")]).services == ["api"]
+    """A repository without a host, or with the one that the registry has inside, is the service's where only one fits."""
+    for name in ("shop/api", "registry:5000/shop/api"):
+        assert asked_for(CONFIG, REPO, [ImagePushed(name, "1")]).services == ["api"]
+
+
+def test_a_tag_that_cannot_be_one_costs_nobody_else_their_event() -> None:
+    """Whoever may push events may write anything into them; the look comes all the same."""
+    events = [ImagePushed("localhost:5000/shop/web", "\ud800"), ImagePushed("hub.example.com/shop/api", "2")]
+    asked = asked_for(CONFIG, REPO, events)
+    assert asked.services == ["web", "api"]
+    assert [it.tag for it in asked.moved] == ["2"]
 
 
 def test_only_a_push_of_the_config_repo_reconciles() -> None:

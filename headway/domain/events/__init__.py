@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import parse_qs
 
 from headway.domain.events import hosts, registries
 from headway.domain.events.signatures import verify
@@ -37,10 +38,13 @@ SENDERS = tuple(_READERS)
 def read(sender: str, headers: Mapping[str, str], body: bytes) -> Events:
     """Read a sender's request; what it says of other things is acknowledged and has no events.
 
-    Header names are in lower case. Raises UsageError for a body that is not the sender's format.
+    Header names are in lower case; GitHub and Gitea may send the JSON as a form's `payload`.
+    Raises UsageError for a body that is not the sender's format.
     """
     try:
+        if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+            body = parse_qs(body, strict_parsing=True)[b"payload"][0]
         value = json.loads(body)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, KeyError):
         raise UsageError("the body is not JSON") from None
     return _READERS[sender](value, headers)

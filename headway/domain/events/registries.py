@@ -78,7 +78,8 @@ def ecr(body: Any, headers: Headers) -> Events:
     repository = text(part(detail, "repository-name"))
     if not repository:
         return Events()
-    host = f"{account}.dkr.ecr.{region}.amazonaws.com/" if account and region else ""
+    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    host = f"{account}.dkr.ecr.{region}.{suffix}/" if account and region else ""
     tag, digest = text(part(detail, "image-tag")), text(part(detail, "image-digest"))
     return only([ImagePushed(host + repository, tag, digest)])
 

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given
@@ -104,6 +105,7 @@ CASES: list[tuple[str, str, dict[str, str], Any, list[Any]]] = [
     ("quay", "two tags", {}, {"docker_url": "quay.io/ann/web", "updated_tags": ["1.2", "latest"]}, [ImagePushed("quay.io/ann/web", "1.2"), ImagePushed("quay.io/ann/web", "latest")]),
     ("ecr", "a push", {}, ecr(), [ImagePushed("123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/web", "1.2", D)]),
     ("ecr", "a CloudEvent", {}, {"specversion": "1.0", "data": ecr()}, [ImagePushed("123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/web", "1.2", D)]),
+    ("ecr", "in China", {}, {**ecr(), "region": "cn-north-1"}, [ImagePushed("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/shop/web", "1.2", D)]),
     ("ecr", "a deletion", {}, ecr(**{"action-type": "DELETE"}), []),
     ("ecr", "a failure", {}, ecr(result="FAILURE"), []),
     (
@@ -155,6 +157,23 @@ CASES: list[tuple[str, str, dict[str, str], Any, list[Any]]] = [
 def test_what_events_are_about(sender: str, headers: dict[str, str], body: Any, expected: list[Any]) -> None:
     """Each sender's format gives the image or the branch, and anything else is acknowledged."""
     assert list(read(sender, headers, json.dumps(body).encode()).events) == expected
+
+
+def test_json_in_a_form() -> None:
+    """GitHub's default content type: the same JSON, as the form's `payload`."""
+    push = {
+        "ref": "refs/heads/main",
+        "after": "a" * 40,
+        "repository": {"clone_url": "https://github.com/shop/config.git"},
+    }
+    headers = {"content-type": "application/x-www-form-urlencoded", "x-github-event": "push"}
+    body = urlencode({"payload": json.dumps(push)}).encode()
+    assert read("github", headers, body) == read(
+        "github", {"x-github-event": "push"}, json.dumps(push).encode()
+    )
+    for nonsense in (b"", b"other=1", b"%", b"payload=7"):
+        with pytest.raises(UsageError):
+            read("github", headers, nonsense)
 
 
 def test_every_sender_has_a_case() -> None:
