@@ -13,6 +13,7 @@ from headway.errors import HeadwayError
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
 
 class Output(StrEnum):
@@ -41,18 +42,27 @@ def print_json(data: object) -> None:
     print(json.dumps(data, indent=2, ensure_ascii=False))
 
 
+def styled(text: str, style: str) -> Text:
+    """Give a cell in a colour."""
+    from rich.text import Text
+
+    return Text(text, style)
+
+
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str = "nothing") -> None:
-    """Print rows for a person to read; `empty` stands for no rows at all."""
+    """Print rows for a person to read; `empty` stands for no rows at all. A cell is text, or a `styled` one."""
     if not rows:
         out().print(empty, style="dim")
         return
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(str(cell) for cell in row))
+        # As they are: a rule such as `regex:v[a-z]+` is no markup.
+        table.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
     out().print(table)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from headway.cli.options import AnyEnvironment, Environment, Format, Limit
-from headway.cli.output import Output, err, out, print_json, print_table
+from headway.cli.output import Output, err, out, print_json, print_table, styled
 from headway.errors import UsageError
 
 STYLE = {"picked": "green", "runs": "bold", "refused": "red", "older": "dim", "waits": "yellow"}
@@ -56,7 +56,7 @@ def images(
             out().print(f"{name}: {rule.words}, by {rule.order}; {count} tags", style="bold", markup=False)
             print_table(
                 ("tag", "", "why"),
-                [(it.tag, f"[{STYLE[it.verdict]}]{it.verdict}[/]", it.reason) for it in rows],
+                [(it.tag, styled(it.verdict, STYLE[it.verdict]), it.reason) for it in rows],
                 empty="the repository has no tags",
             )
     if output is Output.json:

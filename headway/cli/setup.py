@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from headway.cli.options import Format
-from headway.cli.output import Output, err, out, print_json, print_table
+from headway.cli.output import Output, err, out, print_json, print_table, styled
 from headway.errors import UsageError
 
 SKIPPED = {".git", ".github", ".gitlab", "node_modules"}
@@ -28,7 +28,7 @@ def init(
     Example: cd config && headway init
     """
     from headway.domain.config import starter_config
-    from headway.domain.manifests import index_file
+    from headway.domain.manifests import index_file, unrendered
 
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder")
@@ -36,9 +36,14 @@ def init(
     if target.exists() and not dry_run:
         raise UsageError(f"{target} exists already", hint="edit it, or look at a fresh one with --dry-run")
     found: dict[str, list[str]] = {}
-    for path in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
+    refused: set[str] = set()
+    for path in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml"), *folder.rglob("Kustomization")]):
         relative = path.relative_to(folder)
-        if len(relative.parts) < 2 or SKIPPED & set(relative.parts) or path.is_symlink():
+        if len(relative.parts) < 2 or SKIPPED & set(relative.parts) or path.is_symlink() or path.is_dir():
+            continue
+        if unfit := unrendered(relative.as_posix()):
+            err().print(f"left out, with all of {relative.parts[0]}/: {unfit}", markup=False)
+            refused.add(relative.parts[0])
             continue
         index = index_file(path.read_bytes())
         for problem in index.problems:
@@ -46,7 +51,7 @@ def init(
                 f"left out: {relative}:{problem.line}:{problem.column}: {problem.message}", markup=False
             )
         found.setdefault(relative.parts[0], []).extend(site.value for site in index.images)
-    found = {name: images for name, images in found.items() if images}
+    found = {name: images for name, images in found.items() if images and name not in refused}
     if not found:
         raise UsageError(
             f"no folder below {folder.resolve().name}/ has a manifest with an image",
@@ -75,7 +80,7 @@ def doctor(output: Format = Output.table) -> None:
     else:
         print_table(
             ("", "what", "found"),
-            [("[green]ok[/]" if it.ok else "[red]no[/]", it.what, it.found) for it in findings],
+            [(styled("ok", "green") if it.ok else styled("no", "red"), it.what, it.found) for it in findings],
         )
         for it in findings:
             if not it.ok and it.hint:
