@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import itertools
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from headway.cli.options import AnyEnvironment, Format, Limit
 from headway.cli.output import Output, out, print_json, print_table
 from headway.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from headway.domain.history import Entry
 
 STATE_STYLE = {"live": "green", "failed": "red", "rolled-back": "yellow", "superseded": "dim"}
 Service = Annotated[str, typer.Option("--service", "-s", help="Only what is about this service.")]
@@ -60,7 +65,7 @@ def history(
             until=end,
         )
         if environment:
-            found = (it for it in found if environment in (it.environment, *it.environments))
+            found = (it.of(environment) for it in found if environment in (it.environment, *it.environments))
         entries = list(itertools.islice(found, limit))
     if output is Output.json:
         print_json([it.as_dict() for it in entries])
@@ -75,12 +80,22 @@ def history(
                 it.kind,
                 it.what,
                 it.actor,
-                f"[{STATE_STYLE.get(it.state, '')}]{it.state}[/]" if it.state in STATE_STYLE else it.state,
+                _ending(it),
             )
             for it in entries
         ],
         empty="no such release" if (service or kind or actor or since or until) else "no release yet",
     )
+
+
+def _ending(entry: Entry) -> Text:
+    """Say how a commit ended; in each environment, where it changed several."""
+    from rich.text import Text
+
+    names = list(dict.fromkeys(it.environment for it in entry.outcomes if it.environment))
+    found = [(f"{name} " if len(names) > 1 else "", entry.of(name).state) for name in names or [""]]
+    cells = [Text.assemble(name, (state, STATE_STYLE.get(state, ""))) for name, state in found]
+    return Text(", ").join(cells)
 
 
 def show(
@@ -106,9 +121,9 @@ def show(
         console.print(value, markup=False)
     print_table(("service", "from", "to"), found.changes, empty="no image was changed")
     print_table(
-        ("state", "when", "seconds", "diagnosis"),
+        ("state", "environment", "when", "seconds", "diagnosis"),
         [
-            (it.state, f"{it.at:%Y-%m-%d %H:%M:%S}", f"{it.seconds:.1f}", it.diagnosis)
+            (it.state, it.environment, f"{it.at:%Y-%m-%d %H:%M:%S}", f"{it.seconds:.1f}", it.diagnosis)
             for it in found.outcomes
         ],
         empty="no outcome is recorded yet",

@@ -7,7 +7,7 @@ that people add to a note are left alone.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from headway.domain.releases import (
@@ -40,7 +40,8 @@ __all__ = [
 class Outcome:
     """How reaching a commit ended: `live`, `failed`, `rolled-back`, `superseded`.
 
-    `at` is when that was known, `seconds` how long it took, `by` who saw it.
+    `at` is when that was known, `seconds` how long it took, `by` who saw it. A commit may change
+    several environments, and its note is one: `environment` says which of them this is about.
     """
 
     state: str
@@ -49,6 +50,7 @@ class Outcome:
     release_id: str = ""
     diagnosis: str = ""
     by: str = "headway"
+    environment: str = ""
 
     @classmethod
     def now(cls, state: str, seconds: float, release_id: str = "", diagnosis: str = "") -> Outcome:
@@ -64,6 +66,7 @@ class Outcome:
             "release": self.release_id,
             "diagnosis": self.diagnosis,
             "by": self.by,
+            "environment": self.environment,
         }
         return {name: each for name, each in value.items() if each != ""}
 
@@ -84,6 +87,7 @@ class Outcome:
                 release_id=str(value.get("release", "")),
                 diagnosis=str(value.get("diagnosis", "")),
                 by=str(value.get("by", "")),
+                environment=str(value.get("environment", "")),
             )
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             return None
@@ -110,6 +114,11 @@ class Entry:
     record: ReleaseRecord | None = None
     outcomes: tuple[Outcome, ...] = ()
     environments: tuple[str, ...] = ()
+
+    def of(self, environment: str) -> Entry:
+        """Give the same with the outcomes in one environment, and those that do not say where."""
+        mine = tuple(it for it in self.outcomes if it.environment in ("", environment))
+        return self if len(mine) == len(self.outcomes) else replace(self, outcomes=mine)
 
     @property
     def environment(self) -> str:
@@ -141,7 +150,7 @@ class Entry:
         """What changed, in one line: services and their new tags, or the commit's subject."""
         if self.record is None or not self.record.changes:
             return self.subject
-        return ", ".join(f"{name} {short_tag(new)}" for name, _, new in self.record.changes)
+        return ", ".join(dict.fromkeys(f"{name} {short_tag(new)}" for name, _, new in self.record.changes))
 
     @property
     def states(self) -> tuple[str, ...]:

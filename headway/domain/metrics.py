@@ -73,7 +73,9 @@ def metrics(
     days = max((until - since).total_seconds() / 86_400, 1e-9)
     rows: list[Row] = []
     for name in environments:
-        mine = [it for it in everything if name in (it.environment, *it.environments) and _counts(it)]
+        mine = [
+            it.of(name) for it in everything if name in (it.environment, *it.environments) and _counts(it)
+        ]
         rows.append(_row(name, "", _deployments(mine, ""), since, until, days))
         for service in services:
             found = _deployments(mine, service)

@@ -11,7 +11,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -190,7 +190,8 @@ class ConfigRepo:
     ) -> Iterator[Entry]:
         """Give what changed one environment, the newest first; `path` is its folder, named like it by default."""
         folders = {environment: path if path is not None else environment}
-        return self._ledger.entries(head or self.head, folders, every=False, limit=limit, since=since)
+        found = self._ledger.entries(head or self.head, folders, every=False, limit=limit, since=since)
+        return (entry.of(environment) for entry in found)
 
     def ledger(
         self,
@@ -216,7 +217,9 @@ class ConfigRepo:
 
     def last_change(self, environment: str, path: str, head: str | None = None) -> Entry:
         """Give the commit that made an environment's folder what it is, with its outcomes."""
-        return self._ledger.entry(self._ledger.last_change(head or self.head, path), (environment,))
+        return self._ledger.entry(self._ledger.last_change(head or self.head, path), (environment,)).of(
+            environment
+        )
 
     def find_release(self, release_id: str, head: str | None = None) -> str | None:
         """Give the commit of a release; None where the branch has none with that id."""
@@ -311,7 +314,8 @@ class ConfigRepo:
 
     def _note(self, environment: str, commit: str, outcome: Outcome) -> list[Push]:
         head = self._notes.head()
-        tree = self._notes.appended(head, commit, outcome.to_line())
+        line = replace(outcome, environment=environment).to_line()
+        tree = self._notes.appended(head, commit, line)
         if tree is None:
             return []
         subject = f"{environment}: {commit[:9]} is {outcome.state}"

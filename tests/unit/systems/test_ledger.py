@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -112,7 +113,8 @@ def test_an_outcome_and_what_is_live_are_told_together(repo: ConfigRepo, seeded:
     assert repo.live("staging") == published.commit
     assert repo.live("production") is None
     assert seeded.git("rev-parse", "refs/headway/staging/live").strip() == published.commit
-    assert outcome.to_line() in seeded.git("log", "-1", "--notes=headway", "main")
+    noted = replace(outcome, environment="staging").to_line()
+    assert noted in seeded.git("log", "-1", "--notes=headway", "main")
     assert seeded.git("ls-tree", "-r", "--name-only", "refs/notes/headway").strip()[2] == "/"
 
 
