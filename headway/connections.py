@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Self
 
 from headway.domain.config import Config, Environment, Source, load_config
 from headway.domain.holds import FILE as HOLDS_FILE
-from headway.domain.holds import Holds, read_holds
-from headway.errors import UsageError
+from headway.domain.holds import Holds, read_holds, unknown_names
+from headway.errors import Problem, UsageError
 from headway.settings import Settings
 
 if TYPE_CHECKING:
@@ -137,6 +137,11 @@ class Connections:
     def holds(self, commit: str) -> Holds:
         """Read holds.yaml as it stands at a commit."""
         return read_holds(self.repo.read(commit, HOLDS_FILE))
+
+    def unknown_holds(self, commit: str) -> list[Problem]:
+        """Give the lines of holds.yaml that are about nothing in headway.yaml: they hold nothing back."""
+        config = self.config(commit)
+        return unknown_names(self.repo.read(commit, HOLDS_FILE), config.environments, config.services)
 
     def history(self, source: Source) -> SourceHistory:
         """Give the history of a service's source branch."""

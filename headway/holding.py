@@ -80,6 +80,25 @@ def override(environment: str, service: str, release: str, actor: str, why: str)
     return change
 
 
+def can_be_automatic(config: Config, environment: str, service: str) -> None:
+    """Raise UsageError where automation would release nothing: it asks nobody, and picks by a rule."""
+    place = config.environment(environment)
+    chosen = [service] if service else list(config.services)
+    if place.approvals:
+        line, column = config.locate("environments", environment, "approvals")
+        raise UsageError(
+            f"{config.file}:{line}:{column}: {environment} asks for approvals, and automation asks nobody",
+            hint="take `approvals` away there first",
+        )
+    if not place.promote_from and all(config.rule(environment, it) is None for it in chosen):
+        line, column = config.locate("environments", environment)
+        raise UsageError(
+            f"{config.file}:{line}:{column}: {environment} has no `tags` for {service or 'any service'}, "
+            "so automation has nothing to pick by",
+            hint="add tags: {match: …} there, or promote_from: …",
+        )
+
+
 def veto(environment: str, service: str, digest: str, tag: str, actor: str, why: str) -> Change:
     """Make the change that keeps automation from ever picking a digest."""
     fact = Veto(environment, service, digest, tag, False, actor, stamp(datetime.now(UTC)), why)

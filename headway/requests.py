@@ -120,7 +120,7 @@ class RollbackRequest(Forcible):
     """Services to take back; empty means the whole environment."""
 
     to: str = ""
-    """A release id, a commit, or a time such as 2026-11-23T10:00 or 2h; empty means the last state that was live."""
+    """A release id, a commit, or a time: 2026-11-23T10:00 (UTC), …T10:00+01:00, 2h ago; empty: what was live before."""
 
 
 class ReconcileRequest(Request):

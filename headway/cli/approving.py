@@ -12,6 +12,7 @@ from headway.cli.output import Output, err, out, print_json, print_table
 from headway.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
+    from headway.settings import Settings
     from headway.systems.prefect_api import Waiting
 
 What = Annotated[
@@ -60,8 +61,9 @@ def _answer(decision: str, what: str, plan: str, by: str, reason: str, yes: bool
     from headway.systems.prefect_api import PrefectApi
 
     settings = Settings()
+    app = _app(settings)
     with PrefectApi(settings.prefect_url()) as api:
-        found = [(it, *api.question(it)) for it in api.waiting()]
+        found = [(it, *api.question(it)) for it in api.waiting(app)]
         if not what:
             _list(found, output)
             return
@@ -90,6 +92,16 @@ def _answer(decision: str, what: str, plan: str, by: str, reason: str, yes: bool
         api.resume(waiting.run_id, {"decision": decision, "by": who, "reason": reason, "plan": fingerprint})
     done = "approved" if decision == "approve" else "rejected"
     out().print(f"{waiting.name}: plan {fingerprint} {done} by {who}", style="bold", markup=False)
+
+
+def _app(settings: Settings) -> str:
+    """Name the application whose config repo is set: a Prefect server may have those of several."""
+    if not settings.repo:
+        return ""
+    from headway.connections import Connections
+
+    with Connections(settings) as connections:
+        return connections.config(connections.repo.fetch()).app
 
 
 def _list(found: list[tuple[Waiting, str, str]], output: Output) -> None:

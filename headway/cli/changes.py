@@ -110,7 +110,7 @@ def rollback(
     environment: Environment,
     services: Services = None,
     to: Annotated[
-        str, typer.Option("--to", help="A release id, a commit, or a time: 2026-11-23T10:00, 90m, 2d.")
+        str, typer.Option("--to", help="A release id, a commit, or a time: 2026-11-23T10:00 (UTC), 90m, 2d.")
     ] = "",
     reason: Reason = "",
     force: Annotated[

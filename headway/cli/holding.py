@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from headway.cli.options import DryRun, Environment, Reason
+from headway.cli.options import DryRun, Environment
 from headway.cli.output import out
+from headway.errors import UsageError
 
 if TYPE_CHECKING:
     from headway import holding
+    from headway.domain.config import Config
 
 Service = Annotated[
     str, typer.Argument(help="A service; the whole environment when left out.", metavar="[SERVICE]")
 ]
 OneService = Annotated[str, typer.Argument(help="A service of headway.yaml.", metavar="SERVICE")]
+Reason = Annotated[
+    str, typer.Option("--reason", "-m", help="Why; it goes into the commit. Asked for on a terminal.")
+]
 Image = Annotated[
     str,
     typer.Argument(
@@ -39,7 +45,7 @@ def lock(
         "Lock",
         reason,
         dry_run,
-        lambda it, who: it.lock(environment, service, who, reason),
+        lambda it, who, why: it.lock(environment, service, who, why),
     )
 
 
@@ -48,7 +54,7 @@ def unlock(
 ) -> None:
     """Take a lock away.
 
-    Example: headway unlock production users
+    Example: headway unlock production users --reason "the migration is done"
     """
     _change(
         environment,
@@ -57,7 +63,7 @@ def unlock(
         "Unlock",
         reason,
         dry_run,
-        lambda it, who: it.unlock(environment, service),
+        lambda it, who, why: it.unlock(environment, service),
     )
 
 
@@ -66,11 +72,12 @@ def automate(
 ) -> None:
     """Let automation release here what the rule picks, whatever headway.yaml says.
 
-    Example: headway automate staging orders
+    Example: headway automate staging orders --reason "debugged"
     """
     _change(
         environment, service, "policy", "Automate", reason, dry_run,
-        lambda it, who: it.override(environment, service, "automatic", who, reason),
+        lambda it, who, why: it.override(environment, service, "automatic", who, why),
+        lambda it, config: it.can_be_automatic(config, environment, service),
     )  # fmt: skip
 
 
@@ -83,7 +90,7 @@ def deautomate(
     """
     _change(
         environment, service, "policy", "Deautomate", reason, dry_run,
-        lambda it, who: it.override(environment, service, "manual", who, reason),
+        lambda it, who, why: it.override(environment, service, "manual", who, why),
     )  # fmt: skip
 
 
@@ -107,7 +114,7 @@ def veto(
     subject = f"Veto {tag or digest[:19]} of"
     _change(
         environment, service, "policy", subject, reason, dry_run,
-        lambda it, who: it.veto(environment, service, digest, tag, who, reason),
+        lambda it, who, why: it.veto(environment, service, digest, tag, who, why),
     )  # fmt: skip
 
 
@@ -123,7 +130,7 @@ def unveto(
 ) -> None:
     """Take a veto away, so that automation may pick the image again.
 
-    Example: headway unveto production orders 1.4.2
+    Example: headway unveto production orders 1.4.2 --reason "the totals were right"
     """
     digest, tag = "", ""
     if image:
@@ -143,7 +150,7 @@ def unveto(
     subject = f"Unveto {tag or digest[:19] or 'every image'} of"
     _change(
         environment, service, "policy", subject, reason, dry_run,
-        lambda it, who: it.unveto(environment, service, digest),
+        lambda it, who, why: it.unveto(environment, service, digest),
     )  # fmt: skip
 
 
@@ -154,20 +161,32 @@ def _change(
     verb: str,
     why: str,
     dry_run: bool,
-    make: Callable[[Any, str], holding.Change],
+    make: Callable[[Any, str, str], holding.Change],
+    check: Callable[[Any, Config], None] = lambda it, config: None,
 ) -> None:
-    """Change holds.yaml by what `make` gives, which is called with the module `headway.holding` and who asks."""
+    """Change holds.yaml by what `make` gives, called with the module `headway.holding`, who asks, and why.
+
+    `check` may refuse it for what headway.yaml says.
+    """
     from headway import holding
     from headway.connections import Connections
 
+    if not why and sys.stdin.isatty() and not dry_run:
+        why = typer.prompt("why", err=True).strip()
+    if not why and not dry_run:
+        raise UsageError("why? whoever finds this later will ask", hint='say it with --reason "…"')
+
     what = f"{service} in {environment}" if service else environment
     with Connections() as connections:
+        config = connections.config(connections.repo.fetch())
+        config.environment(environment)
+        if service:
+            config.service(service)
+        check(holding, config)
         actor = connections.settings.who()
-        change = make(holding, actor)
+        change = make(holding, actor, why)
         if dry_run:
-            head = connections.repo.fetch()
-            connections.config(head).environment(environment)
-            before = connections.holds(head)
+            before = connections.holds(connections.repo.head)
             said = (
                 "would be committed"
                 if change(before).write() != before.write()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -46,6 +47,7 @@ def history(
     """
     from headway.connections import Connections
     from headway.domain.ledgerfilter import parse_time, selected
+    from headway.pushed import services_pushed
 
     now = datetime.now(UTC)
     start, end = (parse_time(it, now) if it else None for it in (since, until))
@@ -63,6 +65,7 @@ def history(
             actor=actor,
             since=start,
             until=end,
+            pushed=partial(services_pushed, connections, config),
         )
         if environment:
             found = (it.of(environment) for it in found if environment in (it.environment, *it.environments))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -116,7 +116,8 @@ class Holds:
     def vetoes_for_pick(self, environment: str, service: str) -> tuple[PickVeto, ...]:
         """Give a service's vetoes here as a pick takes them."""
         return tuple(
-            PickVeto(it.digest, it.tag, it.and_older, it.why) for it in self.vetoes_on(environment, service)
+            PickVeto(it.digest, it.tag, it.and_older, it.why, _moment(it.at))
+            for it in self.vetoes_on(environment, service)
         )
 
     def override_on(self, environment: str, service: str) -> Override | None:
@@ -132,6 +133,15 @@ class Holds:
             if facts:
                 lines += [f"{name}:\n", *(f"- {_flow(fact)}\n" for fact in facts)]
         return "".join(lines).encode()
+
+
+def _moment(text: str) -> datetime | None:
+    """Read a fact's time; None where a person wrote none, or something else."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _flow(fact: Fact) -> str:
@@ -157,7 +167,7 @@ def _scalar(value: Any) -> str:
     )
 
 
-def read_holds(data: bytes | None, environments: Iterable[str] = (), services: Iterable[str] = ()) -> Holds:
+def read_holds(data: bytes | None) -> Holds:
     """Read a holds.yaml; a missing or empty one holds nothing back.
 
     Raises ConfigError with everything that is wrong in it: a hold that cannot be read must
@@ -183,6 +193,29 @@ def read_holds(data: bytes | None, environments: Iterable[str] = (), services: I
             problems, hint=f"correct {FILE}; headway does not release past a hold it cannot read"
         )
     return Holds().put(it for facts in found.values() for it in facts)
+
+
+def unknown_names(
+    data: bytes | None, environments: Collection[str], services: Collection[str]
+) -> list[Problem]:
+    """Give the places of facts about an environment or a service that headway.yaml does not have.
+
+    They hold nothing back. Perhaps what they are about is gone, perhaps somebody has mistyped it.
+    """
+    if data is None or not _has_content(data):
+        return []
+    text = ConfigText(data, FILE, "a map with locks, vetoes and overrides is expected")
+    found: list[Problem] = []
+    for kind, items in text.value.items():
+        for place, item in enumerate(items if isinstance(items, list) else ()):
+            for key, known in (("environment", environments), ("service", services)):
+                name = item.get(key) if isinstance(item, dict) else None
+                if name and name not in known:
+                    said = f"headway.yaml has no {key} {name}, so this holds nothing back"
+                    found.append(
+                        text.problem((kind, place, key), said + did_you_mean(str(name), known), value=True)
+                    )
+    return found
 
 
 def _has_content(data: bytes) -> bool:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
+from headway.domain.configtext import did_you_mean
 from headway.domain.history import Entry
 from headway.errors import UsageError
 
 _AGE = re.compile(r"(\d+)\s*([mhdw])(?:\s+ago)?")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+KINDS = ("release", "promotion", "rollback", "lock", "policy", "push")
 EXAMPLES = "a time is 2026-11-23, 2026-11-23T10:00, 2026-11-23T10:00+01:00, or an age: 90m, 12h, 7d, 2w"
 
 
@@ -40,9 +42,15 @@ def selected(
     actor: str = "",
     since: datetime | None = None,
     until: datetime | None = None,
+    pushed: Callable[[Entry], set[str]] = lambda entry: set(),
 ) -> Iterator[Entry]:
-    """Give the entries that fit every filter; an empty one fits all. Kind and actor are compared without case."""
+    """Give the entries that fit every filter; an empty one fits all. Kind and actor are compared without case.
+
+    `pushed` names the services that a person's own push changed, which its message does not say.
+    """
     wanted = {kind.lower() for kind in kinds}
+    if unknown := wanted - set(KINDS):
+        raise UsageError(f"no kind {min(unknown)!r}{did_you_mean(min(unknown), KINDS)}")
     for entry in entries:
         if since is not None and entry.time < since:
             continue
@@ -52,7 +60,7 @@ def selected(
             continue
         if actor and entry.actor.lower() != actor.lower():
             continue
-        if service and service not in services_of(entry):
+        if service and service not in (services_of(entry) if entry.record else pushed(entry)):
             continue
         yield entry
 

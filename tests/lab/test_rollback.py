@@ -48,7 +48,7 @@ def test_to_a_release_or_a_commit(app: App) -> None:
     # What was taken back is vetoed: a person who wants it again says so.
     refused = app.release("staging", "web=v5")
     assert (refused.code, "is vetoed" in refused.err) == (3, True)
-    assert app.run("unveto", "staging", "web", "v5").code == 0
+    assert app.run("unveto", "staging", "web", "v5", "--reason", "test").code == 0
     assert app.release("staging", "web=v5").code == 0
     assert app.run("rollback", "staging", "--to", commit[:10], "--local").code == 0
     assert app.running("staging", "web") == image

@@ -124,7 +124,7 @@ def test_a_lock_holds_automation_and_people(app: WatchedApp) -> None:
     forced = app.run("release", "staging", "web=1.5.0", "--force", "--reason", "outage", "--local")
     assert forced.code == 0, forced.said
     assert "Headway-Forced: web in staging is locked by tester: migration" in app.log("-1", "--format=%B")
-    assert app.run("unlock", "staging", "web").code == 0
+    assert app.run("unlock", "staging", "web", "--reason", "done").code == 0
     assert "web" not in app.show("holds.yaml").partition("vetoes:")[0]
 
 
@@ -134,7 +134,7 @@ def test_deautomate_and_automate(app: WatchedApp) -> None:
     app.image("web", "1.6.0")
     assert app.watch().code == 0
     assert app.tag("staging", "web") == "1.5.0"
-    assert app.run("automate", "staging", "web").code == 0
+    assert app.run("automate", "staging", "web", "--reason", "debugged").code == 0
     assert app.watch().code == 0
     assert app.tag("staging", "web") == "1.6.0"
 
@@ -148,7 +148,7 @@ def test_a_vetoed_digest_is_refused_to_people_too(app: WatchedApp) -> None:
     refused = app.release("staging", "web=1.7.0")
     assert (refused.code, "loses totals" in refused.err) == (3, True)
     assert "loses totals" in app.run("images", "web", "staging").out
-    assert app.run("unveto", "staging", "web", "1.7.0").code == 0
+    assert app.run("unveto", "staging", "web", "1.7.0", "--reason", "totals are right").code == 0
     assert app.watch().code == 0
     assert app.tag("staging", "web") == "1.7.0"
 

@@ -1,0 +1,176 @@
+"""A small Kubernetes API server over real HTTP: it keeps what is applied, and runs nothing.
+
+It has namespaces, leases and CronJobs, which have images and no pods to wait for, so that a
+release is live as soon as it is applied.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import threading
+import uuid
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+VERBS = ["get", "list", "patch", "create", "update", "delete"]
+KINDS = {
+    "": [("v1", "namespaces", "Namespace", "Cluster")],
+    "batch": [("v1", "cronjobs", "CronJob", "Namespaced")],
+    "coordination.k8s.io": [("v1", "leases", "Lease", "Namespaced")],
+}
+CONFIG = """
+apiVersion: v1
+kind: Config
+clusters: [{{name: c, cluster: {{server: "http://127.0.0.1:{port}"}}}}]
+users: [{{name: u, user: {{token: none}}}}]
+contexts: [{{name: shop, context: {{cluster: c, user: u}}}}]
+current-context: shop
+"""
+
+
+class KubeServer:
+    """Objects by their address, the changes that were asked for (method, address), and what it refuses.
+
+    `mood` is asked first: (method, address with its query, body) → an answer of its own, or None.
+    """
+
+    mood: Callable[[str, str, dict[str, Any]], tuple[int, dict[str, Any]] | None]
+
+    def __init__(self) -> None:
+        self.mood = lambda method, path, body: None
+        self.objects: dict[str, dict[str, Any]] = {}
+        self.changes: list[tuple[str, str]] = []
+        self._versions = itertools.count(1)
+        self._lock = threading.Lock()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            # Without this a body waits for the acknowledgement of its head.
+            disable_nagle_algorithm = True
+
+            def handle_any(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                url = urlsplit(self.path)
+                asked = json.loads(body or b"{}")
+                with outer._lock:
+                    code, answer = outer.mood(self.command, self.path, asked) or outer._answer(
+                        self.command, url.path, parse_qs(url.query), asked
+                    )
+                data = json.dumps(answer).encode()
+                self.send_response(code)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
+
+            def log_message(self, *_: object) -> None:
+                return
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.kubeconfig = CONFIG.format(port=self._server.server_port)
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def close(self) -> None:
+        """End it."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    def images(self, namespace: str) -> dict[str, str]:
+        """Give the image of each CronJob of a namespace, by the CronJob's name."""
+        return {
+            it["metadata"]["name"]: it["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0][
+                "image"
+            ]
+            for path, it in self.objects.items()
+            if path.startswith(f"/apis/batch/v1/namespaces/{namespace}/cronjobs/")
+        }
+
+    def _answer(
+        self, method: str, path: str, query: dict[str, list[str]], body: dict[str, Any]
+    ) -> tuple[int, dict[str, Any]]:
+        if path in ("/api", "/apis"):
+            return 200, _discovery(core=path == "/api")
+        plurals = {plural for kinds in KINDS.values() for _, plural, _, _ in kinds}
+        if method == "GET" and path.rpartition("/")[2] in plurals:
+            return 200, {"metadata": {"resourceVersion": "1"}, "items": self._list(path)}
+        if method == "GET":
+            found = self.objects.get(path)
+            return (200, found) if found else (404, {"kind": "Status", "reason": "NotFound"})
+        if "dryRun" not in query and "/leases" not in path:
+            self.changes.append((method, path))
+        if method == "DELETE":
+            return 200, self.objects.pop(path, {})
+        if method == "PATCH" and "metadata" not in body:
+            return 200, _merge(self.objects[path], body)
+        if method == "POST":
+            path = f"{path}/{body['metadata']['name']}"
+        return self._put(path, body, query)
+
+    def _list(self, path: str) -> list[dict[str, Any]]:
+        """Read what is of a kind: in a namespace, or in all of them."""
+        root, _, plural = path.rpartition("/")
+        return [
+            it
+            for at, it in self.objects.items()
+            if at.startswith(f"{path}/") or (at.startswith(root) and at.split("/")[-2] == plural)
+        ]
+
+    def _put(
+        self, path: str, body: dict[str, Any], query: dict[str, list[str]]
+    ) -> tuple[int, dict[str, Any]]:
+        before = self.objects.get(path)
+        meta = {**body["metadata"], "uid": before["metadata"]["uid"] if before else uuid.uuid4().hex}
+        if manager := query.get("fieldManager"):
+            meta["managedFields"] = [{"manager": manager[0], "operation": "Apply", "fieldsV1": {}}]
+        if "/namespaces/" in path and not path.startswith("/api/v1/namespaces"):
+            meta["namespace"] = path.split("/namespaces/")[1].split("/")[0]
+        after = {**body, "metadata": meta}
+        if before is not None:
+            meta["resourceVersion"] = before["metadata"]["resourceVersion"]
+            if after == before:
+                return 200, before
+        if "dryRun" not in query:
+            meta["resourceVersion"] = str(next(self._versions))
+            self.objects[path] = after
+        return 200, after
+
+
+def _merge(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Merge a strategic patch into an object: lists go by the name of their items."""
+    for key, value in new.items():
+        if isinstance(value, dict):
+            _merge(old[key], value)
+        elif isinstance(value, list):
+            by_name = {it["name"]: it for it in old[key]}
+            for each in value:
+                by_name[each["name"]].update(each)
+        else:
+            old[key] = value
+    return old
+
+
+def _discovery(*, core: bool) -> dict[str, Any]:
+    """List the kinds as aggregated discovery does."""
+    groups = [
+        {
+            "metadata": {"name": group},
+            "versions": [
+                {
+                    "version": version,
+                    "resources": [
+                        {"resource": plural, "scope": scope, "responseKind": {"kind": kind}, "verbs": VERBS}
+                    ],
+                }
+                for version, plural, kind, scope in kinds
+            ],
+        }
+        for group, kinds in KINDS.items()
+        if (group == "") is core
+    ]
+    return {"kind": "APIGroupDiscoveryList", "items": groups}
