@@ -65,7 +65,8 @@ def surplus(
     }
     seen: dict[Place, list[dict[str, Any]]] = dict(found.listed)
     if whole or key not in _places:
-        for place, objects in _everywhere(cluster, labels):
+        namespaces = dict.fromkeys([found.home, *(it.id.namespace for it in found.items)])
+        for place, objects in _everywhere(cluster, labels, [it for it in namespaces if it]):
             seen.setdefault(place, objects)
         _places[key] = places | {place for place, objects in seen.items() if objects}
     else:
@@ -138,16 +139,26 @@ def _stays(resource: Resource, meta: Mapping[str, Any]) -> str:
     return _NEVER.get(resource.kind, "")
 
 
-def _everywhere(cluster: Cluster, labels: Mapping[str, str]) -> list[tuple[Place, list[dict[str, Any]]]]:
+def _everywhere(
+    cluster: Cluster, labels: Mapping[str, str], namespaces: list[str]
+) -> list[tuple[Place, list[dict[str, Any]]]]:
+    """List what carries the labels, of every kind; in these namespaces where the whole cluster may not be listed."""
+
+    def listed(resource: Resource) -> list[dict[str, Any]]:
+        try:
+            return _list(cluster, resource, "", labels)
+        except ApiRefused as error:
+            if error.code != 403 or not resource.namespaced:
+                return []
+        return [it for name in namespaces for it in _labelled(cluster, resource, name, labels)]
+
     resources = [
         resource
         for resource in Kinds(cluster).all()
         if {"list", "delete"} <= resource.verbs and resource.kind not in _NOT_LOOKED_AT
     ]
     found: list[tuple[Place, list[dict[str, Any]]]] = []
-    for resource, objects in zip(
-        resources, each(lambda it: _labelled(cluster, it, "", labels), resources), strict=True
-    ):
+    for resource, objects in zip(resources, each(listed, resources), strict=True):
         by_namespace: dict[str, list[dict[str, Any]]] = {}
         for each_object in objects:
             by_namespace.setdefault(each_object["metadata"].get("namespace", ""), []).append(each_object)
@@ -155,14 +166,25 @@ def _everywhere(cluster: Cluster, labels: Mapping[str, str]) -> list[tuple[Place
     return found
 
 
+def _list(
+    cluster: Cluster, resource: Resource, namespace: str, labels: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    query = {"labelSelector": selector(labels)}
+    try:
+        return list_all(cluster, resource, namespace, query, accept=_METADATA_ONLY)
+    except ApiRefused as error:
+        if error.code == 405:
+            return []
+        raise
+
+
 def _labelled(
     cluster: Cluster, resource: Resource, namespace: str, labels: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     try:
-        query = {"labelSelector": selector(labels)}
-        return list_all(cluster, resource, namespace, query, accept=_METADATA_ONLY)
+        return _list(cluster, resource, namespace, labels)
     except ApiRefused as error:
-        # What may not even be listed was not applied by this user either.
-        if error.code in (403, 405):
+        # What may not even be listed here was not applied by this user either.
+        if error.code == 403:
             return []
         raise

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +14,10 @@ import pytest
 from headway.domain.objects import Owner
 from headway.systems import prune
 from headway.systems.apply import apply
+from headway.systems.cluster import Cluster
 from tests.lab.clusterplace import Place, config_map, deployment, own_place
+
+DEPLOYMENTS = Path(__file__).parents[2] / "deployments" / "kubernetes" / "admin"
 
 
 @pytest.fixture
@@ -32,6 +39,31 @@ def test_a_new_process_finds_what_an_old_one_applied(place: Place) -> None:
     place.apply(config_map("a") + deployment("web", "busybox:1", replicas=0))
     prune._places.clear()
     assert [it.name for it in place.apply(config_map("a")).pruned] == ["web"]
+
+
+def test_with_the_rights_that_are_shipped(place: Place, lab: Any, tmp_path: Path) -> None:
+    """Who may see the environment's namespace only, as deployments/kubernetes has it, finds there what is to go."""
+    place.apply(config_map("a") + deployment("web", "busybox:1", replicas=0))
+    kubectl = partial(subprocess.run, check=True, capture_output=True, text=True)
+    for name in ("rbac.yaml", "environment-access.yaml"):
+        text = (
+            (DEPLOYMENTS / name).read_text().replace("namespace: headway}", f"namespace: {place.namespace}}}")
+        )
+        text = text.replace("NAMESPACE", place.namespace)
+        kubectl(["kubectl", "--namespace", place.namespace, "apply", "--filename", "-"], input=text)
+    token = kubectl(["kubectl", "--namespace", place.namespace, "create", "token", "headway-worker"]).stdout
+    config = json.loads(Path(lab.kubeconfig).read_text())
+    config["users"] = [{"name": "user", "user": {"token": token.strip()}}]
+    for each in config["contexts"]:
+        each["context"]["user"] = "user"
+    (tmp_path / "kubeconfig").write_text(json.dumps(config))
+    prune._places.clear()
+    worker = Cluster.open(lab.context, str(tmp_path / "kubeconfig"))
+    try:
+        found = apply(worker, place.manifests(config_map("a")), place.namespace, place.owner)
+    finally:
+        worker.close()
+    assert [it.name for it in found.pruned] == ["web"]
 
 
 def test_what_headway_did_not_apply_stays(place: Place) -> None:
