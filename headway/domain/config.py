@@ -217,8 +217,8 @@ def _dangling(document: Document) -> Iterable[tuple[Path, str]]:
             yield (*here, "approvals"), "automation asks nobody: with approvals, release: manual is expected"
         for service_name, rule in environment.services.items():
             if environment.approvals and rule.release == "automatic":
-                place = (*here, "services", service_name, "release")
-                yield place, f"automation asks nobody: {name} has approvals, so release: manual is expected"
+                where = (*here, "services", service_name, "release")
+                yield where, f"automation asks nobody: {name} has approvals, so release: manual is expected"
         for path, other in paths.items():
             if _inside(environment.path, path) or _inside(path, environment.path):
                 yield (*here, "path"), f"environment {other} has {path} already, and one is inside the other"

@@ -83,6 +83,10 @@ def test_two_people_approve_and_it_goes_live(lab: Lab, app: WatchedApp) -> None:
         waiting = answered(lab, run, waiting)
     assert app.run("approve", run, "--yes", "--by", "eve", PREFECT_API_URL=lab.prefect_api_url).code == 0
     until(lab, run, "Completed")
+    told: dict[str, str] = {}
+    with PrefectApi(lab.prefect_api_url) as api:
+        api.follow(run, lambda kind, key, text: told.update({key: text} if kind == "report" else {}))
+    assert "| wait for approval | " in told["outcome-production"]
     assert app.tag("production", "web") == "1.1.0"
     message = app.log("-1", "--format=%B")
     assert "Headway-Approved-By: bob\nHeadway-Approved-By: eve" in message
@@ -175,3 +179,12 @@ def test_waiting_survives_a_restart_of_server_and_worker(lab: Lab, app: WatchedA
     assert answer.code == 0, answer.said
     until(lab, run, "Completed")
     assert app.tag("production", "web") == "1.8.0"
+
+
+def test_who_asks_must_be_named(lab: Lab, app: WatchedApp) -> None:
+    """A release that says nobody in `actor` could be approved by who asked for it, so it is refused, by the field's name."""
+    app.configure(production="promote_from: staging, approvals: 1, approval_timeout: 1h")
+    request = {"environment": "production", "images": [{"service": "web", "image": app.image("web", "1.9.0")}]}
+    code, run = start(lab, app, "release", request)
+    assert code == 201, run
+    assert "fill in `actor`" in until(lab, str(run["id"]), "Failed")["message"]
