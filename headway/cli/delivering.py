@@ -34,8 +34,9 @@ def ci(
 ) -> None:
     """Deliver a commit from CI: start it, wait, show its log, and exit as the release ended.
 
-    It is safe to repeat: the same services and commit are one run. With HEADWAY_URL and HEADWAY_TOKEN
-    it goes through headway's own endpoint; else to the Prefect server of PREFECT_API_URL.
+    It is safe to repeat: in one CI job, the same services and commit are one run, and so they are outside
+    of any job, until you say --again. A branch or a tag is a new run each time. With HEADWAY_URL and
+    HEADWAY_TOKEN it goes through headway's own endpoint; else to the Prefect server of PREFECT_API_URL.
 
     Example: headway ci staging --service frontend --ref "$GITHUB_SHA"
     """
@@ -43,7 +44,8 @@ def ci(
 
     from headway.cli.output import Teller
     from headway.cli.running import error_of
-    from headway.domain.ci import delivery_key, job_of
+    from headway.domain.ci import job_of
+    from headway.domain.keys import is_commit, key_of
     from headway.requests import BuildRequest, DeliverRequest
     from headway.settings import Settings
 
@@ -55,8 +57,10 @@ def ci(
     fields: dict[str, Any] = {"services": services or [], "ref": commit, "reason": reason, "dry_run": dry_run}
     fields["actor"] = job.actor or settings.who()
     request = DeliverRequest(environment=environment, **fields) if environment else BuildRequest(**fields)
-    attempt = uuid.uuid4().hex if again else job.attempt
-    key = delivery_key(flow, environment, fields["services"], commit, attempt)
+    # What a branch means changes, so only a whole commit can be known again.
+    mark = job.mark if is_commit(commit) and not again else (uuid.uuid4().hex,)
+    # Prefect knows keys by their flow, which several applications may share.
+    key = key_of(flow, request.model_dump(mode="json"), ("ci", settings.deployments, *mark))
     tell = Teller()
     body = request.model_dump(mode="json", exclude_defaults=True)
     if settings.url:
@@ -70,8 +74,6 @@ def ci(
         from headway.systems.prefect_api import PrefectApi
 
         with PrefectApi(settings.prefect_url()) as api:
-            # Prefect knows keys by their flow, which several applications may share.
-            key = settings.deployments + key
             run = api.start(flow, settings.deployments + flow, {"request": body}, key, ["ci"])
             page = settings.prefect_url().removesuffix("/api") + f"/runs/flow-run/{run}"
             tell("log", "", f"{flow} of {commit[:12]}: {page}")
@@ -160,7 +162,7 @@ def notify(
             )  # fmt: skip
             connections.courier.outbox.put(notice, who_hears(config.document.notify, notice, now))
         told = connections.courier.deliver()
-        waiting = connections.courier.outbox.waiting()
+        waiting = connections.courier.waiting()
     if output is Output.json:
         print_json(
             {

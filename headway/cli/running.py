@@ -9,6 +9,7 @@ from typing import Any
 
 from headway import errors
 from headway.cli.output import Teller
+from headway.domain.keys import key_of
 from headway.requests import Request
 from headway.settings import Settings
 
@@ -24,6 +25,8 @@ FLOWS = {
     "set-image": "flows.set_image:set_image",
     "watch-registry": "flows.watch_registry:watch_registry",
 }
+NEVER_ANSWERED = "never resumed"
+"""How Prefect says that a run which waited for an answer has run out of time."""
 PER_ENVIRONMENT = ("release", "promote", "rollback")
 
 
@@ -53,7 +56,9 @@ def _run_there(flow: str, request: Request, settings: Settings) -> dict[str, Any
 
     tell = Teller()
     with PrefectApi(settings.prefect_url()) as api:
-        key = f"{flow}-{request.release_id or uuid.uuid4()}"
+        # Whoever gives the release an id may repeat the command. Several applications may share the server.
+        once = () if request.release_id else (uuid.uuid4().hex,)
+        key = key_of(flow, request.model_dump(mode="json"), ("cli", settings.deployments, *once))
         parameters = {"request": request.model_dump(mode="json", exclude_defaults=True)}
         run_id = api.start(flow, deployment_of(flow, request, settings), parameters, key, ["cli"])
         page = settings.prefect_url().removesuffix("/api")
@@ -72,6 +77,10 @@ def deployment_of(flow: str, request: Request, settings: Settings) -> str:
 
 def error_of(message: str) -> errors.HeadwayError:
     """Read the error a run ended with back into the class that has its exit code."""
+    if NEVER_ANSWERED in message:
+        return errors.RefusedError(
+            "nobody approved it in time", hint="start it again; `approval_timeout` is in headway.yaml"
+        )
     name, _, text = message.partition(": ")
     kind = {it.__name__: it for it in (errors.UsageError, errors.RefusedError, errors.FailedError)}.get(name)
     if kind is None:

@@ -9,7 +9,6 @@ It checks and passes on. Whether something is there already, the Prefect server 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +21,7 @@ from starlette.routing import Route
 
 from headway import requests
 from headway.cli.running import deployment_of
+from headway.domain.keys import is_commit, key_of
 from headway.domain.tokens import Token, token_of
 from headway.errors import HeadwayError, RefusedError, TransientError, UsageError
 from headway.settings import Settings
@@ -79,9 +79,7 @@ class Api:
             raise _Answer(404, f"no flow {flow[:40]!r}", f"known: {', '.join(MODELS)}")
         asked = await _read(request, model, token)
         token.check(flow, asked.model_dump(mode="json"))
-        said = request.headers.get("idempotency-key", "")
-        # Prefect knows keys by their flow, which several applications may share.
-        key = key_of(flow, asked, said, self._settings.deployments + token.name)
+        key = self._key(flow, asked, token, request.headers.get("idempotency-key", ""))
         parameters = {"request": asked.model_dump(mode="json", exclude_defaults=True)}
         name = deployment_of(flow, asked, self._settings)
 
@@ -92,6 +90,14 @@ class Api:
         run, new = await run_in_threadpool(start)
         page = self._settings.prefect_url().removesuffix("/api") + f"/runs/flow-run/{run}"
         return JSONResponse({"run": run, "new": new, "page": page}, status_code=201 if new else 200)
+
+    def _key(self, flow: str, asked: requests.Request, token: Token, said: str) -> str:
+        """Give the key of a call that says one, or is known by its commit; any other is a new run each time."""
+        if not said and not is_commit(getattr(asked, "ref", "")):
+            return ""
+        # Prefect knows keys by their flow, which several applications may share.
+        who = ("api", self._settings.deployments, token.name, said)
+        return key_of(flow, asked.model_dump(mode="json"), who)
 
     async def _look(self, request: HttpRequest, token: Token) -> Response:
         run, after = request.path_params["run"], request.query_params.get("after", "0")
@@ -134,17 +140,3 @@ async def _body(request: HttpRequest) -> bytes:
         if len(chunks) > BODY_LIMIT:
             raise _Answer(413, f"a body of at most {BODY_LIMIT} bytes is taken")
     return bytes(chunks)
-
-
-def key_of(flow: str, asked: requests.Request, said: str, who: str) -> str:
-    """Give a call's idempotency key: the caller's own, or for what is built its services and commit.
-
-    Anything else without a key is a new run each time.
-    """
-    if said:
-        return f"{who}-{flow}-{said}"[:200]
-    ref = getattr(asked, "ref", "")
-    if len(ref) != 40:
-        return ""
-    facts = asked.model_dump(mode="json", exclude={"actor", "reason"})
-    return f"{who}-{flow}-{hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:40]}"

@@ -111,10 +111,13 @@ def test_the_same_call_is_one_run(app: WatchedApp, address: str) -> None:
 
 
 def test_headway_ci_ends_as_the_release_ends(app: WatchedApp, address: str) -> None:
-    """It shows the log, and its exit code is the release's; called again it is the same run."""
+    """It shows the log, and its exit code is the release's; called again it is the same run, which no dry run is."""
     commit, _ = push(app, "web", uuid.uuid4().hex)
     environment = {"HEADWAY_URL": f"http://{address}", "HEADWAY_TOKEN": TOKEN, "HEADWAY_REPO": ""}
     jenkins = {"JENKINS_URL": "http://ci", "GIT_COMMIT": commit, "BUILD_TAG": "web-7"}
+    before = app.log("-1", "--format=%H")
+    dry = app.run("ci", "staging", "--service", "web", "--dry-run", **environment, **jenkins)
+    assert (dry.code, app.log("-1", "--format=%H")) == (0, before), dry.said
     done = app.run("ci", "staging", "--service", "web", **environment, **jenkins)
     assert done.code == 0, done.said
     assert "the release is commit" in done.err
@@ -128,6 +131,20 @@ def test_headway_ci_ends_as_the_release_ends(app: WatchedApp, address: str) -> N
     assert (refused.code, "nothing in production" in refused.err) == (3, True), refused.said
     missing = app.run("ci", "staging", "--service", "web", "--ref", "0" * 39 + "1", **environment)
     assert missing.code == 2, missing.said
+
+
+def test_a_rollout_that_fails(app: WatchedApp, address: str) -> None:
+    """The call ends with 1 and the cause, and so does the same job when it calls again; a new job is refused the image."""
+    commit, _ = push(app, "web", f"crash-{uuid.uuid4().hex}")
+    before = app.running("staging", "web")
+    environment = {"HEADWAY_URL": f"http://{address}", "HEADWAY_TOKEN": TOKEN, "HEADWAY_REPO": ""}
+    jenkins = {"JENKINS_URL": "http://ci", "GIT_COMMIT": commit}
+    for build, code, said in [("8", 1, "taken back"), ("8", 1, "taken back"), ("9", 3, "vetoed")]:
+        done = app.run(
+            "ci", "staging", "--service", "web", **environment, **jenkins, BUILD_TAG=f"web-{build}"
+        )
+        assert (done.code, said in done.err) == (code, True), done.said
+    assert app.running("staging", "web") == before
 
 
 def test_curl_alone(app: WatchedApp, address: str) -> None:

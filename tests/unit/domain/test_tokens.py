@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from headway.domain.ci import Job, delivery_key, job_of
 from headway.domain.tokens import digest, new_token, read_tokens, token_of
 from headway.errors import RefusedError, UsageError
 
@@ -73,36 +72,3 @@ def test_a_tokens_file_that_is_wrong(text: str, said: str) -> None:
         read_tokens(text, "tokens.yaml")
     assert said in str(caught.value)
     assert "geheim" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("environment", "job"),
-    [
-        ({}, Job()),
-        (
-            {"GITHUB_ACTIONS": "true", "GITHUB_SHA": "abc", "GITHUB_RUN_ID": "7", "GITHUB_RUN_ATTEMPT": "2"},
-            Job("github", "abc", "7", "2"),
-        ),
-        ({"GITLAB_CI": "true", "CI_COMMIT_SHA": "abc", "CI_PIPELINE_ID": "8"}, Job("gitlab", "abc", "8")),
-        (
-            {"JENKINS_URL": "http://x", "GIT_COMMIT": "abc", "BUILD_TAG": "job-9"},
-            Job("jenkins", "abc", "job-9"),
-        ),
-    ],
-)
-def test_the_job_is_read_from_the_ci_system(environment: dict[str, str], job: Job) -> None:
-    """Which commit, which job, which attempt."""
-    assert job_of(environment) == job
-
-
-def test_the_same_delivery_has_the_same_key() -> None:
-    """However often a job calls; another commit, service, place or attempt is another one."""
-    one = delivery_key("deliver", "staging", ["a", "b"], "c" * 40, "1")
-    assert one == delivery_key("deliver", "staging", ["b", "a"], "c" * 40, "1")
-    others = {
-        delivery_key("deliver", "production", ["a", "b"], "c" * 40, "1"),
-        delivery_key("deliver", "staging", ["a"], "c" * 40, "1"),
-        delivery_key("deliver", "staging", ["a", "b"], "d" * 40, "1"),
-        delivery_key("deliver", "staging", ["a", "b"], "c" * 40, "2"),
-    }
-    assert len({one, *others}) == 5
