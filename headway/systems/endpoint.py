@@ -10,6 +10,7 @@ import httpx
 
 from headway.errors import FailedError, RefusedError, TransientError, UsageError
 from headway.systems.prefect_api import FINAL, Ended
+from headway.systems.run_log import TAIL
 
 POLL, PATIENCE = 1.0, 120.0
 
@@ -20,6 +21,8 @@ class Endpoint:
     def __init__(self, url: str, token: str) -> None:
         if not token:
             raise UsageError("no token is set", hint="set HEADWAY_TOKEN to what `headway token` printed")
+        if not url.startswith(("http://", "https://")):
+            raise UsageError(f"HEADWAY_URL is {url!r}", hint="it begins with https:// or http://")
         self.url = url.rstrip("/")
         self._client = httpx.Client(
             base_url=self.url,
@@ -40,21 +43,27 @@ class Endpoint:
         return str(found["run"]), str(found["page"])
 
     def follow(self, run: str, tell: Callable[[str, str, str], None]) -> Ended:
-        """Tell a run's log lines as they come, until it ends."""
+        """Tell a run's log lines as they come, until it has ended and all of them are told."""
         after, told_state = 0, ""
+        until: float | None = None
         while True:
             path = f"/api/runs/{run}?after={after}"
             found = self._patiently(lambda path=path: self._call("GET", path))  # type: ignore[misc]
             for line in found["log"]:
                 tell("log", "", line)
-            after = found["next"]
-            if found["state"] in FINAL and not found["log"]:
-                return Ended(run, found["state"], found["name"], found["message"])
-            if found["state"] not in FINAL:
+            read, after = found["next"] - after, found["next"]
+            if found["state"] in FINAL:
+                until = until or time.monotonic() + TAIL
+                if found["complete"] or (not read and time.monotonic() > until):
+                    return Ended(run, found["state"], found["name"], found["message"])
+                if read:
+                    continue
+            else:
+                until = None
                 if found["name"] != told_state and found["state"] != "RUNNING":
                     tell("log", "", f"the run is {found['name'].lower()}")
                 told_state = found["name"]
-                time.sleep(POLL)
+            time.sleep(POLL)
 
     def _patiently(self, call: Callable[[], Any]) -> Any:
         """Try again for two minutes: the call carries a key, and a look changes nothing."""
@@ -76,7 +85,12 @@ class Endpoint:
         except httpx.HTTPError as error:
             raise TransientError(f"headway at {self.url} does not answer: {type(error).__name__}") from None
         if answer.status_code < 300:
-            return answer.json()
+            try:
+                return answer.json()
+            except ValueError:
+                raise FailedError(
+                    f"{self.url} does not answer as headway does", hint="set HEADWAY_URL to a `headway serve`"
+                ) from None
         try:
             said = answer.json()
             message, hint = str(said["error"]), str(said.get("hint", ""))

@@ -16,6 +16,7 @@ from typing import Any
 
 from headway.errors import TransientError, UsageError
 from headway.systems.prefect_http import PrefectHttp
+from headway.systems.run_log import PAGE, TAIL, RunLog, ends, lines, page
 
 ASKING = ("release", "promote", "deliver")
 """The flows that may ask for an approval."""
@@ -24,22 +25,19 @@ RESTARTED = ("release", "promote", "rollback", "deliver", "build-images")
 FINAL = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
 AGAIN = "AwaitingRetry"
 """The state in which a run that is begun anew waits for a worker."""
+CANCELLED = (
+    "it was cancelled, and its process has ended. What it had committed to the config repo stays: "
+    "the next reconcile brings it to the cluster, and `headway rollback` takes it back"
+)
+"""What it means for a run that somebody has cancelled it."""
+NEW = {"type": "PENDING", "name": "Pending", "message": ""}
+"""The state of a run that has none yet."""
 POLL = 0.5
-OVERLAP = 50
+QUESTION = 5.0
+"""Seconds that a run may take from its suspension to its question."""
 PATIENCE = 120.0
 """Seconds that a followed run's server may be away."""
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_NOISE = (
-    "Beginning flow run",
-    "Finished in state",
-    "View at ",
-    "Created task run",
-    "Executing ",
-    "Downloading flow code",
-    "Encountered exception during execution",
-    "Engine execution exited",
-    "error: ",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,10 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class DeadRun:
-    """A run whose process ended before the run did; times are aware, `attempts` counts its starts."""
+    """A run whose process ended before the run did; times are aware, `attempts` counts its starts.
+
+    `cancelled` says that somebody had cancelled it by then, so that it is not to begin anew.
+    """
 
     run_id: str
     name: str
@@ -62,11 +63,15 @@ class DeadRun:
     parameters: dict[str, Any]
     asked: datetime
     attempts: int
+    cancelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A run that waits for an approval; `asked` is when it was to start, as ISO 8601 in UTC."""
+    """A run that waits for an approval; `asked` is when it was to start, as ISO 8601 in UTC.
+
+    `release_id` is the one that it was given, where it was.
+    """
 
     run_id: str
     name: str
@@ -74,6 +79,7 @@ class Waiting:
     environment: str
     asked: str
     keys: dict[str, str]
+    release_id: str = ""
 
 
 class PrefectApi(PrefectHttp):
@@ -99,32 +105,30 @@ class PrefectApi(PrefectHttp):
                 "`deployments/sync` makes them, one for each environment; or add --local to run without Prefect",
             ),
         )
-        # Always a key, since the call is sent again where the server was busy.
+        # Always a key, since the call is sent again where the server was busy or lost.
         body = {"parameters": parameters, "idempotency_key": key or uuid.uuid4().hex, "tags": tags}
-        answer = self.send("POST", f"/deployments/{found['id']}/create_flow_run", body)
+        answer = self.send("POST", f"/deployments/{found['id']}/create_flow_run", body, keyed=True)
         return str(answer.json()["id"]), answer.status_code == 201
 
     def told(self, run_id: str, tag: str, after: int) -> dict[str, Any] | None:
-        """Give how a run with a tag goes, and its log lines from the `after`-th on; None where there is none."""
+        """Give how a run with a tag goes, and its log lines from the `after`-th on; None where there is none.
+
+        It is `complete` when the run has ended and its very last line is among these, whether they are shown or not.
+        """
         run = self.find(f"/flow_runs/{run_id}") if _UUID.fullmatch(run_id) else None
         if run is None or tag not in run["tags"]:
             return None
-        body = {
-            "logs": {"flow_run_id": {"any_": [run_id]}},
-            "sort": "TIMESTAMP_ASC",
-            "offset": after,
-            "limit": 200,
-        }
-        entries = self.call("POST", "/logs/filter", body)
-        state = run["state"] or {"type": "PENDING", "name": "Pending", "message": ""}
+        entries, state = page(self, run_id, after), run["state"] or NEW
+        final = state["name"] if state["type"] in FINAL else ""
         return {
             "run": run_id,
             "title": run["name"],
             "state": state["type"],
             "name": state["name"],
             "message": state["message"] or "",
-            "log": [it["message"] for it in entries if not _is_own_noise(it)],
+            "log": lines(entries),
             "next": after + len(entries),
+            "complete": len(entries) < PAGE and ends(entries, final),
         }
 
     def waiting(self, app: str = "", environment: str = "") -> list[Waiting]:
@@ -146,7 +150,10 @@ class PrefectApi(PrefectHttp):
             keys = (run["state"].get("state_details") or {}).get("run_input_keyset") or {}
             asked = datetime.fromisoformat(run["expected_start_time"] or run["created"])
             at = asked.astimezone(UTC).isoformat()
-            found.append(Waiting(str(run["id"]), run["name"], tags["app"], tags["environment"], at, keys))
+            own = str(((run.get("parameters") or {}).get("request") or {}).get("release_id") or "")
+            found.append(
+                Waiting(str(run["id"]), run["name"], tags["app"], tags["environment"], at, keys, own)
+            )
         return sorted(found, key=lambda it: it.asked)
 
     def tag(self, run_id: str, tags: list[str]) -> None:
@@ -154,19 +161,22 @@ class PrefectApi(PrefectHttp):
         self.call("PATCH", f"/flow_runs/{run_id}", {"tags": tags})
 
     def question(self, waiting: Waiting) -> tuple[str, str]:
-        """Give what a waiting run asks about: the plan's fingerprint, and the plan in Markdown."""
-        schema = self._input(waiting, "schema")
+        """Give what a waiting run asks about: the plan's fingerprint, and the plan in Markdown.
+
+        Prefect suspends a run first and writes down its question after that; it is waited for. Where the run
+        died in between both are empty, and the server takes no answer.
+        """
+        until = time.monotonic() + QUESTION
+        while (schema := self._input(waiting, "schema")) is None and time.monotonic() < until:
+            time.sleep(0.1)
         text = self._input(waiting, "description")
-        schema = schema if isinstance(schema, dict) else {}
+        schema = json.loads(schema) if isinstance(schema, str) else schema or {}
         plan = (schema.get("properties") or {}).get("plan") or {}
         return str(plan.get("default", "")), str(text or "")
 
     def _input(self, waiting: Waiting, name: str) -> Any:
-        key = waiting.keys.get(name)
-        if not key:
-            return None
-        found = self.call("GET", f"/flow_runs/{waiting.run_id}/input/{key}", missing=("", ""))
-        return json.loads(found) if isinstance(found, str) and name == "schema" else found
+        """Read a part of a question; None where it is not written yet."""
+        return self.find(f"/flow_runs/{waiting.run_id}/input/{waiting.keys.get(name) or 'none'}")
 
     def resume(self, run_id: str, answer: dict[str, Any]) -> None:
         """Answer a waiting run's question; raise UsageError where the server does not take the answer."""
@@ -182,10 +192,18 @@ class PrefectApi(PrefectHttp):
         state = {"type": "CANCELLED", "name": "Superseded", "message": message}
         return self._move(run_id, "PAUSED", state)
 
-    def bury(self, run_id: str, message: str) -> bool:
+    def bury(self, run_id: str, message: str, name: str = "Superseded") -> bool:
         """End a run that crashed for good; False where somebody else has seen to it by now."""
-        state = {"type": "CANCELLED", "name": "Superseded", "message": message}
+        state = {"type": "CANCELLED", "name": name, "message": message}
         return self._move(run_id, "CRASHED", state)
+
+    def give_up(self, run_id: str, message: str) -> bool:
+        """Call a run that crashed failed; False where somebody else has seen to it by now."""
+        return self._move(run_id, "CRASHED", {"type": "FAILED", "name": "Failed", "message": message})
+
+    def cancelled(self, run_id: str) -> bool:
+        """Say whether somebody has cancelled a run."""
+        return self.call("GET", f"/flow_runs/{run_id}")["state"]["type"] in ("CANCELLING", "CANCELLED")
 
     def restart(self, run_id: str, message: str) -> bool:
         """Have a run that crashed begin anew; False where somebody else has seen to it by now."""
@@ -225,72 +243,63 @@ class PrefectApi(PrefectHttp):
                 names[it["flow_id"]],
                 (it["parameters"] or {}).get("request") or {},
                 datetime.fromisoformat(it["expected_start_time"] or it["created"]).astimezone(UTC),
-                self._starts(str(it["id"])),
+                *self._starts(str(it["id"])),
             )
             for it in runs
         ]
 
-    def _starts(self, run_id: str) -> int:
-        """Count how often a run was to start. Prefect's own count leaves out what died before it ran."""
+    def _starts(self, run_id: str) -> tuple[int, bool]:
+        """Count how often a run was to start, and say whether it was cancelled since the last time.
+
+        Prefect's own count leaves out what died before it ran.
+        """
         states = self.call("GET", f"/flow_run_states/?flow_run_id={run_id}")
-        return 1 + sum(it["name"] == AGAIN for it in states)
+        again = [number for number, it in enumerate(states) if it["name"] == AGAIN]
+        since = states[again[-1] :] if again else states
+        return 1 + len(again), any(it["type"] == "CANCELLING" for it in since)
 
     def follow(self, run_id: str, tell: Callable[[str, str, str], None]) -> Ended:
-        """Tell a run's log lines and reports as they come, until it ends."""
-        told: set[str] = set()
-        waiting = ""
-        silent_since: float | None = None
+        """Tell a run's log lines and reports as they come, until it has ended and all of them are told."""
+        log, reported, waiting = RunLog(self, run_id), set[str](), ""
+        ended: Ended | None = None
+        ended_at = 0.0
+        away_since: float | None = None
         while True:
             try:
-                run = self.call("GET", f"/flow_runs/{run_id}")
-                silent_since = None
+                state = self.call("GET", f"/flow_runs/{run_id}")["state"] or NEW
+                if state["type"] not in FINAL:
+                    ended = None
+                elif ended is None:
+                    ended = Ended(run_id, state["type"], state["name"], state["message"] or "")
+                    ended_at = time.monotonic()
+                for line in log.news(ended.name if ended else ""):
+                    tell("log", "", line)
+                for artifact in self._reports(run_id):
+                    if artifact["id"] not in reported:
+                        reported.add(artifact["id"])
+                        tell("report", artifact["key"] or "", artifact["data"] or "")
+                away_since = None
             except TransientError as error:
                 # A server that is started anew while a run goes on is no reason to lose sight of the run.
-                if silent_since is None:
-                    silent_since = time.monotonic()
+                if away_since is None:
+                    away_since = time.monotonic()
                     tell("log", "", f"{error.message}; the run goes on, looking again")
-                if time.monotonic() - silent_since > PATIENCE:
+                if ended is None and time.monotonic() - away_since > PATIENCE:
                     raise
-                time.sleep(POLL)
-                continue
-            for entry in self._logs(run_id, len(told)):
-                if entry["id"] not in told:
-                    told.add(entry["id"])
-                    if not _is_own_noise(entry):
-                        tell("log", "", entry["message"])
-            for artifact in self._reports(run_id):
-                if artifact["id"] not in told:
-                    told.add(artifact["id"])
-                    tell("report", artifact["key"] or "", artifact["data"] or "")
-            state = run["state"] or {"type": "PENDING", "name": "Pending", "message": ""}
-            if state["type"] in FINAL:
-                return Ended(run_id, state["type"], state["name"], state["message"] or "")
-            if state["type"] != "RUNNING" and state["name"] != waiting:
-                waiting = state["name"]
-                said = "it waits for an approval: `headway approve`, or Resume on its page in the Prefect UI"
-                late = f"the run is {waiting.lower()}; a worker takes it in some seconds"
-                tell("log", "", said if state["type"] == "PAUSED" else late)
+            else:
+                if ended is None and state["type"] != "RUNNING" and state["name"] != waiting:
+                    waiting = state["name"]
+                    said = (
+                        "it waits for an approval: `headway approve`, or Resume on its page in the Prefect UI"
+                    )
+                    does = "ends" if state["type"] == "CANCELLING" else "takes"
+                    late = f"the run is {waiting.lower()}; a worker {does} it in some seconds"
+                    tell("log", "", said if state["type"] == "PAUSED" else late)
+            if ended is not None and (log.complete or time.monotonic() - ended_at > TAIL):
+                return ended
             time.sleep(POLL)
-
-    def _logs(self, run_id: str, told: int) -> list[dict[str, Any]]:
-        body = {
-            "logs": {"flow_run_id": {"any_": [run_id]}},
-            "sort": "TIMESTAMP_ASC",
-            # Lines of several threads may come late and out of order; the last ones are looked at again.
-            "offset": max(0, told - OVERLAP),
-            "limit": 200,
-        }
-        found: list[dict[str, Any]] = self.call("POST", "/logs/filter", body)
-        return found
 
     def _reports(self, run_id: str) -> list[dict[str, Any]]:
         body = {"artifacts": {"flow_run_id": {"any_": [run_id]}, "type": {"any_": ["markdown"]}}, "limit": 50}
         found: list[dict[str, Any]] = self.call("POST", "/artifacts/filter", body)
         return sorted(found, key=lambda it: str(it["created"]))
-
-
-def _is_own_noise(entry: dict[str, Any]) -> bool:
-    """Tell Prefect's lines about its own machinery from what a flow says."""
-    return entry["name"] not in {"prefect.flow_runs", "prefect.task_runs"} or entry["message"].startswith(
-        _NOISE
-    )

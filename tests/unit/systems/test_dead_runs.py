@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from headway.requests import ReconcileRequest, WatchRequest
 from headway.serving import There
-from headway.systems.prefect_api import PrefectApi
+from headway.systems.prefect_api import PrefectApi, Waiting
 from tests.unit.systems.http_server import HttpServer
 
 RUN = "11111111-2222-3333-4444-555555555555"
@@ -50,15 +51,33 @@ def state(kind: str) -> tuple[int, dict[str, Any], dict[str, str]]:
     return 200, {"state": {"type": kind, "name": kind.title()}}, {}
 
 
+def states(*names: str) -> list[dict[str, str]]:
+    """Give a run's states, the oldest first."""
+    return [{"name": it, "type": "SCHEDULED" if it == "AwaitingRetry" else it.upper()} for it in names]
+
+
 def test_starts_that_never_ran_count_too(server: HttpServer, api: PrefectApi) -> None:
     """A run that dies before its flow begins has a run count of 0 for ever; its starts are counted all the same."""
-    states = [
-        {"name": it} for it in ("Scheduled", "Pending", "Crashed", "AwaitingRetry", "Pending", "Crashed")
-    ]
+    names = ["Scheduled", "Pending", "Crashed", "AwaitingRetry", "Pending", "Crashed"]
     server.answers.extend(
-        [(200, [crashed(["headway"])], {}), (200, {"name": "release"}, {}), (200, states, {})]
+        [(200, [crashed(["headway"])], {}), (200, {"name": "release"}, {}), (200, states(*names), {})]
     )
-    assert [it.attempts for it in api.dead(THEN, THEN, "shop")] == [2]
+    (run,) = api.dead(THEN, THEN, "shop")
+    assert (run.attempts, run.cancelled) == (2, False)
+
+
+@pytest.mark.parametrize(("names", "cancelled"), [
+    (["Scheduled", "Running", "Cancelling", "Crashed"], True),
+    (["Scheduled", "Running", "Cancelling", "Cancelled", "AwaitingRetry", "Running", "Crashed"], False),
+])  # fmt: skip
+def test_a_run_that_died_of_its_cancellation_was_cancelled(
+    server: HttpServer, api: PrefectApi, names: list[str], cancelled: bool
+) -> None:
+    """What was cancelled and says that it crashed is known as cancelled; not what a person had begin anew since."""
+    server.answers.extend(
+        [(200, [crashed(["headway"])], {}), (200, {"name": "release"}, {}), (200, states(*names), {})]
+    )
+    assert [it.cancelled for it in api.dead(THEN, THEN, "shop")] == [cancelled]
 
 
 def test_the_dead_of_another_application_are_its_own(server: HttpServer, api: PrefectApi) -> None:
@@ -104,3 +123,13 @@ def test_one_look_for_events_that_come_before_it_begins(
     server.answers.extend([found, made])
     there._start("reconcile", ReconcileRequest())
     assert len(told) == 3
+
+
+def test_a_run_that_waits_and_has_not_asked_yet(server: HttpServer, api: PrefectApi) -> None:
+    """Prefect suspends first and writes the question after that: in between it is waited for, not guessed."""
+    waiting = Waiting(
+        RUN, "production: release web", "shop", "production", "", {"schema": "s", "description": "d"}
+    )
+    schema = json.dumps({"properties": {"plan": {"default": "1234"}}})
+    server.answers.extend([(404, {}, {}), (404, {}, {}), (200, schema, {}), (200, "the plan", {})])
+    assert api.question(waiting) == ("1234", "the plan")
