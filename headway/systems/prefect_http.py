@@ -13,7 +13,12 @@ import httpx
 
 from headway.errors import FailedError, TransientError, UsageError
 
-ATTEMPTS = 6
+ATTEMPTS, PATIENCE = 6, 10.0
+"""A call is sent again for about six seconds, and not once more where the tries before took ten."""
+NOT_DONE = (429, 503)
+"""A SQLite server answers 503 at once while another run is being written; a proxy answers 429."""
+UNKNOWN = (502, 504)
+"""What a proxy answers that has lost sight of the server."""
 
 
 class PrefectHttp:
@@ -69,21 +74,33 @@ class PrefectHttp:
         return response.json() if response.content else None
 
     def send(
-        self, method: str, path: str, body: object = None, missing: tuple[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        missing: tuple[str, str] | None = None,
+        *,
+        keyed: bool = False,
     ) -> httpx.Response:
-        """Ask the server as `call` does, and give the whole answer."""
-        pause = 0.2
-        for attempt in range(ATTEMPTS):
+        """Ask the server as `call` does, and give the whole answer; `keyed` says that asking twice is asking once.
+
+        What the server says it has not done is sent again, whatever it is. Where nobody can say, as after a
+        broken connection, a GET and what is keyed are sent again, and anything else is the caller's to decide.
+        """
+        repeatable, began, pause = keyed or method == "GET", time.monotonic(), 0.2
+        for attempt in range(1, ATTEMPTS + 1):
             try:
                 response = self._client.request(method, path, json=body)
             except httpx.HTTPError as error:
-                raise TransientError(
-                    f"the Prefect server at {self.url} does not answer: {type(error).__name__}",
-                    hint="is it running? `headway doctor` checks; --local works without it",
-                ) from None
-            if response.status_code != 503 or attempt == ATTEMPTS - 1:
-                break
-            # A SQLite server answers 503 at once while another run is being written.
+                if not repeatable or attempt == ATTEMPTS or time.monotonic() - began > PATIENCE:
+                    raise TransientError(
+                        f"the Prefect server at {self.url} does not answer: {type(error).__name__}",
+                        hint="is it running? `headway doctor` checks; --local works without it",
+                    ) from None
+            else:
+                again = (*NOT_DONE, *UNKNOWN) if repeatable else NOT_DONE
+                if response.status_code not in again or attempt == ATTEMPTS:
+                    break
             time.sleep(pause)
             pause *= 2
         if response.status_code == 404 and missing:
@@ -95,7 +112,7 @@ class PrefectHttp:
             )
         if response.status_code in (409, 422):
             raise UsageError(f"the Prefect server refuses the request: {_detail(response)}")
-        if response.status_code >= 500:
+        if response.status_code == 429 or response.status_code >= 500:
             raise TransientError(f"the Prefect server at {self.url} answers {response.status_code}")
         if response.is_error:
             raise FailedError(f"the Prefect server answers {response.status_code}: {_detail(response)}")

@@ -10,9 +10,9 @@ import pytest
 from headway import doctor
 from headway.errors import FailedError, TransientError, UsageError
 from headway.settings import Settings
-from headway.systems import prefect_api
+from headway.systems import prefect_api, prefect_http
 from headway.systems.prefect_api import PrefectApi
-from tests.unit.systems.http_server import HttpServer
+from tests.unit.systems.http_server import BREAK, HttpServer
 
 RUN = "11111111-2222-3333-4444-555555555555"
 BUSY = (503, {"detail": "busy"}, {})
@@ -40,6 +40,42 @@ def test_a_busy_server_is_asked_again_with_the_same_key(server: HttpServer, api:
     assert api.started("release", "staging", {}, "", []) == (RUN, True)
     keys = {it.data["idempotency_key"] for it in server.sent if it.method == "POST"}
     assert (len(keys), "" in keys) == (1, False)
+
+
+@pytest.mark.parametrize("lost", [BREAK, 429, 502, 503, 504])
+def test_a_start_whose_answer_is_lost_is_sent_again(server: HttpServer, api: PrefectApi, lost: int) -> None:
+    """Nobody knows whether it was taken, and it need not be known: it is the same run."""
+    gone = (lost, {}, {})
+    server.answers.extend([gone, (200, {"id": "d"}, {}), gone, (200, {"id": RUN}, {})])
+    assert api.started("release", "staging", {}, "key", []) == (RUN, False)
+    keys = [it.data["idempotency_key"] for it in server.sent if it.method == "POST"]
+    assert keys == ["key", "key"]
+
+
+@pytest.mark.parametrize("lost", [BREAK, 502, 504])
+def test_a_change_whose_answer_is_lost_is_not_sent_again(
+    server: HttpServer, api: PrefectApi, lost: int
+) -> None:
+    """What has no key may have been done: an answer that is given twice would be somebody else's the second time."""
+    server.answers.append((lost, {}, {}))
+    with pytest.raises(TransientError):
+        api.resume(RUN, {"decision": "approve"})
+    assert len(server.sent) == 1
+
+
+def test_a_change_that_was_not_done_is_sent_again(server: HttpServer, api: PrefectApi) -> None:
+    """The server says that itself."""
+    server.answers.extend([BUSY, (429, {}, {}), (200, {"status": "ACCEPT"}, {})])
+    api.resume(RUN, {"decision": "approve"})
+    assert len(server.sent) == 3
+
+
+def test_a_start_is_not_sent_for_ever(server: HttpServer, api: PrefectApi) -> None:
+    """A proxy that never finds the server: the message names the server and what it says."""
+    server.answers.extend([(200, {"id": "d"}, {}), *[(502, {}, {})] * 50])
+    with pytest.raises(TransientError, match=r"at http://127\.0\.0\.1:.* answers 502"):
+        api.start("release", "staging", {}, "key", [])
+    assert len(server.sent) == 1 + prefect_http.ATTEMPTS
 
 
 def test_a_run_that_is_there_already(server: HttpServer, api: PrefectApi) -> None:
@@ -70,27 +106,13 @@ def test_what_the_server_says_no_to(
     assert hint in caught.value.hint  # type: ignore[attr-defined]
 
 
-def test_a_server_that_is_down() -> None:
+def test_a_server_that_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
     """It says which one, and the two ways on."""
+    monkeypatch.setattr("headway.systems.prefect_http.time.sleep", lambda _: None)
     with PrefectApi("http://127.0.0.1:9/api") as api, pytest.raises(TransientError) as caught:
         api.check()
     assert "http://127.0.0.1:9/api does not answer" in str(caught.value)
     assert "--local works without it" in str(caught.value)
-
-
-def test_a_run_is_followed_through_a_restart_of_the_server(
-    server: HttpServer, api: PrefectApi, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The server is away while a run goes on: it is said once, and the end is seen."""
-    monkeypatch.setattr(prefect_api.time, "sleep", lambda _: None)
-    running = {"state": {"type": "RUNNING", "name": "Running", "message": ""}}
-    done = {"state": {"type": "COMPLETED", "name": "Completed", "message": ""}}
-    gone = [(500, {}, {})] * 3
-    server.answers.extend([(200, running, {}), (200, [], {}), (200, [], {}), *gone])
-    server.answers.extend([(200, done, {}), (200, [], {}), (200, [], {})])
-    told: list[str] = []
-    assert api.follow(RUN, lambda *said: told.append(said[-1])).kind == "COMPLETED"
-    assert len([it for it in told if "looking again" in it]) == 1
 
 
 def test_it_is_not_followed_for_ever(
