@@ -1,23 +1,35 @@
 #!/bin/sh
 # A delivery with nothing but curl and jq: HEADWAY_URL and HEADWAY_TOKEN are set, the service and the commit are given.
 #   ./curl.sh orders "$(git rev-parse HEAD)"
-# Sent twice, it is one run: the endpoint knows it by the service and the commit.
+# Sent twice, it is one run: the endpoint knows it by the service and the commit, whether that run failed or not.
+# To deliver the same commit again, give a word that was not given before, such as the number of the CI job:
+#   ./curl.sh orders "$(git rev-parse HEAD)" "$BUILD_NUMBER"
 set -eu
-service=$1 commit=$2
+service=$1 commit=$2 again=${3:-}
 ask() {
-    curl --fail-with-body --silent --show-error --retry 8 --retry-connrefused \
-        --header "Authorization: Bearer $HEADWAY_TOKEN" --header 'Content-Type: application/json' "$@"
+    said=$(curl --fail-with-body --silent --show-error --retry 8 --retry-connrefused \
+        --header "Authorization: Bearer $HEADWAY_TOKEN" --header 'Content-Type: application/json' \
+        --header "Idempotency-Key: $again" "$@") || { printf '%s\n' "$said" >&2; exit 1; }
+    # The answers of tries that failed stand before the one that did not.
+    printf '%s' "$said" | jq --compact-output --slurp last
 }
-run=$(ask "$HEADWAY_URL/api/deliver" --data \
-    "{\"environment\": \"staging\", \"services\": [\"$service\"], \"ref\": \"$commit\"}" | jq --raw-output .run)
-after=0
+of() { printf '%s' "$said" | jq --raw-output "$1"; }
+
+request=$(jq --null-input --arg service "$service" --arg commit "$commit" \
+    '{environment: "staging", services: [$service], ref: $commit}')
+said=$(ask "$HEADWAY_URL/api/deliver" --data "$request")
+run=$(of .run) after=0 quiet=0
 while :; do
     said=$(ask "$HEADWAY_URL/api/runs/$run?after=$after")
-    printf '%s' "$said" | jq --raw-output '.log[]'
-    after=$(printf '%s' "$said" | jq .next)
-    case $(printf '%s' "$said" | jq --raw-output '.state + (.log | if length > 0 then " more" else "" end)') in
-        COMPLETED) exit 0 ;;
-        FAILED | CRASHED | CANCELLED) printf '%s' "$said" | jq --raw-output .message >&2; exit 1 ;;
+    of '.log[]'
+    next=$(of .next)
+    case $(of .state) in
+        COMPLETED | FAILED | CRASHED | CANCELLED)
+            # The last lines come up to three seconds after the end; `complete` says that they are here.
+            [ "$next" != "$after" ] || quiet=$((quiet + 1))
+            if [ "$(of .complete)" = true ] || [ "$quiet" -gt 3 ]; then break; fi ;;
     esac
+    after=$next
     sleep 1
 done
+[ "$(of .state)" = COMPLETED ] || { of .message >&2; exit 1; }
