@@ -7,7 +7,6 @@ ever printed: a login's repr hides its password.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import os
 import subprocess
@@ -46,30 +45,33 @@ class DockerConfig:
         """
         config = self._read()
         keys = _HUB_KEYS if registry == HUB else (registry, f"https://{registry}", f"http://{registry}")
-        helpers: dict[str, str] = config.get("credHelpers") or {}
-        for key in keys:
-            if key in helpers:
-                return _ask_helper(helpers[key], key)
+        hosts = {_host(it) for it in keys}
+        for key, helper in self._table(config, "credHelpers").items():
+            if _host(key) in hosts:
+                return _ask_helper(str(helper), key)
         if store := config.get("credsStore"):
             for key in keys:
-                if (found := _ask_helper(store, key)) is not None:
+                if (found := _ask_helper(str(store), key)) is not None:
                     return found
-        auths: dict[str, Any] = config.get("auths") or {}
-        for key in (
-            *keys,
-            *(f"{key.rstrip('/')}/v1/" for key in keys),
-            *(f"{key.rstrip('/')}/" for key in keys),
-        ):
+        auths = self._table(config, "auths")
+        # What names the registry exactly comes first, then any of its addresses.
+        for key in (*keys, *(it for it in auths if it not in keys and _host(it) in hosts)):
             if isinstance(entry := auths.get(key), dict) and (found := self._entry(entry)) is not None:
                 return found
         return None
+
+    def _table(self, config: dict[str, Any], key: str) -> dict[str, Any]:
+        table = config.get(key) or {}
+        if not isinstance(table, dict):
+            raise UsageError(f"{self.path}: `{key}` in it is no table", hint="run `docker login` again")
+        return table
 
     def _entry(self, entry: dict[str, Any]) -> Login | None:
         name, password = str(entry.get("username", "")), str(entry.get("password", ""))
         if encoded := entry.get("auth"):
             try:
                 name, _, password = base64.b64decode(encoded).decode().partition(":")
-            except (binascii.Error, UnicodeDecodeError, ValueError):
+            except (ValueError, TypeError):
                 raise UsageError(
                     f"{self.path}: an `auth` in it is not base64", hint="run `docker login` again"
                 ) from None
@@ -83,11 +85,16 @@ class DockerConfig:
             data = json.loads(self.path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise UsageError(
                 f"{self.path} cannot be read: {error}", hint="correct it, or run `docker login` again"
             ) from None
         return data if isinstance(data, dict) else {}
+
+
+def _host(key: str) -> str:
+    """Cut a key down to the registry's host, as docker does: `https://host/v2/` is `host`."""
+    return key.removeprefix("https://").removeprefix("http://").partition("/")[0]
 
 
 def _ask_helper(name: str, registry: str) -> Login | None:
@@ -97,7 +104,8 @@ def _ask_helper(name: str, registry: str) -> Login | None:
             [command, "get"],
             input=registry,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=HELPER_SECONDS,
             check=False,
         )
@@ -105,6 +113,11 @@ def _ask_helper(name: str, registry: str) -> Login | None:
         raise FailedError(
             f"the credential helper {command} is not installed",
             hint="install it, or run `docker login` without it",
+        ) from None
+    except (OSError, ValueError) as error:
+        raise FailedError(
+            f"the credential helper {command} cannot be started: {type(error).__name__}",
+            hint="see that it may be executed, or run `docker login` without it",
         ) from None
     except subprocess.TimeoutExpired:
         raise FailedError(f"the credential helper {command} did not answer in {HELPER_SECONDS} s") from None

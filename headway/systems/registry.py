@@ -7,34 +7,41 @@ and what cannot change is asked once ever.
 from __future__ import annotations
 
 import hashlib
-import queue
-import re
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Any, Self, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from headway.domain.configtext import did_you_mean
-from headway.domain.facts import INDEXES, ImageFacts, children, chosen_child, facts_from
-from headway.domain.images import ImageRef
+from headway.domain.facts import (
+    INDEXES,
+    USUAL,
+    ImageFacts,
+    children,
+    chosen_child,
+    config_of,
+    facts_from,
+    is_index,
+)
+from headway.domain.images import ImageRef, is_digest, tags_among
 from headway.errors import FailedError, HeadwayError, UsageError
 from headway.systems.docker_config import DockerConfig
 from headway.systems.facts import FactStore
 from headway.systems.registry_auth import next_page
-from headway.systems.registry_http import Answer, Registry, RegistryBusy, RegistryDenied
+from headway.systems.registry_http import Registry
+from headway.systems.registry_scan import SCAN, scan
+from headway.systems.registry_wire import Answer, RegistryBusy, RegistryDenied
 
 __all__ = ["ImageNotFound", "RegistryBusy", "RegistryClient", "RegistryDenied"]
 
 ATTEMPTS = 3
-SCAN = 60.0
-"""Seconds that a registry has for one scan."""
-GRACE = 3.0
-"""Seconds that a registry has when all others have answered; the rest is asked by the next scan."""
+BRIEFLY = 5.0
+"""Seconds for a question that a person can do without."""
 KEPT_AT_ONCE = 100
+PAGES, TAGS = 1_000, 1_000_000
+"""How long a repository's list may be. A registry whose list goes on has no end to it."""
 
 _ACCEPT = ", ".join(
     (
@@ -43,7 +50,6 @@ _ACCEPT = ", ".join(
         "application/vnd.docker.distribution.manifest.v2+json",
     )
 )
-_DIGEST = re.compile(r"sha(?:256|384|512):[0-9a-f]{64,128}")
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -77,31 +83,39 @@ class RegistryClient:
     def _registry(self, name: str) -> Registry:
         with self._lock:
             if name not in self._registries:
-                self._registries[name] = Registry(name, self._logins)
+                self._registries[name] = Registry(name, self._logins, self._store)
             return self._registries[name]
 
     # --- one image ---
 
-    def resolve(self, image: ImageRef) -> str:
+    def resolve(self, image: ImageRef, *, briefly: bool = False) -> str:
         """Give the digest that a tag means now, or that the image is pinned to, having seen that it is there.
 
+        `briefly` is for who can do without: it waits a few seconds at most.
         Raises ImageNotFound, RegistryDenied, or RegistryBusy.
         """
-        return self._digest(image, attempts=1, deadline=None)
+        deadline = time.monotonic() + BRIEFLY if briefly else None
+        return self._digest(image, attempts=1, deadline=deadline)
 
     def exists(self, image: ImageRef) -> bool:
         """Say whether the registry has an image."""
-        answer = self._manifest("HEAD", image, attempts=1, deadline=None)
+        return self._exists(image, None)
+
+    def _exists(self, image: ImageRef, deadline: float | None) -> bool:
+        answer = self._manifest("HEAD", image, attempts=1, deadline=deadline)
         if answer.status == 404:
             return False
         _check(answer, image.registry)
         return True
 
     def missing(self, images: Iterable[ImageRef]) -> list[ImageRef]:
-        """Give those images that their registries do not have."""
-        wanted = list(images)
-        found = [(it, self._registry(it.registry).pool.submit(self.exists, it)) for it in wanted]
-        return [image for image, future in found if not future.result()]
+        """Give those images that their registries do not have, or raise what keeps one from saying so soon."""
+        wanted = {it: it for it in images}
+        found = self._scan(wanted, self._exists, seconds=BRIEFLY)
+        for said in found.values():
+            if isinstance(said, HeadwayError):
+                raise said
+        return [image for image in wanted if not found[image]]
 
     def tags(self, image: ImageRef) -> list[str]:
         """List a repository's tags, all pages of them; none for a repository that does not exist."""
@@ -111,7 +125,7 @@ class RegistryClient:
         """Say that a registry answers and takes the login; raise RegistryDenied or RegistryBusy otherwise."""
         asked = self._registry(registry)
         _check(asked.ask("GET", "/v2/", ""), registry)
-        login = asked.login
+        login = asked.access.login()
         return f"answers, login from {login.source}" if login else "answers, without a login"
 
     # --- many at once ---
@@ -146,15 +160,16 @@ class RegistryClient:
         return {it: known.get(it) or found[it] for it in wanted}
 
     def scan_facts(
-        self, images: Iterable[ImageRef], *, fresh: bool = False
+        self, images: Iterable[ImageRef], *, fresh: bool = False, platform: str = ""
     ) -> dict[ImageRef, ImageFacts | HeadwayError]:
         """Give the facts of what many tags mean; an unknown one costs two requests, an index of images three.
 
-        The facts of a digest are asked once ever, and without `fresh` a remembered tag costs nothing.
+        Time and labels of an index are those of its image for `platform`. The facts of a digest are asked
+        once ever, and without `fresh` a remembered tag costs nothing.
         """
-        wanted = list(dict.fromkeys(images))
+        wanted, platform = list(dict.fromkeys(images)), platform or USUAL
         known = {} if fresh else self._known(wanted)
-        facts = self._store.facts(known.values()) if self._store is not None else {}
+        facts = self._store.facts(known.values(), platform) if self._store is not None else {}
         done: dict[ImageRef, ImageFacts | HeadwayError] = {
             it: facts[digest] for it, digest in known.items() if digest in facts
         }
@@ -167,7 +182,7 @@ class RegistryClient:
             if len(keeping) >= KEPT_AT_ONCE:
                 self._remember(keeping)
 
-        done |= self._scan(asked, lambda image, until: self._facts(image, until), keep)
+        done |= self._scan(asked, lambda image, until: self._facts(image, platform, until), keep)
         self._remember(keeping)
         return {it: done[it] for it in wanted}
 
@@ -199,41 +214,25 @@ class RegistryClient:
         wanted: Mapping[K, ImageRef],
         work: Callable[[ImageRef, float], V],
         on_done: Callable[[K, V | HeadwayError], None] = lambda key, found: None,
+        seconds: float = SCAN,
     ) -> dict[K, V | HeadwayError]:
-        """Do the same for many images, each registry by itself; an error is a result."""
-        until = time.monotonic() + SCAN
-        futures: dict[Future[V], K] = {
-            self._registry(image.registry).pool.submit(work, image, until): key
-            for key, image in wanted.items()
-        }
-        ended: queue.SimpleQueue[Future[V]] = queue.SimpleQueue()
-        for future in futures:
-            future.add_done_callback(ended.put)
-        left = Counter(image.registry for image in wanted.values())
-        many = len(left) > 1
-        found: dict[K, V | HeadwayError] = {}
-        alone = 0.0
-        while len(found) < len(futures):
-            # One registry that is slow gets a little more time than all the others needed, not more.
-            patience = (alone + GRACE if many and alone else until + 1) - time.monotonic()
-            try:
-                future = ended.get(timeout=max(patience, 0))
-            except queue.Empty:
-                break
-            key = futures[future]
-            result = _result(future)
-            found[key] = result
-            on_done(key, result)
-            registry = wanted[key].registry
-            left[registry] -= 1
-            if not left[registry]:
-                del left[registry]
-                alone = time.monotonic() if len(left) == 1 else alone
-        for future, key in futures.items():
-            if key not in found:
-                future.cancel()
-                name = wanted[key].registry
-                found[key] = RegistryBusy(f"registry {name} is slow; it is asked again by the next look")
+        """Do the same for many images; what had no answer the last time comes first."""
+        waiting = self._store.left_out() if self._store is not None and len(wanted) > 1 else []
+        if waiting:
+            places = {question: place for place, question in enumerate(waiting)}
+            turns = sorted(wanted.items(), key=lambda it: places.get(str(it[1]), len(places)))
+            wanted = dict(turns)
+        registries = {name: self._registry(name) for name in {it.registry for it in wanted.values()}}
+        found = scan(wanted, registries, work, on_done, seconds)
+        if self._store is not None:
+            busy = {key for key, said in found.items() if isinstance(said, RegistryBusy)}
+            # Where nothing was answered the order stays as it was.
+            answered = {wanted[key].registry for key in found.keys() - busy}
+            turns_kept = {key: it for key, it in wanted.items() if it.registry in answered}
+            gone = {str(it) for it in turns_kept.values()}.intersection(waiting)
+            unanswered = [str(it) for key, it in turns_kept.items() if key in busy]
+            if gone or unanswered:
+                self._store.leave_out(gone, unanswered)
         return found
 
     # --- what is asked ---
@@ -241,62 +240,64 @@ class RegistryClient:
     def _tags(self, image: ImageRef, *, attempts: int, deadline: float | None) -> list[str]:
         registry = self._registry(image.registry)
         found: list[str] = []
-        path: str | None = f"/v2/{image.repository}/tags/list?n=1000"
-        while path:
+        path, seen = f"/v2/{image.repository}/tags/list?n=1000", set[str]()
+        while path not in seen and len(seen) < PAGES and len(found) < TAGS:
+            seen.add(path)
             answer = registry.ask("GET", path, image.repository, attempts=attempts, deadline=deadline)
-            if answer.status == 404:
+            if answer.status == 404 and len(seen) == 1:
                 return []
             _check(answer, image.registry)
             body = answer.json()
-            found += (body.get("tags") if isinstance(body, dict) else None) or []
-            link = next_page(answer.headers.get("link"))
-            # Only the path counts: a login must not follow a link to another host.
-            after = urlsplit(urljoin(answer.url, link)) if link else None
-            path = f"{after.path}?{after.query}" if after else None
-        return found
+            tags = (body.get("tags") or []) if isinstance(body, dict) else None
+            if not isinstance(tags, list):
+                raise FailedError(f"registry {image.registry} answers no list of tags for {image.repository}")
+            found += tags_among(tags)
+            try:
+                after = next_page(answer.headers.get("link"), answer.url)
+            except ValueError:
+                raise FailedError(
+                    f"registry {image.registry} names a next page of {image.repository} that is no address"
+                ) from None
+            if after is None:
+                return found
+            path = after
+        raise FailedError(f"registry {image.registry} lists the tags of {image.repository} without end")
 
     def _digest(self, image: ImageRef, *, attempts: int, deadline: float | None) -> str:
         answer = self._manifest("HEAD", image, attempts=attempts, deadline=deadline)
-        digest = answer.headers.get("docker-content-digest", "")
-        if answer.status == 405 or (answer.ok and not _DIGEST.fullmatch(digest)):
+        said = answer.headers.get("docker-content-digest", "")
+        if answer.ok and is_digest(said) and said.startswith("sha256:") and image.digest in (None, said):
+            return said
+        if answer.ok or answer.status == 405:
+            # Other registries say it otherwise, or not at all: then the content has to say it.
             answer = self._manifest("GET", image, attempts=attempts, deadline=deadline)
-            digest = _sha256(answer.body)
         if answer.status == 404:
             raise self._not_found(image)
         _check(answer, image.registry)
-        if image.digest and digest != image.digest:
-            raise FailedError(f"{image.registry} answers {image} with another image: {digest}")
-        return digest
+        return _proven(image, answer) or _digest_of(answer.body)
 
     def _manifest(self, method: str, image: ImageRef, *, attempts: int, deadline: float | None) -> Answer:
         path = f"/v2/{image.repository}/manifests/{image.digest or image.tag or 'latest'}"
         registry = self._registry(image.registry)
         return registry.ask(method, path, image.repository, _ACCEPT, attempts=attempts, deadline=deadline)
 
-    def _facts(self, image: ImageRef, until: float) -> ImageFacts:
+    def _facts(self, image: ImageRef, platform: str, until: float) -> ImageFacts:
         digest, manifest = self._document(image, until)
-        if self._store is not None and (known := self._store.facts([digest])):
+        if self._store is not None and (known := self._store.facts([digest], platform)):
             return known[digest]
         platforms: tuple[str, ...] = ()
-        if manifest.get("mediaType") in INDEXES or "manifests" in manifest:
+        of = ""
+        if is_index(manifest):
             images = children(manifest)
             platforms = tuple(it for it, _ in images if it)
-            child = chosen_child(images)
+            child = chosen_child(images, platform)
             if child is None:
                 return ImageFacts(digest, None, platforms, {}, datetime.now(UTC))
             _, manifest = self._document(image.pinned(None, child), until)
-        config = manifest.get("config")
-        blob = config.get("digest") if isinstance(config, dict) else None
-        if not isinstance(blob, str):
-            return ImageFacts(digest, None, platforms, {}, datetime.now(UTC))
-        registry = self._registry(image.registry)
-        path = f"/v2/{image.repository}/blobs/{blob}"
-        answer = registry.ask("GET", path, image.repository, attempts=ATTEMPTS, deadline=until)
-        _check(answer, image.registry)
-        if blob.startswith("sha256:") and _sha256(answer.body) != blob:
-            raise FailedError(f"{image.registry} answers {image.name}@{blob} with other content")
-        value = answer.json()
-        return facts_from(digest, value if isinstance(value, dict) else {}, platforms, datetime.now(UTC))
+            of = platform
+        blob = config_of(manifest)
+        config = self._blob(image, blob, until) if blob else {}
+        return facts_from(digest, config, platforms, datetime.now(UTC), of)
 
     def _document(self, image: ImageRef, until: float) -> tuple[str, dict[str, Any]]:
         """Read a manifest or an index, and see that it is what its digest says."""
@@ -304,12 +305,19 @@ class RegistryClient:
         if answer.status == 404:
             raise ImageNotFound(f"{image.registry} has no image {image}")
         _check(answer, image.registry)
-        digest = _sha256(answer.body)
-        said = image.digest or answer.headers.get("docker-content-digest", "")
-        if said.startswith("sha256:") and said != digest:
-            raise FailedError(f"{image.registry} answers {image} with other content than its digest says")
-        value = answer.json()
-        return said or digest, value if isinstance(value, dict) else {}
+        proven = _proven(image, answer)
+        return proven or _digest_of(answer.body), _read(answer, proven is not None)
+
+    def _blob(self, image: ImageRef, digest: str, until: float) -> dict[str, Any]:
+        """Read an image's configuration."""
+        path = f"/v2/{image.repository}/blobs/{digest}"
+        registry = self._registry(image.registry)
+        answer = registry.ask("GET", path, image.repository, attempts=ATTEMPTS, deadline=until)
+        blob = image.pinned(None, digest)
+        if answer.status == 404:
+            raise ImageNotFound(f"{image.registry} has no {blob}, which {image} needs")
+        _check(answer, image.registry)
+        return _read(answer, _proven(blob, answer) is not None)
 
     def _not_found(self, image: ImageRef) -> ImageNotFound:
         if image.digest:
@@ -325,15 +333,33 @@ class RegistryClient:
         return ImageNotFound(f"{image.name} has no tag {image.tag or 'latest'}{near[:400]}")
 
 
-def _result(future: Future[V]) -> V | HeadwayError:
-    error = future.exception()
-    if isinstance(error, HeadwayError):
-        return error
-    return future.result()
+def _digest_of(data: bytes, algorithm: str = "sha256") -> str:
+    return f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
 
 
-def _sha256(data: bytes) -> str:
-    return "sha256:" + hashlib.sha256(data).hexdigest()
+def _proven(image: ImageRef, answer: Answer) -> str | None:
+    """Give the digest that content was asked for by, or that its registry names; None where none can be checked.
+
+    Raises FailedError where the content is another.
+    """
+    said = image.digest or answer.headers.get("docker-content-digest", "")
+    if is_digest(said):
+        if _digest_of(answer.body, said.partition(":")[0]) == said:
+            return said
+    elif not image.digest:
+        return None
+    raise FailedError(f"{image.registry} answers {image} with other content than its digest says")
+
+
+def _read(answer: Answer, proven: bool) -> dict[str, Any]:
+    """Read a document. What is as its digest says and still none was pushed so, and tells nothing."""
+    try:
+        value = answer.json()
+    except FailedError:
+        if not proven:
+            raise
+        value = None
+    return value if isinstance(value, dict) else {}
 
 
 def _check(answer: Answer, registry: str) -> None:

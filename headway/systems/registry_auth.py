@@ -1,13 +1,18 @@
-"""How a registry wants to be asked: its address, its challenge, the token that answers it. Pure."""
+"""How a registry wants to be asked: its address, its challenge, its next page, its refusals. Pure."""
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit
 
 from headway.domain.images import HUB
 
-_PAIR = re.compile(r'([A-Za-z_]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))')
+_TOKEN = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
+_PART = re.compile(rf'[\s,]*(?:({_TOKEN})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))|({_TOKEN})(?=\s|,|$))')
+_LINK = re.compile(r"<([^>]*)>([^<]*)")
+_NEXT = re.compile(r';\s*rel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next\b)', re.IGNORECASE)
 _LOOPBACK = re.compile(r"(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?")
 
 
@@ -30,22 +35,43 @@ class Challenge:
 
 
 def parse_challenge(header: str) -> Challenge | None:
-    """Read a WWW-Authenticate header; None for a scheme that registries do not use (RFC 9110, 11.6.1)."""
-    scheme, _, rest = header.strip().partition(" ")
-    if scheme.lower() not in ("basic", "bearer"):
-        return None
-    values = {
-        m[1].lower(): m[2].replace('\\"', '"') if m[2] is not None else m[3] for m in _PAIR.finditer(rest)
-    }
-    return Challenge(
-        scheme.lower(), values.get("realm", ""), values.get("service", ""), values.get("scope", "")
-    )
+    """Read a WWW-Authenticate header, which may make several challenges (RFC 9110, 11.6.1).
+
+    A token is preferred to a login; None where there is no scheme that registries use.
+    """
+    made: list[tuple[str, dict[str, str]]] = []
+    for name, quoted, plain, scheme in (it.groups() for it in _PART.finditer(header)):
+        if scheme:
+            made.append((scheme.lower(), {}))
+        elif made:
+            value = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else plain
+            made[-1][1].setdefault(name.lower(), value)
+    for scheme, values in made:
+        if scheme == "bearer" and values.get("realm"):
+            return Challenge("bearer", values["realm"], values.get("service", ""), values.get("scope", ""))
+    return next((Challenge("basic") for scheme, _ in made if scheme == "basic"), None)
 
 
-def next_page(link: str | None) -> str | None:
-    """Give the address of a list's next page from its Link header (RFC 8288); None at the end."""
-    for part in (link or "").split(","):
-        found = re.match(r"\s*<([^>]+)>\s*;(.*)", part)
-        if found and re.search(r'\brel="?next"?', found[2]):
-            return found[1]
+def next_page(link: str | None, url: str) -> str | None:
+    """Give the path of a list's next page from the Link header (RFC 8288) of the page at `url`; None at the end.
+
+    Only its path counts: a login must not follow a link to another host. Raises ValueError where it has none.
+    """
+    for target, parameters in _LINK.findall(link or ""):
+        if _NEXT.search(parameters):
+            parts = urlsplit(urljoin(url, target))
+            if not parts.path.startswith("/"):
+                raise ValueError
+            return parts.path + (f"?{parts.query}" if parts.query else "")
     return None
+
+
+def is_refusal(status: int, body: bytes) -> bool:
+    """Say whether an answer refuses who asks: ECR's public registry says so with 400 and a code in the body."""
+    if status != 400:
+        return status in (401, 403)
+    try:
+        errors = json.loads(body)["errors"]
+        return any(it["code"] in ("DENIED", "UNAUTHORIZED") for it in errors)
+    except (ValueError, RecursionError, KeyError, TypeError):
+        return False

@@ -19,6 +19,7 @@ PAINS: dict[str, list[tuple[str, str]]] = {
         (WATCH, "test_a_rollback_is_left_alone_until_something_newer_comes"),
         (PROMOTE, "test_a_rollback_there_is_left_alone"),
         (PICKS, "test_a_rollback_holds_until_something_newer_comes"),
+        ("unit/flows/test_watch.py", "test_a_tag_that_is_deleted_after_its_rollback_still_bounds"),
     ],
     "2 an edit reformats the file": [("unit/domain/test_edits.py", "test_no_other_byte_changes")],
     "3 anchors are lost": [("unit/domain/test_edits.py", "test_an_alias_is_edited_at_its_anchor")],
@@ -49,9 +50,13 @@ PAINS: dict[str, list[tuple[str, str]]] = {
         ("unit/systems/test_source_history.py", "test_it_is_fetched_only_for_what_it_does_not_know"),
         ("unit/systems/test_source_history.py", "test_no_files_are_brought_here"),
     ],
-    "12 the registry says 429": [(REGISTRY, "test_too_many_requests_are_ridden_out")],
+    "12 the registry says 429": [
+        ("unit/systems/test_registry_pace.py", "test_too_many_requests_are_ridden_out"),
+        ("unit/systems/test_registry_pace.py", "test_a_long_pause_holds_for_every_process"),
+    ],
     "13 one slow repository stalls all": [
-        (REGISTRY, "test_a_dead_and_a_slow_registry_delay_no_other"),
+        ("unit/systems/test_registry_scan.py", "test_registries_that_hang_delay_no_other"),
+        ("unit/systems/test_registry_scan.py", "test_what_was_left_out_comes_first_the_next_time"),
         (WATCH, "test_a_registry_that_is_down_delays_nobody_else"),
     ],
     "14 thousands of tags from cold": [(REGISTRY, "test_facts_cost_two_requests_and_then_none")],
@@ -100,7 +105,10 @@ PAINS: dict[str, list[tuple[str, str]]] = {
         (WATCH, "test_a_freeze_holds_automation_and_people_can_go_past"),
         ("unit/domain/test_windows.py", "test_windows"),
     ],
-    "28 services are promoted one by one": [(PROMOTE, "test_what_is_live_goes_on_as_one_release")],
+    "28 services are promoted one by one": [
+        (PROMOTE, "test_what_is_live_goes_on_as_one_release"),
+        ("unit/flows/test_promote.py", "test_a_chain_of_three_goes_in_one_pass"),
+    ],
     "29 the cluster is changed and Git is not": [
         ("lab/test_reconcile.py", "test_drift_is_shown_and_put_right")
     ],

@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from headway.domain.facts import ImageFacts
 from headway.domain.images import ImageRef
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -30,7 +31,9 @@ class FakeRegistry:
     user: str = "ann"
     password: str = "secret"
     token_life: float = 60
-    mood: Callable[[str], tuple[int, dict[str, str]] | None] = lambda path: None
+    mood: Callable[[str], tuple[int, dict[str, str]] | tuple[int, dict[str, str], bytes] | None] = (
+        lambda path: None
+    )
     asked: list[tuple[str, str]] = field(default_factory=list)
     tokens_given: list[str] = field(default_factory=list)
     forms: list[dict[str, list[str]]] = field(default_factory=list)
@@ -38,6 +41,10 @@ class FakeRegistry:
     blob_host: str = ""
     without_digest_header: bool = False
     lie: str = ""
+    challenge: str = "{own}"
+    """What it asks for when a login is missing; `{own}` stands for what `auth` says."""
+    refusal: tuple[int, bytes] | None = None
+    """How it refuses a login that is wrong, where that is no 401."""
 
     def __post_init__(self) -> None:
         self.repositories: dict[str, dict[str, str]] = {}
@@ -80,9 +87,9 @@ class FakeRegistry:
 
     # --- what it has ---
 
-    def put(self, data: bytes, media: str) -> str:
+    def put(self, data: bytes, media: str, algorithm: str = "sha256") -> str:
         """Store content; give its digest."""
-        digest = "sha256:" + hashlib.sha256(data).hexdigest()
+        digest = f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
         self.content[digest] = (media, data)
         return digest
 
@@ -127,16 +134,19 @@ class FakeRegistry:
             self._token(request, method)
             return
         if found := self.mood(path):
-            self._send(request, found[0], b"", **found[1])
+            self._send(request, found[0], found[2] if len(found) > 2 else b"", **found[1])
             return
         if not self._allowed(request):
+            if self.refusal and request.headers.get("Authorization"):
+                self._send(request, self.refusal[0], self.refusal[1])
+                return
             realm = f'Basic realm="{self.host}"'
             if self.auth == "bearer":
                 name = path.removeprefix("/v2/").rpartition("/tags/")[0] or path.split("/manifests/")[0][4:]
                 realm = (
                     f'Bearer realm="http://{self.host}/token",service="fake",scope="repository:{name}:pull"'
                 )
-            self._send(request, 401, b"{}", **{"WWW-Authenticate": realm})
+            self._send(request, 401, b"{}", **{"WWW-Authenticate": self.challenge.replace("{own}", realm)})
             return
         self._api(request, urlsplit(path))
 
@@ -217,3 +227,9 @@ class FakeRegistry:
         request.end_headers()
         if request.command != "HEAD":
             request.wfile.write(body)
+
+
+def facts(found: object) -> ImageFacts:
+    """See that a result is no error."""
+    assert isinstance(found, ImageFacts), found
+    return found

@@ -8,8 +8,10 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from headway.domain.facts import ImageFacts
-from headway.systems.facts import FactStore
+from headway.systems.facts import FactStore, Slowed
 
 A, B = ("sha256:" + it * 64 for it in "ab")
 FACTS = ImageFacts(A, datetime(2026, 11, 1, 12, 30, tzinfo=UTC), ("linux/amd64",), {"a": "ü"})
@@ -37,7 +39,7 @@ def test_first_seen_stays(tmp_path: Path) -> None:
     store = FactStore(tmp_path / "facts")
     store.remember([FACTS])
     with sqlite3.connect(tmp_path / "facts") as database:
-        database.execute("UPDATE facts SET first_seen = 1000")
+        database.execute("UPDATE images SET first_seen = 1000")
     store.remember([FACTS])
     assert store.facts([A])[A].first_seen == datetime.fromtimestamp(1000, UTC)
 
@@ -69,6 +71,46 @@ def test_without_a_disk_it_remembers_for_its_own_life(tmp_path: Path) -> None:
     assert store.digests("r", ["1"]) == {"1": A}
     store.forget("r", "1")
     assert store.digests("r", ["1"]) == {}
+
+
+def test_what_could_not_be_written_shadows_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the disk can be used again it is written, and what another process learnt meanwhile counts."""
+    store, other = FactStore(tmp_path / "facts"), FactStore(tmp_path / "facts")
+    store.remember(tags={("r", "moved"): A, ("r", "forgotten"): A})
+    with monkeypatch.context() as full:
+        full.setattr(store._cache, "use", lambda work: False)
+        store.remember([FACTS], {("r", "moved"): A})
+        store.forget("r", "forgotten")
+        assert store.facts([A]) == {A: FACTS}
+        assert store.digests("r", ["moved", "forgotten"]) == {"moved": A}
+    assert store.facts([A]).keys() == {A}
+    assert store.digests("r", ["forgotten"]) == {}
+    other.remember(tags={("r", "moved"): B})
+    assert store.digests("r", ["moved"]) == {"moved": B}
+    assert FactStore(tmp_path / "facts").facts([A]).keys() == {A}
+
+
+def test_facts_of_an_index_are_a_platforms(tmp_path: Path) -> None:
+    """One digest has facts for each platform that was asked for; those of a plain image are for all."""
+    store = FactStore(tmp_path / "facts")
+    index = ImageFacts(B, FACTS.created, ("linux/amd64", "linux/arm64"), {}, platform="linux/arm64")
+    store.remember([FACTS, index])
+    assert list(store.facts([A, B], "linux/arm64")) == [A, B]
+    assert list(store.facts([A, B])) == [A]
+
+
+def test_paces_and_turns(tmp_path: Path) -> None:
+    """How registries want to be asked, and who is next, is there for the next process; a pause gets no shorter."""
+    store = FactStore(tmp_path / "facts")
+    assert store.pace("r") is None
+    store.slow("r", Slowed(2000.0, 4.0, 1000.0))
+    store.slow("r", Slowed(1500.0, 2.0, 1500.0))
+    store.leave_out([], ["c", "a"])
+    store.leave_out(["c"], ["b"])
+    store.close()
+    again = FactStore(tmp_path / "facts")
+    assert again.pace("r") == Slowed(2000.0, 2.0, 1500.0)
+    assert set(again.left_out()) == {"a", "b"}
 
 
 def test_it_stays_small(tmp_path: Path) -> None:
