@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from deployments.files import Wanted
 from deployments.forms import chosen_from
+from deployments.owner import MADE, TAG, Owner
 from headway.domain.config import Config
 from headway.errors import UsageError
 from headway.settings import Settings
@@ -28,18 +29,18 @@ def desired_pool(pool: dict[str, Any]) -> dict[str, Any]:
 
 
 def desired_deployment(
-    wanted: Wanted, config: Config | None, settings: Settings, pool: str
+    wanted: Wanted, config: Config | None, settings: Settings, owner: Owner, pool: str
 ) -> dict[str, Any]:
-    """Give one deployment in a work pool, with its form."""
+    """Give one deployment in a work pool, with its form and its owner's marks."""
     keys = wanted.keys
     schema = _schema(wanted.entrypoint)
     limit = keys.get("concurrency_limit") or {}
-    tags = [*keys["tags"], *([f"app:{config.app}"] if config is not None else [])]
     return {
         "name": wanted.name,
         "entrypoint": wanted.entrypoint,
         "description": keys["description"],
-        "tags": tags,
+        "tags": [*keys["tags"], *owner.tags],
+        "labels": owner.label(wanted.full_name),
         "parameters": keys.get("parameters", {}),
         "parameter_openapi_schema": chosen_from(schema, config, wanted.environment) if config else schema,
         "enforce_parameter_schema": True,
@@ -60,28 +61,39 @@ def desired_deployment(
 
 
 def desired_automation(
-    automation: dict[str, Any], tag: str, pool: dict[str, Any], id_of: Callable[[str], str]
+    automation: dict[str, Any],
+    owner: Owner,
+    pool: dict[str, Any],
+    id_of: Callable[[str], str],
+    block: str = "",
 ) -> dict[str, Any]:
-    """Give one automation for the runs with `tag`, and with one of its own tags where it has any.
+    """Give one automation for an owner's runs, and of those for the ones with one of its tags where it has any.
 
-    `id_of` gives the ids of the deployments that its actions start.
+    `id_of` gives the ids of the deployments that its actions start, `block` is that of the block that alarms go to.
     """
-    actions = [
-        {**{key: value for key, value in it.items() if key != "deployment"}, "deployment_id": id_of(name)}
-        if (name := it.get("deployment"))
-        else it
-        for it in automation["actions"]
-    ]
+    actions = []
+    for each in automation["actions"]:
+        action = dict(each)
+        if name := action.pop("deployment", ""):
+            action["deployment_id"] = id_of(name)
+        if action.pop("block", ""):
+            action["block_document_id"] = block
+        actions.append(action)
     related: list[dict[str, Any]] = [
         {"prefect.resource.role": "tag", "prefect.resource.id": [f"prefect.tag.{it}" for it in names]}
-        for names in ([tag], automation.get("tags"))
+        for names in (owner.tags or [TAG], automation.get("tags"))
         if names
     ]
     trigger = {**automation["trigger"], "match_related": related}
     if "prefect.flow-run.Pending" in trigger.get("after", ()):
         trigger["within"] = pool.get("starts_within", trigger["within"])
-    made = {key: value for key, value in automation.items() if key != "tags"}
-    return {**made, "trigger": trigger, "actions": actions}
+    return {
+        **automation,
+        "name": owner.beginning + automation["name"],
+        "tags": [TAG, MADE, *owner.tags],
+        "trigger": trigger,
+        "actions": actions,
+    }
 
 
 def _schema(entrypoint: str) -> dict[str, Any]:
@@ -90,15 +102,19 @@ def _schema(entrypoint: str) -> dict[str, Any]:
     module, _, function = entrypoint.partition(":")
     flow = getattr(importlib.import_module(module), function)
     made: dict[str, Any] = parameter_schema(flow).model_dump_for_openapi()
-    return made
+    # Without it the server takes a parameter that the flow does not have, and the run crashes.
+    return {**made, "additionalProperties": False}
 
 
 def _environment(settings: Settings) -> dict[str, str]:
     """Say which config repo a run is for, where one worker serves several."""
-    if urlsplit(settings.repo).password:
+    url = urlsplit(settings.repo)
+    # Before the `@` of an HTTP URL a token may stand alone; SSH has only a user's name there.
+    if url.password or (url.scheme in ("http", "https") and "@" in url.netloc):
         raise UsageError(
-            "HEADWAY_REPO holds a password, which would be shown in the Prefect UI",
-            hint="give it to Git's credential helper on the worker, and leave it out of the URL",
+            "HEADWAY_REPO holds a login, which would be shown in the Prefect UI",
+            hint="leave out what stands before the @, and give the login to the worker: "
+            "in Git's credential helper, or in ~/.netrc",
         )
     return {
         "HEADWAY_REPO": settings.repo,

@@ -3,9 +3,9 @@
     python -m deployments.sync            make it equal
     python -m deployments.sync --check    only tell what differs; exit code 1 where something does
 
-Deployments are headway's by their tag, automations by the beginning of their name. What a person
-paused or disabled in the UI stays so. With HEADWAY_REPO set, headway.yaml says which environments
-and services there are.
+What sync made carries a mark (deployments/owner.py); all else stays as it is. What a person paused or
+disabled in the UI stays so. With HEADWAY_REPO set, headway.yaml says which environments and services
+there are.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from deployments.alarms import alarm_block, without_alarms
 from deployments.desired import desired_automation, desired_deployment, desired_pool
-from deployments.files import HERE, PROJECT, Wanted, read_yaml, wanted_deployments
+from deployments.files import HERE, PROJECT, read_yaml, wanted_deployments
+from deployments.owner import LABEL, TAG, Owner
 from deployments.sameness import differences
 from headway.connections import Connections
 from headway.domain.config import Config
@@ -25,7 +27,6 @@ from headway.errors import HeadwayError, UsageError
 from headway.settings import Settings
 from headway.systems.prefect_http import PrefectHttp
 
-TAG = "headway"
 Tell = Callable[[str], None]
 
 
@@ -39,11 +40,21 @@ class Sync:
     def run(self, config: Config | None, file: Path, pool: Path) -> None:
         """Compare everything, and change what differs."""
         made = read_yaml(pool)
-        self._pool_file = made
+        owner = Owner(config.app if config is not None else "", self._settings.deployments)
+        wanted = wanted_deployments(read_yaml(file), config, owner.prefix)
+        bodies = {
+            it.full_name: desired_deployment(it, config, self._settings, owner, str(made["name"]))
+            for it in wanted
+        }
+        # What is somebody else's is refused before anything is changed.
+        there = self._there(list(bodies), owner)
         self._pool(made)
-        wanted = wanted_deployments(read_yaml(file), config, self._settings.deployments)
-        self._deployments(wanted, config)
-        self._automations(read_yaml(HERE / "automations.yaml"), config)
+        self._deployments(bodies, there)
+        block = alarm_block(
+            self._api, config, self._settings, owner, self._say, self._tell, check=self._check
+        )
+        automations = read_yaml(HERE / "automations.yaml")
+        self._automations(automations if block else without_alarms(automations), owner, made, block)
 
     def _say(self, word: str, what: str, details: list[str] | None = None) -> None:
         self.changes += 1
@@ -52,134 +63,139 @@ class Sync:
 
     def _pool(self, pool: dict[str, Any]) -> None:
         made = desired_pool(pool)
-        found = self._find(f"/work_pools/{made['name']}")
+        path = f"/work_pools/{made['name']}"
+        found = self._api.find(path)
         if found is None:
             self._say("create", f"work pool {made['name']}")
-            self._do("POST", "/work_pools/", made)
+            try:
+                self._do("POST", "/work_pools/", made)
+            except UsageError:
+                # Another sync may have made it at the same moment.
+                if self._api.find(path) is None:
+                    raise
             return
+        if found["type"] != made["type"]:
+            raise UsageError(
+                f"the work pool {made['name']} is of the type {found['type']}; {made['type']} is expected",
+                hint="the type of a pool cannot be changed: give --pool a file with another name, or delete the pool",
+            )
         settings = {key: value for key, value in made.items() if key not in ("name", "type")}
         if different := differences(found, settings):
             self._say("change", f"work pool {made['name']}", different)
-            self._do("PATCH", f"/work_pools/{made['name']}", settings)
+            self._do("PATCH", path, settings)
 
-    def _deployments(self, wanted: list[Wanted], config: Config | None) -> None:
-        there = {it["full_name"]: it for it in self._ours(config)}
-        for each in wanted:
-            made = desired_deployment(each, config, self._settings, str(self._pool_file["name"]))
-            found = there.pop(each.full_name, None) or self._find(
-                f"/deployments/name/{each.flow}/{each.name}"
-            )
+    def _there(self, names: list[str], owner: Owner) -> dict[str, dict[str, Any]]:
+        """Give what the server has under the wanted names, and what else sync made for this owner."""
+        tagged = self._all("/deployments/filter", {"deployments": {"tags": {"all_": [TAG]}}})
+        there = {name: it for it in tagged if (name := owner.named(it))}
+        for name in names:
+            if name not in there and (found := self._api.find(f"/deployments/name/{name}")):
+                owner.take_over(name, found)
+                there[name] = found
+        return there
+
+    def _deployments(self, bodies: dict[str, dict[str, Any]], there: dict[str, dict[str, Any]]) -> None:
+        for name, made in bodies.items():
+            found = there.get(name)
             if found is None:
-                self._say("create", f"deployment {each.full_name}")
-            elif different := self._changed(found, made):
-                self._say("change", f"deployment {each.full_name}", different)
+                self._say("create", f"deployment {name}")
+            elif different := differences(_as_sent(found), made):
+                self._say("change", f"deployment {name}", different)
             else:
                 continue
             if not self._check:
-                flow = self._api.call("POST", "/flows/", {"name": each.flow})
-                schedules = _as_paused(made["schedules"], found)
-                self._api.call(
-                    "POST", "/deployments/", {**made, "schedules": schedules, "flow_id": flow["id"]}
-                )
-                self._old_schedules(found, made)
+                flow = self._api.call("POST", "/flows/", {"name": name.partition("/")[0]})
+                self._api.call("POST", "/deployments/", {**made, **_kept(made, found), "flow_id": flow["id"]})
         for name, found in there.items():
-            self._say("remove", f"deployment {name}")
-            self._do("DELETE", f"/deployments/{found['id']}")
+            if name not in bodies:
+                self._say("remove", f"deployment {name}")
+                self._do("DELETE", f"/deployments/{found['id']}")
 
-    def _changed(self, found: dict[str, Any], made: dict[str, Any]) -> list[str]:
-        limit = (found.get("global_concurrency_limit") or {}).get("limit")
-        different = differences({**found, "concurrency_limit": limit}, made)
-        if len(found["schedules"]) != len(made["schedules"]) and "schedules" not in different:
-            different.append("schedules")
-        return different
-
-    def _old_schedules(self, found: dict[str, Any] | None, made: dict[str, Any]) -> None:
-        """Remove schedules that left the file: Prefect keeps those that have a name."""
-        slugs = {it["slug"] for it in made["schedules"]}
-        for each in (found or {}).get("schedules", []):
-            if each.get("slug") not in slugs:
-                assert found is not None
-                self._api.call("DELETE", f"/deployments/{found['id']}/schedules/{each['id']}")
-
-    def _ours(self, config: Config | None) -> list[dict[str, Any]]:
-        """List the deployments that headway made: those of this application, and those of none."""
-        found = self._api.call(
-            "POST", "/deployments/filter", {"deployments": {"tags": {"all_": [TAG]}}, "limit": 200}
-        )
-        flows = {
-            it["id"]: it["name"]
-            for it in self._api.call(
-                "POST",
-                "/flows/filter",
-                {"flows": {"id": {"any_": [it["flow_id"] for it in found]}}, "limit": 200},
-            )
-        }
-        mine = f"app:{config.app}" if config is not None else ""
-        out = []
-        for each in found:
-            apps = [it for it in each["tags"] if it.startswith("app:")]
-            ours = str(each["entrypoint"] or "").startswith("flows.")
-            if ours and (mine in apps if apps else not self._settings.deployments):
-                out.append({**each, "full_name": f"{flows[each['flow_id']]}/{each['name']}"})
-        return out
-
-    def _automations(self, wanted: list[dict[str, Any]], config: Config | None) -> None:
-        prefix = self._settings.deployments
-        mark = f"{TAG} {prefix}: " if prefix else f"{TAG}: "
-        there: dict[str, list[dict[str, Any]]] = {}
-        for it in self._named(mark):
-            there.setdefault(it["name"], []).append(it)
+    def _automations(
+        self, wanted: list[dict[str, Any]], owner: Owner, pool: dict[str, Any], block: str
+    ) -> None:
+        there = self._named(owner)
         for each in wanted:
-            tag = f"app:{config.app}" if config is not None else TAG
-            made = desired_automation(
-                {**each, "name": mark + each["name"]}, tag, self._pool_file, self._id_of
-            )
-            found = there.pop(made["name"], [])
+            made = desired_automation(each, owner, pool, self._id_of, block)
+            found = _of_name(there, made["name"], owner)
             if not found:
                 self._say("create", f"automation {made['name']!r}")
                 self._do("POST", "/automations/", made)
                 if not self._check:
                     # Another sync may have made it at the same moment; both then keep the older one.
-                    found = self._named(made["name"])
+                    found = _of_name(self._named(owner), made["name"], owner)
             elif different := differences(found[0], made):
                 self._say("change", f"automation {made['name']!r}", different)
                 self._do("PUT", f"/automations/{found[0]['id']}", {**made, "enabled": found[0]["enabled"]})
             for double in found[1:]:
                 self._say("remove", f"the double of automation {made['name']!r}")
                 self._do("DELETE", f"/automations/{double['id']}")
-        for name, gone in there.items():
-            self._say("remove", f"automation {name!r}")
-            for it in gone:
-                self._do("DELETE", f"/automations/{it['id']}")
+        names = {owner.beginning + it["name"] for it in wanted}
+        for gone in there:
+            if owner.made(gone) and gone["name"] not in names:
+                self._say("remove", f"automation {gone['name']!r}")
+                self._do("DELETE", f"/automations/{gone['id']}")
 
-    def _named(self, beginning: str) -> list[dict[str, Any]]:
-        """List the automations whose names begin so, the oldest first."""
-        found = self._api.call("POST", "/automations/filter", {"limit": 200})
-        return sorted((it for it in found if it["name"].startswith(beginning)), key=lambda it: it["created"])
+    def _named(self, owner: Owner) -> list[dict[str, Any]]:
+        """List the automations whose names begin as the owner's do, the oldest first."""
+        found = self._all("/automations/filter", {})
+        ours = (it for it in found if it["name"].startswith(owner.beginning))
+        return sorted(ours, key=lambda it: (it["created"], it["id"]))
 
     def _id_of(self, deployment: str) -> str:
         flow, _, name = deployment.partition("/")
-        found = self._find(f"/deployments/name/{flow}/{self._settings.deployments}{name}")
+        found = self._api.find(f"/deployments/name/{flow}/{self._settings.deployments}{name}")
         return str(found["id"]) if found else "00000000-0000-0000-0000-000000000000"
 
-    def _find(self, path: str) -> dict[str, Any] | None:
-        return self._api.find(path)
+    def _all(self, path: str, body: dict[str, Any]) -> list[dict[str, Any]]:
+        """Give all that a filter finds: the server gives a page at a time, of a size that it is told."""
+        found: dict[str, dict[str, Any]] = {}
+        offset = 0
+        # The newest first: what is made meanwhile moves the rest to later pages, where it is seen again.
+        while page := self._api.call("POST", path, {**body, "sort": "CREATED_DESC", "offset": offset}):
+            found |= {it["id"]: it for it in page}
+            offset += len(page)
+        return list(found.values())
 
     def _do(self, method: str, path: str, body: object = None) -> None:
         if self._check:
             return
         try:
-            self._api.call(method, path, body, missing=("", ""))
+            self._api.call(method, path, body, missing=("", "") if method == "DELETE" else None)
         except UsageError as error:
             # What is to be removed may be gone by now.
-            if error.message or method != "DELETE":
+            if error.message:
                 raise
 
 
-def _as_paused(schedules: list[dict[str, Any]], found: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """Leave schedules as active as people have set them."""
-    active = {it.get("slug"): it["active"] for it in (found or {}).get("schedules", ())}
-    return [{**it, "active": active.get(it["slug"], True)} for it in schedules]
+def _of_name(there: list[dict[str, Any]], name: str, owner: Owner) -> list[dict[str, Any]]:
+    """Give the automations of a name that sync made; without one, the one that an older sync made, with no mark."""
+    same = [it for it in there if it["name"] == name]
+    return [it for it in same if owner.made(it)] or [it for it in same if not it["tags"]][:1]
+
+
+def _as_sent(found: dict[str, Any]) -> dict[str, Any]:
+    """Give a deployment as it would be sent: the server shows its limit elsewhere, and adds labels of its own."""
+    labels = found["labels"] or {}
+    return {
+        **found,
+        "concurrency_limit": (found["global_concurrency_limit"] or {}).get("limit"),
+        "labels": {LABEL: labels[LABEL]} if LABEL in labels else {},
+    }
+
+
+def _kept(made: dict[str, Any], found: dict[str, Any] | None) -> dict[str, Any]:
+    """Give what a change leaves to people: a schedule's pause, and a limit that other deployments have too."""
+    found = found or {"schedules": [], "global_concurrency_limit": None}
+    active = {it["slug"]: it["active"] for it in found["schedules"]}
+    kept: dict[str, Any] = {
+        "schedules": [{**it, "active": active.get(it["slug"], True)} for it in made["schedules"]]
+    }
+    limit = found["global_concurrency_limit"]
+    if limit and limit["name"] != f"deployment:{found['id']}":
+        # Left alone, it would be changed, or deleted, for all that share it.
+        kept["global_concurrency_limit_id"] = None
+    return kept
 
 
 def sync(settings: Settings, file: Path, pool: Path, tell: Tell, *, check: bool) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.lab.app import App
 from tests.lab.conftest import ROOT, Lab
@@ -23,6 +25,12 @@ def names(lab: Lab, app: App) -> set[str]:
     )
     flows = {it["id"]: it["name"] for it in call(lab, "POST", "/flows/filter", {"limit": 200})[1]}
     return {f"{flows[it['flow_id']]}/{it['name'].removeprefix(app.name + '-')}" for it in found}
+
+
+def automations(lab: Lab, app: App) -> list[dict[str, Any]]:
+    """List the automations whose names have the app's prefix."""
+    found = call(lab, "POST", "/automations/filter", {"limit": 200})[1]
+    return [it for it in found if app.name in it["name"]]
 
 
 def deployment(lab: Lab, app: App, flow: str, name: str) -> dict[str, Any]:
@@ -81,6 +89,95 @@ def test_the_server_refuses_wrong_input_by_the_name_of_its_field(
     assert ask(lab, app, "release", "staging", right)[0] == 201
 
 
+def test_the_server_refuses_an_unknown_parameter_and_takes_what_automations_give(lab: Lab, app: App) -> None:
+    """A parameter beside `request` would crash the run; a plain POST with one is refused by its name."""
+    app.sync()
+    path = f"/deployments/{deployment(lab, app, 'reconcile', 'reconcile')['id']}/create_flow_run"
+    code, answer = call(lab, "POST", path, {"parameters": {"request": {}, "tyop": 1}})
+    assert code == 409
+    assert "'tyop' was unexpected" in answer["detail"]
+    died = {"actor": "headway", "reason": "a run died", "dry_run": True}
+    assert ask(lab, app, "reconcile", "reconcile", died)[0] == 201
+
+
+def test_what_people_added_is_taken_away(lab: Lab, app: App) -> None:
+    """Defaults, variables, a limit and a schedule that are in no file: each is told, and gone afterwards."""
+    app.sync()
+    watch = deployment(lab, app, "watch-registry", "watch-registry")
+    path = f"/deployments/{watch['id']}"
+    added = {
+        "parameters": {"request": {"dry_run": True}},
+        "job_variables": {"env": {**watch["job_variables"]["env"], "MORE": "1"}},
+        "concurrency_limit": 1,
+        "concurrency_options": {"collision_strategy": "CANCEL_NEW"},
+    }
+    assert call(lab, "PATCH", path, added)[0] == 204
+    assert call(lab, "POST", f"{path}/schedules", [{"schedule": {"interval": 99}, "slug": "more"}])[0] == 201
+    done = app.sync()
+    named = "(parameters, job_variables, concurrency_limit, concurrency_options, schedules)"
+    assert done.out == f"change deployment watch-registry/{app.name}-watch-registry {named}\n1 changed\n"
+    again = deployment(lab, app, "watch-registry", "watch-registry")
+    assert (again["parameters"], again["job_variables"]) == (watch["parameters"], watch["job_variables"])
+    assert (again["global_concurrency_limit"], again["concurrency_options"]) == (None, None)
+    assert [it["slug"] for it in again["schedules"]] == ["every-five-minutes"]
+    assert app.sync().out == "equal already\n"
+
+
+def test_a_limit_that_people_share_is_let_go_and_not_deleted(lab: Lab, app: App) -> None:
+    """A limit of the UI's own list may hold other deployments too; it stays there as it is."""
+    app.sync()
+    watch = deployment(lab, app, "watch-registry", "watch-registry")
+    _, limit = call(lab, "POST", "/v2/concurrency_limits/", {"name": f"{app.name}-people", "limit": 5})
+    call(lab, "PATCH", f"/deployments/{watch['id']}", {"global_concurrency_limit_id": limit["id"]})
+    assert "(concurrency_limit)" in app.sync().out
+    assert deployment(lab, app, "watch-registry", "watch-registry")["global_concurrency_limit"] is None
+    code, found = call(lab, "GET", f"/v2/concurrency_limits/{limit['id']}")
+    assert (code, found["limit"]) == (200, 5)
+    call(lab, "DELETE", f"/v2/concurrency_limits/{limit['id']}")
+
+
+def test_what_an_older_headway_made_is_taken_over(lab: Lab, app: App) -> None:
+    """Without marks, as earlier syncs and `prefect deploy` leave them: changed in place, and nothing is there twice."""
+    app.sync()
+    before = {name: deployment(lab, app, *name.split("/"))["id"] for name in names(lab, app)}
+    old = deployment(lab, app, "reconcile", "reconcile")
+    kept = (
+        "name",
+        "flow_id",
+        "entrypoint",
+        "tags",
+        "parameters",
+        "parameter_openapi_schema",
+        "work_pool_name",
+    )
+    call(lab, "POST", "/deployments/", {**{it: old[it] for it in kept}, "labels": {}})
+    automation = automations(lab, app)[0]
+    unmarked = {it: automation[it] for it in ("name", "description", "enabled", "trigger", "actions")}
+    call(lab, "PUT", f"/automations/{automation['id']}", {**unmarked, "tags": []})
+    said = app.sync().out
+    assert f"change deployment reconcile/{app.name}-reconcile (" in said
+    assert f"change automation {automation['name']!r} (tags)" in said
+    assert {name: deployment(lab, app, *name.split("/"))["id"] for name in names(lab, app)} == before
+    assert automation["id"] in {it["id"] for it in automations(lab, app)}
+    assert app.sync().out == "equal already\n"
+
+
+def test_two_applications_under_one_name(lab: Lab, app: App, tmp_path: Path) -> None:
+    """The second one is refused before anything changes, and told of the first one and of prefixes."""
+    app.sync()
+    before = deployment(lab, app, "release", "staging")["tags"]
+    other = App(lab.git_dir, lab.git_url, lab.registry, tmp_path)
+    other.create()
+    for options in ([], ["--check"]):
+        done = other.sync(*options, prefix=f"{app.name}-")
+        assert done.code == 2
+        assert f"is the application {app.name}'s, and headway.yaml is that of {other.name}" in done.err
+        assert "HEADWAY_DEPLOYMENTS" in done.err
+    assert deployment(lab, app, "release", "staging")["tags"] == before
+    assert names(lab, other) == set()
+    assert app.sync().out == "equal already\n"
+
+
 def test_what_left_the_files_goes_and_what_people_made_stays(lab: Lab, app: App, tmp_path: Path) -> None:
     """A deployment that left prefect.yaml is removed, a changed one is put back; people's own and a pause stay."""
     app.sync()
@@ -91,6 +188,12 @@ def test_what_left_the_files_goes_and_what_people_made_stays(lab: Lab, app: App,
     own = {"name": f"{app.name}-mine", "flow_id": watch["flow_id"], "entrypoint": "mine.py:mine"}
     own |= {"tags": ["headway", f"app:{app.name}"]}
     call(lab, "POST", "/deployments/", own)
+    # What Duplicate in the UI makes: everything but the labels and the schedules.
+    kept = ("flow_id", "entrypoint", "tags", "parameters", "parameter_openapi_schema", "work_pool_name")
+    call(lab, "POST", "/deployments/", {**{it: watch[it] for it in kept}, "name": f"{app.name}-copy"})
+    automation = {**automations(lab, app)[0], "name": f"headway {app.name}-: page me", "tags": ["headway"]}
+    copied = {it: automation[it] for it in ("name", "description", "enabled", "trigger", "actions", "tags")}
+    assert call(lab, "POST", "/automations/", copied)[0] == 201
     text = (ROOT / "prefect.yaml").read_text()
     less = tmp_path / "prefect.yaml"
     less.write_text(text[: text.index("  - name: set-image")])
@@ -99,7 +202,11 @@ def test_what_left_the_files_goes_and_what_people_made_stays(lab: Lab, app: App,
     assert f"remove deployment set-image/{app.name}-set-image" in done.out
     # Prefect drops a schedule's parameters when somebody pauses it, so they are put back too.
     assert f"change deployment watch-registry/{app.name}-watch-registry (description, schedules)" in done.out
-    assert {"set-image/set-image", "watch-registry/mine"} & names(lab, app) == {"watch-registry/mine"}
+    own_ones = {"watch-registry/mine", "watch-registry/copy"}
+    assert ({"set-image/set-image"} | own_ones) & names(lab, app) == own_ones
+    mine = [it for it in automations(lab, app) if it["name"].endswith(": page me")]
+    assert len(mine) == 1
+    call(lab, "DELETE", f"/automations/{mine[0]['id']}")
     again = deployment(lab, app, "watch-registry", "watch-registry")
     assert again["description"].startswith("Look at the registries")
     assert [it["active"] for it in again["schedules"]] == [False]
@@ -119,10 +226,9 @@ def test_two_syncs_at_once(lab: Lab, app: App) -> None:
     for process in both:
         said, _ = process.communicate()
         assert process.returncode == 0, said
-    automations = [it["name"] for it in call(lab, "POST", "/automations/filter", {"limit": 200})[1]]
-    mine = [it for it in automations if app.name in it]
+    mine = [it["name"] for it in automations(lab, app)]
+    assert mine
     assert sorted(mine) == sorted(set(mine))
-    assert len(mine) == 3
     assert app.sync().out == "equal already\n"
 
 
@@ -138,17 +244,35 @@ def test_schedules_make_runs(lab: Lab, app: App) -> None:
         time.sleep(0.5)
 
 
-def test_prefects_own_command_deploys_all(lab: Lab, tmp_path: Path) -> None:
-    """`prefect deploy --all` takes the same file."""
+def test_prefects_own_command_deploys_all(lab: Lab, app: App, tmp_path: Path) -> None:
+    """`prefect deploy --all` takes the same file, once the command in its head has made the work pool."""
     text = (ROOT / "prefect.yaml").read_text()
-    (tmp_path / "prefect.yaml").write_text(text)
-    done = subprocess.run(
-        [str(Path(sys.executable).with_name("prefect")), "--no-prompt", "deploy", "--all"],
-        cwd=tmp_path,
-        env={**os.environ, "PREFECT_API_URL": lab.prefect_api_url},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert call(lab, "GET", "/deployments/name/rollback/production")[0] == 200
+    made = re.search(r"^# +(prefect work-pool create (\S+) .*)$", text, re.M)
+    assert made
+    project = yaml.safe_load(text)
+    assert {it["work_pool"]["name"] for it in project["deployments"]} == {made[2]}
+    # A pool and names of its own: the lab's are there already, and other tests need them as they are.
+    pool = f"{app.name}-plain"
+    for each in project["deployments"]:
+        each |= {"name": f"{pool}-{each['name']}", "work_pool": {"name": pool}}
+    (tmp_path / "prefect.yaml").write_text(yaml.safe_dump(project))
+    prefect = str(Path(sys.executable).with_name("prefect"))
+    create = [pool if it == made[2] else it for it in made[1].split()[1:]]
+    try:
+        for words in (create, ["--no-prompt", "deploy", "--all"]):
+            done = subprocess.run(
+                [prefect, *words],
+                cwd=tmp_path,
+                env={**os.environ, "PREFECT_API_URL": lab.prefect_api_url},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
+        code, found = call(lab, "GET", f"/deployments/name/rollback/{pool}-production")
+        assert (code, found["work_pool_name"]) == (200, pool)
+    finally:
+        wanted = {"work_pools": {"name": {"any_": [pool]}}}
+        for each in call(lab, "POST", "/deployments/filter", wanted)[1]:
+            call(lab, "DELETE", f"/deployments/{each['id']}")
+        call(lab, "DELETE", f"/work_pools/{pool}")
