@@ -3,30 +3,39 @@
 Prefect's own process worker starts a new Python for each run, and most of what a run takes is then
 the import of Prefect and of the flow. This one keeps a server process that has imported both and
 forks it. It serves the same work pool, of the type `process`, by Prefect's public worker class.
+
+It also ends what people cancel: Prefect's class leaves that to each kind of worker.
 """
 
 from __future__ import annotations
 
-import multiprocessing
+import contextlib
 import os
 import signal
 import socket
 import time
 import uuid
-from collections.abc import Callable
-from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
 import anyio
 import anyio.abc
-import anyio.to_thread
-from prefect.client.schemas.objects import FlowRun
-from prefect.exceptions import InfrastructureNotAvailable, InfrastructureNotFound
+from prefect.client.schemas.filters import FlowRunFilter
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.exceptions import InfrastructureNotAvailable, InfrastructureNotFound, ObjectNotFound
+from prefect.states import Cancelled
 from prefect.workers.base import BaseWorker, BaseWorkerResult
 from prefect.workers.process import ProcessJobConfiguration, ProcessVariables
 
+from deployments.processes import Processes
+from headway.systems.prefect_api import CANCELLED
+
 PRELOAD = ["deployments.preloaded"]
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+LOOK = 2.0
+"""Seconds between looks for runs that were cancelled."""
+GRACE = 30.0
+"""Seconds that the process of a cancelled run has to end by itself."""
 UNKNOWN = 255
 """What `multiprocessing` gives as exit code where its server process died first."""
 
@@ -36,7 +45,11 @@ class WarmResult(BaseWorkerResult):
 
 
 class WarmWorker(BaseWorker[ProcessJobConfiguration, ProcessVariables, WarmResult]):
-    """Runs flows in processes that are forked from one which has imported everything."""
+    """Runs flows in processes that are forked from one which has imported everything.
+
+    Of the pool's job configuration it takes `env`, `working_dir` (without one, a run works where this worker
+    does, and not in an empty folder) and `stream_output`. A `command` means nothing here: there is none.
+    """
 
     type = "process"
     job_configuration = ProcessJobConfiguration
@@ -47,33 +60,47 @@ class WarmWorker(BaseWorker[ProcessJobConfiguration, ProcessVariables, WarmResul
         """Stay apart from Prefect's own worker of this type."""
         return "headway"
 
-    def __init__(self, *arguments: Any, processes: list[BaseProcess], **options: Any) -> None:
+    def __init__(self, *arguments: Any, processes: Processes, ending: Ending, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._processes = processes
-        self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(PRELOAD)
-        self.ending = False
-        self.on_idle: Callable[[], None] = lambda: None
-
-    @property
-    def alive(self) -> list[BaseProcess]:
-        """The runs' processes that go on, also those of a worker that began anew since."""
-        self._processes[:] = [it for it in self._processes if it.is_alive()]
-        return self._processes
-
-    def warm_up(self) -> None:
-        """Start the server process and wait until it has imported everything."""
-        process = self._context.Process(target=_nothing)
-        process.start()
-        process.join()
+        self._ending = ending
+        self._looked = 0.0
 
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
-        """Take the runs that wait; none more when this worker is to end."""
-        if not self.ending:
-            return await super().get_and_submit_flow_runs()
-        if not self.alive:
-            self.on_idle()
-        return []
+        """End what was cancelled, and take the runs that wait; none more when this worker is to end."""
+        try:
+            await self._see_to_cancelled()
+        finally:
+            if self._ending.told and not self._processes.alive:
+                self._ending.scope.cancel()
+        return [] if self._ending.told else await super().get_and_submit_flow_runs()
+
+    async def _see_to_cancelled(self) -> None:
+        """End the processes of cancelled runs, and make cancelled the runs whose processes are over.
+
+        The server is asked, so that nothing depends on an event that came while nobody listened.
+        """
+        known = self._processes.all
+        if not known or (time.monotonic() - self._looked < LOOK and not self._ending.told):
+            return
+        self._looked = time.monotonic()
+        alive = [it for it in known if it.alive]
+        over = [it for it in known if not it.alive]
+        for run in await self.client.read_flow_runs(flow_run_filter=_stopped({it.run_id for it in known})):
+            cancelled = run.state_type in (StateType.CANCELLING, StateType.CANCELLED)
+            going = [it for it in alive if it.run_id == run.id]
+            for it in going:
+                if cancelled and not it.told_to_end:
+                    self.get_flow_run_logger(run).info("It was cancelled; its process is told to end")
+                    self._processes.end(it, GRACE)
+            # One that was told to end and could not ask why says that it crashed.
+            crashed = run.state_type == StateType.CRASHED and any(
+                it.told_to_end for it in over if it.run_id == run.id
+            )
+            if not going and (crashed or run.state_type == StateType.CANCELLING):
+                with contextlib.suppress(ObjectNotFound):
+                    await self.client.set_flow_run_state(run.id, Cancelled(message=CANCELLED), force=True)
+        self._processes.forget(over)
 
     async def run(
         self,
@@ -81,27 +108,19 @@ class WarmWorker(BaseWorker[ProcessJobConfiguration, ProcessVariables, WarmResul
         configuration: ProcessJobConfiguration,
         task_status: anyio.abc.TaskStatus[Any] | None = None,
     ) -> WarmResult:
-        """Fork a process for a run, and wait until it ends."""
-        process = self._context.Process(
-            target=_run,
-            args=(str(flow_run.id), {key: it for key, it in configuration.env.items() if it is not None}),
-            name=f"run-{flow_run.id}",
-        )
-        await anyio.to_thread.run_sync(process.start)
+        """Fork a process for a run, and wait until it ends. Where this worker is cut off, the run goes on."""
+        environment = {key: it for key, it in configuration.env.items() if it is not None}
+        arguments = (str(flow_run.id), environment, configuration.working_dir, configuration.stream_output)
+        process = await self._processes.start(flow_run.id, _run, arguments)
         identifier = f"{socket.gethostname()}:{process.pid}"
         if task_status is not None:
             task_status.started(identifier)
-        self._processes.append(process)
-        try:
-            await _end_of(process)
-        finally:
-            # Where this worker is cut off, the run goes on; only a second signal ends both.
-            if self.ending and process.is_alive() and process.pid is not None:
-                os.kill(process.pid, signal.SIGTERM)
+        await process.over.wait()
         # A process that a signal ended has a negative code, which Prefect explains. 255 says that the server process
-        # is gone and nobody knows: then the run's own state counts, or the heartbeat that stays away.
-        code = process.exitcode or 0
-        return WarmResult(identifier=identifier, status_code=0 if code == UNKNOWN else code)
+        # is gone and nobody knows: then the run's own state counts, or the heartbeat that stays away. Nor is it a
+        # crash where it was told to end.
+        known = process.code != UNKNOWN and not process.told_to_end
+        return WarmResult(identifier=identifier, status_code=process.code if known else 0)
 
     async def kill_infrastructure(
         self,
@@ -109,33 +128,44 @@ class WarmWorker(BaseWorker[ProcessJobConfiguration, ProcessVariables, WarmResul
         configuration: ProcessJobConfiguration,
         grace_seconds: int = 30,
     ) -> None:
-        """End the process of a run that is to be cancelled."""
+        """End the process of a run, where it is one of this worker's: a bare number may be anybody's by now."""
         host, _, pid = infrastructure_pid.rpartition(":")
         if host != socket.gethostname():
             raise InfrastructureNotAvailable(f"the run is on {host}")
-        try:
-            os.kill(int(pid), signal.SIGTERM)
-        except (ProcessLookupError, ValueError):
-            raise InfrastructureNotFound(f"no process {pid}") from None
+        found = next((it for it in self._processes.alive if str(it.pid) == pid), None)
+        if found is None:
+            raise InfrastructureNotFound(f"no process {pid} of this worker")
+        await found.end(grace_seconds)
 
 
-async def _end_of(process: BaseProcess) -> None:
-    """Wait for a process without a thread of its own: its sentinel becomes readable."""
-    await anyio.wait_readable(process.sentinel)
-    process.join()
+def _stopped(run_ids: set[uuid.UUID]) -> FlowRunFilter:
+    """Match those of these runs that are to end, or have ended otherwise than they should."""
+    types = [StateType.CANCELLING, StateType.CANCELLED, StateType.CRASHED]
+    return FlowRunFilter.model_validate({"id": {"any_": list(run_ids)}, "state": {"type": {"any_": types}}})
 
 
-def _run(flow_run_id: str, environment: dict[str, str]) -> None:
+def _run(
+    flow_run_id: str, environment: dict[str, str], working_dir: Path | None, stream_output: bool
+) -> None:
     """Be the run's process: with its environment, do what Prefect's engine does."""
     from deployments.preloaded import run
 
     os.environ.clear()
     os.environ.update(environment)
+    if working_dir is not None:
+        os.chdir(working_dir)
+    if not stream_output:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
     run(uuid.UUID(flow_run_id))
 
 
-def _nothing() -> None:
-    """Be the first process, for which the server process starts and imports."""
+class Ending:
+    """Whether the worker was told to end, and the scope that ends it."""
+
+    def __init__(self, scope: anyio.CancelScope) -> None:
+        self.scope, self.told = scope, False
 
 
 async def serve(pool: str, name: str, limit: int | None, *, healthcheck: bool = False) -> None:
@@ -144,23 +174,33 @@ async def serve(pool: str, name: str, limit: int | None, *, healthcheck: bool = 
     One answer of the server that Prefect's worker does not expect ends its loop. That is no reason for a
     worker to end: it begins anew, and the runs that it had started go on.
     """
-    processes: list[BaseProcess] = []
-    pause = FIRST_PAUSE
-    while True:
-        worker = WarmWorker(work_pool_name=pool, name=name or None, limit=limit, processes=processes)
-        await anyio.to_thread.run_sync(worker.warm_up)
-        began = time.monotonic()
-        try:
-            async with anyio.create_task_group() as group:
-                group.start_soon(_end_on_signal, worker, group.cancel_scope)
+    async with anyio.create_task_group() as group:
+        processes, ending = Processes(group, PRELOAD), Ending(group.cancel_scope)
+        group.start_soon(_end_on_signal, processes, ending)
+        pause = FIRST_PAUSE
+        while processes.alive or not ending.told:
+            began = time.monotonic()
+            try:
+                await processes.warm_up()
+                worker = WarmWorker(
+                    work_pool_name=pool, name=name or None, limit=limit, processes=processes, ending=ending
+                )
                 await worker.start(with_healthcheck=healthcheck)
-                group.cancel_scope.cancel()
-            return
-        except* Exception as errors:  # noqa: BLE001 - whatever ended it, runs must not wait for a person
-            pause = FIRST_PAUSE if time.monotonic() - began > LONGEST_PAUSE else min(pause * 2, LONGEST_PAUSE)
-            for error in _leaves(errors):
-                print(f"the worker begins anew in {pause:.0f} s: {type(error).__name__}: {error}", flush=True)
-        await anyio.sleep(pause)
+            except* Exception as errors:  # noqa: BLE001 - whatever ended it, runs must not wait for a person
+                lasted = time.monotonic() - began > LONGEST_PAUSE
+                pause = FIRST_PAUSE if lasted else min(pause * 2, LONGEST_PAUSE)
+                for each in _leaves(errors):
+                    print(
+                        f"the worker begins anew in {pause:.0f} s: {type(each).__name__}: {each}", flush=True
+                    )
+            await anyio.sleep(pause)
+        group.cancel_scope.cancel()
+    # Only a second signal comes here while runs go on.
+    for process in processes.alive:
+        if process.told_to_end:
+            process.process.kill()
+        else:
+            process.terminate()
 
 
 def _leaves(errors: BaseExceptionGroup[BaseException]) -> list[BaseException]:
@@ -171,12 +211,11 @@ def _leaves(errors: BaseExceptionGroup[BaseException]) -> list[BaseException]:
     return found
 
 
-async def _end_on_signal(worker: WarmWorker, scope: anyio.CancelScope) -> None:
+async def _end_on_signal(processes: Processes, ending: Ending) -> None:
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async for _ in signals:
-            if worker.ending or not worker.alive:
-                worker.ending = True
-                scope.cancel()
+            if ending.told or not processes.alive:
+                ending.scope.cancel()
                 return
-            print(f"waiting for {len(worker.alive)} runs to end; a second signal ends them", flush=True)
-            worker.ending, worker.on_idle = True, scope.cancel
+            print(f"waiting for {len(processes.alive)} runs to end; a second signal ends them", flush=True)
+            ending.told = True
