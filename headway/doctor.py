@@ -9,9 +9,13 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from headway.connections import Connections
+from headway.desired import Desired
 from headway.domain.config import Config
-from headway.errors import FailedError, HeadwayError
+from headway.domain.model import Verify
+from headway.domain.verification import unaskable
+from headway.errors import ConfigError, FailedError, HeadwayError, UsageError
 from headway.settings import Settings
+from headway.systems.verify import ask_prometheus
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,9 @@ def examine(settings: Settings | None = None) -> list[Finding]:
         if head:
             _look(findings, "push to the config repo", lambda: _push(connections))
             config = _config(findings, connections)
+        if config:
+            _look(findings, "holds.yaml", lambda: _holds(connections))
+            _environments(findings, connections, config)
         contexts = sorted({it.cluster.context for it in config.environments.values()}) if config else [""]
         for context in contexts:
             what = f"cluster {context or '(current context)'}"
@@ -82,6 +89,38 @@ def _config(findings: list[Finding], connections: Connections) -> Config | None:
 
     _look(findings, "headway.yaml", read)
     return config[0] if config else None
+
+
+def _holds(connections: Connections) -> str:
+    head = connections.repo.head
+    found = connections.holds(head)
+    if unknown := connections.unknown_holds(head):
+        raise ConfigError(unknown, hint="correct the name, or remove the line")
+    return f"{len(found.locks)} locks, {len(found.vetoes)} vetoes, {len(found.overrides)} overrides"
+
+
+def _environments(findings: list[Finding], connections: Connections, config: Config) -> None:
+    for name, place in config.environments.items():
+        _look(findings, f"manifests of {name}", partial(_manifests, connections, config, name))
+        if place.verify is not None:
+            _look(findings, f"verification of {name}", partial(_verification, connections, place.verify))
+
+
+def _manifests(connections: Connections, config: Config, name: str) -> str:
+    found = Desired(connections, config, name, connections.repo.head)
+    if found.problems:
+        raise ConfigError(
+            found.problems, hint="what does not parse is left out, and nothing is pruned meanwhile"
+        )
+    return f"{len(found.manifests)} objects in {found.environment.path}/"
+
+
+def _verification(connections: Connections, rule: Verify) -> str:
+    job = connections.repo.read(connections.repo.head, rule.job) if rule.job else None
+    url = connections.settings.prometheus
+    if missing := unaskable(rule, job, url):
+        raise UsageError(missing.why, hint=missing.hint)
+    return ask_prometheus(url) if rule.promql else "can be asked"
 
 
 def _cluster(connections: Connections, context: str) -> str:

@@ -64,7 +64,7 @@ def ripe(
     """Give the images that may be promoted to an environment by themselves now, and what the others wait for.
 
     An image is ripe when it has been live in the source environment for its `soak`, is not vetoed
-    here, fits the rule that this environment has of its own, and never ran here before.
+    here, fits the rule that this environment has of its own, and was not left here for another before.
     """
     name = it.environment
     soak = config.environments[it.source].soak or timedelta()
@@ -88,7 +88,7 @@ def ripe(
     sick = unhealthy(connections, config, live, differing)
     waits += [f"{name}: promotion waits: {why}" for why in dict.fromkeys(sick.values())]
     differing = {service: image for service, image in differing.items() if service not in sick}
-    since, left = live_since(connections, config, live), ran_before(connections, config, name)
+    since, left = live_since(connections, config, live), ran_before(connections, config, holds, name)
     wanted: dict[str, tuple[ImageRef, str]] = {}
     for service, image in differing.items():
         rule = own_rule(config, name, service)

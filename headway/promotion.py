@@ -8,13 +8,15 @@ from datetime import datetime
 from headway.connections import Connections
 from headway.desired import Desired
 from headway.domain.config import Config
-from headway.domain.gates import digest_in
+from headway.domain.gates import Barred, digest_in
+from headway.domain.history import Entry
+from headway.domain.holds import Holds
 from headway.domain.images import ImageRef
 from headway.domain.objects import ObjectId
 from headway.domain.planned import containers_of, pod_spec
-from headway.domain.plans import images_of, service_of
+from headway.domain.plans import Change, images_of, service_of
 from headway.domain.tagrules import Refused, TagRule
-from headway.errors import HeadwayError, RefusedError, UsageError
+from headway.errors import ConfigError, HeadwayError, Problem, RefusedError, UsageError
 from headway.requests import PromoteRequest
 from headway.systems.rollout import look
 
@@ -68,8 +70,7 @@ def live_in(connections: Connections, config: Config, source: str, services: Ite
     refused: dict[str, str] = {}
     for service in chosen:
         if len(found := values.get(service, ())) != 1:
-            said = f"runs {len(found)} images" if found else "does not run"
-            refused[service] = f"{source} {said} of {service}"
+            refused[service] = f"{source} runs {len(found) or 'no'} images of {service}"
             continue
         image = ImageRef.parse(found[0])
         if image.digest:
@@ -107,26 +108,40 @@ def unhealthy(
 
 
 def promoted(
-    connections: Connections, desired: Desired, live: Live, *, force: bool
-) -> dict[str, tuple[ImageRef, str]]:
-    """Give the images that an environment gets from what is live in another: service → (image, why).
+    desired: Desired, live: Live, named: Iterable[str]
+) -> tuple[dict[str, tuple[ImageRef, str]], list[str]]:
+    """Give the images that an environment gets from what is live in another, service → (image, why).
 
-    A rule that the target has of its own is a filter: what it does not take is refused, unless by force.
+    Also give the services that it has no manifest of. Raises ConfigError where one of these was `named`.
     """
     here = images_of(desired.config, desired.indexes)
-    wanted: dict[str, tuple[ImageRef, str]] = {}
-    for service, image in live.images.items():
-        if service not in here:
-            continue
-        rule = own_rule(desired.config, desired.name, service)
-        said = rule.taken(image.tag or "") if rule is not None else None
-        if isinstance(said, Refused) and not force:
-            raise RefusedError(
-                f"{service} {image.tag} {said} in {desired.name}",
-                hint="promote the other services with --service, or go past the rule with --force --reason",
-            )
-        wanted[service] = (image, f"live in {live.environment}")
-    return wanted
+    absent = [service for service in live.images if service not in here]
+    if missing := set(absent) & set(named):
+        raise ConfigError(
+            [_absent(desired, service) for service in sorted(missing)],
+            hint=f"add its manifest to {desired.environment.path}/, or leave it out of --service",
+        )
+    why = f"live in {live.environment}"
+    return {service: (image, why) for service, image in live.images.items() if service in here}, absent
+
+
+def _absent(desired: Desired, service: str) -> Problem:
+    image, folder = desired.config.services[service].image, desired.environment.path
+    said = f"no manifest below {folder}/ has a container with the image {image} of service {service}"
+    return desired.config.problem(("environments", desired.name), said)
+
+
+def kept_out(config: Config, environment: str, changes: Iterable[Change]) -> list[Barred]:
+    """Give what a promotion would bring past the rule for tags that an environment has of its own."""
+    barred = []
+    for change in changes:
+        rule = own_rule(config, environment, change.service)
+        tag = ImageRef.parse(change.new).tag or ""
+        said = rule.taken(tag) if rule is not None else None
+        if isinstance(said, Refused):
+            why = f"kept out by its rule: {tag or 'an image without a tag'} {said}"
+            barred.append(Barred(environment, change.service, "kept out", why))
+    return barred
 
 
 def own_rule(config: Config, environment: str, service: str) -> TagRule | None:
@@ -162,13 +177,29 @@ def live_since(connections: Connections, config: Config, live: Live) -> dict[str
     return since
 
 
-def ran_before(connections: Connections, config: Config, environment: str) -> set[tuple[str, str]]:
-    """Give (service, digest) of every image that an environment once had and left."""
+def ran_before(
+    connections: Connections, config: Config, holds: Holds, environment: str
+) -> set[tuple[str, str]]:
+    """Give (service, digest) of every image that an environment once had and left for another.
+
+    What a rollback took away is held by its veto, not by this: once that is gone, it may come again.
+    """
     path = config.environments[environment].path
+    vetoed = {(it.service, it.digest) for it in holds.vetoes if it.environment == environment}
     return {
-        (service, digest_in(old))
+        (service, digest)
         for entry in connections.repo.log(environment, path=path, limit=LOOK_BACK)
         if entry.record is not None
         for service, old, _ in entry.record.changes
-        if digest_in(old)
+        if (digest := digest_in(old))
+        and (entry.kind != "rollback" or (service, digest) in vetoed or not _readable(connections, entry))
     }
+
+
+def _readable(connections: Connections, rollback: Entry) -> bool:
+    """Say whether a rollback could write its vetoes; where it could not, nobody has taken any away."""
+    try:
+        connections.holds(rollback.commit)
+    except ConfigError:
+        return False
+    return True

@@ -20,18 +20,16 @@ from headway.waiting import waits
 def environment_status(connections: Connections, config: Config, name: str, head: str) -> dict[str, Any]:
     """Compare one environment's repo and cluster, as data for a table or JSON.
 
-    A cluster that cannot be asked is a warning: what the repo says is still shown.
+    A folder that cannot be read and a cluster that cannot be asked are warnings: the rest is still shown.
     """
-    desired = Desired(connections, config, name, head)
-    last = connections.repo.last_change(name, desired.environment.path, head)
+    last = connections.repo.last_change(name, config.environment(name).path, head)
     live = connections.repo.live(name)
-    warnings = [f"left out: {problem}" for problem in desired.problems]
-    standings: dict[ObjectId, Standing] = {}
+    warnings: list[str] = []
     try:
-        cluster = connections.environment_cluster(desired.environment)
-        standings = look(cluster, desired.manifests, desired.namespace, desired.planned)
+        services = _services(connections, Desired(connections, config, name, head), warnings)
     except HeadwayError as error:
-        warnings.append(f"the cluster cannot be asked: {error.message}")
+        services = []
+        warnings.append(error.message)
     return {
         "environment": name,
         "commit": head,
@@ -39,17 +37,29 @@ def environment_status(connections: Connections, config: Config, name: str, head
         "live": live,
         "state": last.state or "not reached yet",
         "summary": _summary(last.commit, last.state, live),
-        "services": [
-            service for each in config.services for service in _service(config, desired, each, standings)
-        ],
+        "services": services,
         "waits": _waits(connections, config, name, head, warnings),
-        "warnings": warnings,
+        "warnings": list(dict.fromkeys(warnings)),
     }
+
+
+def _services(connections: Connections, desired: Desired, warnings: list[str]) -> list[dict[str, Any]]:
+    warnings += [f"left out: {problem}" for problem in desired.problems]
+    standings: dict[ObjectId, Standing] = {}
+    try:
+        cluster = connections.environment_cluster(desired.environment)
+        standings = look(cluster, desired.manifests, desired.namespace, desired.planned)
+    except HeadwayError as error:
+        warnings.append(f"the cluster cannot be asked: {error.message}")
+    config = desired.config
+    return [row for each in config.services for row in _service(config, desired, each, standings)]
 
 
 def _waits(connections: Connections, config: Config, name: str, head: str, warnings: list[str]) -> list[str]:
     try:
-        return waits(connections, config, connections.holds(head), name, head, datetime.now(UTC))
+        holds = connections.holds(head)
+        warnings += map(str, connections.unknown_holds(head))
+        return waits(connections, config, holds, name, head, datetime.now(UTC))
     except HeadwayError as error:
         warnings.append(error.message)
         return []

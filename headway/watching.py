@@ -36,6 +36,7 @@ class Look:
     """What was asked and answered: (environment, service) → question, answer.
 
     `errors` are by service, `unread` by environment: what keeps one from being looked at.
+    `facts` are by service and platform, then by tag.
 
     Not a dataclass, as `Desired` is not: Prefect would walk through every tag.
     """
@@ -48,7 +49,7 @@ class Look:
         self.answers: dict[Key, Picked | Nothing] = {}
         self.errors: dict[str, HeadwayError] = {}
         self.unread: dict[str, HeadwayError] = {}
-        self.facts: dict[str, dict[str, ImageFacts]] = {}
+        self.facts: dict[tuple[str, str], dict[str, ImageFacts]] = {}
 
     def picked(self, environment: str) -> dict[str, Picked]:
         """Give what there is to release in an environment."""
@@ -70,7 +71,7 @@ class _Looking:
         self.tags: dict[str, list[str]] = {}
         self.rankings: dict[tuple[str, int], Ranking] = {}
         self.lines: dict[str, Line] = {}
-        self.positions: dict[tuple[str, str], Position] = {}
+        self.positions: dict[tuple[str, str, str], Position] = {}
 
     def run(self, wanted: list[Key]) -> Look:
         rules = {key: rule for key in wanted if (rule := self.config.rule(*key)) is not None}
@@ -162,36 +163,37 @@ class _Looking:
                     self.lines.update(dict.fromkeys(services, line))
 
     def _read_times(self, rules: dict[Key, TagRule]) -> None:
-        for mutable in (True, False):
-            wanted = {
-                self.config.services[service].ref.pinned(tag, None): service
-                for (_, service), rule in rules.items()
-                if rule.order == "created" and rule.mutable is mutable and service in self.tags
-                for tag in self.tags[service]
-                if not isinstance(rule.taken(tag), Refused)
-            }
-            if wanted:
-                self._learn_times(wanted, mutable)
+        # When an index was made is when its image for the rule's platform was.
+        by_kind: dict[tuple[str, bool], dict[ImageRef, str]] = {}
+        for (_, service), rule in rules.items():
+            if rule.order == "created" and service in self.tags:
+                wanted = by_kind.setdefault((rule.platform, rule.mutable), {})
+                for tag in self.tags[service]:
+                    if not isinstance(rule.taken(tag), Refused):
+                        wanted[self.config.services[service].ref.pinned(tag, None)] = service
+        for (platform, mutable), wanted in by_kind.items():
+            self._learn_times(wanted, platform, mutable)
 
-    def _learn_times(self, wanted: dict[ImageRef, str], mutable: bool) -> None:
-        for image, facts in self.connections.registry.scan_facts(wanted, fresh=mutable).items():
+    def _learn_times(self, wanted: dict[ImageRef, str], platform: str, mutable: bool) -> None:
+        found = self.connections.registry.scan_facts(wanted, fresh=mutable, platform=platform)
+        for image, facts in found.items():
             service = wanted[image]
             if isinstance(facts, UsageError):
                 continue  # Deleted between the list and the question: it has no time, and is refused for that.
             if isinstance(facts, HeadwayError):
                 self.found.errors[service] = facts
             else:
-                self.found.facts.setdefault(service, {})[image.tag or ""] = facts
+                self.found.facts.setdefault((service, platform), {})[image.tag or ""] = facts
 
     def _position(self, service: str, rule: TagRule) -> Position:
-        key = (service, rule.order)
+        key = (service, rule.order, rule.platform)
         if key not in self.positions:
             if rule.order == "commit" and service in self.lines:
                 self.positions[key] = self.lines[service].place
             elif rule.order == "commit":
                 self.positions[key] = _no_source
             else:
-                self.positions[key] = _time_in(self.found.facts.get(service, {}))
+                self.positions[key] = _time_in(self.found.facts.get((service, rule.platform), {}))
         return self.positions[key]
 
     def _ranking(self, service: str, rule: TagRule) -> Ranking:
@@ -215,17 +217,21 @@ class _Looking:
 
     def _look_up(self, needs: dict[Key, tuple[str, ...]], open_: dict[Key, Question]) -> None:
         """Ask for the digests that are missing, all at once; what moves is asked for anew each time."""
-        batches: dict[tuple[bool, bool], dict[ImageRef, list[Key]]] = {}
+        batches: dict[tuple[str, bool], dict[ImageRef, list[Key]]] = {}
         for key, tags in needs.items():
             rule = open_[key].ranking.rule
             for tag in tags:
                 image = self.config.services[key[1]].ref.pinned(tag, None)
-                kind = (bool(rule.platform), rule.mutable)
+                kind = (rule.platform, rule.mutable)
                 batches.setdefault(kind, {}).setdefault(image, []).append(key)
         registry = self.connections.registry
         for (platform, mutable), images in batches.items():
-            ask: Any = registry.scan_facts if platform else registry.scan_digests
-            for image, found in ask(images, fresh=mutable).items():
+            answers: Any = (
+                registry.scan_facts(images, fresh=mutable, platform=platform)
+                if platform
+                else registry.scan_digests(images, fresh=mutable)
+            )
+            for image, found in answers.items():
                 for key in images[image]:
                     self._learn(open_, key, image.tag or "", found)
 

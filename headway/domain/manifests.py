@@ -20,6 +20,14 @@ from headway.errors import Problem
 FORMAT = 1
 """Changes when what is cached of a file changes."""
 
+_RENDERED = {
+    "kustomization.yaml": ("kustomizations", "kubectl kustomize"),
+    "kustomization.yml": ("kustomizations", "kubectl kustomize"),
+    "Kustomization": ("kustomizations", "kubectl kustomize"),
+    "Chart.yaml": ("charts", "helm template"),
+}
+"""What makes a folder a kustomization (kustomize, `RecognizedKustomizationFileNames`) or a chart (Helm)."""
+
 _BOM = "\ufeff"
 _ROLES = (("initContainers", "init"), ("containers", "container"), ("ephemeralContainers", "ephemeral"))
 _TEMPLATES = (
@@ -111,6 +119,19 @@ class FileIndex:
             ),
             tuple(Problem("", *it) for it in data["problems"]),
         )
+
+
+def unrendered(path: str) -> Problem | None:
+    """Say of a file whether it makes its folder something to be rendered first; None where it is plain YAML.
+
+    Read as it stands, a kustomization's patch would be applied as a whole object.
+    """
+    found = _RENDERED.get(path.rpartition("/")[2])
+    if found is None:
+        return None
+    what, command = found
+    way_out = f"keep here, as plain YAML, what `{command}` writes, in CI or by hand"
+    return Problem(path, 1, 1, f"{what} are not rendered yet; {way_out}")
 
 
 def index_file(data: bytes) -> FileIndex:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from headway.domain.images import ImageRef, InvalidImage
 
+_SPACE = re.compile(r"[\s\x00-\x1f\x7f]")
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 NAME = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
 
@@ -37,6 +39,27 @@ def _image(value: str) -> str:
         raise ValueError(
             "a repository without tag and digest is expected: which one runs is in the manifests"
         )
+    return value
+
+
+def is_url(text: str) -> bool:
+    """Say whether a text is the address of something that answers HTTP."""
+    try:
+        parts = urlsplit(text)
+        # Reading the port is what finds one that is none.
+        return (
+            not _SPACE.search(text)
+            and parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and parts.port != 0
+        )
+    except ValueError:
+        return False
+
+
+def _url(value: str) -> str:
+    if not is_url(value):
+        raise ValueError("a URL is expected, such as https://shop.example.com/healthz")
     return value
 
 
@@ -130,7 +153,7 @@ class ClusterTarget(Part):
 class Verify(Part):
     """What must be true after a rollout for it to count as live."""
 
-    http: str | None = None
+    http: Annotated[str, AfterValidator(_url)] | None = None
     """URL that must answer 2xx."""
     job: str | None = None
     """Path of a Job's manifest that must complete."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from headway.domain.images import ImageRef
@@ -58,12 +59,16 @@ class Ranking:
 
 @dataclass(frozen=True, slots=True)
 class Veto:
-    """A digest that automation never picks; with `and_older` nothing older than its tag either."""
+    """A digest that automation never picks; with `and_older` nothing older than its tag either.
+
+    `at` is when it was taken back, where that is known.
+    """
 
     digest: str
     tag: str = ""
     and_older: bool = False
     why: str = ""
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +121,7 @@ def choose(question: Question) -> Picked | Nothing | Need:
         return Nothing(f"no tag of {len(ranking.refused)} can be released: none {_what_is_wanted(rule)}")
     floor, floor_words = _floor(question)
     if isinstance(floor, Refused):
-        return Nothing(
-            f"{floor_words} {floor}; release one by hand and automation goes on from there", waits=True
-        )
+        return Nothing(f"{floor_words} {floor}", waits=True)
     passed_over = ""
     for key, tags in ranking.newest_first():
         if floor is not None and key < floor:
@@ -161,7 +164,7 @@ def refusal(question: Question, tag: str, facts: Known) -> str | None:
 
 
 def _floor(question: Question) -> tuple[Any, str]:
-    """Give the key that automation never goes below, and what it comes from."""
+    """Give the key that automation never goes below, and what it comes from; Refused where that is not known."""
     ranking, rule = question.ranking, question.ranking.rule
     if rule.order == "exact":
         return None, ""
@@ -170,20 +173,35 @@ def _floor(question: Question) -> tuple[Any, str]:
         tag = question.current.tag or ""
         key = ranking.place_of(tag, question.position)
         if isinstance(key, Refused):
-            return key, f"what runs ({tag or question.current.digest or 'no tag'})"
+            way_out = "release one by hand and automation goes on from there"
+            return Refused(f"{key}; {way_out}"), f"what runs ({tag or question.current.digest or 'no tag'})"
         bounds.append((key, "what runs"))
     for veto in question.vetoes:
-        key = ranking.place_of(veto.tag, question.position) if veto.and_older else Refused("")
-        if not isinstance(key, Refused):
-            bounds.append((key, f"{veto.tag}, which was taken back"))
+        if veto.and_older:
+            key, words = _taken_back(question, veto)
+            if isinstance(key, Refused):
+                return key, words
+            bounds.append((key, words))
     if rule.floor:
         key = ranking.place_of(rule.floor, question.position)
         if isinstance(key, Refused):
-            return key, f"the floor {rule.floor}"
+            return Refused(f"{key}; correct it in headway.yaml"), f"the floor {rule.floor}"
         # The floor itself may be released, what runs is not released again.
         if all(key > bound for bound, _ in bounds):
             return _JustBelow(key), f"the floor {rule.floor}"
     return max(bounds, key=lambda it: it[0], default=(None, ""))
+
+
+def _taken_back(question: Question, veto: Veto) -> tuple[Any, str]:
+    """Give the place of what was taken back, also where the registry or the branch no longer has it."""
+    ranking, name = question.ranking, veto.tag or veto.digest[: len("sha256:") + 12]
+    key = ranking.place_of(veto.tag, question.position)
+    if not isinstance(key, Refused):
+        return key, f"{name}, which was taken back"
+    if ranking.rule.order == "created" and veto.at is not None:
+        # It is older than the moment at which it was taken back, and so is all that is older than it.
+        return veto.at, f"{name}, which was taken back at {veto.at:%Y-%m-%d %H:%M} UTC and {key}"
+    return Refused(f"{key}; `headway unveto` lets automation go on"), f"{name}, which was taken back,"
 
 
 class _JustBelow:

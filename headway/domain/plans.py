@@ -19,7 +19,10 @@ from headway.errors import ConfigError, Problem
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One service's image before and after, each as the manifests spell it."""
+    """One service's image before and after, each as the manifests spell it.
+
+    A service that runs several images has a change for each that is left.
+    """
 
     service: str
     old: str
@@ -72,13 +75,19 @@ class Plan:
 def image_changes(
     config: Config, now: list[FileIndex], then: list[FileIndex]
 ) -> tuple[tuple[str, str, str], ...]:
-    """Tell which services' images differ between two states of an environment: (service, now, then)."""
-    left, right = images_of(config, now), images_of(config, then)
-    return tuple(
-        (name, left[name][0], right[name][0])
-        for name in config.services
-        if name in left and name in right and left[name] != right[name]
-    )
+    """Tell which images differ between two states of an environment: (service, now, then), each once.
+
+    Only services that both have are compared, container by container; `then` is empty for an image that
+    was nowhere then, where what its container had is not known.
+    """
+    back, had = _as_it_was(config, now, then), images_of(config, then)
+    found: dict[tuple[str, str, str], None] = {}
+    for service, places in sites_by_service(config, now).items():
+        for index, site in places if service in had else ():
+            value = back.get((index.path, site), site.value if site.value in had[service] else "")
+            if value != site.value:
+                found[service, site.value, value] = None
+    return tuple(found)
 
 
 def service_of(config: Config, value: str) -> str | None:
@@ -150,19 +159,29 @@ def plan_as_it_was(
     what its service had, where that was one image. Empty `services` means all.
     """
     chosen = set(services) or set(config.services)
+    edits = {
+        (path, site): value
+        for (path, site), value in _as_it_was(config, indexes, past).items()
+        if service_of(config, site.value) in chosen
+    }
+    return _plan(config, environment, base, indexes, read, edits, dict.fromkeys(chosen, why))
+
+
+def _as_it_was(
+    config: Config, indexes: list[FileIndex], past: list[FileIndex]
+) -> dict[tuple[str, ImageSite], str]:
+    """Give the value that each place of an image had; places of which that is not known are absent."""
     before = {use: site.value for _, site in _flat(config, past) for use in _containers(site)}
     had = images_of(config, past)
-    edits: dict[tuple[str, ImageSite], str] = {}
+    found: dict[tuple[str, ImageSite], str] = {}
     for service, places in sites_by_service(config, indexes).items():
-        if service not in chosen:
-            continue
         for index, site in places:
             value = next((before[use] for use in _containers(site) if use in before), None)
             if value is None and len(had.get(service, ())) == 1:
                 value = had[service][0]
             if value is not None:
-                edits[index.path, site] = value
-    return _plan(config, environment, base, indexes, read, edits, dict.fromkeys(chosen, why))
+                found[index.path, site] = value
+    return found
 
 
 def _plan(
@@ -174,7 +193,8 @@ def _plan(
     edits: Mapping[tuple[str, ImageSite], str],
     why: Mapping[str, str],
 ) -> Plan:
-    changes: dict[str, Change] = {}
+    order = {name: place for place, name in enumerate(config.services)}
+    changes: dict[Change, None] = {}
     by_file: dict[str, list[tuple[ImageSite, str]]] = {}
     for (path, site), value in edits.items():
         if value == site.value:
@@ -182,11 +202,11 @@ def _plan(
         by_file.setdefault(path, []).append((site, value))
         service = service_of(config, site.value)
         assert service is not None
-        changes.setdefault(service, Change(service, site.value, value, why.get(service, "")))
+        changes[Change(service, site.value, value, why.get(service, ""))] = None
     return Plan(
         environment=environment,
         base=base,
-        changes=tuple(changes[name] for name in config.services if name in changes),
+        changes=tuple(sorted(changes, key=lambda it: order[it.service])),
         files={path: splice(read(path), changed) for path, changed in by_file.items()},
         warnings=tuple(str(problem) for index in indexes for problem in index.problems),
     )

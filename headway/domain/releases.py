@@ -21,6 +21,7 @@ VALUE_LENGTH = 1000
 
 _TIMED_ID = re.compile(r"(\d{8}T\d{6}Z)-[0-9A-Za-z.-]+")
 _VALID_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+_COMMIT = re.compile(r"[0-9a-fA-F]{40}|[0-9a-fA-F]{64}")
 _NOT_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _TRAILER = re.compile(r"Headway-([A-Za-z]+):[ \t]*(.*)", re.IGNORECASE)
 _KNOWN = frozenset({"Release", "Environment", "Kind", "Actor", "Reason", "Change"})
@@ -128,6 +129,11 @@ def short_tag(image: str) -> str:
     return (short[:16] + "…" if len(short) > 24 else short) or "-"
 
 
+def short_ref(ref: str) -> str:
+    """Shorten a commit's whole SHA-1; a branch, a tag, a time or a release's id is nothing when it is cut."""
+    return ref[:9] if _COMMIT.fullmatch(ref) else ref
+
+
 def _change(value: str) -> Triple | None:
     left, arrow, new = value.partition(" -> ")
     service, space, old = left.partition(" ")
@@ -152,7 +158,7 @@ def _subject(record: ReleaseRecord) -> str:
     verb = _VERBS.get(record.kind) or _line(record.kind).capitalize() or "Change"
     preposition = "to" if record.kind in {"release", "promotion"} else "in"
     place = f" {preposition} {_line(record.environment)}" if record.environment else ""
-    names = [_line(name) for name, _, _ in record.changes]
+    names = list(dict.fromkeys(_line(name) for name, _, _ in record.changes))
     shown = ", ".join(names)
     for count in range(len(names) - 1, 0, -1):
         if len(f"{verb} {shown}{place}") <= SUBJECT_LENGTH:

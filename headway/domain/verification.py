@@ -1,4 +1,4 @@
-"""What a verification asked and what came: the Job to run, and how answers are read. Pure."""
+"""What a verification asks and what came: whether it can be asked, the Job to run, how answers are read. Pure."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from headway.domain.manifests import index_file
+from headway.domain.model import Verify, is_url
 from headway.errors import ConfigError, UsageError
 
 VERIFIES = "headway.dev/verifies"
@@ -44,6 +45,35 @@ class Verification:
     def diagnosis(self) -> str:
         """Say what was not true, in one line."""
         return "; ".join(it.said for it in self.checks if not it.ok)
+
+
+@dataclass(frozen=True, slots=True)
+class Unaskable:
+    """A key of `verify` that nobody could answer: why, and what to do."""
+
+    key: str
+    why: str
+    hint: str
+
+
+def unaskable(rule: Verify, job: bytes | None, prometheus: str) -> Unaskable | None:
+    """Say what a rule names and cannot be asked; None where all of it can.
+
+    `job` is the content of the manifest that the rule names, `prometheus` the URL that is set.
+    """
+    if rule.promql and not is_url(prometheus):
+        said = "HEADWAY_PROMETHEUS is not a URL" if prometheus else "promql needs a Prometheus"
+        return Unaskable("promql", said, "set HEADWAY_PROMETHEUS to its URL, where releases are run")
+    if rule.job and job is None:
+        return Unaskable(
+            "job", f"{rule.job} is not a file of the config repo", "put the Job's manifest there"
+        )
+    if rule.job and job is not None:
+        try:
+            job_for(job, rule.job, "", "", "")
+        except UsageError as error:
+            return Unaskable("job", error.message, error.hint or "correct the Job's manifest")
+    return None
 
 
 def job_for(data: bytes, path: str, namespace: str, environment: str, key: str) -> dict[str, Any]:

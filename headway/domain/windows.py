@@ -6,7 +6,9 @@
     2026-12-24 12:00 - 2026-12-27 08:00 UTC      from one minute to another
 
 A time that the clocks skip counts as the moment after the gap, and one that they repeat
-as its first occurrence at a start and its second at an end: a window is never shorter than it says.
+as its first occurrence at a start and its second at an end: a window is never shorter than the clocks
+on the wall show it. One that lies in a gap whole begins after the gap and lasts as long as it says.
+What ends with the year 9999 never ends.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ _MOMENT = r"(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d))?"
 _DATED = re.compile(rf"{_MOMENT}\s+-\s+{_MOMENT}(?:\s+(\S+))?")
 
 Span = tuple[datetime, datetime]
+FIRST, LAST = (it.replace(tzinfo=UTC) for it in (datetime.min, datetime.max))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +59,9 @@ class Window:
         day = first
         while day <= last:
             if day.weekday() in self.days:
-                length = timedelta(days=1) if self.until <= self.since else timedelta()
-                yield (
-                    _at(day, self.since, self.zone, end=False),
-                    _at(day + length, self.until, self.zone, end=True),
-                )
+                until = self.until + (24 * 60 if self.until <= self.since else 0)
+                start = _at(day, self.since, self.zone, end=False)
+                yield start, _end(start, _at(day, until, self.zone, end=True), until - self.since)
             day += timedelta(days=1)
 
 
@@ -73,10 +74,12 @@ def parse_window(text: str) -> Window:
         return Window(text, _zone(text, found[6]), _days(text, found[1].lower()), since, until)
     if found := _DATED.fullmatch(text.strip()):
         zone = _zone(text, found[5])
-        start, end = (_moment(text, found[n], found[n + 1], zone, end=n == 3) for n in (1, 3))
-        if end <= start:
+        first, last = _moment(text, found[1], found[2], 0), _moment(text, found[3], found[4], 24 * 60)
+        minutes = (last[0] - first[0]).days * 24 * 60 + last[1] - first[1]
+        if minutes <= 0:
             raise UsageError(f"{text!r} ends before it begins", hint=EXAMPLE)
-        return Window(text, zone, once=(start, end))
+        start = _at(*first, zone, end=False)
+        return Window(text, zone, once=(start, _end(start, _at(*last, zone, end=True), minutes)))
     raise UsageError(f"{text!r} is not a window", hint=EXAMPLE)
 
 
@@ -105,20 +108,32 @@ def _days(text: str, words: str) -> frozenset[int]:
     return frozenset(found)
 
 
-def _moment(text: str, day: str, clock: str | None, zone: ZoneInfo, *, end: bool) -> datetime:
+def _moment(text: str, day: str, clock: str | None, minutes: int) -> tuple[date, int]:
+    """Read a day, and a time of it in minutes; without a time it is `minutes`."""
     try:
         at = date.fromisoformat(day)
-        minutes = 24 * 60 if end else 0
         if clock:
             parsed = time.fromisoformat(clock)
             minutes = parsed.hour * 60 + parsed.minute
     except ValueError:
         raise UsageError(f"{text!r} has a day or time that does not exist", hint=EXAMPLE) from None
-    return _at(at, minutes, zone, end=end)
+    return at, minutes
+
+
+def _end(start: datetime, end: datetime, minutes: int) -> datetime:
+    """Give the end of a stretch: where the clocks skip all of it, `minutes` after its start."""
+    return end if end > start or start == LAST else start + timedelta(minutes=minutes)
 
 
 def _at(day: date, minutes: int, zone: ZoneInfo, *, end: bool) -> datetime:
-    """Give a wall clock's time in UTC."""
+    """Give a wall clock's time in UTC; the first or the last moment there is for one before or after it."""
+    try:
+        return _known(day, minutes, zone, end=end)
+    except OverflowError:
+        return FIRST if day.year == date.min.year else LAST
+
+
+def _known(day: date, minutes: int, zone: ZoneInfo, *, end: bool) -> datetime:
     days, rest = divmod(minutes, 24 * 60)
     wall = datetime.combine(day + timedelta(days=days), time(rest // 60, rest % 60))
     for fold in (1, 0) if end else (0, 1):

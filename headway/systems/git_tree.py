@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from headway.errors import UsageError
+from headway.domain.manifests import unrendered
+from headway.errors import ConfigError, Problem, UsageError
 from headway.systems.git import Mirror
 
 MANIFESTS = (".yaml", ".yml", ".json")
@@ -96,7 +97,8 @@ class Trees:
     def manifests(self, root: str, path: str) -> Tree:
         """List the manifests below a folder; names that start with a dot are left out.
 
-        Raises UsageError for links, submodules and a path that is a file.
+        Raises UsageError for links, submodules and a path that is a file, ConfigError for what
+        would have to be rendered first.
         """
         folder = folder_path(path)
         top = self.at(root, folder)
@@ -108,6 +110,7 @@ class Trees:
         if top.mode != FOLDER:
             raise UsageError(f"{folder} is not a folder", hint="correct `path` in headway.yaml")
         files: dict[str, str] = {}
+        rendered: list[Problem] = []
         waiting = [(folder, top.sha)]
         while waiting:
             above, sha = waiting.pop()
@@ -124,8 +127,12 @@ class Trees:
                     )
                 elif item.mode == LINK:
                     self._refuse_link(root, full, item.sha)
+                elif problem := unrendered(full):
+                    rendered.append(problem)
                 elif name.endswith(MANIFESTS) and full not in OWN_FILES:
                     files[full] = item.sha
+        if rendered:
+            raise ConfigError(rendered, hint=f"nothing of {folder or '.'}/ is applied or pruned meanwhile")
         return Tree(folder, top.sha, dict(sorted(files.items())))
 
     def _refuse_link(self, root: str, path: str, sha: str) -> None:

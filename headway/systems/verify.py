@@ -12,8 +12,16 @@ import httpx
 
 from headway.domain.model import Verify
 from headway.domain.objects import ObjectId, selector
-from headway.domain.verification import BASE, VERIFIES, Check, Verification, job_for, promql_verdict
-from headway.errors import UsageError
+from headway.domain.verification import (
+    BASE,
+    VERIFIES,
+    Check,
+    Verification,
+    job_for,
+    promql_verdict,
+    unaskable,
+)
+from headway.errors import FailedError
 from headway.systems.cluster import Cluster
 from headway.systems.parallel import each
 from headway.systems.rollout import watch_workloads
@@ -40,37 +48,30 @@ def verify(
     """Check everything that a rule names, side by side, until each is true or the time is up.
 
     `job` is the content of the manifest that the rule names; `key` tells one release from another, so
-    that a run which is done again finds the Job of the first. Raises UsageError for what cannot be asked.
+    that a run which is done again finds the Job of the first. Raises FailedError for what cannot be asked:
+    of the release nothing is known then.
     """
+    if missing := unaskable(rule, job, prometheus):
+        raise FailedError(
+            f"{environment} has rolled out and cannot be verified: {missing.why}",
+            hint=f"{missing.hint}; then `headway reconcile {environment}` finishes the release",
+        )
     began = time.monotonic()
     until = began + rule.timeout.total_seconds()
     work: list[Callable[[], Check | None]] = []
     if rule.http:
-        url = _checked(rule.http, "http")
+        url = rule.http
         work.append(lambda: _http(url, until, stop))
     if rule.promql:
-        if not prometheus:
-            raise UsageError("verify: promql needs a Prometheus", hint="set HEADWAY_PROMETHEUS to its URL")
-        query, base = rule.promql, _checked(prometheus, "HEADWAY_PROMETHEUS")
-        work.append(lambda: _promql(base, query, until, stop))
-    if rule.job:
-        if job is None:
-            raise UsageError(f"verify: {rule.job} is not a file of the config repo")
+        query = rule.promql
+        work.append(lambda: _promql(prometheus, query, until, stop))
+    if rule.job and job is not None:
         made = job_for(job, rule.job, namespace, environment, key)
         work.append(lambda: _job(cluster, namespace, made, until, stop, on_progress))
     on_progress(f"verifying: {', '.join(name for name in ('http', 'promql', 'job') if getattr(rule, name))}")
     found = each(lambda check: check(), work)
     checks = tuple(it for it in found if it is not None)
     return Verification(checks, time.monotonic() - began, len(checks) < len(found))
-
-
-def _checked(url: str, what: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UsageError(
-            f"{what}: {_shown(url)!r} is not a URL", hint="for example http://shop.example.com/healthz"
-        )
-    return url
 
 
 def _shown(url: str) -> str:
@@ -114,6 +115,16 @@ def _promql(base: str, query: str, until: float, stop: Callable[[], bool]) -> Ch
                 return Check("promql", passed, f"{query} gives {said}")
             time.sleep(PROMQL_PAUSE)
     return None
+
+
+def ask_prometheus(url: str) -> str:
+    """Ask Prometheus something that is always true, once; raise FailedError where it does not say so."""
+    check = _promql(url, "vector(1)", 0.0, lambda: False)
+    if check is None or not check.ok:
+        raise FailedError(
+            check.said if check else "not asked", hint="is HEADWAY_PROMETHEUS the URL of a Prometheus?"
+        )
+    return f"Prometheus answers at {_shown(url)}"
 
 
 def _json(answer: httpx.Response) -> Any:

@@ -71,6 +71,10 @@ def environments(*lines: str) -> str:
         (environments("a: {path: a/../../b, " + PLACE + "}"), "7:13: environments.a.path: a folder inside"),
         (environments(HERE + "timeout: soon}"), "environments.a.timeout: a duration"),
         (environments(HERE + "approvals: -1}"), "environments.a.approvals"),
+        (
+            environments(HERE + "verify: {http: shop.example/healthz}}"),
+            "7:56: environments.a.verify.http: a URL is expected",
+        ),
         (environments(HERE + "on_failure: retry}"), "'rollback' or 'keep' is expected"),
         (environments(HERE + "release: automatic}"), "automatic, but nothing says which tags of web may be released"),
         (environments(HERE + "tags: {match: latest}}"), "'latest' is not a rule; glob:*, semver:"),

@@ -61,6 +61,17 @@ def test_a_message_reads_as_a_sentence_a_table_and_trailers() -> None:
     )
 
 
+def test_a_service_that_left_two_images_is_named_once_and_read_back_whole() -> None:
+    """The subject names services, the trailers every change; what was taken away altogether has no new image."""
+    two = (("web", "r/web:1", "r/web:3"), ("web", "r/web:2", "r/web:3"), ("web", "r/web:4", ""))
+    message = format_message(record(changes=two))
+    assert message.startswith("Release web to staging\n\nweb  1 -> 3\nweb  2 -> 3\nweb  4 -> -\n")
+    read = parse_message(message)
+    assert read is not None
+    assert read.changes == two
+    assert Entry("c" * 40, (), NOW, "Ann", "x", read).what == "web 3, web -"
+
+
 @pytest.mark.parametrize(
     ("kind", "subject"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import random
 from collections.abc import Iterable
@@ -161,6 +162,57 @@ def test_a_rollback_holds_until_something_newer_comes() -> None:
     assert picked("1.1.0 1.2.0", "1.1.0", vetoes=[veto], match="semver:*") == ""
     same = {"1.5.0": digest("1.3.0")}
     assert picked("1.1.0 1.5.0", "1.1.0", vetoes=[veto], digests=same, match="semver:*") == ""
+
+
+def test_what_was_taken_back_bounds_also_when_its_tag_is_gone() -> None:
+    """By creation time, only what was made after the rollback is surely newer than what it took back."""
+    times = {tag: DAY + timedelta(days=day) for tag, day in {"v1": 1, "v2": 2, "late": 4, "v4": 6}.items()}
+
+    def by_time(tag: str) -> Any:
+        return times.get(tag, Refused("has no creation time"))
+
+    def asked(tags: str, **more: Any) -> Picked | Nothing:
+        veto = Veto(digest("v3"), "v3", and_older=True, **more)
+        return ask(tags.split(), "v1", vetoes=[veto], position=by_time, match="glob:*", order="created")[0]
+
+    at = DAY + timedelta(days=5)
+    held = asked("v1 v2 late", at=at)
+    assert isinstance(held, Nothing)
+    assert "v3, which was taken back at 2026-11-06 00:00 UTC and has no creation time" in held.why
+    found = asked("v1 v2 late v4", at=at)
+    assert isinstance(found, Picked)
+    assert found.tag == "v4"
+    # A veto that a person wrote without its time bounds all of it.
+    held = asked("v1 v2 late v4")
+    assert isinstance(held, Nothing)
+    assert held.waits
+
+
+@pytest.mark.parametrize(
+    ("tag", "rule", "said"),
+    [
+        ("hotfix", {"match": "semver:*"}, "hotfix, which was taken back, is not a version"),
+        (
+            "sha-0000000",
+            {"order": "commit"},
+            "sha-0000000, which was taken back, 0000000 is no commit of the branch",
+        ),
+        ("", {"match": "semver:*"}, "sha256:bbbbbbbbbbbb, which was taken back, has no tag"),
+    ],
+)
+def test_what_was_taken_back_and_has_no_place_makes_automation_wait(
+    tag: str, rule: dict[str, Any], said: str
+) -> None:
+    """Whether anything is newer cannot be known: a person says so, and is told how."""
+    tags, runs = ("sha-1111111 sha-fedcba9", "sha-1111111") if "order" in rule else ("1.0.0 1.2.0", "1.0.0")
+    veto = Veto("sha256:" + "b" * 64, tag, and_older=True)
+    answer, question = ask(tags.split(), runs, vetoes=[veto], **rule)
+    assert isinstance(answer, Nothing)
+    assert answer.waits
+    assert said in answer.why
+    assert "`headway unveto` lets automation go on" in answer.why
+    assert {it.verdict for it in explain(question, answer)} == {"runs", "waits"}
+    assert picked(tags, runs, vetoes=[dataclasses.replace(veto, and_older=False)], **rule) == tags.split()[1]
 
 
 def test_equal_tags_do_not_take_turns() -> None:

@@ -84,3 +84,36 @@ def test_images_by_service() -> None:
     assert images_of(CONFIG, found) == {"web": ("r.io/web:1", "r.io/web:2"), "api": ("r.io/api:1",)}
     then = indexed({"a.yaml": pod("a", "r.io/api:0", "r.io/web:1", "r.io/web:2")})
     assert image_changes(CONFIG, found, then) == (("api", "r.io/api:1", "r.io/api:0"),)
+
+
+TWO = {"a.yaml": pod("a", "r.io/web:1"), "b.yaml": pod("b", "r.io/web:2", "r.io/web:1", "r.io/api:1")}
+
+
+def test_a_service_that_runs_two_images_has_two_changes() -> None:
+    """Each distinct image that is left is told, in the order of the files, and each is told once."""
+    plan = planned(TWO, web="r.io/web:3")
+    assert plan.triples == (("web", "r.io/web:1", "r.io/web:3"), ("web", "r.io/web:2", "r.io/web:3"))
+    past = indexed(
+        {"a.yaml": pod("a", "r.io/web:0"), "b.yaml": pod("b", "r.io/web:0", "r.io/web:0", "r.io/api:1")}
+    )
+    back = plan_as_it_was(CONFIG, "staging", "base", indexed(TWO), past, TWO.__getitem__, [], "back")
+    assert back.triples == (("web", "r.io/web:1", "r.io/web:0"), ("web", "r.io/web:2", "r.io/web:0"))
+
+
+def test_an_approval_of_one_image_is_none_of_two() -> None:
+    """The fingerprint names every image that changes."""
+    other = {**TWO, "b.yaml": TWO["b.yaml"].replace(b"r.io/web:2", b"r.io/web:9")}
+    assert planned(TWO, web="r.io/web:3").fingerprint != planned(other, web="r.io/web:3").fingerprint
+
+
+def test_what_taking_back_changes_goes_container_by_container() -> None:
+    """Every image that a failed state brought is told beside what its container had; a moved one stays."""
+    then = indexed(
+        {"a.yaml": pod("a", "r.io/web:2"), "b.yaml": pod("b", "r.io/web:1", "r.io/web:1", "r.io/api:1")}
+    )
+    assert image_changes(CONFIG, indexed(TWO), then) == (
+        ("web", "r.io/web:1", "r.io/web:2"),
+        ("web", "r.io/web:2", "r.io/web:1"),
+    )
+    renamed = indexed({"c.yaml": pod("c", "r.io/web:0", "r.io/web:1", "r.io/api:1")})
+    assert image_changes(CONFIG, indexed(TWO), renamed) == (("web", "r.io/web:2", ""),)

@@ -34,6 +34,12 @@ CASES = [
     ("sun 02:30-04:00 Europe/Berlin", "2026-03-29T00:59", False, "2026-03-29T01:00"),
     ("sun 02:30-04:00 Europe/Berlin", "2026-03-29T01:00", True, None),
     ("sun 02:30-04:00 Europe/Berlin", "2026-03-29T02:00", False, "2026-04-05T00:30"),
+    # 02:15 to 02:45 does not exist at all that night: it is the half hour after the gap.
+    ("sun 02:15-02:45 Europe/Berlin", "2026-03-29T00:59", False, "2026-03-29T01:00"),
+    ("sun 02:15-02:45 Europe/Berlin", "2026-03-29T01:29", True, None),
+    ("sun 02:15-02:45 Europe/Berlin", "2026-03-29T01:30", False, "2026-04-05T00:15"),
+    ("2026-03-29 02:15 - 2026-03-29 02:45 Europe/Berlin", "2026-03-29T01:29", True, None),
+    ("2026-03-29 02:15 - 2026-03-29 02:45 Europe/Berlin", "2026-03-29T01:30", False, None),
     # Clocks go back on 2026-10-25 at 01:00 UTC: 02:30 in Berlin is twice, and a window holds both.
     ("sun 02:15-02:45 Europe/Berlin", "2026-10-25T00:15", True, None),
     ("sun 02:15-02:45 Europe/Berlin", "2026-10-25T01:44", True, None),
@@ -82,6 +88,24 @@ def test_a_window_that_a_freeze_always_covers_never_opens() -> None:
         [parse_window("mon 09:00-10:00 UTC")], [parse_window("mon 00:00-24:00 UTC")], at("2026-11-24T00:00")
     )
     assert (found.open, found.until) == (False, None)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/New_York", "Pacific/Apia"])
+@pytest.mark.parametrize(
+    ("freeze", "frozen"),
+    [
+        ("2026-12-20 - 9999-12-31", True),
+        ("2026-12-20 - 9999-12-31 23:59", True),
+        ("0001-01-01 - 9999-12-31", True),
+        ("0001-01-01 - 2026-11-30", False),
+        ("9999-12-31 - 9999-12-31", False),
+        ("9999-12-31 23:00 - 9999-12-31 23:30", False),
+    ],
+)
+def test_a_freeze_to_the_end_of_time(freeze: str, frozen: bool, zone: str) -> None:
+    """The first and the last day that can be written are days like others; what never ends has no end to tell."""
+    found = opening([], [parse_window(f"{freeze} {zone}")], at("2026-12-24T12:00"))
+    assert (found.open, found.until) == (not frozen, None)
 
 
 def test_overlapping_freezes_end_with_the_last() -> None:

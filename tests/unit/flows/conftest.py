@@ -36,13 +36,17 @@ class Done:
 
 @dataclass
 class Place:
-    """Services that are CronJobs, and environments whose rules a test sets: name → its line in headway.yaml."""
+    """Services that are CronJobs, and environments whose rules a test sets: name → its line in headway.yaml.
+
+    `more` is what else stands in headway.yaml.
+    """
 
     folder: Path
     remote: Remote
     kube: KubeServer
     registry: FakeRegistry
     rules: dict[str, str] = field(default_factory=dict)
+    more: str = ""
 
     def image(self, service: str, tag: str) -> str:
         """Put an image into the registry; give it pinned."""
@@ -68,7 +72,7 @@ class Place:
             f"  {name}: {{path: {name}, cluster: {{context: shop, namespace: {name}}}{', ' if more else ''}{more}}}\n"
             for name, more in self.rules.items()
         )
-        return f"version: 1\napp: shop\nservices:\n{services}environments:\n{places}"
+        return f"version: 1\napp: shop\nservices:\n{services}environments:\n{places}{self.more}"
 
     def start(self, tag: str = "1.0.0", **rules: str) -> None:
         """Push an application with both services at a tag in each environment, and make it live."""
@@ -84,9 +88,13 @@ class Place:
         self.rules |= rules
         self.remote.push({"headway.yaml": self.headway_yaml()})
 
-    def run(self, *arguments: str, **env: str) -> Done:
-        """Run headway to its end, in a process of its own and without Prefect."""
-        settings = {
+    def environment(self) -> dict[str, str]:
+        """Give the environment of a process that runs headway here, without Prefect."""
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("HEADWAY_", "PREFECT_"))
+        }
+        return {
+            **kept,
             "HEADWAY_REPO": self.remote.url,
             "HEADWAY_STATE": str(self.folder / "state"),
             "HEADWAY_KUBECONFIG": str(self.folder / "kubeconfig"),
@@ -96,16 +104,18 @@ class Place:
             "NO_COLOR": "1",
             "COLUMNS": "200",
         }
-        kept = {
-            name: value for name, value in os.environ.items() if not name.startswith(("HEADWAY_", "PREFECT_"))
-        }
-        done = subprocess.run(
-            [HEADWAY, *arguments],
-            env={**kept, **settings, **env},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+
+    def run(self, *arguments: str, **env: str) -> Done:
+        """Run headway to its end, in a process of its own and without Prefect."""
+        return self._run([HEADWAY, *arguments], env)
+
+    def python(self, code: str) -> Done:
+        """Run Python in a process like headway's."""
+        return self._run([sys.executable, "-c", code], {})
+
+    def _run(self, command: list[str], env: dict[str, str]) -> Done:
+        environment = {**self.environment(), **env}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert "Traceback" not in done.stderr, done.stderr
         return Done(done.returncode, done.stdout, done.stderr)
 

@@ -43,6 +43,8 @@ class KubeServer:
         self.mood = lambda method, path, body: None
         self.objects: dict[str, dict[str, Any]] = {}
         self.changes: list[tuple[str, str]] = []
+        self.forbidden = ""
+        """Requests to addresses that hold this are refused."""
         self._versions = itertools.count(1)
         self._lock = threading.Lock()
         outer = self
@@ -96,6 +98,8 @@ class KubeServer:
     ) -> tuple[int, dict[str, Any]]:
         if path in ("/api", "/apis"):
             return 200, _discovery(core=path == "/api")
+        if self.forbidden and self.forbidden in path:
+            return 403, {"kind": "Status", "reason": "Forbidden", "message": f"{path} is forbidden"}
         plurals = {plural for kinds in KINDS.values() for _, plural, _, _ in kinds}
         if method == "GET" and path.rpartition("/")[2] in plurals:
             return 200, {"metadata": {"resourceVersion": "1"}, "items": self._list(path)}

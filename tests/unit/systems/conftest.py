@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from headway.systems.config_repo import ConfigRepo
+from headway.systems.facts import FactStore
+from headway.systems.registry import RegistryClient
+from tests.unit.systems.registry_server import FakeRegistry
 
 PERSON = {
     "GIT_AUTHOR_NAME": "Ann",
@@ -119,3 +122,18 @@ def repo(seeded: Remote, tmp_path: Path) -> Iterator[ConfigRepo]:
     with ConfigRepo.open(seeded.url, "main", tmp_path / "state") as found:
         found.fetch()
         yield found
+
+
+@pytest.fixture
+def registry() -> Iterator[FakeRegistry]:
+    """A registry."""
+    made = FakeRegistry()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[RegistryClient]:
+    """A client of registries without logins, with a store of its own."""
+    with RegistryClient(str(tmp_path), FactStore(tmp_path / "facts.sqlite")) as made:
+        yield made

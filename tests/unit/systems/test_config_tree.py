@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from headway.errors import UsageError
+from headway.errors import ConfigError, UsageError
 from headway.systems.config_repo import ConfigRepo
 from tests.unit.systems.conftest import Remote
 
@@ -104,6 +104,26 @@ def test_a_submodule_among_manifests_is_refused(repo: ConfigRepo, seeded: Remote
     seeded.push({"staging/sub": "a" * 40}, modes={"staging/sub": "160000"})
     with pytest.raises(UsageError, match="staging/sub is a submodule"):
         repo.tree(repo.fetch(), "staging")
+
+
+@pytest.mark.parametrize(
+    ("name", "what", "how"),
+    [
+        ("staging/kustomization.yaml", "kustomizations", "`kubectl kustomize`"),
+        ("staging/base/kustomization.yml", "kustomizations", "`kubectl kustomize`"),
+        ("staging/Kustomization", "kustomizations", "`kubectl kustomize`"),
+        ("staging/shop/Chart.yaml", "charts", "`helm template`"),
+    ],
+)
+def test_a_folder_that_wants_rendering_is_refused(
+    repo: ConfigRepo, seeded: Remote, name: str, what: str, how: str
+) -> None:
+    """Read as plain YAML, a patch would be applied as a whole object; the other environment is read as ever."""
+    seeded.push({name: "resources: []\n"})
+    with pytest.raises(ConfigError, match=f"{name}:1:1: {what} are not rendered yet") as caught:
+        repo.tree(repo.fetch(), "staging")
+    assert how in str(caught.value)
+    assert list(repo.tree(repo.head, "production").files) == ["production/app.yaml"]
 
 
 def test_five_thousand_files_are_indexed_once(seeded: Remote, tmp_path: Path) -> None:

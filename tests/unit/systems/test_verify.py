@@ -12,9 +12,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from headway.domain.model import Verify
-from headway.domain.verification import job_for, promql_verdict
-from headway.errors import HeadwayError
+from headway.domain.model import Verify, is_url
+from headway.domain.verification import job_for, promql_verdict, unaskable
+from headway.errors import FailedError, HeadwayError
 from headway.systems.verify import Verification, verify
 
 Answer = Callable[[str], tuple[int, bytes]]
@@ -153,14 +153,55 @@ def test_something_that_is_not_prometheus(body: Any) -> None:
     assert promql_verdict(body)[0] is False
 
 
-@pytest.mark.parametrize("rule", [{"http": "ftp://x/"}, {"http": "healthz"}, {"promql": "up"}])
-def test_what_cannot_be_asked(rule: dict[str, str]) -> None:
-    """A URL that is none, a query without a Prometheus: said before anything is asked."""
-    with pytest.raises(HeadwayError):
-        check(**rule)
+@pytest.mark.parametrize(
+    ("url", "good"),
+    [
+        ("http://shop.example/healthz", True),
+        ("https://ann:secret@shop.example:8443/x?y={z}", True),
+        ("http://[::1]:8080/", True),
+        ("shop.example/healthz", False),
+        ("healthz", False),
+        ("ftp://shop.example/", False),
+        ("http:///healthz", False),
+        ("http://shop.example:99999/", False),
+        ("http://[::1", False),
+        ("http://shop example/", False),
+        ("http://shop.example/a b", False),
+    ],
+)
+def test_what_is_a_url(url: str, good: bool) -> None:
+    """What could never be asked is found when headway.yaml is read."""
+    assert is_url(url) is good
 
 
 JOB = b"apiVersion: batch/v1\nkind: Job\nmetadata: {name: smoke, labels: {a: b}}\nspec: {template: {spec: {containers: []}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("rule", "job", "prometheus", "said"),
+    [
+        ({"http": "http://x/"}, None, "", ""),
+        ({"job": "v.yaml", "promql": "up"}, JOB, "http://prometheus:9090", ""),
+        ({"promql": "up"}, None, "", "promql: promql needs a Prometheus"),
+        ({"promql": "up"}, None, "prometheus:9090", "promql: HEADWAY_PROMETHEUS is not a URL"),
+        ({"job": "v.yaml"}, None, "", "job: v.yaml is not a file of the config repo"),
+        ({"job": "v.yaml"}, b"a: b: c\n", "", "job: v.yaml:1:5: not YAML"),
+        ({"job": "v.yaml"}, b"", "", "job: v.yaml: one Job of batch/v1 is expected"),
+    ],
+)
+def test_what_cannot_be_asked(rule: dict[str, str], job: bytes | None, prometheus: str, said: str) -> None:
+    """What a rule names and nobody could answer is told with its key."""
+    found = unaskable(Verify.model_validate(rule), job, prometheus)
+    assert (f"{found.key}: {found.why}" if found else "").startswith(said)
+    assert (found is None) is (said == "")
+
+
+def test_what_cannot_be_asked_any_more() -> None:
+    """After a rollout it is a failure that names the way out, and no verdict about the release."""
+    with pytest.raises(FailedError, match="staging has rolled out and cannot be verified") as caught:
+        check(promql="up")
+    assert "promql needs a Prometheus" in caught.value.message
+    assert "headway reconcile staging" in caught.value.hint
 
 
 def test_a_job_has_one_name_for_one_release() -> None:
