@@ -6,12 +6,13 @@ from typing import Any
 
 from headway.connections import Connections
 from headway.domain.config import Config
+from headway.domain.releases import short_ref
 from headway.errors import UsageError
 from headway.requests import BuildRequest
 from headway.steps import flow, log, report, side_by_side
-from headway.story import build_report
-from headway.systems.builds import Built
-from tasks.building import build_service
+from headway.story import asked_by, build_report, builds_report
+from headway.systems.builds import Built, ToBuild
+from tasks.building import build_service, plan_build
 from tasks.looking import fetch_head
 
 
@@ -19,7 +20,7 @@ def title(parameters: dict[str, Any]) -> str:
     """Name a run after what it does."""
     request = BuildRequest.model_validate(parameters["request"])
     return f"build {', '.join(request.services) or 'every service'}" + (
-        f" at {request.ref[:12]}" if request.ref else ""
+        f" at {short_ref(request.ref)}" if request.ref else ""
     )
 
 
@@ -36,7 +37,10 @@ def build_images(request: BuildRequest) -> dict[str, object]:
         config = connections.config(fetch_head(connections))
         services = services_to_build(config, request)
         if request.dry_run:
-            return {"services": services, "ref": request.ref}
+            planned = plan_all(connections, config, services, request.ref)
+            who = request.actor or connections.settings.who()
+            report("plan", builds_report(planned, asked_by(who, request.reason)))
+            return {"services": services, "ref": request.ref, "images": [str(it.image) for it in planned]}
         return {
             built.service: str(built.image) for built in build_all(connections, config, services, request.ref)
         }
@@ -57,6 +61,18 @@ def services_to_build(config: Config, request: BuildRequest) -> list[str]:
             f"no service of {config.file} has a `source`", hint="add source: {repo: …} to what headway builds"
         )
     return list(dict.fromkeys(services))
+
+
+def plan_all(connections: Connections, config: Config, services: list[str], ref: str) -> list[ToBuild]:
+    """Say what building services would make, and make nothing."""
+    planned: list[ToBuild] = side_by_side(
+        plan_build,
+        [{"connections": connections, "config": config, "service": name, "ref": ref} for name in services],
+    )
+    for each in planned:
+        there = "the registry has it already" if each.there else "would be built and pushed"
+        log(f"{each.service}: {each.image} ({there})")
+    return planned
 
 
 def build_all(connections: Connections, config: Config, services: list[str], ref: str) -> list[Built]:

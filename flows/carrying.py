@@ -8,29 +8,36 @@ and what was approved is carried out only if it is still the very same plan.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from flows.road import publish, reach
-from flows.telling import tell_plan, tell_superseded
+from flows.telling import tell_plan, tell_superseded, told_before
+from headway.arrival import Step
 from headway.connections import Connections
+from headway.domain.config import Config
 from headway.domain.gates import Barred, gates
 from headway.domain.history import ReleaseRecord, new_release_id
 from headway.domain.plans import Plan
-from headway.errors import RefusedError, UsageError
+from headway.domain.verification import unaskable
+from headway.errors import FailedError, HeadwayError, RefusedError, UsageError
 from headway.requests import Forcible
-from headway.steps import ask, log, report, run_identity, supersede
+from headway.steps import ask, asked_before, log, report, run_identity, supersede
 from headway.story import asked_by, plan_report
 from headway.watching import source_of
 
 Files = Mapping[str, bytes]
+R = TypeVar("R", bound=Forcible)
 
 
 class Intent:
     """What is to be done: `make` plans it on a head, `also` gives further files of its commit.
 
+    `bars` says what holds back this kind of release besides the gates that all have.
     `undo` marks a rollback, which waits for no window and asks for no approval.
+    `before` is what took time until it was to be done.
     """
 
     def __init__(
@@ -43,13 +50,18 @@ class Intent:
         reason: str = "",
         also: Callable[[str, Plan], Files] = lambda head, plan: {},
         trailers: Callable[[], tuple[tuple[str, str], ...]] = tuple,
+        bars: Callable[[str, Plan], list[Barred]] = lambda head, plan: [],
         undo: bool = False,
+        before: Iterable[Step] = (),
     ) -> None:
         self.kind, self.request, self.environment = kind, request, environment
-        self.also, self.trailers = also, trailers
+        self.also, self.trailers, self.bars = also, trailers, bars
         self._make, self._made = make, dict[str, Plan]()
         self.reason = request.reason or reason
         self.undo = undo
+        self.before = tuple(before)
+        # What people were told of and is not committed yet: the plan, and the release's id.
+        self.told: tuple[Plan, str] | None = None
 
     def plan(self, head: str) -> Plan:
         """Plan on a head, once."""
@@ -58,22 +70,76 @@ class Intent:
         return self._made[head]
 
 
+def identified(request: R, environment: str) -> R:
+    """Give a request its release's id: the caller's own, or one that stays the same when this run is tried again."""
+    return request.model_copy(update={"release_id": request.release_id or _own_id(environment)})
+
+
+def _own_id(environment: str) -> str:
+    started, run = run_identity()
+    # One run may release to several environments, and each is a release of its own.
+    return new_release_id(started, f"{run} {environment}")
+
+
+def committed_before(
+    connections: Connections, request: Forcible, environment: str
+) -> dict[str, object] | None:
+    """Finish a release whose commit is there already, as a run does that is begun anew; None where there is none.
+
+    What was decided before the commit, such as the target of a rollback, is not decided again.
+    """
+    repo = connections.repo
+    found = repo.find_release(request.release_id)
+    if found is None or request.dry_run:
+        return None
+    entry = repo.entry(found)
+    if entry.environment != environment:
+        raise UsageError(
+            f"the release {request.release_id} is one of {entry.environment} already ({found[:9]})",
+            hint=f"give the release to {environment} an id of its own",
+        )
+    log(f"{environment}: this release is commit {found[:9]} already; finishing it")
+    arrival = reach(connections, environment)
+    ended = repo.entry(found).of(environment)
+    if arrival.commit != found and ended.state in ("failed", "rolled-back"):
+        back = " and was taken back" if ended.state == "rolled-back" else ""
+        raise FailedError(
+            f"{environment}: {found[:9]} failed{back}: {ended.diagnosis}",
+            hint=f"`headway history {environment}` says what is live now",
+        )
+    return arrival.check().as_dict()
+
+
 def carry_out(connections: Connections, intent: Intent) -> dict[str, object]:
     """Plan, ask, commit and reach; give how it ended. A dry run only plans."""
+    try:
+        return _carry_out(connections, intent)
+    except HeadwayError as error:
+        if intent.told is not None:
+            # Whoever heard that it is planned or waits hears that it comes to nothing.
+            _tell(connections, intent, *intent.told, "rejected", error.message)
+        raise
+
+
+def _carry_out(connections: Connections, intent: Intent) -> dict[str, object]:
     request, name = intent.request, intent.environment
     head = connections.repo.head
     plan = intent.plan(head)
+    release_id = request.release_id or _own_id(name)
+    if not request.dry_run and told_before(connections, connections.config(head), release_id):
+        intent.told = plan, release_id
     barred = _barred(connections, intent, head, plan)
     if request.dry_run:
-        report("plan", plan_report(plan, connections.repo.read))
+        report(f"plan-{name}", _plan_report(connections, intent, plan, barred))
         for each in barred:
             log(f"held back: {each}")
         return {**plan.as_dict(), "held_back": [str(it) for it in barred]}
     _refuse(intent, barred)
-    started, run = run_identity()
-    # One run may release to several environments, and each is a release of its own.
-    release_id = request.release_id or new_release_id(started, f"{run} {name}")
     approved = _approvals(connections, intent, plan, release_id)
+    steps = list(intent.before)
+    if any(name == "Approved-By" for name, _ in approved):
+        # The run began anew when the answer came, and knows when it was first to start.
+        steps.append(("wait for approval", (datetime.now(UTC) - run_identity()[0]).total_seconds()))
 
     def again(newer: str) -> Plan:
         """Plan on the head that is about to be built on, and see that it may still be done."""
@@ -89,6 +155,7 @@ def carry_out(connections: Connections, intent: Intent) -> dict[str, object]:
 
     if plan:
         _tell(connections, intent, plan, release_id, "planned")
+    began = time.monotonic()
     published = publish(
         connections,
         again,
@@ -105,20 +172,49 @@ def carry_out(connections: Connections, intent: Intent) -> dict[str, object]:
         release_id,
         intent.also,
     )
+    steps.append(("commit", time.monotonic() - began))
     if published is None:
         log(f"{name}: the config repo names these images already")
-    return reach(connections, name, published.head if published is not None else None).check().as_dict()
+        if intent.told is not None:
+            cause = "the config repo names these images already"
+            _tell(connections, intent, *intent.told, "superseded", cause)
+    intent.told = None
+    pushed = published.head if published is not None else None
+    return reach(connections, name, pushed, steps).check().as_dict()
+
+
+def _plan_report(connections: Connections, intent: Intent, plan: Plan, barred: Iterable[Barred] = ()) -> str:
+    who = intent.request.actor or connections.settings.who()
+    also = intent.also(plan.base, plan) if plan else {}
+    return plan_report(plan, connections.repo.read, asked_by(who, intent.reason), also, map(str, barred))
 
 
 def _barred(connections: Connections, intent: Intent, head: str, plan: Plan) -> list[Barred]:
     if not plan:
         return []
     config, holds = connections.config(head), connections.holds(head)
+    for problem in connections.unknown_holds(head):
+        log(f"warning: {problem}")
+    _verifiable(connections, intent, head, config)
+    barred = gates(config, holds, intent.environment, plan.changes, datetime.now(UTC), undo=intent.undo)
+    # A service that ran two images has two changes, which the same thing may hold back.
+    return list(dict.fromkeys([*barred, *intent.bars(head, plan)]))
+
+
+def _verifiable(connections: Connections, intent: Intent, head: str, config: Config) -> None:
+    """Refuse what could not be verified once it is out; going back waits for no setting."""
     rule = config.environments[intent.environment].verify
-    if rule is not None and rule.job and connections.repo.read(head, rule.job) is None:
-        line, column = config.locate("environments", intent.environment, "verify", "job")
-        raise UsageError(f"{config.file}:{line}:{column}: {rule.job} is not a file at {head[:9]}")
-    return gates(config, holds, intent.environment, plan.changes, datetime.now(UTC), undo=intent.undo)
+    if rule is None:
+        return
+    job = connections.repo.read(head, rule.job) if rule.job else None
+    missing = unaskable(rule, job, connections.settings.prometheus)
+    if missing is None:
+        return
+    line, column = config.locate("environments", intent.environment, "verify", missing.key)
+    said = f"{config.file}:{line}:{column}: {missing.why}"
+    if not intent.undo:
+        raise UsageError(said, hint=missing.hint)
+    log(f"this cannot be verified: {said}")
 
 
 def _refuse(intent: Intent, barred: list[Barred]) -> None:
@@ -140,7 +236,8 @@ def _passed(barred: list[Barred]) -> list[tuple[str, str]]:
 
 def _sources(connections: Connections, plan: Plan) -> list[tuple[str, str]]:
     config = connections.config(plan.base)
-    found = ((it.service, source_of(connections, config, it.service, it.new)) for it in plan.changes)
+    brought = dict.fromkeys((it.service, it.new) for it in plan.changes)
+    found = ((service, source_of(connections, config, service, new)) for service, new in brought)
     return [("Source", f"{name} {it[0]} {it[1]:%Y-%m-%dT%H:%M:%SZ}") for name, it in found if it]
 
 
@@ -154,6 +251,7 @@ def _asks(connections: Connections, intent: Intent, head: str) -> bool:
 def _tell(
     connections: Connections, intent: Intent, plan: Plan, release_id: str, state: str, cause: str = ""
 ) -> None:
+    intent.told = plan, release_id
     tell_plan(
         connections,
         plan,
@@ -176,22 +274,23 @@ def _approvals(
         return []
     if request.force and not request.reason:
         raise UsageError(f"{name} asks for approvals, and force needs a reason", hint="say why with --reason")
+    if not (request.force or request.actor):
+        raise UsageError(
+            f"{name} asks for approvals, and nobody is named who asks for this",
+            hint="fill in `actor`: whoever asks cannot approve",
+        )
     config = connections.config(plan.base)
     for older in supersede(config.app, name):
         # That run's release has the id that the run would have given it.
-        gone = new_release_id(datetime.fromisoformat(older.asked), f"{older.run_id} {name}")
-        tell_superseded(connections, config, gone, name)
+        made = new_release_id(datetime.fromisoformat(older.asked), f"{older.run_id} {name}")
+        tell_superseded(connections, config, older.release_id or made, name)
     if request.force:
         return [("Forced", f"{name} asks for {place.approvals} approvals")]
-    who = request.actor or connections.settings.who()
-    text = plan_report(plan, connections.repo.read, asked_by(who, intent.reason))
-    report("plan", text)
-    _tell(connections, intent, plan, release_id, "waiting")
-    try:
-        return _asked(connections, intent, plan, text)
-    except RefusedError as error:
-        _tell(connections, intent, plan, release_id, "rejected", error.message)
-        raise
+    text = _plan_report(connections, intent, plan)
+    report(f"plan-{name}", text)
+    if not asked_before():
+        _tell(connections, intent, plan, release_id, "waiting")
+    return _asked(connections, intent, plan, text)
 
 
 def _asked(connections: Connections, intent: Intent, plan: Plan, text: str) -> list[tuple[str, str]]:
@@ -199,13 +298,16 @@ def _asked(connections: Connections, intent: Intent, plan: Plan, text: str) -> l
     name, request = intent.environment, intent.request
     config = connections.config(plan.base)
     app, place = config.app, config.environments[name]
-    asker = (request.actor or connections.settings.who()).strip().lower()
+    asker = request.actor.strip().lower()
+    # One span of time for all answers: a run that begins anew after one was to start when it first did.
+    until = run_identity()[0] + place.approval_timeout
     people: dict[str, str] = {}
-    for number in range(1, 5 * place.approvals + 1):
-        if len(people) >= place.approvals:
-            return [("Approved-By", who) for who in people.values()]
+    number = 0
+    while len(people) < place.approvals:
+        number += 1
         log(f"{name}: waiting for approval {len(people) + 1} of {place.approvals} of plan {plan.fingerprint}")
-        answer: Any = ask(number, app, name, plan.fingerprint, text, place.approval_timeout.total_seconds())
+        left = (until - datetime.now(UTC)).total_seconds()
+        answer: Any = ask(number, app, name, plan.fingerprint, text, max(left, 1.0))
         who = answer.by.strip()
         if answer.decision != "approve":
             raise RefusedError(f"{name}: rejected by {who}" + (f": {answer.reason}" if answer.reason else ""))
@@ -218,7 +320,7 @@ def _asked(connections: Connections, intent: Intent, plan: Plan, text: str) -> l
         else:
             people[who.lower()] = who + (f" ({answer.reason})" if answer.reason else "")
             log(f"approved by {people[who.lower()]}")
-    raise RefusedError(f"{name}: not enough people approved plan {plan.fingerprint}")
+    return [("Approved-By", who) for who in people.values()]
 
 
 def _changed(name: str, plan: Plan, now: Plan | None) -> RefusedError:

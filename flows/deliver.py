@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
-from flows.build_images import build_all, services_to_build
+from flows.build_images import build_all, plan_all, services_to_build
 from flows.release import release_images
 from headway.connections import Connections
+from headway.desired import Desired
+from headway.domain.config import Config
+from headway.domain.plans import images_of
+from headway.domain.releases import short_ref
 from headway.requests import DeliverRequest, ReleaseRequest, ServiceImage
-from headway.steps import flow
+from headway.steps import flow, report
+from headway.story import asked_by, builds_report
 from tasks.looking import fetch_head
 
 
@@ -16,7 +22,7 @@ def title(parameters: dict[str, Any]) -> str:
     """Name a run after what it does."""
     request = DeliverRequest.model_validate(parameters["request"])
     return f"{request.environment}: deliver {', '.join(request.services) or 'every service'}" + (
-        f" at {request.ref[:12]}" if request.ref else ""
+        f" at {short_ref(request.ref)}" if request.ref else ""
     )
 
 
@@ -32,8 +38,10 @@ def deliver(request: DeliverRequest) -> dict[str, object]:
         config.environment(request.environment)
         services = services_to_build(config, request)
         if request.dry_run:
-            return {"environment": request.environment, "services": services, "ref": request.ref}
+            return _dry_run(connections, config, request, services)
+        began = time.monotonic()
         built = build_all(connections, config, services, request.ref)
+        step = "look the images up" if all(it.skipped for it in built) else "build and push"
         return release_images(
             connections,
             ReleaseRequest(
@@ -44,4 +52,22 @@ def deliver(request: DeliverRequest) -> dict[str, object]:
                 release_id=request.release_id,
                 force=request.force,
             ),
+            [(step, time.monotonic() - began)],
         )
+
+
+def _dry_run(
+    connections: Connections, config: Config, request: DeliverRequest, services: list[str]
+) -> dict[str, object]:
+    """Say what would be built, and what runs now in its place."""
+    planned = plan_all(connections, config, services, request.ref)
+    now = Desired(connections, config, request.environment, connections.repo.head)
+    who = request.actor or connections.settings.who()
+    text = builds_report(planned, asked_by(who, request.reason), images_of(config, now.indexes), now.name)
+    report("plan", text)
+    return {
+        "environment": request.environment,
+        "services": services,
+        "ref": request.ref,
+        "images": [str(it.image) for it in planned],
+    }

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from flows.carrying import Intent, carry_out
+from flows.carrying import Intent, carry_out, committed_before, identified
 from headway.connections import Connections
 from headway.desired import Desired
 from headway.domain.plans import Plan, plan_images
-from headway.promotion import promoted, source_environment
+from headway.promotion import kept_out, promoted, source_environment
 from headway.requests import PromoteRequest
 from headway.steps import flow, log
 from tasks.looking import fetch_head, live_images
@@ -39,12 +39,17 @@ def promote_images(connections: Connections, request: PromoteRequest) -> dict[st
     """Run the steps of a promotion with connections that are open already."""
     config = connections.config(fetch_head(connections))
     source = source_environment(config, request)
+    request = identified(request, request.environment)
+    if (done := committed_before(connections, request, request.environment)) is not None:
+        return done
     live = live_images(connections, config, source, request.services)
     log(f"{request.environment}: promoting what is live in {source} at {live.commit[:9]}")
 
     def make(head: str) -> Plan:
         desired = Desired(connections, connections.config(head), request.environment, head)
-        wanted = promoted(connections, desired, live, force=request.force)
+        wanted, absent = promoted(desired, live, request.services)
+        if absent:
+            log(f"left out, since {desired.name} has no manifest of it: {', '.join(absent)}")
         return plan_images(
             desired.config, desired.name, head, desired.indexes, connections.repo.reader(head), wanted
         )
@@ -56,5 +61,6 @@ def promote_images(connections: Connections, request: PromoteRequest) -> dict[st
         make,
         reason=f"live in {source} at {live.commit[:9]}",
         trailers=lambda: (("Promoted-From", f"{source} {live.commit}"),),
+        bars=lambda head, plan: kept_out(connections.config(head), plan.environment, plan.changes),
     )
     return carry_out(connections, intent)

@@ -9,7 +9,7 @@ from headway.connections import Connections
 from headway.desired import Desired
 from headway.domain.images import ImageRef
 from headway.domain.plans import images_of
-from headway.errors import FailedError
+from headway.errors import FailedError, TransientError
 from headway.requests import RebuildRequest
 from headway.steps import flow, log, report, side_by_side
 from headway.story import proof_report
@@ -78,7 +78,14 @@ def _missing(connections: Connections, everything: list[Desired]) -> list[ImageR
         for images in images_of(desired.config, desired.indexes).values()
         for value in images
     }
-    missing: list[ImageRef] = missing_images(connections, [ImageRef.parse(value) for value in sorted(values)])
+    try:
+        missing: list[ImageRef] = missing_images(
+            connections, [ImageRef.parse(value) for value in sorted(values)]
+        )
+    except TransientError as error:
+        # What stands here is to be rebuilt all the same, and the pods say what they cannot pull.
+        log(f"could not look whether the images are still there: {error.message}")
+        return []
     for reference in missing:
         log(f"the registry no longer has {reference}: pods that need it will not start")
     if not missing:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from flows.carrying import Intent, carry_out
+from flows.carrying import Intent, carry_out, committed_before, identified
+from headway.arrival import Step
 from headway.connections import Connections
 from headway.desired import Desired
 from headway.domain.images import ImageRef, wanted_reference
@@ -36,10 +37,15 @@ def release(request: ReleaseRequest) -> dict[str, object]:
         return release_images(connections, request)
 
 
-def release_images(connections: Connections, request: ReleaseRequest) -> dict[str, object]:
-    """Run the steps of a release with connections that are open already."""
+def release_images(
+    connections: Connections, request: ReleaseRequest, before: Iterable[Step] = ()
+) -> dict[str, object]:
+    """Run the steps of a release with connections that are open already; `before` is what took time until here."""
     config = connections.config(fetch_head(connections))
     config.environment(request.environment)
+    request = identified(request, request.environment)
+    if (done := committed_before(connections, request, request.environment)) is not None:
+        return done
     asked = [
         (it.service, wanted_reference(config.service(it.service).image, it.image)) for it in request.images
     ]
@@ -59,4 +65,4 @@ def release_images(connections: Connections, request: ReleaseRequest) -> dict[st
             desired.config, desired.name, head, desired.indexes, connections.repo.reader(head), wanted
         )
 
-    return carry_out(connections, Intent("release", request, request.environment, make))
+    return carry_out(connections, Intent("release", request, request.environment, make, before=before))

@@ -11,24 +11,25 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from flows.telling import tell_entry, teller
-from headway.arrival import Arrival
+from flows.telling import tell_end, tell_entry, tell_unreached, teller
+from headway.arrival import Arrival, Step
 from headway.connections import Connections
 from headway.desired import Desired
-from headway.domain.history import Entry, Outcome, ReleaseRecord, derived_id, format_message
+from headway.domain.history import REVERTS, Entry, Outcome, ReleaseRecord, derived_id, format_message
 from headway.domain.links import commit_page
 from headway.domain.objects import ObjectId
 from headway.domain.plans import Plan, image_changes
+from headway.endings import arrival_report, unfinished_report
 from headway.errors import FailedError, HeadwayError, TransientError
 from headway.steps import log, report
-from headway.story import arrival_report, asked_by, plan_report
+from headway.story import asked_by, plan_report
 from headway.systems.cluster import ApiRefused
 from headway.systems.config_repo import Draft, Published
 from headway.systems.lease import environment_lease
 from headway.systems.lock import environment_lock
-from headway.vetoing import vetoed
+from headway.vetoing import blamed, vetoed
 from tasks.deploying import apply_manifests, verify_release, watch_rollout
 from tasks.looking import fetch_head
 from tasks.recording import publish as push_draft
@@ -38,8 +39,6 @@ LOCK_WAIT = 1800.0
 LOOK_FOR_NEWER = 5.0
 Held = Callable[[], None]
 """Raises where the environment's lease was lost."""
-REVERTS = "Reverts"
-"""The trailer that names the failed commit which a commit takes back."""
 
 
 def publish(
@@ -51,15 +50,21 @@ def publish(
 ) -> Published | None:
     """Commit what `make` plans on the newest head, and `also` these files; None where that changes nothing."""
 
+    told = set[str]()
+
     def draft(head: str) -> Draft | None:
         plan = make(head)
         if not plan:
             return None
-        written = describe(plan)
-        report("plan", plan_report(plan, connections.repo.read, asked_by(written.actor, written.reason)))
-        files = {**plan.files, **also(head, plan)}
-        return Draft(files=files, message=format_message(written), author=written.actor)
+        written, more = describe(plan), also(head, plan)
+        if plan.fingerprint not in told:
+            told.add(plan.fingerprint)
+            asked = asked_by(written.actor, written.reason)
+            report(f"plan-{plan.environment}", plan_report(plan, connections.repo.read, asked, more))
+        return Draft(files={**plan.files, **more}, message=format_message(written), author=written.actor)
 
+    # Told before this takes its turn at the config repo, so that the others do not wait for a Prefect server.
+    draft(connections.repo.head)
     published = push_draft(connections, draft, release_id)
     if published is not None:
         already = " (it was there already)" if published.already else ""
@@ -67,23 +72,63 @@ def publish(
     return published
 
 
-def reach(connections: Connections, name: str, head: str | None = None) -> Arrival:
+def reach(
+    connections: Connections, name: str, head: str | None = None, before: Iterable[Step] = ()
+) -> Arrival:
     """Make one environment equal to the branch's head, and say how that went.
 
-    `head` saves a fetch where the caller has just pushed it.
+    `head` saves a fetch where the caller has just pushed it; `before` is what took time until here.
     """
+    began, steps = time.monotonic(), list(before)
+    failed: list[Arrival] = []
     try:
         with _one_at_a_time(connections, name, head) as (held, newest):
-            arrival = _arrive(connections, name, newest, held)
+            steps.append(("wait for its turn", time.monotonic() - began))
+            arrival = _arrive(connections, name, newest, held, failed)
+            context = connections.config(newest).environment(name).cluster.context
     except TransientError as error:
         unfinished = f"the config repo says what {name} should be; `headway reconcile {name}` finishes it"
-        raise TransientError(error.message, hint=f"{error.hint}; {unfinished}".lstrip("; ")) from None
-    page = commit_page(connections.repo.url, arrival.commit, connections.settings.commit_url)
-    report(f"outcome-{name}", arrival_report(arrival, page))
+        told = TransientError(error.message, hint=f"{error.hint}; {unfinished}".lstrip("; "))
+        _report_unfinished(connections, name, told, steps, failed)
+        raise told from None
+    except HeadwayError as error:
+        tell_unreached(connections, name, error)
+        _report_unfinished(connections, name, error, steps, failed)
+        raise
+    record = connections.repo.entry(arrival.commit).record
+    changes = record.changes if record else ()
+    text = arrival_report(arrival, _pages(connections), before=steps, changes=changes, context=context)
+    report(f"outcome-{name}", text)
     return arrival
 
 
-def _arrive(connections: Connections, name: str, head: str, held: Held) -> Arrival:
+def _report_unfinished(
+    connections: Connections, name: str, error: HeadwayError, steps: list[Step], failed: list[Arrival]
+) -> None:
+    now = _standing(connections, name)
+    text = unfinished_report(name, error, _pages(connections), before=steps, now=now, failed=failed[-1:])
+    report(f"outcome-{name}", text)
+
+
+def _pages(connections: Connections) -> Callable[[str], str]:
+    return lambda commit: commit_page(connections.repo.url, commit, connections.settings.commit_url)
+
+
+def _standing(connections: Connections, name: str) -> str:
+    """Say what the config repo knows of an environment; nothing where it cannot be asked."""
+    repo = connections.repo
+    try:
+        path = connections.config(repo.head).environment(name).path
+        last, live = repo.last_change(name, path), repo.live(name)
+    except HeadwayError:
+        return ""
+    state = f"its recorded outcome is {last.state}" if last.state else "no outcome of it is recorded yet"
+    before = f"what was live last is {live[:9]}" if live else "nothing was live before"
+    return f"{name} should be as {last.commit[:9]} says, and {state}; {before}"
+
+
+def _arrive(connections: Connections, name: str, head: str, held: Held, failures: list[Arrival]) -> Arrival:
+    """Travel the road with the environment in hand; what fails on the way is put into `failures`, too."""
     desired = Desired(connections, connections.config(head), name, head)
     for problem in desired.problems:
         log(f"left out, and nothing is pruned meanwhile: {problem}")
@@ -92,17 +137,23 @@ def _arrive(connections: Connections, name: str, head: str, held: Held) -> Arriv
     settled = last.state == "live" and before is not None and before.tree == desired.tree
     if last.state == "failed" and _may_go_back(desired, before):
         log(f"{name}: {last.commit[:9]} failed before and was not taken back yet")
-        return _take_back(connections, desired, before, last, held, last.diagnosis)
+        failed = Arrival(name, last.commit, "failed", 0.0, diagnosis=last.diagnosis)
+        failures.append(failed)
+        return _take_back(connections, desired, before, last, held, failed, failures)
 
+    steps: list[Step] = []
     began = time.monotonic()
     held()
     try:
         applied = apply_manifests(connections, desired)
         if settled and not applied.touched:
             return Arrival(name, last.commit, "unchanged", time.monotonic() - began, applied=applied)
-        applied_in = time.monotonic() - began
-        changed = frozenset(applied.touched) if settled else _changed(desired, before)
-        told = not settled and not _reverts(last)
+        steps.append(("apply", time.monotonic() - began))
+        touched = frozenset(applied.touched)
+        changed = (
+            touched if settled else _changed(desired, _since(connections, desired, before, last), touched)
+        )
+        told = not settled and not last.reverts and last.state != "failed"
         if told:
             tell_entry(connections, desired.config, name, last, "releasing")
         progress = teller(connections, desired.config, name, last) if told else log
@@ -112,41 +163,47 @@ def _arrive(connections: Connections, name: str, head: str, held: Held) -> Arriv
         # Who may not look or write learns nothing about the release, and could not take it back either.
         raise
     except FailedError as error:
-        arrival = Arrival(name, last.commit, "failed", time.monotonic() - began, diagnosis=str(error))
+        seconds = time.monotonic() - began
+        steps.append(("roll out" if steps else "apply", seconds - sum(took for _, took in steps)))
+        arrival = Arrival(name, last.commit, "failed", seconds, diagnosis=str(error), steps=steps)
     else:
-        arrival = Arrival.of(name, last.commit, rollout, time.monotonic() - began, applied)
-        arrival.steps = [("applied in", applied_in), ("rolled out in", rollout.seconds)]
+        steps.append(("roll out", rollout.seconds))
+        arrival = Arrival.of(name, last.commit, rollout, time.monotonic() - began, applied, steps)
         if arrival.state == "live" and desired.environment.verify is not None and not settled:
             arrival = _verified(connections, desired, last, held, arrival, began)
 
     if settled:
         # What runs here was live before: there is nothing new to record, and nothing better to go back to.
         return arrival
+    if arrival.state == "failed" and last.state == "failed":
+        # It stays as it is (`on_failure: keep`), and everybody knows already.
+        return arrival
+    _pass_over(connections, desired, before, last)
     outcome = Outcome.now(arrival.state, arrival.seconds, last.release_id, arrival.diagnosis)
-    reverted = _reverts(last)
-    if not reverted:
-        tell_entry(
-            connections,
-            desired.config,
-            name,
-            last,
-            arrival.state,
-            cause=arrival.diagnosis,
-            seconds=arrival.seconds,
-            verdicts=arrival.verdicts,
-        )
-    if arrival.state == "live" and reverted:
+    # Told before it is recorded: killed in between, it is told again, and nobody hears the same twice.
+    tell_end(connections, desired.config, name, last, arrival)
+    if arrival.state == "live" and last.reverts:
         # First the commit that failed, since "live" is what ends this: killed in between, it is done again.
-        record(connections, name, reverted, Outcome.now("rolled-back", arrival.seconds), None)
+        record(connections, name, last.reverts, Outcome.now("rolled-back", arrival.seconds), None)
     record(connections, name, last.commit, outcome, last.commit if arrival.state == "live" else None)
     if arrival.state == "failed" and _may_go_back(desired, before):
-        return _take_back(connections, desired, before, last, held, arrival.diagnosis, arrival)
+        failures.append(arrival)
+        return _take_back(connections, desired, before, last, held, arrival, failures)
     return arrival
 
 
-def _reverts(entry: Entry) -> str:
-    """Give the failed commit that a commit takes back; empty where it is no take-back."""
-    return dict(entry.record.trailers).get(REVERTS, "") if entry.record else ""
+def _pass_over(connections: Connections, desired: Desired, before: Desired | None, last: Entry) -> None:
+    """Record of what came before this commit and never got a turn of its own that this one took its place."""
+    if before is None or before.commit in (last.commit, *last.parents):
+        return
+    name = desired.name
+    for entry in connections.repo.commits_between(before.commit, last.commit, desired.environment.path):
+        passed = entry.commit != last.commit and not entry.of(name).outcomes
+        if passed and entry.environment in ("", name):
+            if not entry.reverts:
+                tell_entry(connections, desired.config, name, entry, "superseded")
+            superseded = Outcome.now("superseded", 0.0, entry.release_id)
+            record(connections, name, entry.commit, superseded, None)
 
 
 def _verified(
@@ -158,7 +215,7 @@ def _verified(
         log(f"verified: {check.said}" if check.ok else f"not verified: {check.said}")
     rolled_out = arrival.seconds
     arrival.seconds = time.monotonic() - began
-    arrival.steps.append(("verified in", arrival.seconds - rolled_out))
+    arrival.steps.append(("verify", arrival.seconds - rolled_out))
     if found.superseded:
         arrival.state = "superseded"
     elif not found.ok:
@@ -176,20 +233,21 @@ def _take_back(
     before: Desired | None,
     last: Entry,
     held: Held,
-    diagnosis: str,
-    failed: Arrival | None = None,
+    failed: Arrival,
+    failures: list[Arrival],
 ) -> Arrival:
     """Put the environment's folder back to what was live, in the repo first, then in the cluster."""
     assert before is not None
     name, began = desired.name, time.monotonic()
     held()
     good, folder = before.tree, desired.environment.path
-    release_id = derived_id(last.commit, last.time)
-    log(
-        f"{name}: taking {last.commit[:9]} back to {before.commit[:9]}, which was live: {diagnosis.splitlines()[0]}"
-    )
+    release_id, diagnosis = derived_id(last.commit, last.time), failed.diagnosis
+    holds: Mapping[str, bytes] = {}
+    cause = diagnosis.partition("\n")[0]
+    log(f"{name}: taking {last.commit[:9]} back to {before.commit[:9]}, which was live: {cause}")
 
     def draft(head: str) -> Draft | None:
+        nonlocal holds
         if connections.repo.last_change(name, folder, head).commit != last.commit:
             return None
         written = ReleaseRecord(
@@ -201,56 +259,54 @@ def _take_back(
             reason=f"{last.commit[:9]} failed: {diagnosis}",
             trailers=((REVERTS, last.commit),),
         )
-        files = vetoed(
-            connections, head, name, written.changes, f"{last.commit[:9]} failed: {diagnosis}", "headway"
-        )
-        return Draft(files=files, trees={folder: good}, message=format_message(written), author="headway")
+        guilty = blamed(desired, last, written.changes, failed.verdicts)
+        why = f"{last.commit[:9]} failed: {diagnosis}"
+        holds = vetoed(connections, head, name, guilty, why, "headway")
+        return Draft(files=holds, trees={folder: good}, message=format_message(written), author="headway")
 
     published = push_draft(connections, draft, release_id)
     if published is None:
         log(f"{name}: a newer change has landed meanwhile; going on with that one")
-        return _arrive(connections, name, fetch_head(connections), held)
-    back = _arrive(connections, name, published.head, held)
-    if back.state not in {"live", "unchanged"}:
-        raise FailedError(
-            f"{name}: {last.commit[:9]} failed ({diagnosis}), and going back to {before.commit[:9]} "
-            f"did not become live either: {back.diagnosis or back.state}",
-            hint=f"the repo is back at what was live; see the cluster, then run `headway reconcile {name}`",
-        )
+        return _arrive(connections, name, fetch_head(connections), held, failures)
+    back = _arrive(connections, name, published.head, held, failures)
     seconds = time.monotonic() - began
-    tell_entry(connections, desired.config, name, last, "rolled-back", cause=diagnosis, seconds=seconds)
-    return Arrival(
-        name,
-        last.commit,
-        "rolled-back",
-        seconds + (failed.seconds if failed else 0.0),
-        applied=failed.applied if failed else None,
-        verdicts=failed.verdicts if failed else (),
-        diagnosis=diagnosis,
-        back_to=before.commit,
-    )
+    return failed.taken_back(before.commit, published.commit, back, seconds, vetoed=bool(holds))
 
 
 def _live(connections: Connections, desired: Desired) -> Desired | None:
     """What was live last, read with the configuration of the commit that is to be reached."""
     commit = connections.repo.live(desired.name)
-    if commit is None:
-        return None
+    return _at(connections, desired, commit) if commit is not None else None
+
+
+def _at(connections: Connections, desired: Desired, commit: str) -> Desired | None:
+    """The environment as another commit has it; None where that cannot be read."""
     if commit == desired.commit:
         return desired
     try:
         return Desired(connections, desired.config, desired.name, commit)
     except HeadwayError as error:
-        log(f"{desired.name}: what was live at {commit[:9]} cannot be read: {error.message}")
+        log(f"{desired.name}: what it was at {commit[:9]} cannot be read: {error.message}")
         return None
 
 
-def _changed(desired: Desired, before: Desired | None) -> frozenset[ObjectId] | None:
-    """The objects that differ from what was live; None where nothing was, so that all count."""
-    if before is None:
+def _since(connections: Connections, desired: Desired, before: Desired | None, last: Entry) -> Desired | None:
+    """What the cluster may still be: what was live, or, on the way back, what failed."""
+    failed = last.reverts
+    return _at(connections, desired, failed) if failed else before
+
+
+def _changed(
+    desired: Desired, since: Desired | None, touched: frozenset[ObjectId]
+) -> frozenset[ObjectId] | None:
+    """The objects that differ or were touched by now; None where nothing is known to compare with, so that all count.
+
+    Both, since one that was put right was not what it should be, and a run that is begun anew touches nothing.
+    """
+    if since is None:
         return None
-    old = {key: manifest.object for key, manifest in before.by_id.items()}
-    return frozenset(key for key, manifest in desired.by_id.items() if old.get(key) != manifest.object)
+    old = {key: manifest.object for key, manifest in since.by_id.items()}
+    return touched | {key for key, manifest in desired.by_id.items() if old.get(key) != manifest.object}
 
 
 def _newer_than(connections: Connections, desired: Desired, held: Held) -> Callable[[], bool]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from flows.carrying import Intent, carry_out
+from flows.carrying import Intent, carry_out, committed_before, identified
 from headway.connections import Connections
 from headway.desired import Desired
 from headway.domain.images import ImageRef
 from headway.domain.plans import Plan, plan_as_it_was
+from headway.domain.releases import short_ref
 from headway.errors import RefusedError, TransientError
 from headway.requests import RollbackRequest
 from headway.steps import flow, log
@@ -21,7 +22,9 @@ def title(parameters: dict[str, Any]) -> str:
     """Name a run after what it does."""
     request = RollbackRequest.model_validate(parameters["request"])
     what = f" {', '.join(request.services)}" if request.services else ""
-    return f"{request.environment}: rollback{what}" + (f" to {request.to[:12]}" if request.to else "")
+    # What that is, is known when the run has looked.
+    target = short_ref(request.to) if request.to else "what was live before"
+    return f"{request.environment}: rollback{what} to {target}"
 
 
 @flow(name="rollback", run_name=title)
@@ -46,6 +49,9 @@ def roll_back(connections: Connections, request: RollbackRequest) -> dict[str, o
     config.environment(request.environment)
     for service in request.services:
         config.service(service)
+    request = identified(request, request.environment)
+    if (done := committed_before(connections, request, request.environment)) is not None:
+        return done
     target = rollback_target(connections, config, request)
     log(f"{request.environment}: going back to {target[:9]}")
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
+from headway.arrival import Step
 from headway.connections import Connections
+from headway.domain.health import Verdict
 from headway.domain.images import ImageRef, wanted_reference
-from headway.errors import FailedError, UsageError
+from headway.endings import set_image_report
+from headway.errors import FailedError, HeadwayError, UsageError
 from headway.requests import SetImageRequest
-from headway.steps import flow, log
-from tasks.deploying import change_image, watch_changed
+from headway.steps import flow, log, report
+from headway.story import asked_by, set_image_plan
+from headway.systems.rollout import Rollout
+from headway.systems.set_image import ImageSet
+from tasks.deploying import change_image, running_image, watch_changed
 from tasks.looking import fetch_head, resolve_image
 
 
@@ -31,13 +38,14 @@ def set_image(request: SetImageRequest) -> dict[str, object]:
     """
     with Connections() as connections:
         repository, context, namespace = request.service, request.context, request.namespace
+        warning = ""
         if request.environment:
             config = connections.config(fetch_head(connections))
             environment = config.environment(request.environment)
             repository = config.service(request.service).image
             context, namespace = environment.cluster.context, environment.cluster.namespace
-            log(
-                f"the config repo is now behind: the next reconcile of {request.environment} takes this back; "
+            warning = (
+                f"the next reconcile of {request.environment} takes this back; "
                 f"`headway release {request.environment} {request.service}=…` makes it stay"
             )
         elif not namespace:
@@ -46,25 +54,62 @@ def set_image(request: SetImageRequest) -> dict[str, object]:
                 hint="give --namespace (and --context), or an environment of headway.yaml",
             )
         reference: ImageRef = resolve_image(connections, wanted_reference(repository, request.image))
-        if request.dry_run:
-            return {"namespace": namespace, "image": str(reference)}
-        changed = change_image(connections, context, namespace, reference)
-        if not changed:
+        found: list[ImageSet] = running_image(connections, context, namespace, reference)
+        asked = asked_by(request.actor or connections.settings.who(), request.reason)
+        report("plan", set_image_plan(reference, namespace, found, asked, warning))
+        if not found:
             raise FailedError(
                 f"no workload in namespace {namespace} runs an image of {reference.name}",
                 hint=f"see what runs there: kubectl -n {namespace} get deploy -o wide",
             )
-        for it in changed:
-            log(f"{it.object}: container {it.container}: {it.old} -> {it.new}")
-        rollout = watch_changed(connections, context, changed, float(request.timeout))
-        if not rollout.live:
-            raise FailedError(
-                f"{reference} is not live: {rollout.diagnosis}",
-                hint="set-image takes nothing back; set the old image again: "
-                + ", ".join(sorted({it.old for it in changed})),
-            )
+        if request.dry_run:
+            return {
+                "namespace": namespace,
+                "image": str(reference),
+                "would_change": [str(it.object) for it in found if it.old != it.new],
+            }
+        if warning:
+            log(f"the config repo is now behind: {warning}")
+        _change(connections, context, namespace, reference, found, float(request.timeout))
         return {
             "namespace": namespace,
             "image": str(reference),
-            "changed": [str(it.object) for it in changed],
+            "changed": [str(it.object) for it in found],
         }
+
+
+def _change(
+    connections: Connections,
+    context: str,
+    namespace: str,
+    reference: ImageRef,
+    found: list[ImageSet],
+    timeout: float,
+) -> None:
+    """Set the image and watch it roll out; tell how that ended, also where it cannot be known."""
+    before = ", ".join(f"`{old}`" for old in sorted({it.old for it in found}))
+    steps: list[Step] = []
+
+    def tell(verdicts: tuple[Verdict, ...] = (), cause: str = "", advice: str = "") -> None:
+        text = set_image_report(
+            reference, found, verdicts, context=context, cause=cause, advice=advice, steps=steps
+        )
+        report("outcome", text)
+
+    began = time.monotonic()
+    try:
+        changed: list[ImageSet] = change_image(connections, context, namespace, reference)
+        steps.append(("set the image", time.monotonic() - began))
+        for it in changed:
+            log(f"{it.object}: container {it.container}: {it.old} -> {it.new}")
+        rollout: Rollout = watch_changed(connections, context, changed or found, timeout)
+    except HeadwayError as error:
+        tell(cause=error.message, advice=f"how far it came is not known; before it was {before}")
+        raise
+    steps.append(("roll out", rollout.seconds))
+    if rollout.live:
+        tell(rollout.verdicts)
+        return
+    advice = f"set-image takes nothing back; set the old image again: {before}"
+    tell(rollout.verdicts, rollout.diagnosis, advice)
+    raise FailedError(f"{reference} is not live: {rollout.diagnosis}", hint=advice)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Self
 
 from headway.domain.health import Verdict
@@ -9,17 +10,25 @@ from headway.errors import FailedError
 from headway.systems.apply import Applied
 from headway.systems.rollout import Rollout
 
+Step = tuple[str, float]
+"""A part of a journey, and its seconds."""
+
 
 class Arrival:
     """Where one environment stands after its cluster was made equal to a commit.
 
     `state` is `live`, `unchanged` (nothing was to do), `superseded` (a newer
     change took over), `failed`, or `rolled-back` (failed, and `back_to` is live again).
+    One that failed and has a `back_to` was taken back, and that did not become live either.
+    `back_by` is the commit that took it back, `back` how the workloads were after that,
+    `vetoed` says that this commit holds the failure against images.
     `seconds` counts from the first request to the cluster; `steps` are parts of it, by name.
     """
 
     __slots__ = (
         "applied",
+        "back",
+        "back_by",
         "back_to",
         "commit",
         "diagnosis",
@@ -28,6 +37,7 @@ class Arrival:
         "state",
         "steps",
         "verdicts",
+        "vetoed",
     )
 
     def __init__(
@@ -40,7 +50,7 @@ class Arrival:
         applied: Applied | None = None,
         verdicts: tuple[Verdict, ...] = (),
         diagnosis: str = "",
-        back_to: str = "",
+        steps: Iterable[Step] = (),
     ) -> None:
         self.environment = environment
         self.commit = commit
@@ -49,11 +59,21 @@ class Arrival:
         self.applied = applied
         self.verdicts = verdicts
         self.diagnosis = diagnosis
-        self.back_to = back_to
-        self.steps: list[tuple[str, float]] = []
+        self.steps = list(steps)
+        self.back_to = self.back_by = ""
+        self.back: tuple[Verdict, ...] = ()
+        self.vetoed = False
 
     @classmethod
-    def of(cls, environment: str, commit: str, rollout: Rollout, seconds: float, applied: Applied) -> Self:
+    def of(
+        cls,
+        environment: str,
+        commit: str,
+        rollout: Rollout,
+        seconds: float,
+        applied: Applied,
+        steps: Iterable[Step] = (),
+    ) -> Self:
         """Read a rollout's end."""
         state = "superseded" if rollout.superseded else "live" if rollout.live else "failed"
         return cls(
@@ -64,7 +84,30 @@ class Arrival:
             applied=applied,
             verdicts=rollout.verdicts,
             diagnosis="" if rollout.live else rollout.diagnosis,
+            steps=steps,
         )
+
+    def taken_back(self, to: str, by: str, back: Arrival, seconds: float, *, vetoed: bool) -> Arrival:
+        """Give how it ended after commit `by` put the environment back to `to`: `back` is how that arrived."""
+        again = back.state in ("live", "unchanged")
+        steps = [*self.steps, *((f"going back: {name}", took) for name, took in back.steps)]
+        ended = Arrival(
+            self.environment,
+            self.commit,
+            "rolled-back" if again else "failed",
+            self.seconds + seconds,
+            applied=self.applied,
+            verdicts=self.verdicts,
+            diagnosis=self.diagnosis,
+            steps=steps,
+        )
+        ended.back_to, ended.back_by, ended.vetoed = to, by, vetoed
+        ended.back = back.verdicts
+        if not again:
+            ended.diagnosis += (
+                f"\ngoing back to {to[:9]} did not become live either: {back.diagnosis or back.state}"
+            )
+        return ended
 
     def as_dict(self) -> dict[str, object]:
         """Give what `--output json` prints."""
@@ -77,16 +120,28 @@ class Arrival:
             "back_to": self.back_to,
         }
 
+    @property
+    def advice(self) -> str:
+        """Say how things are now and what to do next; nothing where the environment is where it should be."""
+        if self.state == "rolled-back":
+            return f"{self.environment} runs what was live at {self.back_to[:9]} again, in the repo too"
+        if self.state == "failed" and self.back_to:
+            return (
+                f"the repo is back at what was live; see the cluster, then run `headway reconcile "
+                f"{self.environment}`"
+            )
+        if self.state == "failed":
+            return (
+                "the cluster is as the failed rollout left it; "
+                f"`headway rollback {self.environment}` goes back"
+            )
+        return ""
+
     def check(self) -> Self:
         """Raise FailedError unless the environment is where it was asked to be, or on its way in newer hands."""
-        if self.state == "failed":
+        if self.state in ("failed", "rolled-back"):
+            back = " and was taken back" if self.state == "rolled-back" else ""
             raise FailedError(
-                f"{self.environment}: {self.commit[:9]} failed: {self.diagnosis}",
-                hint=f"the cluster is as the failed rollout left it; `headway rollback {self.environment}` goes back",
-            )
-        if self.state == "rolled-back":
-            raise FailedError(
-                f"{self.environment}: {self.commit[:9]} failed and was taken back: {self.diagnosis}",
-                hint=f"{self.environment} runs what was live at {self.back_to[:9]} again, in the repo too",
+                f"{self.environment}: {self.commit[:9]} failed{back}: {self.diagnosis}", hint=self.advice
             )
         return self

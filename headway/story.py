@@ -1,122 +1,187 @@
-"""What a run tells about itself, as Markdown: the plan before, the outcome after."""
+"""What a run tells about itself, as Markdown: what it is going to do, and what it found or built."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from headway.domain.history import short_tag
+from headway.domain.images import ImageRef, InvalidImage
+from headway.domain.markdown import blocks, code, fence, inline, prose, table
+from headway.metrics import duration
 
 if TYPE_CHECKING:
-    from headway.arrival import Arrival
     from headway.domain.drift import Drift
     from headway.domain.plans import Plan
-    from headway.systems.builds import Built
+    from headway.systems.builds import Built, ToBuild
     from headway.systems.proof import Proof
+    from headway.systems.set_image import ImageSet
 
 DIFF_LINES = 200
+VALUE = 80
+"""Where a field's value is cut, in characters."""
 
 
-def plan_report(plan: Plan, read: Callable[[str, str], bytes | None], asked: str = "") -> str:
-    """Tell what a plan changes: who asked, a table of services, and the diff of the files."""
+def plan_report(
+    plan: Plan,
+    read: Callable[[str, str], bytes | None],
+    asked: str = "",
+    also: Mapping[str, bytes] | None = None,
+    held: Iterable[str] = (),
+) -> str:
+    """Tell what a plan changes: who asked, a table of services, and the diff of all files of its commit.
+
+    `also` is what the commit changes besides the manifests, `held` what holds it back.
+    """
+    name = inline(plan.environment)
     if not plan:
-        return f"**{plan.environment}**: nothing to change; the config repo says so already."
-    rows = "\n".join(
-        f"| {it.service} | `{short_tag(it.old)}` | `{short_tag(it.new)}` | {it.why} |" for it in plan.changes
-    )
-    warnings = "".join(f"\n> left out: {warning}" for warning in plan.warnings)
-    return (
-        f"## Plan for {plan.environment}\n\n{asked}\n\n"
-        f"| service | from | to | why |\n|---|---|---|---|\n{rows}\n{warnings}\n"
-        f"Plan `{plan.fingerprint}`, worked out on `{plan.base[:9]}`.\n\n```diff\n{plan_diff(plan, read)}```\n"
+        return f"**{name}**: nothing to change; the config repo says so already.\n"
+    rows = [(inline(it.service), *_from_to(it.old, it.new), inline(it.why)) for it in plan.changes]
+    notes = [f"- held back: {inline(it)}" for it in held]
+    notes += [f"- left out: {inline(it)}" for it in plan.warnings]
+    return blocks(
+        [
+            f"## Plan for {name}",
+            asked,
+            table(("service", "from", "to", "why"), rows),
+            "\n".join(notes),
+            f"Plan `{plan.fingerprint}`, worked out on `{plan.base[:9]}`.",
+            fence(plan_diff(plan, read, also or {}), "diff"),
+        ]
     )
 
 
-def plan_diff(plan: Plan, read: Callable[[str, str], bytes | None]) -> str:
-    """Give the unified diff that a plan's commit will have, at most 200 lines of it."""
+def plan_diff(plan: Plan, read: Callable[[str, str], bytes | None], also: Mapping[str, bytes]) -> list[str]:
+    """Give the unified diff that a plan's commit will have: at most 200 lines of it, and the names of the rest."""
     lines: list[str] = []
-    for path, new in sorted(plan.files.items()):
+    beyond: list[str] = []
+    for path, new in sorted({**plan.files, **also}.items()):
         old = read(plan.base, path) or b""
-        lines += difflib.unified_diff(_lines(old), _lines(new), f"a/{path}", f"b/{path}", n=1)
-    text = "".join(line if line.endswith("\n") else line + "\n" for line in lines[:DIFF_LINES])
-    return text + (f"… {len(lines) - DIFF_LINES} more lines\n" if len(lines) > DIFF_LINES else "")
+        lines += difflib.unified_diff(_lines(old), _lines(new), f"a/{path}", f"b/{path}", n=1, lineterm="")
+        if len(lines) > DIFF_LINES:
+            beyond.append(path)
+    more = len(lines) - DIFF_LINES
+    return lines[:DIFF_LINES] + ([f"… {more} more lines, of {', '.join(beyond)}"] if more > 0 else [])
 
 
 def asked_by(actor: str, reason: str) -> str:
     """Say who asked, and why."""
-    return f"Asked for by **{actor}**" + (f": {reason}" if reason else "") + "."
+    return f"Asked for by **{inline(actor)}**" + (f": {inline(reason)}" if reason else "") + "."
 
 
-def arrival_report(arrival: Arrival, page: str = "") -> str:
-    """Tell how a journey ended: state, the time of each step, what was touched, and why it failed."""
-    headline = {
-        "live": "live",
-        "unchanged": "already equal to the repo",
-        "superseded": "superseded by a newer change",
-        "failed": "failed",
-        "rolled-back": f"failed, and taken back to `{arrival.back_to[:9]}`",
-    }[arrival.state]
-    out = [
-        f"## {arrival.environment}: {headline}",
-        f"Commit {f'[`{arrival.commit[:9]}`]({page})' if page else f'`{arrival.commit[:9]}`'}, "
-        f"{arrival.seconds:.1f} s" + "".join(f", {name} {took:.1f} s" for name, took in arrival.steps) + ".",
+def builds_report(
+    planned: Sequence[ToBuild],
+    asked: str,
+    running: Mapping[str, Sequence[str]] | None = None,
+    environment: str = "",
+) -> str:
+    """Tell what a build would make: of which commits, with which tags, and what the registry has by now.
+
+    `running` is what `environment`, which would get these images, has now: service → images.
+    """
+    columns = ["service", "commit", "image", ""]
+    rows = [
+        [
+            inline(it.service),
+            f"`{it.sha[:9]}`",
+            code(str(it.image)),
+            "in the registry already" if it.there else "would be built and pushed",
+        ]
+        for it in planned
     ]
-    if arrival.applied is not None and arrival.applied.touched:
-        out.append("| object | |\n|---|---|")
-        out[-1] += "".join(
-            f"\n| {key} | {word} |"
-            for word, keys in (
-                ("created", arrival.applied.created),
-                ("changed", arrival.applied.changed),
-                ("pruned", arrival.applied.pruned),
-            )
-            for key in keys
-        )
-    if arrival.diagnosis:
-        out.append(f"**Cause:** {arrival.diagnosis}")
-    for verdict in arrival.verdicts:
-        if verdict.status == "failed" and verdict.logs:
-            out.append(f"Last log lines of {verdict.pod}:\n```\n" + "\n".join(verdict.logs) + "\n```")
-    return "\n\n".join(out) + "\n"
+    if running is not None:
+        columns.insert(2, "runs now")
+        for row, it in zip(rows, planned, strict=True):
+            row.insert(2, ", ".join(code(short_tag(image)) for image in running.get(it.service, ())))
+    title = f"## Plan for {inline(environment)}: build, then release" if environment else "## Plan: build"
+    return blocks([title, asked, table(columns, rows)])
 
 
-def _lines(data: bytes) -> list[str]:
-    return data.decode("utf-8", "replace").splitlines(keepends=True)
+def set_image_plan(
+    image: ImageRef, namespace: str, found: Sequence[ImageSet], asked: str, warning: str
+) -> str:
+    """Tell which running containers would get an image."""
+    rows = [(code(str(it.object)), code(it.container), *_from_to(it.old, it.new, "the same")) for it in found]
+    nothing = "" if rows else f"No workload there runs an image of {code(image.name)}."
+    return blocks(
+        [
+            f"## Plan for namespace {inline(namespace)}",
+            asked,
+            f"Image: {code(str(image))}",
+            table(("object", "container", "from", "to"), rows),
+            nothing,
+            f"The config repo is not changed: {prose(warning)}." if warning else "",
+        ]
+    )
 
 
 def drift_report(name: str, drifts: list[Drift]) -> str:
     """Tell how a cluster differs from the repo, field by field."""
     if not drifts:
-        return f"**{name}**: the cluster equals the repo."
-    rows = "".join(
-        f"\n| {it.object} | {it.action} | {path} | `{live}` | `{wanted}` |"
+        return f"**{inline(name)}**: the cluster equals the repo.\n"
+    rows = [
+        (code(str(it.object)), it.action, code(path), _value(live), _value(wanted))
         for it in drifts
         for path, live, wanted in it.fields
-    )
-    rows += "".join(f"\n| {it.object} | {it.action} | | | |" for it in drifts if not it.fields)
-    return f"## Drift of {name}\n\n| object | | field | in the cluster | in the repo |\n|---|---|---|---|---|{rows}\n"
+    ]
+    rows += [(code(str(it.object)), it.action, "", "", "") for it in drifts if not it.fields]
+    columns = ("object", "", "field", "in the cluster", "in the repo")
+    return blocks([f"## Drift of {inline(name)}", table(columns, rows)])
 
 
 def proof_report(names: list[str], proofs: list[Proof], seconds: float) -> str:
     """Tell what was proven equal after a rebuild."""
-    rows = "".join(
-        f"\n| {name} | {'equal' if it.equal else '**not equal**'} | {it.objects} | {it.pods} |"
-        for name, it in zip(names, proofs, strict=True)
-    )
-    wrong = "".join(
-        f"\n- {name}: {it.summary}" for name, it in zip(names, proofs, strict=True) if not it.equal
-    )
-    return (
-        f"## Rebuilt in {seconds:.1f} s\n\n"
-        f"| environment | | objects compared | pods compared |\n|---|---|---|---|{rows}\n{wrong}\n"
-    )
+    both = list(zip(names, proofs, strict=True))
+    rows = [
+        (inline(name), "equal" if it.equal else "**not equal**", str(it.objects), str(it.pods))
+        for name, it in both
+    ]
+    wrong = "\n".join(f"- {inline(name)}: {inline(it.summary)}" for name, it in both if not it.equal)
+    columns = ("environment", "", "objects compared", "pods compared")
+    return blocks([f"## Rebuilt in {duration(seconds)}", table(columns, rows), wrong])
 
 
 def build_report(built: list[Built]) -> str:
-    """Tell which images there are now."""
-    rows = "".join(
-        f"\n| {it.service} | `{it.image}` | {'in the registry already' if it.skipped else 'built and pushed'} |"
+    """Tell which images there are now, and how long each took."""
+    rows = [
+        (
+            inline(it.service),
+            code(str(it.image)),
+            *(
+                ("in the registry already", "")
+                if it.skipped
+                else (duration(it.built_in), duration(it.pushed_in))
+            ),
+        )
         for it in built
-    )
-    return f"## Images\n\n| service | image | |\n|---|---|---|{rows}\n"
+    ]
+    return blocks(["## Images", table(("service", "image", "built in", "pushed in"), rows)])
+
+
+def _from_to(old: str, new: str, same: str = "") -> tuple[str, str]:
+    """Shorten two images for a table; where a tag has come to mean another digest, that is shown."""
+    left, right = short_tag(old), short_tag(new)
+    if old == new and same:
+        return code(left), same
+    if left == right and old != new:
+        left, right = (f"{tag}@{_digest(it)}" for tag, it in ((left, old), (right, new)))
+    return code(left), code(right)
+
+
+def _digest(image: str) -> str:
+    try:
+        return (ImageRef.parse(image).digest or "no digest").removeprefix("sha256:")[:12]
+    except InvalidImage:
+        return "?"
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return "–"
+    said = str(value)
+    return code(said if len(said) <= VALUE else said[: VALUE - 1] + "…")
+
+
+def _lines(data: bytes) -> list[str]:
+    return data.decode("utf-8", "replace").splitlines()

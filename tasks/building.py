@@ -7,8 +7,20 @@ import contextlib
 from headway.connections import Connections
 from headway.domain.config import Config
 from headway.steps import log, task
-from headway.systems.builds import Built, build_commit
+from headway.systems.builds import Built, ToBuild, build_commit, to_build
 from headway.systems.source import SourceRepo, resolve_url
+
+
+@task(name="look what would be built", run_name="look what building {service} would make")
+def plan_build(connections: Connections, config: Config, service: str, ref: str) -> ToBuild:
+    """Find a service's commit and say what building it would make."""
+    definition = config.service(service)
+    source = definition.source
+    assert source is not None, "services without a source are refused by the flow"
+    url = resolve_url(connections.settings.config_repo(), source.repo)
+    with SourceRepo(url, connections.settings.state) as repo:
+        sha = repo.resolve(ref or source.branch)
+    return to_build(connections.registry, service, definition.ref, sha)
 
 
 @task(name="build and push", run_name="build and push {service}")

@@ -89,17 +89,16 @@ def prove_equality(connections: Connections, desired: Desired) -> Proof:
     return prove(cluster, desired.manifests, desired.namespace, desired.owner, desired.planned)
 
 
+@task(name="look what would change", run_name="look what runs {image.repository} in {namespace}")
+def running_image(connections: Connections, context: str, namespace: str, image: ImageRef) -> list[ImageSet]:
+    """Say which running containers would get the image, and change nothing."""
+    return set_image(connections.cluster(context), namespace, _runs(image), str(image), dry_run=True)
+
+
 @task(name="set the image", run_name="set {image} in {namespace}")
 def change_image(connections: Connections, context: str, namespace: str, image: ImageRef) -> list[ImageSet]:
     """Give every running container of the image's repository the image, and say which they are."""
-
-    def runs_it(value: str) -> bool:
-        try:
-            return ImageRef.parse(value).same_repository(image)
-        except InvalidImage:
-            return False
-
-    return set_image(connections.cluster(context), namespace, runs_it, str(image))
+    return set_image(connections.cluster(context), namespace, _runs(image), str(image))
 
 
 @task(name="watch the rollout", run_name="watch the changed workloads roll out")
@@ -110,3 +109,15 @@ def watch_changed(connections: Connections, context: str, changed: list[ImageSet
         for each in changed
     }
     return watch_workloads(connections.cluster(context), planned, planned, timeout=timeout, on_progress=log)
+
+
+def _runs(image: ImageRef) -> Callable[[str], bool]:
+    """Say of a container's image whether it is one of this image's repository."""
+
+    def runs_it(value: str) -> bool:
+        try:
+            return ImageRef.parse(value).same_repository(image)
+        except InvalidImage:
+            return False
+
+    return runs_it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,16 +17,37 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A service's image for a commit, pinned to its digest; `skipped` says that it was there before."""
+    """A service's image for a commit, pinned to its digest; `skipped` says that it was there before.
+
+    `built_in` and `pushed_in` are seconds.
+    """
 
     service: str
     image: ImageRef
     skipped: bool
+    built_in: float = 0.0
+    pushed_in: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ToBuild:
+    """What building a service's commit would make; `there` says that the registry has it already."""
+
+    service: str
+    sha: str
+    image: ImageRef
+    there: bool
 
 
 def commit_tag(sha: str) -> str:
     """Give the tag of a commit's image: `sha-` and all 40 digits, which nothing takes for a version."""
     return f"sha-{sha}"
+
+
+def to_build(registry: RegistryClient, service: str, image: ImageRef, sha: str) -> ToBuild:
+    """Say what `build_commit` would make, and make nothing."""
+    wanted = image.pinned(commit_tag(sha), None)
+    return ToBuild(service, sha, wanted, registry.exists(wanted))
 
 
 def build_commit(
@@ -56,6 +78,15 @@ def build_commit(
         "org.opencontainers.image.title": service,
     }
     builder = engine()
+    began = time.monotonic()
     builder.build(folder(), wanted, dockerfile=dockerfile, labels=labels, on_line=on_line)
+    built = time.monotonic()
     digest = builder.push(wanted, on_line)
-    return Built(service, wanted.pinned(wanted.tag, digest), skipped=False)
+    pushed = time.monotonic()
+    return Built(
+        service,
+        wanted.pinned(wanted.tag, digest),
+        skipped=False,
+        built_in=built - began,
+        pushed_in=pushed - built,
+    )

@@ -37,19 +37,25 @@ class ImageSet:
 
 
 def set_image(
-    cluster: Cluster, namespace: str, match: Callable[[str], bool], new_image: str
+    cluster: Cluster,
+    namespace: str,
+    match: Callable[[str], bool],
+    new_image: str,
+    *,
+    dry_run: bool = False,
 ) -> list[ImageSet]:
     """Give every container whose image `match` accepts the new image; init containers too.
 
     Gives what was found, also where the image was the new one already. Only workloads
     that nothing else owns are changed: Deployments, StatefulSets, DaemonSets, CronJobs.
+    A dry run only looks.
     """
     found: list[tuple[Resource, dict[str, Any]]] = []
     for resource, items in zip(
         _KINDS, each(lambda it: list_all(cluster, it, namespace), _KINDS), strict=True
     ):
         found.extend((resource, item) for item in items if not item["metadata"].get("ownerReferences"))
-    changes = each(lambda it: _change(cluster, namespace, *it, match, new_image), found)
+    changes = each(lambda it: _change(cluster, namespace, *it, match, new_image, dry_run), found)
     return sorted(change for some in changes for change in some)
 
 
@@ -60,6 +66,7 @@ def _change(
     item: dict[str, Any],
     match: Callable[[str], bool],
     new_image: str,
+    dry_run: bool,
 ) -> list[ImageSet]:
     item["kind"] = resource.kind
     name = item["metadata"]["name"]
@@ -71,7 +78,7 @@ def _change(
         if match(each_container.get("image", ""))
     ]
     names = {it.container for it in changes if it.old != new_image}
-    if names:
+    if names and not dry_run:
         patch = {
             kind: [
                 {"name": it["name"], "image": new_image} for it in spec.get(kind) or () if it["name"] in names

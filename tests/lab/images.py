@@ -16,13 +16,16 @@ COPY busybox /bin/busybox
 COPY busybox /bin/sh
 COPY version /version
 ENV PATH=/bin
-CMD ["/bin/busybox", "sleep", "100000"]
+CMD ["/bin/sh", "-c", "read v < /version; case $v in crash*) exit 3;; esac; exec /bin/busybox sleep 100000"]
 """
 
 
 @functools.cache
 def box(registry: str, version: str, repository: str = REPOSITORY) -> str:
-    """Build and push a busybox that carries a version; give it as `repository:tag@digest`."""
+    """Build and push a busybox that carries a version; give it as `repository:tag@digest`.
+
+    A version that begins with `crash` ends with 3 at its start.
+    """
     name = f"{registry}/{repository}:{version}"
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(BUSYBOX, Path(folder, "busybox"))

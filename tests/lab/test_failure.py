@@ -30,6 +30,25 @@ def test_a_crash_is_taken_back_with_its_last_words(app: App) -> None:
     assert app.running("staging", "web") == app.image("web", "v1")
 
 
+def test_going_back_ends_when_the_old_version_is_up_again(app: App) -> None:
+    """Where the old pod had to make room for the new one, it is not called taken back until there is one again."""
+    app.pull()
+    image, strategy = (
+        app.image("web", "v1"),
+        "  strategy: {rollingUpdate: {maxSurge: 0, maxUnavailable: 1}}\n",
+    )
+    manifest = app.deployment("web", image).replace("  replicas: 1\n", f"  replicas: 1\n{strategy}")
+    app.write("staging/web.yaml", manifest)
+    app.push("No more pods than wanted")
+    assert app.run("reconcile", "staging", "--local").code == 0
+    app.write("staging/web.yaml", manifest.replace(image, f"{image.partition('@')[0]}-nosuch"))
+    bad = app.push("A tag that nobody pushed takes the only place")
+    done = app.run("reconcile", "staging", "--local")
+    ready = app.get("staging", "deployment/web")["status"].get("readyReplicas", 0)
+    assert (done.code, ready, app.states(bad)) == (1, 1, ["failed", "rolled-back"]), done.said
+    assert app.running("staging", "web") == image
+
+
 def test_a_persons_push_of_an_image_that_is_not_there(app: App) -> None:
     """A tag that the registry does not have is certain at once, and taken back."""
     app.pull()
