@@ -154,6 +154,19 @@ def test_a_newer_release_supersedes_and_a_changed_plan_ends(lab: Lab, app: Watch
     assert app.tag("production", "web") == "1.6.0"
 
 
+def test_a_release_that_waits_is_cancelled_at_once(lab: Lab, app: WatchedApp) -> None:
+    """It has no process to end: Cancel in the UI ends it, and nothing was committed."""
+    head = app.log("-1", "--format=%H")
+    run = ask(lab, app, "1.9.0")
+    until(lab, run, "Suspended")
+    state = {"state": {"type": "CANCELLING", "name": "Cancelling"}, "force": True}
+    call(lab, "POST", f"/flow_runs/{run}/set_state", state)
+    assert until(lab, run, "Cancelled", "Cancelling")["name"] == "Cancelled"
+    at_rest(lab, run)
+    assert until(lab, run, "Cancelled", "Crashed")["name"] == "Cancelled"
+    assert app.log("-1", "--format=%H") == head
+
+
 def test_time_runs_out(lab: Lab, app: WatchedApp) -> None:
     """A release that nobody approves in time ends, and says so; nothing was committed."""
     app.configure(production="promote_from: staging, approvals: 1, approval_timeout: 3s")
@@ -184,7 +197,10 @@ def test_waiting_survives_a_restart_of_server_and_worker(lab: Lab, app: WatchedA
 def test_who_asks_must_be_named(lab: Lab, app: WatchedApp) -> None:
     """A release that says nobody in `actor` could be approved by who asked for it, so it is refused, by the field's name."""
     app.configure(production="promote_from: staging, approvals: 1, approval_timeout: 1h")
-    request = {"environment": "production", "images": [{"service": "web", "image": app.image("web", "1.9.0")}]}
+    request = {
+        "environment": "production",
+        "images": [{"service": "web", "image": app.image("web", "1.9.0")}],
+    }
     code, run = start(lab, app, "release", request)
     assert code == 201, run
     assert "fill in `actor`" in until(lab, str(run["id"]), "Failed")["message"]
