@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flows.road import reach
+from flows.telling import tell_dead, tell_missing
 from headway.connections import Connections
 from headway.desired import Desired
 from headway.domain.config import Config
@@ -13,8 +14,9 @@ from headway.errors import FailedError, HeadwayError
 from headway.metrics import measured, metrics_report
 from headway.requests import ReconcileRequest
 from headway.reviving import newer_change
-from headway.steps import alongside, bury, dead_runs, flow, log, report, restart
+from headway.steps import alongside, bury, dead_runs, flow, give_up, log, report, restart
 from headway.story import drift_report
+from headway.systems.prefect_api import CANCELLED
 from tasks.deploying import compare
 from tasks.looking import fetch_head
 
@@ -58,7 +60,10 @@ def reconcile_images(connections: Connections, request: ReconcileRequest) -> dic
                 report(f"drift-{thing}", drift_report(thing, drifts))
                 done[thing] = [it.as_dict() for it in drifts]
             else:
-                done[thing] = reach(connections, thing).check().as_dict()
+                try:
+                    done[thing] = reach(connections, thing).check().as_dict()
+                finally:
+                    tell_missing(connections, config, thing)
         except HeadwayError as error:
             # One broken environment must not keep the others from being put right.
             if len(names) > 1:
@@ -87,10 +92,18 @@ def _restart_dead(connections: Connections, config: Config) -> None:
     is over: what people have done since must not be undone by it.
     """
     for run in dead_runs(config.app):
-        if run.attempts >= ATTEMPTS:
-            log(f"{run.name} died {run.attempts} times and is left as it is")
+        if run.cancelled:
+            log(f"{run.name} was cancelled before it died")
+            tell_dead(connections, config, run, "rejected", "it was cancelled")
+            bury(run, CANCELLED)
+        elif run.attempts >= ATTEMPTS:
+            died = f"its process died {run.attempts} times"
+            log(f"{run.name}: {died}, and it is not begun anew")
+            tell_dead(connections, config, run, "failed", died)
+            give_up(run, f"{died}; its log says how far it came. What it had committed, reconcile finishes")
         elif newer := newer_change(connections, config, run):
             log(f"{run.name} died; {newer}")
+            tell_dead(connections, config, run, "superseded", newer)
             bury(run, newer)
         else:
             log(f"{run.name} died; it begins anew")

@@ -5,23 +5,33 @@ Telling never fails a release: what goes wrong here is a line in the log.
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
+from headway.arrival import Arrival
 from headway.connections import Connections
 from headway.domain.config import Config
 from headway.domain.health import Verdict
-from headway.domain.history import Entry
+from headway.domain.history import Entry, new_release_id
 from headway.domain.links import commit_page
-from headway.domain.notices import Heard, Notice, stamp, who_hears
+from headway.domain.notices import FAILURES, IN_PLACE, Heard, Notice, stamp, who_hears
 from headway.domain.plans import Plan
-from headway.steps import announce, log, run_page
+from headway.errors import HeadwayError
+from headway.steps import announce, asked_before, log, run_page
+from headway.systems.outbox import KEPT
 from headway.systems.source import resolve_url
 from headway.watching import source_of
 
+if TYPE_CHECKING:
+    from headway.systems.prefect_api import DeadRun
+
 AUTOMATIC = ("watch-registry", "headway")
 EVERY = 2.0
+KINDS = {"promote": "promotion", "rollback": "rollback"}
+"""A flow's kind of release, where it is no plain one."""
 
 
 def tell_plan(
@@ -37,24 +47,22 @@ def tell_plan(
 ) -> None:
     """Tell of a release that is not in the config repo yet."""
     config = connections.config(plan.base)
-    _tell(
-        connections,
-        config,
-        Notice(
-            release=release_id,
-            app=config.app,
-            environment=plan.environment,
-            kind=kind,
-            state=state,
-            changes=plan.triples,
-            actor=actor,
-            reason=reason,
-            cause=cause,
-            automatic=actor in AUTOMATIC,
-            at=stamp(datetime.now(UTC)),
-            links=_links(connections),
-        ),
+    notice = Notice(
+        release=release_id,
+        app=config.app,
+        environment=plan.environment,
+        kind=kind,
+        state=state,
+        changes=plan.triples,
+        actor=actor,
+        reason=reason,
+        cause=cause,
+        automatic=actor in AUTOMATIC,
+        at=stamp(datetime.now(UTC)),
+        links=_links(connections),
     )
+    # Once there is nothing to change any more, what was to be changed is known from what was told.
+    _tell(connections, config, notice, as_known=not plan.triples)
 
 
 def tell_entry(
@@ -70,34 +78,109 @@ def tell_entry(
     verdicts: tuple[Verdict, ...] = (),
 ) -> None:
     """Tell of a release by its commit."""
-    record = entry.record
-    _tell(
-        connections,
-        config,
-        Notice(
-            release=entry.release_id or entry.commit[:12],
-            app=config.app,
-            environment=environment,
-            kind=entry.kind or "commit",
-            state=state,
-            changes=record.changes if record else (),
-            actor=entry.actor,
-            reason=entry.reason or ("" if record else entry.subject),
-            commit=entry.commit,
-            cause=cause,
-            progress=progress,
-            seconds=round(seconds, 1),
-            automatic=entry.actor in AUTOMATIC,
-            at=stamp(datetime.now(UTC)),
-            links=_links(connections, entry.commit),
-            details=tuple(
-                line
-                for it in verdicts
-                if it.status == "failed" and it.logs
-                for line in (f"{it.pod}:", *it.logs)
-            ),
-        ),
+    details = (
+        line for it in verdicts if it.status == "failed" and it.logs for line in (f"{it.pod}:", *it.logs)
     )
+    notice = dataclasses.replace(
+        _of_entry(connections, config, environment, entry, state),
+        cause=cause,
+        progress=progress,
+        seconds=round(seconds, 1),
+        details=tuple(details),
+    )
+    _tell(connections, config, notice)
+
+
+def tell_end(
+    connections: Connections, config: Config, environment: str, last: Entry, arrival: Arrival
+) -> None:
+    """Tell how a commit's journey ended; how a take-back's did is the end of the release that it takes back."""
+    told = _heard_of(connections, environment, last)
+    state, cause = arrival.state, arrival.diagnosis
+    if told is not last:
+        if state == "superseded":
+            return
+        state, cause = "rolled-back", told.diagnosis
+        if arrival.state == "failed":
+            state, cause = "failed", f"{cause}; going back did not become live either: {arrival.diagnosis}"
+    tell_entry(
+        connections, config, environment, told, state,
+        cause=cause, seconds=arrival.seconds, verdicts=arrival.verdicts,
+    )  # fmt: skip
+
+
+def tell_unreached(connections: Connections, environment: str, error: HeadwayError) -> None:
+    """Tell of an environment's last change that it did not get there, where nothing is recorded of it."""
+    try:
+        config = connections.config(connections.repo.head)
+        last = connections.repo.last_change(environment, config.environment(environment).path)
+        if not last.outcomes:
+            told = _heard_of(connections, environment, last)
+            tell_entry(connections, config, environment, told, "failed", cause=error.message)
+    except Exception as problem:  # noqa: BLE001 - the error itself is what matters here
+        _could_not(problem)
+
+
+def tell_missing(connections: Connections, config: Config, environment: str) -> None:
+    """Put right what stands in Slack and at the source commits of an environment's last change.
+
+    Its note in the config repo says how it ended. Who was to tell that may have died before it could, and its
+    outbox with it. Where this machine knows nothing of it either, another one may have told it: so only where
+    telling it twice shows nothing twice.
+    """
+    notify = config.document.notify
+    if notify is None:
+        return
+    try:
+        last = connections.repo.last_change(environment, config.environment(environment).path)
+        told = _heard_of(connections, environment, last)
+        notice = _of_entry(connections, config, environment, told, told.state)
+        now = datetime.now(UTC)
+        if not told.outcomes or now - told.outcomes[-1].at > timedelta(seconds=KEPT):
+            return
+        if connections.courier.outbox.knows(notice.release, notice.state):
+            return
+        ended = told.outcomes[-1]
+        notice = dataclasses.replace(
+            notice,
+            cause=told.diagnosis if told.state in FAILURES else "",
+            seconds=round(ended.seconds, 1),
+            at=stamp(ended.at),
+            links=_links(connections, told.commit, run=False),
+            corrects=True,
+        )
+        # Who did not hear of releases yet when it was made is not told of it now.
+        then = {it.target for it in _who(connections, connections.config(told.commit), notice, now)}
+        heard = [
+            it for it in _who(connections, config, notice, now) if it.kind in IN_PLACE and it.target in then
+        ]
+        if heard:
+            connections.courier.send(notice, heard)
+    except Exception as problem:  # noqa: BLE001 - what cannot be told is put right by the next one
+        _could_not(problem)
+
+
+def tell_dead(connections: Connections, config: Config, run: DeadRun, state: str, cause: str) -> None:
+    """Tell of a release whose run died before its commit and does not go on; what is committed goes its own way."""
+    environment = str(run.parameters.get("environment") or "")
+    own = run.parameters.get("release_id") or new_release_id(run.asked, f"{run.run_id} {environment}")
+    if environment not in config.environments or connections.repo.find_release(own):
+        return
+    page = run_page()
+    notice = Notice(
+        release=own,
+        app=config.app,
+        environment=environment,
+        kind=KINDS.get(run.flow, "release"),
+        state=state,
+        changes=tuple((it["service"], "", it["image"]) for it in run.parameters.get("images", ())),
+        actor=str(run.parameters.get("actor") or ""),
+        reason=str(run.parameters.get("reason") or ""),
+        cause=cause,
+        at=stamp(datetime.now(UTC)),
+        links=(("run", f"{page.rpartition('/')[0]}/{run.run_id}"),) if page else (),
+    )
+    _tell(connections, config, notice, as_known=True)
 
 
 def teller(connections: Connections, config: Config, environment: str, entry: Entry) -> Callable[[str], None]:
@@ -116,36 +199,82 @@ def teller(connections: Connections, config: Config, environment: str, entry: En
 
 def tell_superseded(connections: Connections, config: Config, release_id: str, environment: str) -> None:
     """Tell of a release that waited and that a newer one took the place of."""
-    known = connections.courier.outbox.last(release_id) if config.document.notify is not None else None
-    base = known or Notice(release_id, config.app, environment, "release", "superseded")
-    fields = {name: getattr(base, name) for name in Notice.__slots__}
-    _tell(connections, config, Notice(**{**fields, "state": "superseded", "at": stamp(datetime.now(UTC))}))
+    notice = Notice(release_id, config.app, environment, "release", "superseded", at=stamp(datetime.now(UTC)))
+    _tell(connections, config, notice, as_known=True)
 
 
-def _tell(connections: Connections, config: Config, notice: Notice) -> None:
+def told_before(connections: Connections, config: Config, release_id: str) -> bool:
+    """Say whether people know of a release already: this machine told them, or they were asked to approve it."""
+    if asked_before():
+        return True
+    return config.document.notify is not None and connections.courier.outbox.last(release_id) is not None
+
+
+def _of_entry(connections: Connections, config: Config, environment: str, entry: Entry, state: str) -> Notice:
+    record = entry.record
+    # A commit may change several environments: each of them is told of by itself.
+    own = entry.release_id if entry.environment == environment else ""
+    return Notice(
+        release=own or f"{entry.release_id or entry.commit[:12]}-{environment}",
+        app=config.app,
+        environment=environment,
+        kind=entry.kind or "commit",
+        state=state,
+        changes=record.changes if record else (),
+        actor=entry.actor,
+        reason=entry.reason or ("" if record else entry.subject),
+        commit=entry.commit,
+        automatic=entry.actor in AUTOMATIC,
+        at=stamp(datetime.now(UTC)),
+        links=_links(connections, entry.commit),
+    )
+
+
+def _heard_of(connections: Connections, environment: str, entry: Entry) -> Entry:
+    """Give the commit that people hear of: of a take-back, the one that it takes back."""
+    return connections.repo.entry(entry.reverts).of(environment) if entry.reverts else entry
+
+
+def _tell(connections: Connections, config: Config, notice: Notice, *, as_known: bool = False) -> None:
+    """Tell of a state; `as_known` fills in what this machine has told of the release before."""
     try:
+        outbox = connections.courier.outbox
+        if as_known and (known := outbox.last(notice.release)):
+            notice = dataclasses.replace(
+                known, state=notice.state, cause=notice.cause, at=notice.at, progress="", corrects=False
+            )
         if not notice.progress:
-            announce(notice)
-        notify = config.document.notify
-        if notify is None:
+            announce(notice, outbox.first)
+        if config.document.notify is None:
             return
-        now = datetime.now(UTC)
-        heard = who_hears(notify, notice, now)
-        if notify.commits and not notice.progress:
-            heard += [Heard("commit", it, now) for it in _commits(connections, config, notice)]
+        heard = _who(connections, config, notice, datetime.now(UTC))
         if notice.progress:
             # Only a message that changes in its place can follow each step.
             heard = [it for it in heard if it.kind == "slack"]
         if heard:
             connections.courier.send(notice, heard)
     except Exception as error:  # noqa: BLE001 - a release never fails because nobody could be told of it
-        log(f"this could not be told: {type(error).__name__}: {error}")
+        _could_not(error)
 
 
-def _links(connections: Connections, commit: str = "") -> tuple[tuple[str, str], ...]:
+def _could_not(error: Exception) -> None:
+    said = error.message if isinstance(error, HeadwayError) else f"{type(error).__name__}: {error}"
+    log(f"this could not be told: {said}")
+
+
+def _who(connections: Connections, config: Config, notice: Notice, now: datetime) -> list[Heard]:
+    """Say who hears a notice: people, programs, and the hosts of the source commits."""
+    notify = config.document.notify
+    heard = who_hears(notify, notice, now)
+    if notify is not None and notify.commits and not notice.progress:
+        heard += [Heard("commit", it, now) for it in _commits(connections, config, notice)]
+    return heard
+
+
+def _links(connections: Connections, commit: str = "", *, run: bool = True) -> tuple[tuple[str, str], ...]:
     settings = connections.settings
     found = [
-        ("run", run_page()),
+        ("run", run_page() if run else ""),
         ("commit", commit_page(connections.repo.url, commit, settings.commit_url) if commit else ""),
         ("board", settings.board_url),
     ]
@@ -153,19 +282,17 @@ def _links(connections: Connections, commit: str = "") -> tuple[tuple[str, str],
 
 
 def _commits(connections: Connections, config: Config, notice: Notice) -> list[str]:
-    """Name the source commits of what is released, where a token for their host is set."""
+    """Name the source commits of what is released, where a token for their host, and for no other, is set."""
     from headway.systems.code_hosts import place_of
 
-    settings = connections.settings
-    github, gitlab = (bool(it.get_secret_value()) for it in (settings.github_token, settings.gitlab_token))
+    hosts = {it.name: it for it in connections.courier.hosts()}
     found: dict[str, None] = {}
     for service, _, new in notice.changes:
         definition = config.services.get(service)
-        source = source_of(connections, config, service, new) if definition is not None else None
-        if source is None or definition is None or definition.source is None:
+        if not hosts or definition is None or definition.source is None:
             continue
-        host, path = place_of(resolve_url(settings.config_repo(), definition.source.repo))
-        kind = "gitlab" if gitlab and ("gitlab" in host or not github) else "github" if github else ""
-        if kind and path:
-            found[f"{kind} {host} {path} {source[0]}"] = None
+        name, path = place_of(resolve_url(connections.settings.config_repo(), definition.source.repo))
+        source = source_of(connections, config, service, new) if name in hosts else None
+        if source is not None:
+            found[f"{hosts[name].kind} {name} {path} {source[0]}"] = None
     return list(found)

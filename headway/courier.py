@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from headway.domain.notices import Heard, Notice
 from headway.errors import FailedError, HeadwayError, TransientError
@@ -18,9 +19,11 @@ from headway.settings import Settings
 from headway.systems.outbox import Outbox, Parcel
 
 if TYPE_CHECKING:
+    from headway.systems.code_hosts import Host
     from headway.systems.slack import Slack
 
 FIRST, LONGEST, REFUSED = 5.0, 3600.0, 600.0
+"""Seconds until a try after the first that failed, at most, and after one that was refused."""
 GOODBYE = 10.0
 _log = logging.getLogger("headway.courier")
 
@@ -34,8 +37,8 @@ class Courier:
         self._wake = threading.Event()
         self._until: float | None = None
         self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
         self._slack: Slack | None = None
-        self.problems: dict[str, str] = {}
 
     def send(self, notice: Notice, heard: Iterable[Heard]) -> None:
         """Write down what is to be told, and begin to tell it."""
@@ -44,9 +47,10 @@ class Courier:
 
     def start(self) -> None:
         """Begin to deliver what is due, in a thread."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, daemon=True, name="courier")
-            self._thread.start()
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, daemon=True, name="courier")
+                self._thread.start()
         self._wake.set()
 
     def close(self) -> None:
@@ -80,42 +84,48 @@ class Courier:
             if wait is None or time.monotonic() + wait > self._until:
                 return
 
+    def waiting(self) -> list[tuple[str, str, str]]:
+        """List what is not told yet: to whom, the release, and why."""
+        return [(_shown(target), release, why) for target, release, why in self.outbox.waiting()]
+
     def _deliver(self, parcel: Parcel) -> bool:
         try:
             self._tell(parcel)
         except TransientError as error:
             again = error.retry_after or min(FIRST * 3 ** min(parcel.attempts, 10), LONGEST)
-            self._put_back(parcel, again, error)
+            # Others of this target wait as long as it asks, or else only a little: it may be this one's fault.
+            self._put_back(parcel, again, _said(error), target_for=error.retry_after or FIRST)
             return False
-        except FailedError as error:
-            self._put_back(parcel, min(REFUSED * 2 ** min(parcel.attempts, 4), LONGEST), error)
+        except Exception as error:  # noqa: BLE001 - what nobody thought of is put back too, with its reason
+            seconds = min(REFUSED * 2 ** min(parcel.attempts, 4), LONGEST)
+            self._put_back(parcel, seconds, _said(error))
             return False
         self.outbox.told(parcel)
-        self.problems.pop(parcel.target, None)
         return True
 
-    def _put_back(self, parcel: Parcel, seconds: float, error: HeadwayError) -> None:
-        self.outbox.later(parcel, seconds, str(error).replace("\n  ", "; "))
-        self.problems[parcel.target] = str(error)
-        _log.warning("%s is told later of %s: %s", _shown(parcel.target), parcel.release, error)
+    def _put_back(self, parcel: Parcel, seconds: float, why: str, target_for: float = 0.0) -> None:
+        self.outbox.later(parcel, seconds, why, target_for=target_for)
+        _log.warning("%s is told later of %s: %s", _shown(parcel.target), parcel.release, why)
 
     def _tell(self, parcel: Parcel) -> None:
         kind, _, address = parcel.target.partition(":")
         settings = self._settings
         if kind == "slack":
             self.slack().deliver(address, parcel)
-            return
-        for notice, _ in parcel.notices:
-            if kind == "webhook":
-                from headway.systems.webhook import post
+        elif kind == "commit":
+            # A host keeps one state of a commit, and refuses some ways back to an older one.
+            self._tell_host(address, parcel.newest)
+        else:
+            for notice, version in parcel.notices:
+                if kind == "webhook":
+                    from headway.systems.webhook import post
 
-                post(address, settings.webhook_secret.get_secret_value(), notice)
-            elif kind == "apprise":
-                from headway.systems.apprise_mail import send
+                    post(address, settings.webhook_secret.get_secret_value(), notice)
+                elif kind == "apprise":
+                    from headway.systems.apprise_mail import send
 
-                send(settings.apprise.get_secret_value(), address, notice)
-            elif kind == "commit":
-                self._tell_host(address, notice)
+                    send(settings.apprise.get_secret_value(), address, notice)
+                self.outbox.told_one(parcel, notice, version)
 
     def slack(self) -> Slack:
         """Give the Slack workspace; raise FailedError where no token is set."""
@@ -126,24 +136,42 @@ class Courier:
             self._slack = Slack(token, self.outbox, self._settings.slack_url)
         return self._slack
 
+    def hosts(self) -> list[Host]:
+        """Give the hosts of source repos that a token is set for."""
+        from headway.systems.code_hosts import known_hosts
+
+        settings = self._settings
+        tokens = {"github": settings.github_token, "gitlab": settings.gitlab_token}
+        apis = {"github": settings.github_url, "gitlab": settings.gitlab_url}
+        return known_hosts({kind: (apis[kind], it.get_secret_value()) for kind, it in tokens.items()})
+
     def _tell_host(self, address: str, notice: Notice) -> None:
         from headway.systems.code_hosts import CodeHost
 
-        kind, host, path, sha = address.split(" ")
-        settings = self._settings
-        if kind == "gitlab":
-            api, token = settings.gitlab_url or f"https://{host}/api/v4", settings.gitlab_token
-        else:
-            public = "https://api.github.com" if host == "github.com" else f"https://{host}/api/v3"
-            api, token = settings.github_url or public, settings.github_token
-        there = CodeHost(kind, api, token.get_secret_value())
+        kind, name, path, sha = address.split(" ")
+        host = next((it for it in self.hosts() if (it.kind, it.name) == (kind, name)), None)
+        if host is None:
+            raise FailedError(
+                f"no token is set for {name}",
+                hint=f"set HEADWAY_{kind.upper()}_TOKEN, and _URL for a host of your own",
+            )
+        there = CodeHost(host.kind, host.api, host.token)
         try:
             there.tell(path, sha, notice, dict(notice.links).get("run", ""))
         finally:
             there.close()
 
 
+def _said(error: Exception) -> str:
+    if isinstance(error, HeadwayError):
+        return str(error).replace("\n  ", "; ")
+    return f"{type(error).__name__}: {error}"
+
+
 def _shown(target: str) -> str:
-    """Name a target in a log: a webhook's address may hold a token."""
+    """Name a target for people and logs: a webhook's path may be its secret."""
     kind, _, address = target.partition(":")
-    return f"{kind} {address.partition('?')[0] if kind == 'webhook' else address}"
+    if kind != "webhook":
+        return f"{kind} {address}"
+    url = urlsplit(address)
+    return f"{kind} {url.scheme}://{url.netloc}"

@@ -75,13 +75,16 @@ class Settings(BaseSettings):
     """Token that writes commit statuses and deployments to GitHub, where `notify` has `commits: true`."""
 
     github_url: str = ""
-    """URL of GitHub's API, where it is not worked out from the source repo's."""
+    """URL of the API of a GitHub of your own; the token is for its repos then, and not for github.com's."""
 
     gitlab_token: SecretStr = SecretStr("")
     """Token that writes commit statuses and deployments to GitLab, where `notify` has `commits: true`."""
 
     gitlab_url: str = ""
-    """URL of GitLab's API, where it is not worked out from the source repo's."""
+    """URL of the API of a GitLab of your own; the token is for its repos then, and not for gitlab.com's."""
+
+    alarm: str = ""
+    """Prefect notification block that alarms go to, as `type/name`; empty means Slack, where `notify` has a channel."""
 
     commit_url: str = ""
     """Page of a commit of the config repo, with {commit} in it; known for GitHub, GitLab, Gitea and Bitbucket."""

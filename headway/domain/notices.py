@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,15 +13,20 @@ from headway.domain.model import Notify, Route
 from headway.domain.windows import opening, parse_window
 
 STATES = ("planned", "waiting", "releasing", "live", "failed", "rolled-back", "superseded", "rejected")
-FINAL = ("live", "failed", "rolled-back", "superseded", "rejected")
+UNDER_WAY = ("planned", "waiting", "releasing")
+SETTLED = ("live", "rolled-back", "superseded")
+"""The states after which a release is not under way again. One that failed or was rejected may be begun anew."""
 FAILURES = ("failed", "rolled-back")
+IN_PLACE = ("slack", "commit")
+"""The ways on which what is told later takes the place of what was told before; on others it is one more message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
     """One state of one release. `changes` are (service, from, to); `links` (name, URL); `at` is ISO 8601 in UTC.
 
-    `details` are lines for those who look closer; `progress` is how far a rollout is.
+    `details` are lines for those who look closer; `progress` is how far a rollout is. One that `corrects`
+    says again what others may have told already: it puts right what stands in its place, and adds nothing.
     """
 
     release: str
@@ -39,6 +45,7 @@ class Notice:
     at: str = ""
     links: tuple[tuple[str, str], ...] = ()
     details: tuple[str, ...] = ()
+    corrects: bool = False
 
     def to_json(self) -> str:
         """Write it down."""
@@ -46,16 +53,38 @@ class Notice:
 
     @classmethod
     def from_json(cls, text: str) -> Notice:
-        """Read what `to_json` wrote."""
-        data = json.loads(text)
+        """Read what `to_json` wrote, also that of a newer headway."""
+        data = {key: it for key, it in json.loads(text).items() if key in cls.__slots__}
         for name in ("changes", "links"):
             data[name] = tuple(tuple(it) for it in data[name])
         return cls(**{**data, "details": tuple(data["details"])})
 
     @property
+    def mark(self) -> str:
+        """Name this state of the release: the same for everyone who tells it, another one where its cause is."""
+        return (
+            f"{self.state}-{hashlib.sha256(self.cause.encode()).hexdigest()[:8]}"
+            if self.cause
+            else self.state
+        )
+
+    def says(self, other: Notice) -> bool:
+        """Say whether it tells the same: when it is told, from where and how long it took is no news."""
+        fields = {name: getattr(other, name) for name in ("at", "links", "seconds", "details", "corrects")}
+        return dataclasses.replace(self, **fields) == other
+
+    def overtaken(self, state: str, at: str) -> bool:
+        """Say whether a state that was told with its time is as new as this one; clocks may differ by a little."""
+        if self.state in UNDER_WAY and state in SETTLED:
+            return True
+        if self.state in SETTLED and state in UNDER_WAY:
+            return False
+        return (at, _rank(state)) >= (self.at, _rank(self.state))
+
+    @property
     def headline(self) -> str:
         """Say it in a line: `production: orders, users live in 12.3 s`."""
-        names = listed([name for name, _, _ in self.changes], 5) or "the repo's state"
+        names = listed(dict.fromkeys(name for name, _, _ in self.changes), 5) or "the repo's state"
         words = {
             "planned": "planned",
             "waiting": "waiting for approval",
@@ -123,6 +152,10 @@ def _after_quiet(route: Route, notice: Notice, now: datetime) -> datetime:
         return now
     quiet = opening((), [parse_window(it) for it in route.quiet], now)
     return now if quiet.open else (quiet.until or now)
+
+
+def _rank(state: str) -> int:
+    return STATES.index(state) if state in STATES else -1
 
 
 def listed(names: Iterable[str], most: int) -> str:

@@ -107,12 +107,17 @@ def ask(number: int, app: str, environment: str, plan: str, text: str, timeout: 
     )
 
 
+def asked_before() -> bool:
+    """Say no: nobody can be asked without Prefect."""
+    return False
+
+
 def supersede(app: str, environment: str) -> list[Any]:
     """Do nothing: without Prefect nothing waits."""
     return []
 
 
-def announce(notice: Any) -> None:
+def announce(notice: Any, first: Any) -> None:
     """Do nothing: without Prefect there are no events."""
 
 
@@ -131,4 +136,8 @@ def restart(run: Any, message: str) -> None:
 
 
 def bury(run: Any, message: str) -> None:
+    """Do nothing: without Prefect there are no runs."""
+
+
+def give_up(run: Any, message: str) -> None:
     """Do nothing: without Prefect there are no runs."""

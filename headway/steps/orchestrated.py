@@ -12,6 +12,7 @@ import json
 import re
 import signal
 import threading
+import uuid
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -21,8 +22,9 @@ import prefect
 from prefect import runtime
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.context import FlowRunContext
 from prefect.events import emit_event
-from prefect.exceptions import MissingContextError, Pause
+from prefect.exceptions import Abort, MissingContextError, Pause, TerminationSignal
 from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
 from prefect.logging import get_run_logger
@@ -50,8 +52,15 @@ def log(message: str) -> None:
 
 
 def report(key: str, markdown: str) -> None:
-    """Put a table or a diff on the run's page, as an artifact."""
-    create_markdown_artifact(markdown, key=re.sub(r"[^a-z0-9-]+", "-", key.lower()), description=key)
+    """Put a table or a diff on the run's page, as an artifact; no run fails where its server does not take it.
+
+    The server writes artifacts of one key one after the other, so a key that all runs shared would hold all of them up.
+    """
+    try:
+        create_markdown_artifact(markdown, key=re.sub(r"[^a-z0-9-]+", "-", key.lower()), description=key)
+    except Exception as error:  # noqa: BLE001 - what a run does counts for more than what its page shows
+        why, _, _ = str(error).partition("\n")
+        log(f"{key} could not be put on the run's page: {type(error).__name__}: {why}")
 
 
 def run_identity() -> tuple[datetime, str]:
@@ -76,6 +85,11 @@ def flow(*, name: str, run_name: Callable[[dict[str, Any]], str] | None = None) 
                 # An error that explains itself is the run's state; a traceback would only bury it.
                 log(f"error: {error}")
                 return Failed(message=f"{_kind(error)}: {error}")
+            except TerminationSignal:
+                # Ended by whoever carries out that it was cancelled, and says so: then it did not crash.
+                if _cancelled():
+                    raise Abort("it was cancelled") from None
+                raise
 
         # Prefect reads the types where the wrapper stands, where their names mean nothing.
         explained.__annotations__ = get_type_hints(function)
@@ -90,6 +104,14 @@ def flow(*, name: str, run_name: Callable[[dict[str, Any]], str] | None = None) 
         return result
 
     return decorate
+
+
+def _cancelled() -> bool:
+    try:
+        with _api() as api:
+            return api.cancelled(str(runtime.flow_run.id))
+    except HeadwayError:
+        return False
 
 
 def _kind(error: HeadwayError) -> str:
@@ -190,6 +212,13 @@ def ask(number: int, app: str, environment: str, plan: str, text: str, timeout: 
     return answer
 
 
+def asked_before() -> bool:
+    """Say whether this run has asked somebody already, so that it goes on after an answer."""
+    context = FlowRunContext.get()
+    run = context.flow_run if context is not None else None
+    return bool(run is not None and run.empirical_policy.pause_keys)
+
+
 def supersede(app: str, environment: str) -> list[Waiting]:
     """End the runs that wait for an approval in an environment and were asked for before this one; give them."""
     mine = str(runtime.flow_run.id)
@@ -204,9 +233,15 @@ def supersede(app: str, environment: str) -> list[Waiting]:
     return ended
 
 
-def announce(notice: Notice) -> None:
-    """Emit a Prefect event for a release's state, for automations that users make."""
+def announce(notice: Notice, first: Callable[[Notice], bool]) -> None:
+    """Emit a Prefect event for a release's state, for automations that users make; once, where `first` says so.
+
+    Its id is the same for everyone who emits it, so that the server knows it again for some minutes.
+    """
+    if not first(notice):
+        return
     data = json.loads(notice.to_json())
+    told = (notice.app, notice.environment, notice.release, notice.mark, notice.changes)
     emit_event(
         event=f"headway.release.{notice.state}",
         resource={
@@ -215,7 +250,8 @@ def announce(notice: Notice) -> None:
             "headway.app": notice.app,
             "headway.environment": notice.environment,
         },
-        payload={key: it for key, it in data.items() if key not in ("links", "details")},
+        payload={key: it for key, it in data.items() if key not in ("links", "details", "corrects")},
+        id=uuid.uuid5(uuid.NAMESPACE_URL, f"headway:{told}"),
     )
 
 
@@ -240,7 +276,13 @@ def restart(run: DeadRun, message: str) -> None:
 def bury(run: DeadRun, message: str) -> None:
     """End a dead run for good."""
     with _api() as api:
-        _patiently(lambda: api.bury(run.run_id, message))
+        _patiently(lambda: api.bury(run.run_id, message, "Cancelled" if run.cancelled else "Superseded"))
+
+
+def give_up(run: DeadRun, message: str) -> None:
+    """Call a dead run failed, for good."""
+    with _api() as api:
+        _patiently(lambda: api.give_up(run.run_id, message))
 
 
 def _patiently(call: Callable[[], R]) -> R:

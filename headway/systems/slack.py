@@ -6,17 +6,26 @@ outbox; where a post may have got through without our knowing, Slack is asked be
 
 from __future__ import annotations
 
+import dataclasses
+from datetime import UTC, datetime
 from typing import Any
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
-from headway.domain.slackblocks import is_of, message, reply
+from headway.domain.notices import Notice
+from headway.domain.slackblocks import MESSAGE, is_of, message, reply, told_in
 from headway.errors import FailedError, TransientError
 from headway.systems.outbox import Outbox, Parcel
 
 SECONDS = 10
-PAGE, PAGES = 100, 5
+PAGE, PAGES = 200, 5
+CHANNELS = 999
+"""The most that Slack lists at once: names are looked for in the whole workspace."""
+LATE = 30.0
+"""Seconds after which a state may have been told by another machine meanwhile."""
+MISSING = 86_400.0
+"""Seconds for which a message that others should have posted, and that is not there, is posted in their place."""
 _LATER = {
     "ratelimited",
     "rate_limited",
@@ -32,6 +41,15 @@ _HINTS = {
     "missing_scope": "give headway's app the scopes that docs/notifications.md lists",
 }
 _TOKEN = "set HEADWAY_SLACK_TOKEN to a bot token that is valid; docs/notifications.md says how to get one"
+
+
+class SlackRefused(FailedError):
+    """Slack says no; `said` is its word for why."""
+
+    def __init__(self, method: str, said: str) -> None:
+        known = _TOKEN if "auth" in said or "token" in said or "account" in said else ""
+        super().__init__(f"Slack refuses {method}: {said}", hint=_HINTS.get(said, known))
+        self.said = said
 
 
 class Slack:
@@ -58,22 +76,34 @@ class Slack:
 
         Raises TransientError, with Slack's `retry_after`, or FailedError with what to do.
         """
-        newest = parcel.notices[-1][0]
-        remembered = self._outbox.mark(parcel.target, parcel.release, "message")
-        thread = remembered or self._find(channel, parcel, "message")
-        # A try that was cut off may have got through; and where the message is known from Slack
-        # alone, somebody else began its thread.
-        unsure = parcel.attempts > 0 or bool(thread and not remembered)
+        newest = parcel.newest
+        # What is late may have been told by somebody else meanwhile, and a try that was cut off may have got through.
+        late = parcel.attempts > 0 or newest.corrects or _age(newest) > LATE
+        remembered = self._outbox.mark(parcel.target, parcel.release, MESSAGE)
+        found, sure = None, True
+        if not remembered:
+            found, sure = self._find(channel, parcel, MESSAGE)
+        elif late:
+            found = self._look_at(channel, remembered)
+        thread = remembered or (str(found["ts"]) if found else "")
+        corrects = all(it.corrects for it, _ in parcel.notices)
+        if corrects and not thread and (not sure or _age(newest) > MISSING):
+            # It may be there and not be seen, and nobody is helped by a second one.
+            return
         body = message(newest)
-        if thread:
-            self._call("chat.update", channel=self._id(channel), ts=thread, **body)
-        else:
-            thread = self._post(channel, parcel, "message", body)
+        if not thread:
+            thread = self._post(channel, parcel, MESSAGE, body)
+        elif found is None or not newest.overtaken(*told_in(found)):
+            thread = self._update(channel, parcel, thread, body)
         for notice, _ in parcel.notices:
-            known = self._outbox.mark(parcel.target, parcel.release, notice.state)
-            known = known or (self._find(channel, parcel, notice.state, thread) if unsure else "")
-            if not (known or notice.progress):
-                self._post(channel, parcel, notice.state, {**reply(notice), "thread_ts": thread})
+            if self._outbox.mark(parcel.target, parcel.release, notice.mark):
+                continue
+            # Where the message is known from Slack alone, somebody else began its thread.
+            if (found or (late and remembered)) and self._find(channel, parcel, notice.mark, thread)[0]:
+                continue
+            # How far it is stands in the message; the thread has each state, as it began.
+            begun = dataclasses.replace(notice, progress="")
+            self._post(channel, parcel, notice.mark, {**reply(begun), "thread_ts": thread})
 
     def _post(self, channel: str, parcel: Parcel, part: str, body: dict[str, Any]) -> str:
         answer = self._call(
@@ -85,8 +115,37 @@ class Slack:
         self._outbox.set_mark(parcel.target, parcel.release, part, str(answer["ts"]))
         return str(answer["ts"])
 
-    def _find(self, channel: str, parcel: Parcel, part: str, thread: str = "") -> str:
-        """Look for a release's message in the channel's newest ones, or in a thread; give its timestamp, or nothing."""
+    def _update(self, channel: str, parcel: Parcel, message_at: str, body: dict[str, Any]) -> str:
+        """Change a release's message, or post it anew where somebody has deleted it; give its timestamp."""
+        try:
+            self._call("chat.update", channel=self._id(channel), ts=message_at, **body)
+        except SlackRefused as error:
+            if error.said != "message_not_found":
+                raise
+            self._outbox.forget_marks(parcel.target, parcel.release)
+            return self._post(channel, parcel, MESSAGE, body)
+        return message_at
+
+    def _look_at(self, channel: str, message_at: str) -> dict[str, Any] | None:
+        """Read one message; None where it is gone or may not be read."""
+        try:
+            answer = self._call(
+                "conversations.history", channel=self._id(channel), latest=message_at, inclusive=True, limit=1,
+                include_all_metadata=True,
+            )  # fmt: skip
+        except SlackRefused as error:
+            if error.said != "missing_scope":
+                raise
+            return None
+        return next((it for it in answer["messages"] if it["ts"] == message_at), None)
+
+    def _find(
+        self, channel: str, parcel: Parcel, part: str, thread: str = ""
+    ) -> tuple[dict[str, Any] | None, bool]:
+        """Look for a release's message in the channel's newest ones, or in a thread.
+
+        Gives the message, or None and whether it is certain that there is none.
+        """
         method = "conversations.replies" if thread else "conversations.history"
         more: dict[str, Any] = {"ts": thread} if thread else {}
         for _ in range(PAGES):
@@ -94,20 +153,20 @@ class Slack:
                 answer = self._call(
                     method, channel=self._id(channel), limit=PAGE, include_all_metadata=True, **more
                 )
-            except FailedError as error:
-                if "missing_scope" in error.message:
+            except SlackRefused as error:
+                if error.said == "missing_scope":
                     # It may post and not read: then what our own memory lost is posted again.
-                    return ""
+                    return None, False
                 raise
             for each in answer["messages"]:
                 if is_of(each, parcel.release, part):
                     self._outbox.set_mark(parcel.target, parcel.release, part, str(each["ts"]))
-                    return str(each["ts"])
+                    return each, True
             cursor = (answer.get("response_metadata") or {}).get("next_cursor")
             if not cursor:
-                break
+                return None, True
             more["cursor"] = cursor
-        return ""
+        return None, False
 
     def _id(self, channel: str) -> str:
         """Give a channel's id: from a post of ours, or from Slack's list."""
@@ -117,12 +176,20 @@ class Slack:
         return self._ids[channel]
 
     def _listed(self, channel: str) -> str:
+        try:
+            return self._listed_among("public_channel,private_channel", channel)
+        except SlackRefused as error:
+            if error.said != "missing_scope":
+                raise
+            # Without `groups:read` private channels are not listed, and Slack then lists none at all.
+            return self._listed_among("public_channel", channel)
+
+    def _listed_among(self, types: str, channel: str) -> str:
         name, cursor = channel.removeprefix("#"), ""
         while True:
             answer = self._call(
-                "conversations.list", limit=200, exclude_archived=True, types="public_channel,private_channel",
-                cursor=cursor,
-            )  # fmt: skip
+                "conversations.list", limit=CHANNELS, exclude_archived=True, types=types, cursor=cursor
+            )
             for each in answer["channels"]:
                 if name in (each.get("name"), each["id"]):
                     return str(each["id"])
@@ -142,9 +209,17 @@ class Slack:
             said = "" if isinstance(answer, str) else str(answer.get("error") or "")
             status = 0 if isinstance(answer, str) else answer.status_code
             if status == 429 or said in _LATER or status >= 500:
-                wait = float(answer.headers.get("Retry-After") or 0) or None
-                raise TransientError(f"Slack is busy ({said or status})", retry_after=wait) from None
-            hint = _HINTS.get(said, _TOKEN if "auth" in said or "token" in said or "account" in said else "")
-            raise FailedError(f"Slack refuses {method}: {said or status}", hint=hint) from None
+                after = str(answer.headers.get("Retry-After") or "")
+                wait = float(after) if after.isdigit() else None
+                raise TransientError(f"Slack is busy ({said or status})", retry_after=wait or None) from None
+            raise SlackRefused(method, said or str(status)) from None
         except (SlackClientError, OSError, ValueError) as error:
             raise TransientError(f"Slack cannot be reached: {type(error).__name__}") from None
+
+
+def _age(notice: Notice) -> float:
+    """Give the seconds since a notice's time; much where it has none."""
+    try:
+        return (datetime.now(UTC) - datetime.fromisoformat(notice.at)).total_seconds()
+    except (ValueError, TypeError):
+        return MISSING + 1

@@ -21,11 +21,12 @@ SECONDS = 10.0
 def event(notice: Notice) -> dict[str, Any]:
     """Give a notice as a CloudEvent; a receiver that gets the same id twice has heard it already."""
     data = dataclasses.asdict(notice)
+    del data["corrects"]
     data["changes"] = [{"service": name, "from": old, "to": new} for name, old, new in notice.changes]
     data["links"] = dict(notice.links)
     return {
         "specversion": "1.0",
-        "id": f"{notice.release}.{notice.state}",
+        "id": f"{notice.release}.{notice.mark}",
         "source": f"/headway/{notice.app}/{notice.environment}",
         "type": f"headway.release.{notice.state}",
         "subject": notice.release,
@@ -36,8 +37,19 @@ def event(notice: Notice) -> dict[str, Any]:
 
 
 def signature(secret: str, identifier: str, at: int, body: bytes) -> str:
-    """Sign a body: `v1,` and the base64 of an HMAC-SHA256 over `id.timestamp.body`."""
-    key = base64.b64decode(secret.removeprefix("whsec_")) if secret.startswith("whsec_") else secret.encode()
+    """Sign a body: `v1,` and the base64 of an HMAC-SHA256 over `id.timestamp.body`.
+
+    A secret that begins with `whsec_` holds the key in base64 (Standard Webhooks); any other is the key itself.
+    """
+    key = secret.encode()
+    if secret.startswith("whsec_"):
+        try:
+            key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+        except ValueError:
+            raise FailedError(
+                "the secret that begins with whsec_ holds no base64",
+                hint="copy HEADWAY_WEBHOOK_SECRET whole, or leave out whsec_ where it is a word of your own",
+            ) from None
     made = hmac.new(key, f"{identifier}.{at}.".encode() + body, hashlib.sha256).digest()
     return "v1," + base64.b64encode(made).decode()
 

@@ -6,14 +6,18 @@ import json
 import os
 import signal
 import time
+from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.lab.app import App
 from tests.lab.conftest import Lab
+from tests.lab.test_approval import answered, ask, until
 from tests.lab.test_prefect import call, start
 from tests.lab.test_release import wait_for_line
+from tests.lab.watchapp import live
 from tests.unit.systems.http_server import HttpServer
 from tests.unit.systems.slack_server import TOKEN, SlackServer, limited, refused
 
@@ -104,7 +108,7 @@ def test_a_failure_is_told_with_its_cause_and_last_words(
 
 @pytest.mark.parametrize("fault", ["token_revoked", "down", "limited"])
 def test_a_release_never_fails_because_slack_does(told: App, slack: SlackServer, fault: str) -> None:
-    """It live all the same, and the message comes later, once."""
+    """It is live all the same, and the message comes later, once."""
     version = {"token_revoked": "v4", "down": "v5", "limited": "v6"}[fault]
     before = len(slack.posts())
     more = {"HEADWAY_SLACK_URL": "http://127.0.0.1:9/api/"} if fault == "down" else {}
@@ -122,7 +126,7 @@ def test_a_release_never_fails_because_slack_does(told: App, slack: SlackServer,
     import sqlite3
 
     with sqlite3.connect(told.state / "headway" / "outbox.sqlite") as database:
-        database.execute("UPDATE notices SET not_before = 0, claimed_until = 0 WHERE told = 0")
+        database.execute("UPDATE held SET until = 0")
     later = told.run("notify", **settings(slack))
     assert "nothing waits" in later.out, later.said
     assert len(slack.posts()) == before + 1
@@ -158,3 +162,55 @@ def test_each_state_is_a_prefect_event(lab: Lab, told: App, slack: SlackServer) 
         if mine >= wanted:
             return
         time.sleep(0.3)
+
+
+def test_what_waits_is_announced_once(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Each answer lets the run begin anew; automations of users hear once that it waits, is planned and is live."""
+    place = "promote_from: staging, approvals: 1"
+    with live(lab, tmp_path_factory.mktemp("app"), production=place) as app:
+        run = ask(lab, app, "1.1.0")
+        waiting = until(lab, run, "Suspended")
+        for who in ("ann", "bob"):
+            done = app.run("approve", run, "--yes", "--by", who, PREFECT_API_URL=lab.prefect_api_url)
+            assert done.code == 0, done.said
+            if who == "ann":
+                # Who asked for it does not count: it waits again.
+                waiting = answered(lab, run, waiting)
+        until(lab, run, "Completed")
+        body = {"filter": {"event": {"prefix": ["headway.release."]}, "order": "DESC"}, "limit": 50}
+        found: Counter[str] = Counter()
+        while not found["headway.release.live"]:
+            mine = (it for it in call(lab, "POST", "/events/filter", body)[1]["events"])
+            found = Counter(
+                it["event"] for it in mine
+                if it["payload"].get("app") == app.name and it["payload"].get("environment") == "production"
+            )  # fmt: skip
+            time.sleep(0.3)
+    assert found == {f"headway.release.{it}": 1 for it in ("waiting", "planned", "releasing", "live")}
+
+
+def test_an_alarm_needs_no_run_of_ours(lab: Lab, told: App, slack: SlackServer) -> None:
+    """A run that died and stays dead: the server itself says so in Slack, by the block that sync made."""
+    made = told.sync(**settings(slack))
+    assert made.code == 0, made.said
+    assert "create block custom-webhook/" in made.out
+    assert told.sync(**settings(slack)).out == "equal already\n"
+    every = call(lab, "POST", "/automations/filter", {"limit": 200})[1]
+    alarm = next(it for it in every if told.name in it["name"] and "stays dead" in it["name"])
+    kept = ("name", "description", "enabled", "actions", "actions_on_trigger", "actions_on_resolve", "tags")
+    # A quarter of an hour is not waited for here.
+    soon = {key: it for key, it in alarm["trigger"].items() if key != "id"} | {"within": 10}
+    call(
+        lab, "PUT", f"/automations/{alarm['id']}", {**{key: alarm[key] for key in kept}, "trigger": soon}
+    )  # fmt: skip
+    before = len(slack.posts())
+    later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    state = {"type": "SCHEDULED", "state_details": {"scheduled_time": later}}
+    _, found = call(lab, "GET", f"/deployments/name/set-image/{told.name}-set-image")
+    _, run = call(lab, "POST", f"/deployments/{found['id']}/create_flow_run", {"state": state})
+    call(lab, "POST", f"/flow_runs/{run['id']}/set_state", {"state": {"type": "CRASHED"}, "force": True})
+    while len(slack.posts()) == before:
+        time.sleep(0.3)
+    assert "died" in slack.posts()[-1]["text"]
+    assert run["name"] in slack.posts()[-1]["text"]
+    call(lab, "DELETE", f"/block_documents/{alarm['actions'][0]['block_document_id']}")

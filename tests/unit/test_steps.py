@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ import pytest
 from headway.errors import FailedError, TransientError
 from headway.steps import local
 from headway.steps.retry import LONGEST, delay
+from tests.unit.systems.http_server import HttpServer
 
 
 @pytest.fixture
@@ -117,3 +119,22 @@ def test_local_flows_do_not_import_prefect() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_report_that_the_server_does_not_take_fails_no_run(capsys: pytest.CaptureFixture[str]) -> None:
+    """A Prefect server that answers 500 to an artifact costs its place on the run's page, and the log says so."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    from headway.steps import orchestrated
+
+    with (
+        contextlib.closing(HttpServer()) as server,
+        temporary_settings({PREFECT_API_URL: f"{server.url}/api"}),
+    ):
+        server.standing["/api/csrf-token"] = lambda sent: (404, {}, {})
+        server.standing["/api/artifacts/"] = lambda sent: (500, {"exception_message": "timeout"}, {})
+        orchestrated.report("plan-staging", "| what |")
+    assert [it.data["key"] for it in server.sent if it.path == "/api/artifacts/"] == ["plan-staging"]
+    assert (
+        "plan-staging could not be put on the run's page: PrefectHTTPStatusError" in capsys.readouterr().out
+    )

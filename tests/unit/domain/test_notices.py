@@ -98,3 +98,9 @@ def test_what_would_never_be_heard_is_refused_where_it_stands(text: str, expecte
     with pytest.raises(ConfigError) as caught:
         load_config((HEAD + text + "\n").encode())
     assert expected in str(caught.value)
+
+
+def test_a_service_with_two_changes_is_named_once() -> None:
+    """What is told in a line names services, not containers."""
+    two = (("web", "r/web:1", "r/web:3"), ("web", "r/web:2", "r/web:3"))
+    assert dataclasses.replace(NOTICE, changes=two, state="failed").headline == "production: web failed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections import deque
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,8 +14,11 @@ TOKEN = "xoxb-a-token-for-tests"
 TEXT_LIMIT, BLOCK_LIMIT, SECTION_LIMIT = 40_000, 50, 3000
 
 
+SCOPES = {"chat:write", "channels:read", "channels:history", "groups:read", "groups:history"}
+
+
 class SlackServer:
-    """One workspace with some channels. `faults` are answered before anything else: (status, body, headers)."""
+    """One workspace with some public channels. `faults` are answered before anything else: (status, body, headers)."""
 
     def __init__(self, *channels: str) -> None:
         self.channels = {f"C{place:03}": name for place, name in enumerate(channels or ("releases",))}
@@ -23,6 +27,7 @@ class SlackServer:
         self.faults: deque[tuple[int, dict[str, Any], dict[str, str]]] = deque()
         self.lost_answers = 0
         self.valid_tokens = {TOKEN}
+        self.scopes = set(SCOPES)
         self._clock = 1_700_000_000
         self._lock = threading.Lock()
         server = self
@@ -117,13 +122,21 @@ class SlackServer:
         return {"ok": True, "team": "Shop", "user": "headway"}
 
     def _conversations_history(self, fields: dict[str, Any]) -> dict[str, Any]:
-        return self._page(fields, lambda it: "thread_ts" not in it)
+        latest, inclusive = fields.get("latest"), str(fields.get("inclusive", "")).lower() in ("1", "true")
+
+        def wanted(it: dict[str, Any]) -> bool:
+            early = not latest or it["ts"] < latest or (inclusive and it["ts"] == latest)
+            return early and "thread_ts" not in it
+
+        return self._page(fields, wanted)
 
     def _conversations_replies(self, fields: dict[str, Any]) -> dict[str, Any]:
         return self._page(fields, lambda it: fields["ts"] in (it["ts"], it.get("thread_ts")))
 
     def _page(self, fields: dict[str, Any], wanted: Any) -> dict[str, Any]:
         channel = self._channel(fields, by_name=False)
+        if "channels:history" not in self.scopes:
+            return {"ok": False, "error": "missing_scope"}
         if channel is None:
             return {"ok": False, "error": "channel_not_found"}
         found = [it for it in reversed(self.messages[channel]) if wanted(it)]
@@ -138,8 +151,19 @@ class SlackServer:
         }
 
     def _conversations_list(self, fields: dict[str, Any]) -> dict[str, Any]:
+        needed = {"public_channel": "channels:read", "private_channel": "groups:read"}
+        if not {needed[it] for it in fields["types"].split(",")} <= self.scopes:
+            # One type that may not be listed, and none is.
+            return {"ok": False, "error": "missing_scope"}
+        if not 0 < int(fields["limit"]) < 1000:
+            return {"ok": False, "error": "invalid_limit"}
         found = [{"id": key, "name": name} for key, name in self.channels.items()]
         return {"ok": True, "channels": found, "response_metadata": {"next_cursor": ""}}
+
+    def delete(self, message: dict[str, Any]) -> None:
+        """Delete a message, as a person does."""
+        for found in self.messages.values():
+            found[:] = [it for it in found if message["ts"] not in (it["ts"], it.get("thread_ts"))]
 
     def posts(self, channel: str = "C000") -> list[dict[str, Any]]:
         """Give the messages of a channel that are in no thread."""
@@ -165,6 +189,8 @@ def _invalid(fields: dict[str, Any]) -> str:
         return "invalid_blocks"
     if any(not 0 < len(it) <= 10 or not all(each["text"] for each in it) for it in contexts):
         return "invalid_blocks"
+    if any(re.search(r"&(?!(amp|lt|gt);)", it) for it in [fields.get("text", ""), *texts]):
+        return "an escape is cut in two"
     return "" if fields.get("text") or blocks else "no_text"
 
 

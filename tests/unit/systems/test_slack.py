@@ -6,14 +6,14 @@ import dataclasses
 import json
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from headway.courier import Courier
-from headway.domain.notices import Heard, Notice
+from headway.domain.notices import Heard, Notice, stamp
 from headway.errors import FailedError
 from headway.settings import Settings
 from tests.unit.systems.slack_server import TOKEN, SlackServer, limited, refused
@@ -41,8 +41,9 @@ def courier(slack: SlackServer, state: Path, **more: Any) -> Courier:
 
 def send(to: Courier, state: str, channel: str = "#releases", **more: Any) -> None:
     """Have a state told."""
-    notice = dataclasses.replace(NOTICE, state=state, **more)
-    to.outbox.put(notice, [Heard("slack", channel, datetime.now(UTC))])
+    now = datetime.now(UTC)
+    notice = dataclasses.replace(NOTICE, **{"state": state, "at": stamp(now), **more})
+    to.outbox.put(notice, [Heard("slack", channel, now)])
 
 
 def test_one_message_changes_as_the_release_goes_on(slack: SlackServer, tmp_path: Path) -> None:
@@ -116,10 +117,100 @@ def test_another_machine_changes_the_same_message(slack: SlackServer, tmp_path: 
     other.close()
 
 
+def test_what_comes_late_changes_nothing_that_is_newer(slack: SlackServer, tmp_path: Path) -> None:
+    """One machine could not tell that it waits; by the time that it can, another one has told that it is live."""
+    one, other = courier(slack, tmp_path / "a"), courier(slack, tmp_path / "b")
+    send(one, "planned")
+    one.deliver()
+    slack.faults.append(limited(5))
+    send(one, "waiting")
+    assert one.deliver() == 0
+    send(other, "live")
+    assert other.deliver() == 1
+    with_time_passed(one)
+    assert one.deliver() == 1
+    assert [it["text"] for it in slack.posts()] == ["production: orders live in 0.0 s"]
+    assert sorted(it.partition(" orders ")[2] for it in slack.thread()) == [
+        "live in 0.0 s",
+        "planned",
+        "waiting for approval",
+    ]
+    one.close()
+    other.close()
+
+
+def test_a_clock_that_is_behind_keeps_no_end_from_being_told(slack: SlackServer, tmp_path: Path) -> None:
+    """A release that is live is not under way any more, whatever the other machine's clock says."""
+    one, other = courier(slack, tmp_path / "a"), courier(slack, tmp_path / "b")
+    send(one, "releasing", at=stamp(datetime.now(UTC) + timedelta(minutes=5)))
+    one.deliver()
+    send(other, "live")
+    other.deliver()
+    assert [it["text"] for it in slack.posts()] == ["production: orders live in 0.0 s"]
+    one.close()
+    other.close()
+
+
+@pytest.mark.parametrize("scopes", [{"groups:read"}, {"groups:read", "groups:history"}])
+def test_scopes_for_public_channels_are_enough(slack: SlackServer, tmp_path: Path, scopes: set[str]) -> None:
+    """Without the right to list private channels the public ones are, and a message is found again there."""
+    slack.scopes -= scopes
+    one, other = courier(slack, tmp_path / "a"), courier(slack, tmp_path / "b")
+    send(one, "planned")
+    one.deliver()
+    send(other, "live")
+    assert other.deliver() == 1
+    assert len(slack.posts()) == 1
+    one.close()
+    other.close()
+
+
+def test_a_message_that_somebody_deleted_is_posted_anew(slack: SlackServer, tmp_path: Path) -> None:
+    """It is not tried to be changed for two weeks; its thread goes on below the new one."""
+    here = courier(slack, tmp_path)
+    send(here, "planned")
+    here.deliver()
+    slack.delete(slack.posts()[0])
+    send(here, "live")
+    assert here.deliver() == 1, here.waiting()
+    assert [it["text"] for it in slack.posts()] == ["production: orders live in 0.0 s"]
+    assert slack.thread() == ["production: orders live in 0.0 s"]
+    here.close()
+
+
+def test_what_puts_right_changes_a_message_and_posts_no_second_one(
+    slack: SlackServer, tmp_path: Path
+) -> None:
+    """A message that was left at `rolling out` says how it ended; one that may be there and is not seen is no message to post."""
+    one, other = courier(slack, tmp_path / "a"), courier(slack, tmp_path / "b")
+    send(one, "releasing")
+    one.deliver()
+    send(other, "live", corrects=True)
+    assert other.deliver() == 1
+    assert [it["text"] for it in slack.posts()] == ["production: orders live in 0.0 s"]
+    slack.scopes.discard("channels:history")
+    third = courier(slack, tmp_path / "c")
+    send(third, "live", corrects=True)
+    assert third.deliver() == 1
+    assert len(slack.posts()) == 1
+    for it in (one, other, third):
+        it.close()
+
+
+def test_what_nobody_told_is_told_by_who_puts_right(slack: SlackServer, tmp_path: Path) -> None:
+    """The machine and what it was to tell are gone: of the last day it is posted, of older releases it is not."""
+    here = courier(slack, tmp_path)
+    send(here, "live", corrects=True, release="old", at=stamp(datetime.now(UTC) - timedelta(days=2)))
+    send(here, "live", corrects=True)
+    assert here.deliver() == 2
+    assert [it["metadata"]["event_payload"]["release"] for it in slack.posts()] == [NOTICE.release]
+    here.close()
+
+
 def with_time_passed(here: Courier) -> None:
     """Let what waits for its time be due now."""
     here.outbox._file.use(
-        lambda it: it.execute("UPDATE notices SET not_before = 0, claimed_until = 0").connection.commit()
+        lambda it: it.executescript("UPDATE notices SET not_before = 0; UPDATE held SET until = 0;").close()
     )
 
 
@@ -182,18 +273,45 @@ def test_one_broken_channel_keeps_no_other_from_hearing(slack: SlackServer, tmp_
 
 
 def test_names_are_escaped_and_long_lists_are_cut(slack: SlackServer, tmp_path: Path) -> None:
-    """No name becomes a mention or markup, and Slack takes whatever there is to say."""
+    """No name becomes a mention, a link or markup, and Slack takes whatever there is to say."""
     here = courier(slack, tmp_path)
     many = tuple((f"s{place}", "", f"r/s{place}:2") for place in range(60))
     send(
         here, "failed", changes=many, cause="<!channel> & " + "x" * 9000, actor="<@U1>", details=("`" * 5000,)
     )
     assert here.deliver() == 1
-    text = json.dumps(slack.posts()[0]["blocks"], ensure_ascii=False)
+    (message,) = slack.posts()
+    text = json.dumps(message["blocks"], ensure_ascii=False)
     assert "… and 50 more" in text
     assert "<!channel>" not in text
     assert "&lt;!channel&gt; &amp;" in text
     assert "<@U1>" not in text
+    objects = [it["text"] for it in message["blocks"] if "text" in it] + message["blocks"][-1]["elements"]
+    assert all(it["verbatim"] for it in objects)
+    here.close()
+
+
+@pytest.mark.parametrize("extra", range(8))
+def test_nothing_is_cut_in_the_middle_of_an_escape(slack: SlackServer, tmp_path: Path, extra: int) -> None:
+    """Wherever a text must end, its escapes are whole, and what is quoted in a thread ends with its fence."""
+    here = courier(slack, tmp_path)
+    text = "x" * extra + "<&>" * 4000
+    send(
+        here,
+        "failed",
+        cause=text,
+        reason=text,
+        actor=text,
+        details=(text, "```"),
+        changes=((text, "", "r:1"),),
+    )
+    assert here.deliver() == 1, here.waiting()
+    (message,) = slack.posts()
+    (reply,) = [it for it in slack.messages["C000"] if "thread_ts" in it]
+    assert reply["text"].endswith("```")
+    assert reply["text"].count("```") == 2
+    assert len(reply["text"]) <= 3900
+    assert max(len(it["text"]["text"]) for it in message["blocks"] if "text" in it) <= 3000
     here.close()
 
 

@@ -20,8 +20,8 @@ from headway.errors import FailedError, TransientError
 from headway.settings import Settings
 from headway.systems import webhook
 from headway.systems.apprise_mail import send
-from headway.systems.code_hosts import CodeHost, place_of
-from tests.unit.systems.http_server import HttpServer
+from headway.systems.code_hosts import CodeHost, known_hosts, place_of
+from tests.unit.systems.http_server import HttpServer, Sent
 from tests.unit.systems.test_slack import NOTICE
 
 LIVE = dataclasses.replace(NOTICE, state="live", seconds=2.0)
@@ -69,6 +69,18 @@ def test_a_webhook_that_does_not_take_it(server: HttpServer, answer: Any, error:
     assert len(server.sent) == 1
 
 
+def test_a_standard_secret_is_base64(server: HttpServer) -> None:
+    """After `whsec_` stands the key in base64, as the libraries of Standard Webhooks take it."""
+    key = bytes(range(24))
+    webhook.post(server.url, f"whsec_{base64.b64encode(key).decode()}", LIVE)
+    (sent,) = server.sent
+    signed = f"{sent.headers['webhook-id']}.{sent.headers['webhook-timestamp']}.".encode() + sent.body
+    good = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    assert sent.headers["webhook-signature"] == f"v1,{good}"
+    with pytest.raises(FailedError, match="holds no base64"):
+        webhook.post(server.url, "whsec_no base64", LIVE)
+
+
 def test_nothing_is_sent_unsigned(server: HttpServer) -> None:
     """Without a secret it says which setting is missing."""
     with pytest.raises(FailedError, match="with a signature only") as caught:
@@ -93,20 +105,34 @@ def test_apprise_sends_to_a_named_address(server: HttpServer) -> None:
 
 
 def test_github_gets_a_status_and_one_deployment(server: HttpServer) -> None:
-    """Pending, then success, on the source commit; the deployment is made once and changes its status."""
+    """Pending, then success, on the source commit; the deployment is made once and changes its status; twice is once."""
     host = CodeHost("github", server.url, "ghp_x")
-    server.answers.extend([(201, {}, {}), (200, [], {}), (201, {"id": 7}, {}), (201, {}, {})])
+    deployments = "/repos/acme/orders/deployments"
+    made: list[dict[str, int]] = []
+    said: list[Any] = []
+
+    def deployment(sent: Sent) -> Any:
+        if sent.method == "POST":
+            made.append({"id": 7})
+        return made[-1] if sent.method == "POST" else made
+
+    def statuses(sent: Sent) -> Any:
+        if sent.method == "POST":
+            said.append(sent.data)
+        return said[-1:]
+
+    server.standing |= {deployments: deployment, f"{deployments}/7/statuses": statuses}
     host.tell("acme/orders", SHA, dataclasses.replace(LIVE, state="releasing"), "http://prefect.example/1")
-    server.answers.extend([(201, {}, {}), (200, [{"id": 7}], {}), (201, {}, {})])
-    host.tell("acme/orders", SHA, LIVE, "")
+    for _ in range(2):
+        host.tell("acme/orders", SHA, LIVE, "")
     host.close()
     posted = [(it.path, it.data) for it in server.sent if it.method == "POST"]
     assert [it for it, _ in posted] == [
         f"/repos/acme/orders/statuses/{SHA}",
-        "/repos/acme/orders/deployments",
-        "/repos/acme/orders/deployments/7/statuses",
+        deployments,
+        f"{deployments}/7/statuses",
         f"/repos/acme/orders/statuses/{SHA}",
-        "/repos/acme/orders/deployments/7/statuses",
+        f"{deployments}/7/statuses",
     ]
     states = [data["state"] for path, data in posted if "statuses" in path]
     assert states == ["pending", "in_progress", "success", "success"]
@@ -114,21 +140,89 @@ def test_github_gets_a_status_and_one_deployment(server: HttpServer) -> None:
 
 
 def test_gitlab_gets_a_status_and_a_deployment_at_the_end(server: HttpServer) -> None:
-    """A status for each state; a deployment once it is known how it ended."""
+    """A status for each state; a deployment once it is known how it ended, and that once."""
     host = CodeHost("gitlab", server.url, "glpat")
+    project = "/projects/acme%2Fteam%2Forders"
+    known: list[dict[str, str]] = []
+    server.standing[f"{project}/deployments"] = lambda it: known if it.method == "GET" else {}
     for state in ("releasing", "failed"):
         host.tell("acme/team/orders", SHA, dataclasses.replace(LIVE, state=state), "")
+    known.append({"sha": SHA, "status": "failed"})
+    host.tell("acme/team/orders", SHA, dataclasses.replace(LIVE, state="failed"), "")
     host.close()
-    assert [(it.path, it.data.get("state") or it.data["status"]) for it in server.sent] == [
-        (f"/projects/acme%2Fteam%2Forders/statuses/{SHA}", "running"),
-        (f"/projects/acme%2Fteam%2Forders/statuses/{SHA}", "failed"),
-        ("/projects/acme%2Fteam%2Forders/deployments", "failed"),
+    assert [
+        (it.path, it.data.get("state") or it.data["status"]) for it in server.sent if it.method == "POST"
+    ] == [
+        (f"{project}/statuses/{SHA}", "running"),
+        (f"{project}/statuses/{SHA}", "failed"),
+        (f"{project}/deployments", "failed"),
+        (f"{project}/statuses/{SHA}", "failed"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("state", "said", "done"),
+    [
+        ("planned", 'Cannot transition status via :enqueue from :pending (Reason(s): Status cannot transition via "enqueue")', True),
+        ("planned", "Cannot transition status via :enqueue from :running", True),
+        ("releasing", "Cannot transition status via :run from :running", True),
+        ("live", "Cannot transition status via :succeed from :success", True),
+        ("live", "Cannot transition status via :succeed from :canceled", False),
+        ("planned", "The pipeline is blocked", False),
+    ],
+)  # fmt: skip
+def test_gitlab_refuses_what_is_so_already(server: HttpServer, state: str, said: str, done: bool) -> None:
+    """Pending again, or pending once it runs, is an error to GitLab and none to us; how it ended must get there."""
+    host = CodeHost("gitlab", server.url, "glpat")
+    server.answers.append((400, {"message": said}, {}))
+    server.standing["/projects/acme%2Forders/deployments"] = lambda it: []
+    told = dataclasses.replace(LIVE, state=state)
+    if done:
+        host.tell("acme/orders", SHA, told, "")
+    else:
+        with pytest.raises(FailedError, match="400"):
+            host.tell("acme/orders", SHA, told, "")
+    host.close()
+
+
+def test_a_commit_gets_the_newest_state_alone(server: HttpServer, tmp_path: Path) -> None:
+    """What could not be told is not told one after the other: the status is how things are."""
+    here = Courier(Settings(state=tmp_path, gitlab_token="t", gitlab_url=f"{server.url}/api/v4"))  # type: ignore[arg-type]
+    to = [Heard("commit", f"gitlab 127.0.0.1 acme/orders {SHA}", datetime.now(UTC))]
+    server.standing["/api/v4/projects/acme%2Forders/deployments"] = lambda it: []
+    for state in ("planned", "waiting", "releasing", "live"):
+        here.outbox.put(dataclasses.replace(LIVE, state=state), to)
+    assert here.deliver() == 1
+    assert [it.data["state"] for it in server.sent if "statuses" in it.path] == ["success"]
+    assert here.outbox.next_due() is None
+    here.close()
+
+
+def test_a_host_that_answers_no_json(server: HttpServer) -> None:
+    """A login page in place of an API: it says which setting to look at."""
+    server.answers.append((200, b"<html>log in</html>", {}))
+    with pytest.raises(FailedError, match="with no JSON") as caught:
+        CodeHost("github", server.url, "ghp_x").tell("acme/orders", SHA, LIVE, "")
+    assert "HEADWAY_GITHUB_URL" in caught.value.hint
+
+
+def test_a_token_is_for_its_own_host() -> None:
+    """The public one, or the one whose API was named; and an API is not shown with its token."""
+    names = {
+        "": "github.com",
+        "https://api.github.com": "github.com",
+        "https://ghe.example.com/api/v3": "ghe.example.com",
+        "https://api.acme.ghe.com": "acme.ghe.com",
+    }
+    for api, name in names.items():
+        (host,) = known_hosts({"github": (api, "ghp_x"), "gitlab": ("", "")})
+        assert host.name == name
+        assert "ghp_x" not in repr(host)
 
 
 def test_a_host_that_refuses_the_token(server: HttpServer) -> None:
     """It says which call, and where to read on; the token is not said."""
-    server.answers.append((403, {"message": "Resource not accessible"}, {}))
+    server.answers.extend([(200, [], {}), (403, {"message": "Resource not accessible"}, {})])
     with pytest.raises(FailedError, match="refuses POST /repos/acme/orders/statuses") as caught:
         CodeHost("github", server.url, "ghp_x").tell("acme/orders", SHA, LIVE, "")
     assert "ghp_x" not in str(caught.value)
@@ -141,7 +235,11 @@ def test_a_host_that_refuses_the_token(server: HttpServer) -> None:
         ("https://token@github.com/acme/shop", ("github.com", "acme/shop")),
         ("git@gitlab.example.com:acme/team/shop.git", ("gitlab.example.com", "acme/team/shop")),
         ("ssh://git@gitlab.example.com:2222/acme/shop.git", ("gitlab.example.com", "acme/shop")),
+        ("git@GitHub.com:/acme/shop.git", ("github.com", "acme/shop")),
         ("/srv/git/shop.git", ("", "")),
+        ("file:///srv/git/shop.git", ("", "")),
+        ("srv/git/shop.git", ("", "")),
+        ("https://github.com", ("", "")),
     ],
 )
 def test_where_a_source_repo_is(url: str, place: tuple[str, str]) -> None:
@@ -181,10 +279,14 @@ def test_a_courier_carries_to_each_kind(server: HttpServer, tmp_path: Path) -> N
         Heard("webhook", f"{server.url}/hook", now),
         Heard("apprise", "ops", now),
         Heard("apprise", "nosuch", now),
-        Heard("commit", f"github github.com acme/orders {SHA}", now),
+        Heard("commit", f"github 127.0.0.1 acme/orders {SHA}", now),
+        Heard("commit", f"github bitbucket.org acme/orders {SHA}", now),
     ]
-    server.answers.extend([(200, {}, {}), (200, {}, {}), (201, {}, {}), (200, [{"id": 1}], {})])
+    server.standing["/repos/acme/orders/deployments"] = lambda it: [] if it.method == "GET" else {"id": 1}
     here.outbox.put(LIVE, targets)
     assert here.deliver() == 3
-    assert [it[0] for it in here.outbox.waiting()] == ["apprise:nosuch"]
+    assert [it[0] for it in here.outbox.waiting()] == [
+        "apprise:nosuch",
+        f"commit:github bitbucket.org acme/orders {SHA}",
+    ]
     here.close()
