@@ -253,15 +253,16 @@ class ConfigRepo:
                 f"{release_id[:80]!r} cannot be a release id",
                 hint="use letters, digits, dots, dashes, at most 80",
             )
-        for attempt in range(1, TRIES + 1):
-            fresh = time.monotonic() - self._looked > FRESH or attempt > 1
-            head = self.fetch() if fresh else self.head
-            published = self._try(draft, release_id, head, attempt)
-            if published is None and not fresh and self.fetch() != head:
-                published = self._try(draft, release_id, self.head, attempt)
-            if not isinstance(published, LostRace):
-                return published
-            time.sleep(random.uniform(0.2, 1) * min(0.02 * 2**attempt, 2))
+        with self._mirror.turn():
+            for attempt in range(1, TRIES + 1):
+                fresh = time.monotonic() - self._looked > FRESH or attempt > 1
+                head = self.fetch() if fresh else self.head
+                published = self._try(draft, release_id, head, attempt)
+                if published is None and not fresh and self.fetch() != head:
+                    published = self._try(draft, release_id, self.head, attempt)
+                if not isinstance(published, LostRace):
+                    return published
+                time.sleep(random.uniform(0.2, 1) * min(0.02 * 2**attempt, 2))
         raise TransientError(
             f"{TRIES} times in a row somebody else pushed to {self.url} first", hint="try again in a moment"
         )
@@ -295,19 +296,20 @@ class ConfigRepo:
         """
         ref = live_ref(environment)
         commit = self._commits.get(commit).sha
-        for attempt in range(1, TRIES + 1):
-            if attempt > 1:
-                time.sleep(random.uniform(0.2, 1) * min(0.02 * 2**attempt, 2))
-                self.fetch()
-            changes = self._note(environment, commit, outcome)
-            was = self._mirror.seen(ref)
-            if live is not None and was != live:
-                changes.append(Push(ref, self._commits.get(live).sha, lease=was or ""))
-            try:
-                self._push(changes)
-                return
-            except LostRace:
-                continue
+        with self._mirror.turn():
+            for attempt in range(1, TRIES + 1):
+                if attempt > 1:
+                    time.sleep(random.uniform(0.2, 1) * min(0.02 * 2**attempt, 2))
+                    self.fetch()
+                changes = self._note(environment, commit, outcome)
+                was = self._mirror.seen(ref)
+                if live is not None and was != live:
+                    changes.append(Push(ref, self._commits.get(live).sha, lease=was or ""))
+                try:
+                    self._push(changes)
+                    return
+                except LostRace:
+                    continue
         raise TransientError(
             f"{TRIES} times in a row somebody else recorded an outcome in {self.url} first", hint="try again"
         )

@@ -35,6 +35,7 @@ from headway.systems.git_objects import Objects, Unreadable
 
 FIRST_FETCH = 1800.0
 LOCK_WAIT = 600.0
+LOCK_PAUSE, TURN_PAUSE = 0.003, 0.02
 SEEN = "refs/seen/"
 
 _log = logging.getLogger("headway.git")
@@ -184,6 +185,15 @@ class Mirror:
             self._runner.run("prune", "--expire=2.weeks.ago", timeout=FIRST_FETCH, keep_open=[lock])
         return True
 
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[None]:
+        """Take turns with every other thread and process on this machine at looking, planning and pushing.
+
+        Pushes are right without it; with it they do not race each other, and so do not wear out their tries.
+        """
+        with _held(self.folder.parent, f"{self.folder.name}.turn", self.url, TURN_PAUSE):
+            yield
+
     # --- talking to the remote ---
 
     def _refspecs(self) -> list[str]:
@@ -233,21 +243,8 @@ class Mirror:
     @contextlib.contextmanager
     def _alone(self) -> Iterator[int]:
         """Hold the mirror's lock against every other thread and process."""
-        self.folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        deadline = time.monotonic() + LOCK_WAIT
-        with (self.folder.parent / f"{self.folder.name}.lock").open("a") as handle:
-            while True:
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > deadline:
-                        raise TransientError(
-                            f"another process has been busy with the mirror of {self.url} for {LOCK_WAIT:.0f} s",
-                            hint="see whether a `git fetch` hangs",
-                        ) from None
-                    time.sleep(0.003)
-            yield handle.fileno()
+        with _held(self.folder.parent, f"{self.folder.name}.lock", self.url, LOCK_PAUSE) as lock:
+            yield lock
 
     def _ready(self) -> None:
         if not (self.folder / "HEAD").exists():
@@ -291,3 +288,23 @@ class Mirror:
     def _damaged(self, why: str) -> HeadwayError:
         with self._alone():
             return self._discard(why)
+
+
+@contextlib.contextmanager
+def _held(folder: Path, name: str, url: str, pause: float) -> Iterator[int]:
+    """Hold a lock file that the kernel frees when its holder dies; raise TransientError after ten minutes."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    deadline = time.monotonic() + LOCK_WAIT
+    with (folder / name).open("a") as handle:
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise TransientError(
+                        f"another process has been busy with the mirror of {url} for {LOCK_WAIT:.0f} s",
+                        hint="see whether a `git fetch` hangs",
+                    ) from None
+                time.sleep(pause)
+        yield handle.fileno()

@@ -129,8 +129,12 @@ def test_the_same_outcome_twice_is_one_line(repo: ConfigRepo, seeded: Remote, tm
         other.record("staging", published.commit, live, live=published.commit)
         other.record("staging", published.commit, failed, live=None)
     repo.fetch()
-    assert repo.last_change("staging", "staging").outcomes == (live, failed)
-    assert len(seeded.git("rev-list", "refs/notes/headway").split()) == 2
+    noted = tuple(replace(it, environment="staging") for it in (live, failed))
+    assert repo.last_change("staging", "staging").outcomes == noted
+    # What the same commit did to another environment is not this one's.
+    repo.record("production", published.commit, failed, live=None)
+    assert repo.last_change("staging", "staging").outcomes == noted
+    assert len(seeded.git("rev-list", "refs/notes/headway").split()) == 3
 
 
 def test_notes_that_git_or_people_wrote_are_read_and_kept(repo: ConfigRepo, seeded: Remote) -> None:

@@ -84,6 +84,20 @@ def test_processes_share_one_mirror(seeded: Remote, tmp_path: Path) -> None:
     assert len(seeded.commits()) == 5
 
 
+def test_writers_on_one_machine_take_turns(seeded: Remote, tmp_path: Path) -> None:
+    """Sixteen releases at once on one machine all land at the first try: none wears out its tries on the others."""
+
+    def work(number: int) -> int:
+        with ConfigRepo.open(seeded.url, "main", tmp_path / "state") as repo:
+            published = add_line(repo, ids(16)[number], f"line-{number:02}")
+            assert published is not None
+            return published.tries
+
+    with ThreadPoolExecutor(16) as pool:
+        assert set(pool.map(work, range(16))) == {1}
+    assert lines(seeded) == [f"line-{number:02}" for number in range(16)]
+
+
 def test_the_same_release_from_two_processes_lands_once(seeded: Remote, tmp_path: Path) -> None:
     """A run that was started several times by mistake makes one commit, and each of them names it."""
     release_id = ids(1)[0]
