@@ -21,7 +21,8 @@ Reason = Annotated[str, typer.Option("--reason", "-m", help="Why; it goes into t
 Force = Annotated[
     bool,
     typer.Option(
-        "--force", help="Past a lock, a veto, a closed window or a missing approval; needs --reason."
+        "--force",
+        help="Past a lock, a veto, a closed window, a tag rule or a missing approval; needs --reason.",
     ),
 ]
 Format = Annotated[Output, typer.Option("--output", "-o", help="How to print the result.")]

@@ -22,6 +22,7 @@ from headway.domain.releases import (
 )
 
 __all__ = [
+    "REVERTS",
     "Entry",
     "Outcome",
     "ReleaseRecord",
@@ -34,6 +35,10 @@ __all__ = [
     "parse_note",
     "short_tag",
 ]
+
+
+REVERTS = "Reverts"
+"""The trailer that names the failed commit which a commit takes back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +149,11 @@ class Entry:
     def reason(self) -> str:
         """Why, in the words of who asked."""
         return self.record.reason if self.record else ""
+
+    @property
+    def reverts(self) -> str:
+        """The failed commit that it takes back; empty where it is no take-back."""
+        return dict(self.record.trailers).get(REVERTS, "") if self.record else ""
 
     @property
     def what(self) -> str:
