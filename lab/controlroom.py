@@ -9,11 +9,14 @@ import sys
 import urllib.request
 from pathlib import Path
 
+from headway.systems.prefect_http import PrefectHttp
 from lab.place import ROOT, LabError, Place
 from lab.processes import Server
 from lab.telling import step
 
 POOL = "headway"
+DEMO = "app:shop"
+"""The tag of what the demo's sync made. One for no application, as here, leaves an application's alone."""
 FIRST_START_SECONDS = 180
 
 
@@ -37,7 +40,11 @@ def finish(place: Place) -> None:
 
 
 def deploy(place: Place) -> None:
-    """Make the server's control room what the files say; running it again changes nothing."""
+    """Make the server's control room what the files say, in place of a demo's; running it again changes nothing."""
+    with PrefectHttp(place.environment()["PREFECT_API_URL"]) as api:
+        for kind in ("deployments", "automations"):
+            for each in api.call("POST", f"/{kind}/filter", {kind: {"tags": {"all_": ["headway", DEMO]}}}):
+                api.call("DELETE", f"/{kind}/{each['id']}")
     environment = {key: it for key, it in _environment(place).items() if not key.startswith("HEADWAY_")}
     done = subprocess.run(
         [sys.executable, "-m", "deployments.sync"],

@@ -174,11 +174,11 @@ spec:
         words = [f"{it.partition('=')[0]}={self.image(*it.split('='))}" for it in images]
         return self.run("release", environment, *words, "--local", **env)
 
-    def sync(self, *options: str) -> Done:
-        """Give the app deployments of its own on the lab's Prefect server."""
+    def sync(self, *options: str, prefix: str = "", **env: str) -> Done:
+        """Give the app deployments of its own on the lab's Prefect server, as a rule with its name as prefix."""
         done = subprocess.run(
             [sys.executable, "-m", "deployments.sync", *options],
-            env={**self.environment(), "HEADWAY_DEPLOYMENTS": f"{self.name}-"},
+            env={**self.environment(**env), "HEADWAY_DEPLOYMENTS": prefix or f"{self.name}-"},
             capture_output=True,
             text=True,
             check=False,

@@ -33,7 +33,7 @@ class Lab:
 @pytest.fixture(scope="session")
 def lab() -> Lab:
     """Bring up what is missing of the lab, and put its addresses into the environment."""
-    from lab.controlroom import read_env
+    from lab.controlroom import deploy, read_env
     from lab.place import Place
 
     done = subprocess.run(
@@ -43,10 +43,7 @@ def lab() -> Lab:
     found = read_env(Place.default().state / "env")
     os.environ.update(found)
     # The forms of no application: a demo on this lab leaves its own.
-    done = subprocess.run(
-        [sys.executable, "-m", "deployments.sync"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    deploy(Place.default())
     return Lab(
         kubeconfig=found["LAB_KUBECONFIG"],
         context=found["LAB_CONTEXT"],
