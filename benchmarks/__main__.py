@@ -22,6 +22,7 @@ NAMES = (
     "spec_changed",
     "push_event",
     "control_room",
+    "many_releases",
     "broken",
     "apply_many",
 )

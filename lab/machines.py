@@ -80,11 +80,9 @@ def _base(place: Place) -> str:
     return name
 
 
-def postgres(place: Place, port: int) -> str:
-    """Start a PostgreSQL with an empty database; give its URL for Prefect."""
+def postgres(place: Place, port: int, folder: Path) -> str:
+    """Start a PostgreSQL with an empty database below a folder that all may enter; give its URL for Prefect."""
     binaries = max(Path("/usr/lib/postgresql").glob("*/bin"))
-    folder = Path(tempfile.mkdtemp(prefix="headway-postgres-"))
-    os.chmod(folder, 0o755)
     data = folder / "data"
     data.mkdir(mode=0o700)
     shutil.chown(data, "postgres", "postgres")

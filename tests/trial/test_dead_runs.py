@@ -82,3 +82,25 @@ def test_process_and_worker_are_gone(lab: Lab, synced: App) -> None:
     assert ended["state"]["name"] == "Completed", ended["state"]
     assert synced.running("staging", "web") == synced.image("web", "v3")
     assert synced.log("--format=%s").count("Release web to staging") == 2
+
+
+@pytest.mark.timeout(400)
+def test_cancelled_when_process_and_worker_are_gone(lab: Lab, synced: App) -> None:
+    """Nobody is left to end it: the server makes it cancelled by itself, and it is never begun anew."""
+    run = start(lab, synced, "v4")
+    committed(lab, synced, run)
+    Server(Place.default(), "worker").stop(kill=True)
+    cancel = {"state": {"type": "CANCELLING", "name": "Cancelling"}, "force": True}
+    call(lab, "POST", f"/flow_runs/{run}/set_state", cancel)
+    done = subprocess.run([sys.executable, "-m", "lab", "up"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    ended = state(lab, run, "Cancelled", "Crashed", "Completed", "Failed")
+    assert ended["state"]["name"] == "Cancelled", ended["state"]
+    assert "no worker has told" in ended["state"]["message"]
+    finished = synced.run("reconcile", "staging", "--local")
+    assert finished.code == 0, finished.said
+    assert synced.running("staging", "web") == synced.image("web", "v4")
+    states = call(lab, "GET", f"/flow_run_states/?flow_run_id={run}")[1]
+    names = [it["name"] for it in states]
+    # Once by the automation of the app and once by that of the lab, at one moment.
+    assert set(names[names.index("Cancelling") + 1 :]) == {"Cancelled"}

@@ -1,4 +1,7 @@
-"""A load balancer of the simplest kind: each connection goes to the first server that takes it."""
+"""A load balancer of the simplest kind: each connection goes to the first server that takes it.
+
+It counts what the servers answered by status, so that a busy server is seen where a client asks again by itself.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,10 @@ import contextlib
 import itertools
 import socket
 import threading
+from collections import Counter
+from collections.abc import Callable
+
+STATUS = b"HTTP/1.1 "
 
 
 class Balancer:
@@ -13,6 +20,8 @@ class Balancer:
 
     def __init__(self, *ports: int) -> None:
         self._ports, self._turn = ports, itertools.count()
+        self.answers: Counter[int] = Counter()
+        self._counting = threading.Lock()
         self._server = socket.create_server(("127.0.0.1", 0), backlog=200)
         self.port: int = self._server.getsockname()[1]
         threading.Thread(target=self._serve, daemon=True).start()
@@ -36,15 +45,27 @@ class Balancer:
             with contextlib.suppress(OSError):
                 there = socket.create_connection(("127.0.0.1", port), timeout=5)
                 there.settimeout(None)
-                threading.Thread(target=_copy, args=(there, client), daemon=True).start()
+                threading.Thread(target=self._answer, args=(there, client), daemon=True).start()
                 _copy(client, there)
                 return
         client.close()
 
+    def _answer(self, there: socket.socket, client: socket.socket) -> None:
+        _copy(there, client, self._count)
 
-def _copy(source: socket.socket, target: socket.socket) -> None:
+    def _count(self, data: bytes) -> None:
+        # Nobody asks a second time before the first answer, so an answer begins what is read at once.
+        if data.startswith(STATUS):
+            with self._counting:
+                self.answers[int(data[len(STATUS) : len(STATUS) + 3])] += 1
+
+
+def _copy(
+    source: socket.socket, target: socket.socket, see: Callable[[bytes], None] = lambda data: None
+) -> None:
     with contextlib.suppress(OSError):
         while data := source.recv(65536):
+            see(data)
             target.sendall(data)
     for each in (source, target):
         with contextlib.suppress(OSError):
