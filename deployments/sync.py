@@ -105,7 +105,9 @@ class Sync:
                 continue
             if not self._check:
                 flow = self._api.call("POST", "/flows/", {"name": name.partition("/")[0]})
-                self._api.call("POST", "/deployments/", {**made, **_kept(made, found), "flow_id": flow["id"]})
+                body = {**made, **_kept(made, found), "flow_id": flow["id"]}
+                # The same again changes nothing, so a server that is slow is asked again.
+                self._api.send("POST", "/deployments/", body, keyed=True)
         for name, found in there.items():
             if name not in bodies:
                 self._say("remove", f"deployment {name}")

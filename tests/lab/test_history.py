@@ -20,8 +20,9 @@ def test_history_show_and_metrics(app: App) -> None:
         return [it["kind"] for it in json.loads(done.out)]
 
     assert kinds()[:4] == ["lock", "rollback", "release", "release"]
-    assert kinds("--service", "api") == ["rollback", "release"]
-    assert kinds("--service", "web") == ["lock", "release"]
+    # The first push brought both.
+    assert kinds("--service", "api") == ["rollback", "release", "push"]
+    assert kinds("--service", "web") == ["lock", "release", "push"]
     assert kinds("--actor", "EVE") == ["release"]
     assert kinds("--kind", "rollback") == ["rollback"]
     assert kinds("--until", "1h") == []

@@ -38,11 +38,12 @@ SENDERS = tuple(_READERS)
 def read(sender: str, headers: Mapping[str, str], body: bytes) -> Events:
     """Read a sender's request; what it says of other things is acknowledged and has no events.
 
-    Header names are in lower case; GitHub and Gitea may send the JSON as a form's `payload`.
+    Header names are in lower case. GitHub and Gitea may send the JSON as a form's `payload`; and many a client
+    calls plain JSON a form, so only the body counts.
     Raises UsageError for a body that is not the sender's format.
     """
     try:
-        if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        if body.startswith(b"payload="):
             body = parse_qs(body, strict_parsing=True)[b"payload"][0]
         value = json.loads(body)
     except (ValueError, RecursionError, KeyError):

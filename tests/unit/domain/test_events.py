@@ -171,7 +171,9 @@ def test_json_in_a_form() -> None:
     assert read("github", headers, body) == read(
         "github", {"x-github-event": "push"}, json.dumps(push).encode()
     )
-    for nonsense in (b"", b"other=1", b"%", b"payload=7"):
+    plain = json.dumps(push).encode()
+    assert read("github", headers, plain) == read("github", headers, body), "curl -d calls everything a form"
+    for nonsense in (b"", b"other=1", b"%", b"payload=7", b"payload=", b"payload=%ff"):
         with pytest.raises(UsageError):
             read("github", headers, nonsense)
 
