@@ -147,7 +147,9 @@ def jobs(lab: Lab, room: ControlRoom, app: ManyPlaces, tmp_path: Path) -> Iterat
     """A namespace with the accounts and roles of deployments/kubernetes, and a worker that makes Jobs in it."""
     namespace = f"{app.name}-room"
     kubectl("create", "namespace", namespace)
-    rbac = (KUBE / "admin" / "rbac.yaml").read_text().replace("namespace: headway}", f"namespace: {namespace}}}")
+    rbac = (
+        (KUBE / "admin" / "rbac.yaml").read_text().replace("namespace: headway}", f"namespace: {namespace}}}")
+    )
     kubectl("--namespace", namespace, "apply", "--filename", "-", said=rbac)
     access = (
         (KUBE / "admin" / "environment-access.yaml")
