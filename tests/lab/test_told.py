@@ -207,7 +207,10 @@ def test_an_alarm_needs_no_run_of_ours(lab: Lab, told: App, slack: SlackServer) 
     later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
     state = {"type": "SCHEDULED", "state_details": {"scheduled_time": later}}
     _, found = call(lab, "GET", f"/deployments/name/set-image/{told.name}-set-image")
-    _, run = call(lab, "POST", f"/deployments/{found['id']}/create_flow_run", {"state": state})
+    request = {"service": "web", "image": "v2", "environment": "staging"}
+    asked = {"state": state, "parameters": {"request": request}}
+    code, run = call(lab, "POST", f"/deployments/{found['id']}/create_flow_run", asked)
+    assert code == 201, run
     call(lab, "POST", f"/flow_runs/{run['id']}/set_state", {"state": {"type": "CRASHED"}, "force": True})
     while len(slack.posts()) == before:
         time.sleep(0.3)
