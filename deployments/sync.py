@@ -104,9 +104,9 @@ class Sync:
             else:
                 continue
             if not self._check:
-                flow = self._api.call("POST", "/flows/", {"name": name.partition("/")[0]})
-                body = {**made, **_kept(made, found), "flow_id": flow["id"]}
                 # The same again changes nothing, so a server that is slow is asked again.
+                flow = self._api.send("POST", "/flows/", {"name": name.partition("/")[0]}, keyed=True).json()
+                body = {**made, **_kept(made, found), "flow_id": flow["id"]}
                 self._api.send("POST", "/deployments/", body, keyed=True)
         for name, found in there.items():
             if name not in bodies:

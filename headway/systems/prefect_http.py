@@ -13,8 +13,11 @@ import httpx
 
 from headway.errors import FailedError, TransientError, UsageError
 
-ATTEMPTS, PATIENCE = 6, 10.0
-"""A call is sent again for about six seconds, and not once more where the tries before took ten."""
+ATTEMPTS, PATIENCE, STUCK = 6, 10.0, 75.0
+"""A call is sent again for about six seconds, and not once more where the tries before took ten.
+
+What is keyed has longer: a SQLite server whose database is locked says nothing for up to a minute.
+"""
 NOT_DONE = (429, 503)
 """A SQLite server answers 503 at once while another run is being written; a proxy answers 429."""
 UNKNOWN = (502, 504)
@@ -88,11 +91,12 @@ class PrefectHttp:
         broken connection, a GET and what is keyed are sent again, and anything else is the caller's to decide.
         """
         repeatable, began, pause = keyed or method == "GET", time.monotonic(), 0.2
+        patience = STUCK if keyed else PATIENCE
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 response = self._client.request(method, path, json=body)
             except httpx.HTTPError as error:
-                if not repeatable or attempt == ATTEMPTS or time.monotonic() - began > PATIENCE:
+                if not repeatable or attempt == ATTEMPTS or time.monotonic() - began > patience:
                     raise TransientError(
                         f"the Prefect server at {self.url} does not answer: {type(error).__name__}",
                         hint="is it running? `headway doctor` checks; --local works without it",
