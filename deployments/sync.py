@@ -31,7 +31,10 @@ Tell = Callable[[str], None]
 
 
 class Sync:
-    """One comparison of files and server; `check` changes nothing. Two at once do the same and do no harm."""
+    """One comparison of files and server; `check` changes nothing. Two at once do the same and do no harm.
+
+    So may each call be sent twice, and a server that is slow is asked again.
+    """
 
     def __init__(self, api: PrefectHttp, settings: Settings, tell: Tell, *, check: bool) -> None:
         self._api, self._settings, self._tell, self._check = api, settings, tell, check
@@ -104,7 +107,6 @@ class Sync:
             else:
                 continue
             if not self._check:
-                # The same again changes nothing, so a server that is slow is asked again.
                 flow = self._api.send("POST", "/flows/", {"name": name.partition("/")[0]}, keyed=True).json()
                 body = {**made, **_kept(made, found), "flow_id": flow["id"]}
                 self._api.send("POST", "/deployments/", body, keyed=True)
@@ -154,7 +156,8 @@ class Sync:
         found: dict[str, dict[str, Any]] = {}
         offset = 0
         # The newest first: what is made meanwhile moves the rest to later pages, where it is seen again.
-        while page := self._api.call("POST", path, {**body, "sort": "CREATED_DESC", "offset": offset}):
+        body = {**body, "sort": "CREATED_DESC"}
+        while page := self._api.send("POST", path, {**body, "offset": offset}, keyed=True).json():
             found |= {it["id"]: it for it in page}
             offset += len(page)
         return list(found.values())
@@ -163,7 +166,8 @@ class Sync:
         if self._check:
             return
         try:
-            self._api.call(method, path, body, missing=("", "") if method == "DELETE" else None)
+            missing = ("", "") if method == "DELETE" else None
+            self._api.send(method, path, body, missing)
         except UsageError as error:
             # What is to be removed may be gone by now.
             if error.message:

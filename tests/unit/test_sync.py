@@ -10,6 +10,7 @@ import pytest
 import yaml
 from prefect.utilities.schema_tools import ValidationError, validate
 
+from deployments.alarms import KIND
 from deployments.desired import desired_automation, desired_deployment, desired_pool
 from deployments.files import HERE, Wanted, read_yaml, wanted_deployments
 from deployments.owner import MADE, Owner
@@ -19,7 +20,7 @@ from headway.domain.config import load_config
 from headway.errors import UsageError
 from headway.settings import Settings
 from headway.systems.prefect_http import PrefectHttp
-from tests.unit.systems.http_server import HttpServer
+from tests.unit.systems.http_server import HttpServer, Sent
 
 ROOT = Path(__file__).parents[2]
 PROJECT = read_yaml(ROOT / "prefect.yaml")
@@ -211,6 +212,45 @@ def test_more_deployments_than_a_page_holds(server: HttpServer, tmp_path: Path) 
         Sync(api, Settings(), said.append, check=True).run(None, file, HERE / "pool.yaml")
     removed = [it for it in said if "deployment" in it]
     assert removed == [f"would remove deployment release/e{number}" for number in range(5)]
+
+
+def test_a_connection_that_breaks_is_no_reason_to_end(
+    server: HttpServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call whose answer never came is sent again, whatever it is: the same again changes nothing."""
+    monkeypatch.setattr("headway.systems.prefect_http.time.sleep", lambda _: None)
+    broken: set[tuple[str, str]] = set()
+
+    def first_breaks(answer: Any) -> Any:
+        def give(sent: Sent) -> Any:
+            if (call := (sent.method, sent.path)) not in broken:
+                broken.add(call)
+                raise ConnectionError
+            return answer(sent) if callable(answer) else answer
+
+        return give
+
+    old = on_server("release/old", Owner("", ""), id="1")
+    pool = {**desired_pool(read_yaml(HERE / "pool.yaml")), "description": "scribbled over"}
+    server.standing["/api/deployments/filter"] = first_breaks(lambda sent: [old][sent.data["offset"] :])
+    server.standing["/api/deployments/1"] = first_breaks({})
+    server.standing["/api/work_pools/headway"] = first_breaks(pool)
+    server.standing["/api/automations/filter"] = first_breaks([])
+    server.standing["/api/automations/"] = first_breaks({})
+    block = f"/api/block_types/slug/{KIND}/block_documents/name/headway-alarms"
+    server.standing[block] = lambda sent: {"id": "2"}
+    file = tmp_path / "prefect.yaml"
+    file.write_text(yaml.safe_dump({"deployments": []}))
+    with PrefectHttp(server.url + "/api") as api:
+        Sync(api, Settings(), lambda _: None, check=False).run(None, file, HERE / "pool.yaml")
+    assert {
+        ("POST", "/api/deployments/filter"),
+        ("DELETE", "/api/deployments/1"),
+        ("PATCH", "/api/work_pools/headway"),
+        ("POST", "/api/automations/"),
+    } <= broken
+    for call in broken:
+        assert sum((it.method, it.path) == call for it in server.sent) >= 2, call
 
 
 def test_a_work_pool_of_another_type_is_not_changed(server: HttpServer, tmp_path: Path) -> None:
