@@ -167,7 +167,7 @@ class Sync:
             return
         try:
             missing = ("", "") if method == "DELETE" else None
-            self._api.send(method, path, body, missing)
+            self._api.send(method, path, body, missing, keyed=True)
         except UsageError as error:
             # What is to be removed may be gone by now.
             if error.message:
