@@ -100,7 +100,12 @@ def _run(
             break
         time.sleep(0.1)
     assert run["state"]["type"] == "COMPLETED", run["state"]
-    return run, api.call("POST", "/task_runs/filter", {"flow_runs": {"id": {"any_": [run_id]}}})
+    while True:
+        # Prefect records tasks from their events, so a while after the run has ended.
+        tasks = api.call("POST", "/task_runs/filter", {"flow_runs": {"id": {"any_": [run_id]}}})
+        if tasks and all(it["end_time"] for it in tasks):
+            return run, tasks
+        time.sleep(0.1)
 
 
 def _at(text: str) -> float:

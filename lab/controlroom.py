@@ -23,7 +23,15 @@ FIRST_START_SECONDS = 180
 def start(place: Place) -> None:
     """Start the Prefect server without waiting: its first start takes half a minute."""
     Server(place, "prefect").start(
-        [_prefect(), "server", "start", "--host", "127.0.0.1", "--port", str(place.prefect_port)],
+        [
+            sys.executable,
+            "-m",
+            "deployments.server",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(place.prefect_port),
+        ],
         env=_environment(place),
         cwd=place.folder("prefect"),
     )
@@ -77,7 +85,7 @@ def _worker(place: Place) -> None:
         deploy(place)
         environment = {**_environment(place), **read_env(extra)}
         worker.start(
-            [str(Path(_prefect()).with_name("headway")), "worker", "--pool", POOL, "--name", "lab"],
+            [str(Path(sys.executable).with_name("headway")), "worker", "--pool", POOL, "--name", "lab"],
             env=environment,
             cwd=ROOT,
         )
@@ -114,10 +122,6 @@ def _environment(place: Place) -> dict[str, str]:
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
         "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "0.5",
     }
-
-
-def _prefect() -> str:
-    return str(Path(sys.executable).with_name("prefect"))
 
 
 def _healthy(place: Place) -> bool:

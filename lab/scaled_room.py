@@ -120,7 +120,7 @@ def is_over(run: dict[str, Any]) -> bool:
 
 
 @contextlib.contextmanager
-def control_room(place: Place, prefix: str, repo: str) -> Iterator[ControlRoom]:
+def control_room(place: Place, prefix: str, repo: str, *, workers: int = 2) -> Iterator[ControlRoom]:
     """Start it, with deployments for a config repo, and end it."""
     image = machines.image(place)
     postgres, redis, first, second = _free_ports(4)
@@ -135,7 +135,7 @@ def control_room(place: Place, prefix: str, repo: str) -> Iterator[ControlRoom]:
             machines.redis(place, redis)
             _servers(room, machines.prefect_environment(database, redis), (first, second))
             room.sync()
-            _workers(room)
+            _workers(room, workers)
             yield room
         finally:
             machines.remove(place, *room.names)
@@ -178,7 +178,7 @@ def _servers(room: ControlRoom, prefect: dict[str, str], ports: tuple[int, ...])
             time.sleep(POLL)
 
 
-def _workers(room: ControlRoom) -> None:
+def _workers(room: ControlRoom, count: int) -> None:
     headway = {
         "PREFECT_API_URL": room.api,
         "PREFECT_API_AUTH_STRING": LOGIN,
@@ -186,8 +186,8 @@ def _workers(room: ControlRoom) -> None:
         "HEADWAY_KUBECONFIG": "/secrets/kubeconfig",
         "HEADWAY_DOCKER_CONFIG": "/secrets/docker",
     }
-    for name in ("worker-1", "worker-2"):
-        room.run(name, ["headway", "worker", "--name", name], headway)
+    for number in range(1, count + 1):
+        room.run(f"worker-{number}", ["headway", "worker", "--name", f"worker-{number}"], headway)
 
 
 def _healthy(port: int) -> bool:

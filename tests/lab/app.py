@@ -58,14 +58,18 @@ class App:
         """Give the namespace of an environment."""
         return f"{self.name}-{environment}"
 
-    def create(self, version: str = "v1") -> None:
-        """Make the repo with both services at a version in both environments."""
+    def begin(self) -> None:
+        """Make an empty repo and a clone of it with headway.yaml, not pushed yet."""
         self.state.mkdir(parents=True, exist_ok=True)
         git("init", "--quiet", "--bare", "--initial-branch=main", str(self.bare))
         git("-C", str(self.bare), "config", "http.receivepack", "true")
         git("init", "--quiet", "--initial-branch=main", str(self.work))
         git("-C", str(self.work), "remote", "add", "origin", str(self.bare))
         self.write("headway.yaml", self.headway_yaml())
+
+    def create(self, version: str = "v1") -> None:
+        """Make the repo with both services at a version in both environments."""
+        self.begin()
         for environment in ("staging", "production"):
             for service in SERVICES:
                 self.write(

@@ -23,6 +23,7 @@ from lab.place import Place
 from lab.scaled_room import LOGIN, ControlRoom, control_room
 from tests.lab.app import SERVICES, App
 from tests.lab.conftest import ROOT, Lab
+from tests.trial.access import as_account, give_access, kubectl, namespace_of_its_own
 
 PLACES = ("dev", "test", "staging", "demo", "production")
 
@@ -124,40 +125,13 @@ def test_a_worker_and_a_server_die_in_the_middle_of_ten_releases(room: ControlRo
         assert subjects.count(f"Release {service} to {environment}") == 1
 
 
-KUBE = ROOT / "deployments" / "kubernetes"
-
-
-def kubectl(*arguments: str, said: str = "") -> str:
-    """Run kubectl as the administrator."""
-    done = subprocess.run(["kubectl", *arguments], input=said, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def as_account(lab: Lab, room: ControlRoom, namespace: str, account: str) -> str:
-    """Give a kubeconfig of a service account: what it may do is what its roles say."""
-    config = json.loads((room.secrets / "kubeconfig").read_text())
-    token = kubectl("--namespace", namespace, "create", "token", account, "--duration", "1h").strip()
-    config["users"] = [{"name": "user", "user": {"token": token}}]
-    return json.dumps(config)
-
-
 @pytest.fixture
 def jobs(lab: Lab, room: ControlRoom, app: ManyPlaces, tmp_path: Path) -> Iterator[str]:
     """A namespace with the accounts and roles of deployments/kubernetes, and a worker that makes Jobs in it."""
     namespace = f"{app.name}-room"
-    kubectl("create", "namespace", namespace)
-    rbac = (
-        (KUBE / "admin" / "rbac.yaml").read_text().replace("namespace: headway}", f"namespace: {namespace}}}")
-    )
-    kubectl("--namespace", namespace, "apply", "--filename", "-", said=rbac)
-    access = (
-        (KUBE / "admin" / "environment-access.yaml")
-        .read_text()
-        .replace("namespace: headway}", f"namespace: {namespace}}}")
-    )
-    kubectl("apply", "--filename", "-", said=access.replace("NAMESPACE", app.namespace("staging")))
-    secret = {"kubeconfig": as_account(lab, room, namespace, "headway-worker")}
+    namespace_of_its_own(namespace)
+    give_access(namespace, app.namespace("staging"))
+    secret = {"kubeconfig": as_account(room, namespace, "headway-worker")}
     secret["config.json"] = (room.secrets / "docker" / "config.json").read_text()
     files = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "files"}, "stringData": secret}
     settings = {
@@ -180,7 +154,7 @@ def jobs(lab: Lab, room: ControlRoom, app: ManyPlaces, tmp_path: Path) -> Iterat
     (tmp_path / "pool.yaml").write_text(yaml.safe_dump(pool))
     room.sync("--pool", str(tmp_path / "pool.yaml"))
     machines.push(room.place, room.image)
-    (room.secrets / "jobs").write_text(as_account(lab, room, namespace, "headway-jobs"))
+    (room.secrets / "jobs").write_text(as_account(room, namespace, "headway-jobs"))
     os.chmod(room.secrets / "jobs", 0o644)
     settings = {
         "PREFECT_API_URL": room.api,
