@@ -29,19 +29,20 @@ def run_all(rounds: int) -> list[Comparison]:
     """Measure the command's start, then both workers beside each other, then whole releases."""
     place = Place()
     environment = {**os.environ, "HEADWAY_LOCAL": "", "PREFECT_API_URL": ""}
-    first = [str(BIN / "headway"), "reconcile", "staging", "--local"]
-    subprocess.run(first, env=environment, capture_output=True, check=True)
-    rows = _commands(environment, rounds)
-    with PrefectApi(os.environ["PREFECT_API_URL"]) as api:
+    try:
+        first = [str(BIN / "headway"), "reconcile", "staging", "--local"]
+        subprocess.run(first, env=environment, capture_output=True, check=True)
+        rows = _commands(environment, rounds)
         with (
+            PrefectApi(os.environ["PREFECT_API_URL"]) as api,
             _worker("stock", place, [str(BIN / "prefect"), "worker", "start", "--pool"]) as stock,
             _worker("warm", place, [str(BIN / "headway"), "worker", "--pool"]) as warm,
         ):
             rows.append(_begin(api, stock, warm, rounds))
             rows += _releases(api, warm, place, rounds)
-        rows.append(_local(place, rounds))
-    place.delete()
-    return rows
+        return [*rows, _local(place, rounds)]
+    finally:
+        place.delete()
 
 
 def _commands(environment: dict[str, str], rounds: int) -> list[Comparison]:
@@ -152,7 +153,7 @@ def _kubectl(place: Place, wanted: str) -> None:
         ["set", "image", "deployment/web", f"web={wanted}"],
         ["rollout", "status", "deployment/web", "--timeout=120s"],
     ):
-        subprocess.run(["kubectl", "--namespace", place.namespace, *words], check=True, capture_output=True)
+        subprocess.run(["kubectl", "--namespace", place.name, *words], check=True, capture_output=True)
 
 
 def _local(place: Place, rounds: int) -> Comparison:
