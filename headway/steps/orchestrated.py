@@ -9,6 +9,7 @@ import contextvars
 import functools
 import inspect
 import json
+import logging
 import re
 import signal
 import threading
@@ -41,6 +42,16 @@ F = TypeVar("F", bound=Callable[..., Any])
 R = TypeVar("R")
 DEAD_SINCE, DEAD_FOR = timedelta(hours=6), timedelta(seconds=4)
 _RUNNER: Any = ThreadPoolTaskRunner(max_workers=8)
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """Take the traceback from what Prefect logs of a task whose error explains itself; others keep theirs."""
+    if record.exc_info and isinstance(record.exc_info[1], HeadwayError):
+        record.exc_info = record.exc_text = None
+    return True
+
+
+logging.getLogger("prefect.task_runs").addFilter(_without_traceback)
 
 
 def log(message: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import subprocess
 import sys
 import threading
@@ -138,3 +139,25 @@ def test_a_report_that_the_server_does_not_take_fails_no_run(capsys: pytest.Capt
     assert (
         "plan-staging could not be put on the run's page: PrefectHTTPStatusError" in capsys.readouterr().out
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [(TransientError("the registry is away"), False), (ZeroDivisionError("a fault of ours"), True)],
+)
+def test_an_error_that_explains_itself_has_no_traceback(
+    error: Exception, shown: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What Prefect logs of a task that failed for good says what is wrong; only a fault of ours shows where."""
+    import headway.steps.orchestrated  # noqa: F401 - it tells Prefect's logger
+
+    logger = logging.getLogger("prefect.task_runs")
+    logger.addHandler(caplog.handler)
+    try:
+        raise error
+    except Exception:
+        logger.exception("Task run failed with exception: %r - Retries are exhausted", error)
+    finally:
+        logger.removeHandler(caplog.handler)
+    assert str(error) in caplog.text
+    assert ("Traceback" in caplog.text) is shown
