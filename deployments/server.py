@@ -36,6 +36,12 @@ def _collect() -> None:
 
 def main() -> None:
     """Run `prefect server start` with the options given."""
+    if {"--background", "-b"} & set(sys.argv[1:]):
+        print(
+            "error: --background would start a server that collects its own garbage\n  end the line with & instead",
+            file=sys.stderr,
+        )
+        sys.exit(2)
     from prefect.cli import app
 
     collect_apart()

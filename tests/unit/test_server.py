@@ -45,3 +45,12 @@ def test_a_cursor_in_the_garbage_does_not_stop_the_server(tmp_path: object) -> N
         [sys.executable, "-c", HELD, f"{tmp_path}/held.db"], capture_output=True, text=True, check=False
     )
     assert done.stdout == "went on\n", done.stderr
+
+
+def test_a_server_in_the_background_is_refused() -> None:
+    """Prefect would start it as a process that nothing was done for."""
+    command = [sys.executable, "-m", "deployments.server", "--background"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: --background")
+    assert "Traceback" not in done.stderr

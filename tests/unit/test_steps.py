@@ -155,7 +155,7 @@ def test_an_error_that_explains_itself_has_no_traceback(
     logger.addHandler(caplog.handler)
     try:
         raise error
-    except Exception:
+    except (TransientError, ZeroDivisionError):
         logger.exception("Task run failed with exception: %r - Retries are exhausted", error)
     finally:
         logger.removeHandler(caplog.handler)
