@@ -14,8 +14,8 @@ from benchmarks.place import REPOSITORY, Place, image, image_of
 def run_all(rounds: int) -> list[Comparison]:
     """Push a tag that is not in the registry, then a command that ends at once, and reconcile."""
     os.environ["HEADWAY_LOCAL"] = "1"
-    from flows.road import reach
     from headway.connections import Connections
+    from headway.flows.road import reach
     from headway.steps import local
 
     rows = {

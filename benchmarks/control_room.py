@@ -72,7 +72,7 @@ def _worker(name: str, place: Place, command: list[str]) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "pool.yaml")
         file.write_text(yaml.safe_dump(pool))
-        sync = [sys.executable, "-m", "deployments.sync", "--pool", str(file)]
+        sync = [sys.executable, "-m", "headway.deployments.sync", "--pool", str(file)]
         subprocess.run(sync, cwd=labplace.ROOT, env=environment, check=True, capture_output=True)
         server.start([*command, pool["name"]], env=environment, cwd=labplace.ROOT)
     try:
@@ -159,9 +159,9 @@ def _kubectl(place: Place, wanted: str) -> None:
 def _local(place: Place, rounds: int) -> Comparison:
     """Release in this process, and leave out the time in which the rollout is watched."""
     os.environ["HEADWAY_LOCAL"] = "1"
-    import flows.road as road
-    from flows.release import release_images
+    import headway.flows.road as road
     from headway.connections import Connections
+    from headway.flows.release import release_images
     from headway.requests import ReleaseRequest, ServiceImage
     from headway.steps import local
 

@@ -119,8 +119,8 @@ def _nothing_new(registry: RegistryPlace, folder: Path, rounds: int) -> Comparis
     ):
         subprocess.run(["git", "-C", str(repo), *command], check=True)
     os.environ["HEADWAY_REPO"], os.environ["HEADWAY_STATE"] = str(repo), str(folder / "state")
-    from flows.watch_registry import watch_images
     from headway.connections import Connections
+    from headway.flows.watch_registry import watch_images
     from headway.requests import WatchRequest
     from headway.steps import local
 

@@ -15,9 +15,9 @@ from benchmarks.place import Place, image, image_of, rolled_out, run
 
 def run_rounds(place: Place, rounds: int, rows: dict[str, Comparison]) -> None:
     """Alternate kubectl and headway, forth and back."""
-    from flows.release import release_images
-    from flows.rollback import roll_back
     from headway.connections import Connections
+    from headway.flows.release import release_images
+    from headway.flows.rollback import roll_back
     from headway.requests import ReleaseRequest, RollbackRequest, ServiceImage
 
     first, second = (image(place.registry, it) for it in ("v1", "v2"))
@@ -77,8 +77,8 @@ def run_all(rounds: int) -> list[Comparison]:
     }
     place = Place()
     os.environ["HEADWAY_LOCAL"] = "1"
-    from flows.road import reach
     from headway.connections import Connections
+    from headway.flows.road import reach
     from headway.steps import local
 
     local.listen(lambda *_: None)

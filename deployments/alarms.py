@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from deployments.owner import TAG, Owner
+from headway.deployments.owner import TAG, Owner
 from headway.domain.config import Config
 from headway.errors import UsageError
 from headway.settings import Settings

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from deployments.files import Wanted
-from deployments.forms import chosen_from
-from deployments.owner import MADE, TAG, Owner
+from headway.deployments.files import Wanted
+from headway.deployments.forms import chosen_from
+from headway.deployments.owner import MADE, TAG, Owner
 from headway.domain.config import Config
 from headway.errors import UsageError
 from headway.settings import Settings

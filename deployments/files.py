@@ -15,7 +15,7 @@ import yaml
 from headway.domain.config import Config
 from headway.errors import UsageError
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
 PROJECT = next(
     (it for it in (Path("prefect.yaml"), HERE.parent / "prefect.yaml") if it.exists()), Path("prefect.yaml")
 )
@@ -79,9 +79,10 @@ def _add(made: dict[str, Wanted], wanted: Wanted) -> None:
 def _wanted(keys: dict[str, Any], prefix: str) -> Wanted:
     entrypoint = str(keys.get("entrypoint", ""))
     module, _, function = entrypoint.partition(":")
-    if not (module.startswith("flows.") and function):
+    if not (module.startswith("headway.flows.") and function):
         raise UsageError(
-            f"prefect.yaml: {keys.get('name')} has the entrypoint {entrypoint!r}; flows.FILE:FUNCTION is expected"
+            f"prefect.yaml: {keys.get('name')} has the entrypoint {entrypoint!r}",
+            hint="headway.flows.FILE:FUNCTION is expected",
         )
     request = (keys.get("parameters") or {}).get("request") or {}
     flow = function.replace("_", "-")

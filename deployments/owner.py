@@ -16,6 +16,8 @@ LABEL = "headway.deployment"
 """The label of a deployment that names it, so that a copy, which has another name, is not taken for it."""
 MADE = "deployments/sync"
 """The tag of an automation that sync made."""
+_ENTRYPOINTS = ("headway.flows.", "flows.")
+"""What a flow of headway's is imported from: now, and in the past."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Owner:
                 f"{'' if self.app else f', or HEADWAY_REPO to the config repo of {other}'}; "
                 f"where {other} is no more, delete its deployments in the Prefect UI",
             )
-        ours = TAG in found["tags"] and str(found["entrypoint"]).startswith("flows.")
+        ours = TAG in found["tags"] and str(found["entrypoint"]).startswith(_ENTRYPOINTS)
         if not ours and LABEL not in (found["labels"] or {}):
             raise UsageError(
                 f"the server has a deployment {full_name} that is not headway's",

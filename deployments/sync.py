@@ -1,7 +1,7 @@
 """Make a Prefect server's control room equal to the files, and touch nothing else.
 
-    python -m deployments.sync            make it equal
-    python -m deployments.sync --check    only tell what differs; exit code 1 where something does
+    python -m headway.deployments.sync            make it equal
+    python -m headway.deployments.sync --check    only tell what differs; exit code 1 where something does
 
 What sync made carries a mark (deployments/owner.py); all else stays as it is. What a person paused or
 disabled in the UI stays so. With HEADWAY_REPO set, headway.yaml says which environments and services
@@ -16,12 +16,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from deployments.alarms import alarm_block, without_alarms
-from deployments.desired import desired_automation, desired_deployment, desired_pool
-from deployments.files import HERE, PROJECT, read_yaml, wanted_deployments
-from deployments.owner import LABEL, TAG, Owner
-from deployments.sameness import differences
 from headway.connections import Connections
+from headway.deployments.alarms import alarm_block, without_alarms
+from headway.deployments.desired import desired_automation, desired_deployment, desired_pool
+from headway.deployments.files import HERE, PROJECT, read_yaml, wanted_deployments
+from headway.deployments.owner import LABEL, TAG, Owner
+from headway.deployments.sameness import differences
 from headway.domain.config import Config
 from headway.errors import HeadwayError, UsageError
 from headway.settings import Settings

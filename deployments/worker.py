@@ -27,10 +27,10 @@ from prefect.states import Cancelled
 from prefect.workers.base import BaseWorker, BaseWorkerResult
 from prefect.workers.process import ProcessJobConfiguration, ProcessVariables
 
-from deployments.processes import Processes
+from headway.deployments.processes import Processes
 from headway.systems.prefect_api import CANCELLED
 
-PRELOAD = ["deployments.preloaded"]
+PRELOAD = ["headway.deployments.preloaded"]
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 LOOK = 2.0
 """Seconds between looks for runs that were cancelled."""
@@ -148,7 +148,7 @@ def _run(
     flow_run_id: str, environment: dict[str, str], working_dir: Path | None, stream_output: bool
 ) -> None:
     """Be the run's process: with its environment, do what Prefect's engine does."""
-    from deployments.preloaded import run
+    from headway.deployments.preloaded import run
 
     os.environ.clear()
     os.environ.update(environment)

@@ -12,8 +12,8 @@ from headway.requests import BuildRequest
 from headway.steps import flow, log, report, side_by_side
 from headway.story import asked_by, build_report, builds_report
 from headway.systems.builds import Built, ToBuild
-from tasks.building import build_service, plan_build
-from tasks.looking import fetch_head
+from headway.tasks.building import build_service, plan_build
+from headway.tasks.looking import fetch_head
 
 
 def title(parameters: dict[str, Any]) -> str:

@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from flows.road import publish, reach
-from flows.telling import tell_plan, tell_superseded, told_before
 from headway.arrival import Step
 from headway.connections import Connections
 from headway.domain.config import Config
@@ -23,6 +21,8 @@ from headway.domain.history import ReleaseRecord, new_release_id
 from headway.domain.plans import Plan
 from headway.domain.verification import unaskable
 from headway.errors import FailedError, HeadwayError, RefusedError, UsageError
+from headway.flows.road import publish, reach
+from headway.flows.telling import tell_plan, tell_superseded, told_before
 from headway.requests import Forcible
 from headway.steps import ask, asked_before, log, report, run_identity, supersede
 from headway.story import asked_by, plan_report

@@ -5,17 +5,17 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from flows.build_images import build_all, plan_all, services_to_build
-from flows.release import release_images
 from headway.connections import Connections
 from headway.desired import Desired
 from headway.domain.config import Config
 from headway.domain.plans import images_of
 from headway.domain.releases import short_ref
+from headway.flows.build_images import build_all, plan_all, services_to_build
+from headway.flows.release import release_images
 from headway.requests import DeliverRequest, ReleaseRequest, ServiceImage
 from headway.steps import flow, report
 from headway.story import asked_by, builds_report
-from tasks.looking import fetch_head
+from headway.tasks.looking import fetch_head
 
 
 def title(parameters: dict[str, Any]) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from flows.carrying import Intent, carry_out, committed_before, identified
 from headway.connections import Connections
 from headway.desired import Desired
 from headway.domain.plans import Plan, plan_images
+from headway.flows.carrying import Intent, carry_out, committed_before, identified
 from headway.promotion import kept_out, promoted, source_environment
 from headway.requests import PromoteRequest
 from headway.steps import flow, log
-from tasks.looking import fetch_head, live_images
+from headway.tasks.looking import fetch_head, live_images
 
 
 def title(parameters: dict[str, Any]) -> str:

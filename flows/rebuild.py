@@ -14,8 +14,8 @@ from headway.requests import RebuildRequest
 from headway.steps import flow, log, report, side_by_side
 from headway.story import proof_report
 from headway.targets import rebuild_revision
-from tasks.deploying import apply_manifests, prove_equality, watch_rollout
-from tasks.looking import fetch_head, missing_images
+from headway.tasks.deploying import apply_manifests, prove_equality, watch_rollout
+from headway.tasks.looking import fetch_head, missing_images
 
 
 def title(parameters: dict[str, Any]) -> str:

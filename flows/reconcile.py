@@ -5,20 +5,20 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flows.road import reach
-from flows.telling import tell_dead, tell_missing
 from headway.connections import Connections
 from headway.desired import Desired
 from headway.domain.config import Config
 from headway.errors import FailedError, HeadwayError
+from headway.flows.road import reach
+from headway.flows.telling import tell_dead, tell_missing
 from headway.metrics import measured, metrics_report
 from headway.requests import ReconcileRequest
 from headway.reviving import newer_change
 from headway.steps import alongside, bury, dead_runs, flow, give_up, log, report, restart
 from headway.story import drift_report
 from headway.systems.prefect_api import CANCELLED
-from tasks.deploying import compare
-from tasks.looking import fetch_head
+from headway.tasks.deploying import compare
+from headway.tasks.looking import fetch_head
 
 METRICS = timedelta(days=30)
 ATTEMPTS = 3

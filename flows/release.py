@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from flows.carrying import Intent, carry_out, committed_before, identified
 from headway.arrival import Step
 from headway.connections import Connections
 from headway.desired import Desired
 from headway.domain.images import ImageRef, wanted_reference
 from headway.domain.plans import Plan, plan_images
 from headway.errors import UsageError
+from headway.flows.carrying import Intent, carry_out, committed_before, identified
 from headway.requests import ReleaseRequest
 from headway.steps import flow, side_by_side
-from tasks.looking import fetch_head, resolve_image
+from headway.tasks.looking import fetch_head, resolve_image
 
 
 def title(parameters: dict[str, Any]) -> str:

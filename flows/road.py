@@ -13,7 +13,6 @@ import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from flows.telling import tell_end, tell_entry, tell_unreached, teller
 from headway.arrival import Arrival, Step
 from headway.connections import Connections
 from headway.desired import Desired
@@ -23,17 +22,18 @@ from headway.domain.objects import ObjectId
 from headway.domain.plans import Plan, image_changes
 from headway.endings import arrival_report, unfinished_report
 from headway.errors import FailedError, HeadwayError, TransientError
+from headway.flows.telling import tell_end, tell_entry, tell_unreached, teller
 from headway.steps import log, report
 from headway.story import asked_by, plan_report
 from headway.systems.cluster import ApiRefused
 from headway.systems.config_repo import Draft, Published
 from headway.systems.lease import environment_lease
 from headway.systems.lock import environment_lock
+from headway.tasks.deploying import apply_manifests, verify_release, watch_rollout
+from headway.tasks.looking import fetch_head
+from headway.tasks.recording import publish as push_draft
+from headway.tasks.recording import record
 from headway.vetoing import blamed, vetoed
-from tasks.deploying import apply_manifests, verify_release, watch_rollout
-from tasks.looking import fetch_head
-from tasks.recording import publish as push_draft
-from tasks.recording import record
 
 LOCK_WAIT = 1800.0
 LOOK_FOR_NEWER = 5.0

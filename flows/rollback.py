@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from flows.carrying import Intent, carry_out, committed_before, identified
 from headway.connections import Connections
 from headway.desired import Desired
 from headway.domain.images import ImageRef
 from headway.domain.plans import Plan, plan_as_it_was
 from headway.domain.releases import short_ref
 from headway.errors import RefusedError, TransientError
+from headway.flows.carrying import Intent, carry_out, committed_before, identified
 from headway.requests import RollbackRequest
 from headway.steps import flow, log
 from headway.targets import rollback_target
+from headway.tasks.looking import fetch_head, missing_images
 from headway.vetoing import vetoed
-from tasks.looking import fetch_head, missing_images
 
 
 def title(parameters: dict[str, Any]) -> str:

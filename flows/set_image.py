@@ -16,8 +16,8 @@ from headway.steps import flow, log, report
 from headway.story import asked_by, set_image_plan
 from headway.systems.rollout import Rollout
 from headway.systems.set_image import ImageSet
-from tasks.deploying import change_image, running_image, watch_changed
-from tasks.looking import fetch_head, resolve_image
+from headway.tasks.deploying import change_image, running_image, watch_changed
+from headway.tasks.looking import fetch_head, resolve_image
 
 
 def title(parameters: dict[str, Any]) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from flows.carrying import Intent, carry_out
 from headway.connections import Connections
 from headway.desired import Desired
 from headway.domain.config import Config
@@ -14,11 +13,12 @@ from headway.domain.holds import Holds
 from headway.domain.images import ImageRef
 from headway.domain.plans import Plan, plan_images
 from headway.errors import FailedError, HeadwayError, RefusedError
+from headway.flows.carrying import Intent, carry_out
 from headway.following import Following, followings, ripe
 from headway.requests import Forcible, WatchRequest
 from headway.steps import alongside, flow, log
+from headway.tasks.looking import fetch_head, look_for_images
 from headway.watching import Look
-from tasks.looking import fetch_head, look_for_images
 
 ACTOR = "watch-registry"
 

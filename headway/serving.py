@@ -98,8 +98,8 @@ class Here:
         self._pool = ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="look")
         self._tell = tell
         # Imported now, so that the first event does not wait for it.
-        self._watch = importlib.import_module("flows.watch_registry").watch_images
-        self._reach = importlib.import_module("flows.reconcile").reconcile_images
+        self._watch = importlib.import_module("headway.flows.watch_registry").watch_images
+        self._reach = importlib.import_module("headway.flows.reconcile").reconcile_images
 
     def warm_up(self) -> Config:
         """Open what a look needs; give the configuration."""

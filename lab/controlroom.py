@@ -26,7 +26,7 @@ def start(place: Place) -> None:
         [
             sys.executable,
             "-m",
-            "deployments.server",
+            "headway.deployments.server",
             "--host",
             "127.0.0.1",
             "--port",
@@ -55,7 +55,7 @@ def deploy(place: Place) -> None:
                 api.call("DELETE", f"/{kind}/{each['id']}")
     environment = {key: it for key, it in _environment(place).items() if not key.startswith("HEADWAY_")}
     done = subprocess.run(
-        [sys.executable, "-m", "deployments.sync"],
+        [sys.executable, "-m", "headway.deployments.sync"],
         cwd=ROOT,
         env=environment,
         capture_output=True,

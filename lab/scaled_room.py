@@ -86,7 +86,7 @@ class ControlRoom:
         """Make its deployments what the files and the config repo say."""
         with tempfile.TemporaryDirectory() as state:
             done = subprocess.run(
-                [sys.executable, "-m", "deployments.sync", *options],
+                [sys.executable, "-m", "headway.deployments.sync", *options],
                 cwd=ROOT,
                 env={
                     **os.environ,

@@ -32,7 +32,7 @@ def main() -> None:
     os.environ.update(read_env(PLACE.state / "env") | settings())
     repos = seed(Path(os.environ["LAB_GIT"]))
     with chapter("The control room: a release, a promotion, a rollback for each environment, with forms"):
-        run(sys.executable, "-m", "deployments.sync")
+        run(sys.executable, "-m", "headway.deployments.sync")
     version = next_version(repos["config"])
 
     with chapter(f"Version {version} of three services: built side by side, pushed, live in staging"):

@@ -15,15 +15,15 @@ from headway.settings import Settings
 
 # Each flow's file and function; each is a deployment of the same name in prefect.yaml.
 FLOWS = {
-    "build-images": "flows.build_images:build_images",
-    "deliver": "flows.deliver:deliver",
-    "promote": "flows.promote:promote",
-    "reconcile": "flows.reconcile:reconcile",
-    "rebuild": "flows.rebuild:rebuild",
-    "release": "flows.release:release",
-    "rollback": "flows.rollback:rollback",
-    "set-image": "flows.set_image:set_image",
-    "watch-registry": "flows.watch_registry:watch_registry",
+    "build-images": "headway.flows.build_images:build_images",
+    "deliver": "headway.flows.deliver:deliver",
+    "promote": "headway.flows.promote:promote",
+    "reconcile": "headway.flows.reconcile:reconcile",
+    "rebuild": "headway.flows.rebuild:rebuild",
+    "release": "headway.flows.release:release",
+    "rollback": "headway.flows.rollback:rollback",
+    "set-image": "headway.flows.set_image:set_image",
+    "watch-registry": "headway.flows.watch_registry:watch_registry",
 }
 NEVER_ANSWERED = "never resumed"
 """How Prefect says that a run which waited for an answer has run out of time."""

@@ -28,7 +28,7 @@ def worker(
     os.environ.setdefault("PREFECT_WORKER_QUERY_SECONDS", str(query))
     # A silent run counts as dead after 75 seconds: see deployments/automations.yaml.
     os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "30")
-    from deployments.worker import serve
+    from headway.deployments.worker import serve
 
     asyncio.run(serve(pool, name, limit, healthcheck=healthcheck))
 

@@ -181,7 +181,7 @@ spec:
     def sync(self, *options: str, prefix: str = "", **env: str) -> Done:
         """Give the app deployments of its own on the lab's Prefect server, as a rule with its name as prefix."""
         done = subprocess.run(
-            [sys.executable, "-m", "deployments.sync", *options],
+            [sys.executable, "-m", "headway.deployments.sync", *options],
             env={**self.environment(**env), "HEADWAY_DEPLOYMENTS": prefix or f"{self.name}-"},
             capture_output=True,
             text=True,

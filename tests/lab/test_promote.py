@@ -144,7 +144,7 @@ def test_what_nobody_has_seen_is_not_released(app: WatchedApp) -> None:
     code = """
 import os, subprocess, sys
 os.environ["HEADWAY_LOCAL"] = "1"
-from flows.carrying import Intent, carry_out
+from headway.flows.carrying import Intent, carry_out
 from headway.connections import Connections
 from headway.desired import Desired
 from headway.domain.images import ImageRef

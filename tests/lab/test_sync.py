@@ -215,7 +215,7 @@ def test_what_left_the_files_goes_and_what_people_made_stays(lab: Lab, app: App,
 
 def test_two_syncs_at_once(lab: Lab, app: App) -> None:
     """Both succeed, and nothing is there twice."""
-    command = [sys.executable, "-m", "deployments.sync"]
+    command = [sys.executable, "-m", "headway.deployments.sync"]
     environment = {**app.environment(), "HEADWAY_DEPLOYMENTS": f"{app.name}-"}
     both = [
         subprocess.Popen(

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from deployments import alarms
-from deployments.alarms import alarm_block, without_alarms
-from deployments.desired import desired_automation
-from deployments.files import HERE, read_yaml
-from deployments.owner import Owner
+from headway.deployments import alarms
+from headway.deployments.alarms import alarm_block, without_alarms
+from headway.deployments.desired import desired_automation
+from headway.deployments.files import HERE, read_yaml
+from headway.deployments.owner import Owner
 from headway.domain.config import Config, load_config
 from headway.errors import UsageError
 from headway.settings import Settings

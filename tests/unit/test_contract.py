@@ -58,5 +58,5 @@ def test_file_is_flow_is_deployment(name: str, entrypoint: str) -> None:
     """One flow per file, under one name everywhere."""
     module, function = entrypoint.split(":")
     source = (ROOT / (module.replace(".", "/") + ".py")).read_text()
-    assert module == f"flows.{function}"
+    assert module == f"headway.flows.{function}"
     assert f'@flow(name="{name}"' in source

@@ -7,7 +7,7 @@ import sys
 
 HELD = """
 import sqlite3, sys, threading
-from deployments.server import collect_apart
+from headway.deployments.server import collect_apart
 
 file = sys.argv[1]
 holder = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
@@ -49,7 +49,7 @@ def test_a_cursor_in_the_garbage_does_not_stop_the_server(tmp_path: object) -> N
 
 def test_a_server_in_the_background_is_refused() -> None:
     """Prefect would start it as a process that nothing was done for."""
-    command = [sys.executable, "-m", "deployments.server", "--background"]
+    command = [sys.executable, "-m", "headway.deployments.server", "--background"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("error: --background")

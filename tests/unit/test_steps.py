@@ -114,7 +114,8 @@ def test_local_flows_do_not_import_prefect() -> None:
     """A rollback with --local works where Prefect is broken or not installed."""
     code = (
         "import sys, os; os.environ['HEADWAY_LOCAL'] = '1'; "
-        "import flows.release, flows.rollback, flows.reconcile, flows.rebuild, flows.deliver, flows.set_image; "
+        "import headway.flows.release, headway.flows.rollback, headway.flows.reconcile, headway.flows.rebuild; "
+        "import headway.flows.deliver, headway.flows.set_image; "
         "import headway.cli.main; "
         "print(sorted(m for m in sys.modules if m.split('.')[0] == 'prefect'))"
     )

@@ -10,12 +10,12 @@ import pytest
 import yaml
 from prefect.utilities.schema_tools import ValidationError, validate
 
-from deployments.alarms import KIND
-from deployments.desired import desired_automation, desired_deployment, desired_pool
-from deployments.files import HERE, Wanted, read_yaml, wanted_deployments
-from deployments.owner import MADE, Owner
-from deployments.sameness import differences
-from deployments.sync import Sync
+from headway.deployments.alarms import KIND
+from headway.deployments.desired import desired_automation, desired_deployment, desired_pool
+from headway.deployments.files import HERE, Wanted, read_yaml, wanted_deployments
+from headway.deployments.owner import MADE, Owner
+from headway.deployments.sameness import differences
+from headway.deployments.sync import Sync
 from headway.domain.config import load_config
 from headway.errors import UsageError
 from headway.settings import Settings
@@ -46,7 +46,7 @@ def body(wanted: Wanted, owner: Owner = SHOP, settings: Settings | None = None) 
 def on_server(name: str, owner: Owner = SHOP, /, **changed: Any) -> dict[str, Any]:
     """Give a deployment as the server shows it once sync made it, as far as its owner looks at it."""
     made = {"name": name.partition("/")[2], "tags": ["headway", *owner.tags], "labels": owner.label(name)}
-    return {**made, "entrypoint": "flows.release:release", **changed}
+    return {**made, "entrypoint": "headway.flows.release:release", **changed}
 
 
 @pytest.mark.parametrize(

@@ -25,10 +25,10 @@ from prefect.settings import (
 )
 from prefect.states import Cancelling, Crashed, State
 
-from deployments import worker as module
-from deployments.processes import Processes, RunProcess
-from deployments.worker import Ending, WarmWorker, serve
-from flows import reconcile
+from headway.deployments import worker as module
+from headway.deployments.processes import Processes, RunProcess
+from headway.deployments.worker import Ending, WarmWorker, serve
+from headway.flows import reconcile
 from headway.steps import orchestrated
 from headway.systems.prefect_api import CANCELLED, DeadRun
 from tests.unit.systems.http_server import HttpServer

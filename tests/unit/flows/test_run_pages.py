@@ -81,8 +81,8 @@ def test_how_a_release_went(place: Place) -> None:
 APPROVED = """
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from flows import carrying
-from flows.release import release
+from headway.flows import carrying
+from headway.flows.release import release
 from headway.requests import ReleaseRequest, ServiceImage
 
 def answer(number, app, environment, plan, text, timeout):
@@ -293,7 +293,7 @@ def test_set_image_that_breaks_off(place: Place) -> None:
 def test_names_of_runs(place: Place) -> None:
     """A run is named after what it does, with its target; a commit is shortened and nothing else is."""
     code = """
-from flows import build_images, deliver, rollback
+from headway.flows import build_images, deliver, rollback
 def name(flow, **request):
     print(flow.title({"request": request}))
 sha = "9ab2c41" + "0" * 33

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from flows import telling
 from headway.connections import Connections
 from headway.domain.config import load_config
+from headway.flows import telling
 from headway.settings import Settings
 from headway.systems.prefect_api import DeadRun
 from tests.unit.flows.conftest import Done, Place
@@ -193,7 +193,7 @@ def test_a_run_that_died_for_good_is_told(
     attempts: int, cancelled: bool, state: str, text: str,
 ) -> None:  # fmt: skip
     """Its release came to nothing, and nobody has to find that out by looking at a list of runs."""
-    from flows import reconcile
+    from headway.flows import reconcile
     from headway.requests import ReconcileRequest
 
     asked = datetime.now(UTC)
