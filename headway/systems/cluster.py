@@ -27,6 +27,7 @@ from kubernetes.config.config_exception import ConfigException
 from kubernetes.config.incluster_config import load_incluster_config
 from kubernetes.config.kube_config import KubeConfigLoader, KubeConfigMerger
 
+from headway.domain.secrecy import redacted
 from headway.errors import FailedError, TransientError, UsageError
 
 ATTEMPTS = 5
@@ -37,7 +38,6 @@ STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
 _AGAIN = frozenset({409, 429, 500, 502, 503, 504})
 # The server answers 500 to a manifest that does not fit its schema; that stays so.
 _MISFIT = re.compile(r"failed to create typed patch object|field not declared in schema|\.\w+: expected ")
-_VALUES = re.compile(r"(valueUnstructured\{Value:|error found in ).*", re.S)
 _TOKEN_SECONDS = 5.0
 _VERBS = {"GET": "get", "PATCH": "patch", "POST": "create", "DELETE": "delete", "PUT": "update"}
 
@@ -161,7 +161,7 @@ class Cluster:
             if answer.status == 401 and not refreshed:
                 refreshed, self._token_until = True, 0.0
                 continue
-            refusal = self._refusal(method, path, answer.status, data)
+            refusal = self._refusal(method, path, answer.status, data, body)
             final = refusal.reason == "AlreadyExists" or (
                 answer.status == 500 and _MISFIT.search(refusal.said)
             )
@@ -226,14 +226,15 @@ class Cluster:
                     self._token_until = time.monotonic() + _TOKEN_SECONDS
         return self._token
 
-    def _refusal(self, method: str, path: str, code: int, data: bytes) -> ApiRefused:
+    def _refusal(
+        self, method: str, path: str, code: int, data: bytes, sent: bytes | None = None
+    ) -> ApiRefused:
         try:
             status = json.loads(data)
             said, reason = str(status.get("message") or ""), str(status.get("reason") or "")
         except (ValueError, AttributeError):
             said, reason = data[:300].decode(errors="replace").strip(), ""
-        if "/secrets" in path:
-            said = _VALUES.sub(r"\1(hidden)", said)
+        said = redacted(said, _parsed(sent), secret="/secrets" in path)
         if code == 401:
             text = f"the API server of {self.where} does not accept the credentials ({_verb(method, path)})"
             return ApiRefused(text, code, reason, said, hint="log in again, or check the kubeconfig's user")
@@ -253,6 +254,13 @@ def _pause(attempt: int, retry_after: str | None) -> float:
     if retry_after and retry_after.isdigit():
         return min(float(retry_after), 10.0) + random.random() * 0.1
     return min(0.1 * 2 ** (attempt - 1), 2.0) * (0.5 + random.random())
+
+
+def _parsed(sent: bytes | None) -> object:
+    try:
+        return json.loads(sent or b"null")
+    except ValueError:
+        return None
 
 
 def _plain(error: Exception) -> str:

@@ -188,3 +188,13 @@ def test_a_missing_kubeconfig_says_how_to_name_one(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nowhere") as caught:
         Cluster.open(None, str(tmp_path / "nowhere"))
     assert "HEADWAY_KUBECONFIG" in caught.value.hint
+
+
+def test_a_refusal_does_not_repeat_the_values_of_the_secret_that_was_sent(api: Api, cluster: Cluster) -> None:
+    api.says(422, 'admission webhook "pw.example" denied the request: hunter2 is too weak', "Invalid")
+    body = json.dumps({"kind": "Secret", "metadata": {"name": "s"}, "stringData": {"p": "hunter2"}}).encode()
+    with pytest.raises(ApiRefused) as refused:
+        cluster.send("PATCH", "/api/v1/namespaces/shop/secrets/s", body=body)
+    error = refused.value
+    assert "hunter2" not in f"{error}{error.message}{error.said}{error.hint}"
+    assert "pw.example" in error.message
