@@ -94,7 +94,7 @@ def _run(
     api: PrefectApi, flow: str, deployment: str, request: dict[str, Any]
 ) -> tuple[dict[str, Any], list[Any]]:
     """Run a flow to its end; give the run and its tasks."""
-    run_id = api.start(flow, deployment, {"request": request}, uuid.uuid4().hex, ["bench"])
+    run_id = api.start(flow, deployment, {"request": request}, uuid.uuid4().hex, ["bench"], lambda *_: None)
     while True:
         run = api.call("GET", f"/flow_runs/{run_id}")
         if run["state"]["type"] in FINAL:

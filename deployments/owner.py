@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from headway.domain.claims import APP_TAG, REPO_LABEL, Claim, apps_in, mismatch, repo_name
 from headway.errors import UsageError
 
 TAG = "headway"
@@ -22,15 +23,16 @@ _ENTRYPOINTS = ("headway.flows.", "flows.")
 
 @dataclass(frozen=True)
 class Owner:
-    """An application, and what is put before the names of its deployments; both may be empty."""
+    """An application, what is put before the names of its deployments, and its config repo's URL; each may be empty."""
 
     app: str
     prefix: str
+    repo: str = ""
 
     @property
     def tags(self) -> list[str]:
         """The application's own tag, which its deployments and their runs have."""
-        return [f"app:{self.app}"] if self.app else []
+        return [f"{APP_TAG}{self.app}"] if self.app else []
 
     @property
     def beginning(self) -> str:
@@ -38,9 +40,10 @@ class Owner:
         return f"{TAG} {self.prefix}: " if self.prefix else f"{TAG}: "
 
     def label(self, full_name: str) -> dict[str, str]:
-        """Mark a deployment."""
+        """Mark a deployment with its name, and with its config repo where one is known."""
         flow, _, name = full_name.partition("/")
-        return {LABEL: f"{flow}/{name.removeprefix(self.prefix)}"}
+        repo = {REPO_LABEL: repo_name(self.repo)} if self.repo else {}
+        return {LABEL: f"{flow}/{name.removeprefix(self.prefix)}", **repo}
 
     def named(self, found: dict[str, Any]) -> str:
         """Give the full name of a deployment that sync made for this application; of another, nothing."""
@@ -56,13 +59,20 @@ class Owner:
     def take_over(self, full_name: str, found: dict[str, Any]) -> None:
         """Raise UsageError where what stands under a wanted name is somebody else's."""
         if not self._may_have(found["tags"]):
-            other = ", ".join(_apps(found["tags"]))
+            other = ", ".join(apps_in(found["tags"]))
             mine = f"headway.yaml is that of {self.app}" if self.app else "HEADWAY_REPO is not set"
             raise UsageError(
                 f"the deployment {full_name} is the application {other}'s, and {mine}",
                 hint=f"set HEADWAY_DEPLOYMENTS to a prefix for each of the two"
                 f"{'' if self.app else f', or HEADWAY_REPO to the config repo of {other}'}; "
                 f"where {other} is no more, delete its deployments in the Prefect UI",
+            )
+        claim = Claim((self.app,) if self.app else (), repo_name(self.repo) if self.repo else "")
+        if why := mismatch(claim, Claim.of(found)):
+            raise UsageError(
+                f"the deployment {full_name} is not this config repo's: {why}",
+                hint="set HEADWAY_DEPLOYMENTS to a prefix for each of the two; where the repo has moved, delete its "
+                "deployments in the Prefect UI and sync again",
             )
         ours = TAG in found["tags"] and str(found["entrypoint"]).startswith(_ENTRYPOINTS)
         if not ours and LABEL not in (found["labels"] or {}):
@@ -72,9 +82,5 @@ class Owner:
             )
 
     def _may_have(self, tags: list[str]) -> bool:
-        apps = _apps(tags)
+        apps = apps_in(tags)
         return not apps or self.app in apps
-
-
-def _apps(tags: list[str]) -> list[str]:
-    return [it.removeprefix("app:") for it in tags if it.startswith("app:")]

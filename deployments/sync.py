@@ -22,6 +22,7 @@ from headway.deployments.desired import desired_automation, desired_deployment, 
 from headway.deployments.files import HERE, PROJECT, read_yaml, wanted_deployments
 from headway.deployments.owner import LABEL, TAG, Owner
 from headway.deployments.sameness import differences
+from headway.domain.claims import REPO_LABEL
 from headway.domain.config import Config
 from headway.errors import HeadwayError, UsageError
 from headway.settings import Settings
@@ -43,7 +44,9 @@ class Sync:
     def run(self, config: Config | None, file: Path, pool: Path) -> None:
         """Compare everything, and change what differs."""
         made = read_yaml(pool)
-        owner = Owner(config.app if config is not None else "", self._settings.deployments)
+        owner = Owner(
+            config.app if config is not None else "", self._settings.deployments, self._settings.repo
+        )
         wanted = wanted_deployments(read_yaml(file), config, owner.prefix)
         bodies = {
             it.full_name: desired_deployment(it, config, self._settings, owner, str(made["name"]))
@@ -92,7 +95,7 @@ class Sync:
         tagged = self._all("/deployments/filter", {"deployments": {"tags": {"all_": [TAG]}}})
         there = {name: it for it in tagged if (name := owner.named(it))}
         for name in names:
-            if name not in there and (found := self._api.find(f"/deployments/name/{name}")):
+            if found := there.get(name) or self._api.find(f"/deployments/name/{name}"):
                 owner.take_over(name, found)
                 there[name] = found
         return there
@@ -186,7 +189,7 @@ def _as_sent(found: dict[str, Any]) -> dict[str, Any]:
     return {
         **found,
         "concurrency_limit": (found["global_concurrency_limit"] or {}).get("limit"),
-        "labels": {LABEL: labels[LABEL]} if LABEL in labels else {},
+        "labels": {name: labels[name] for name in (LABEL, REPO_LABEL) if name in labels},
     }
 
 

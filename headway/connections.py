@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from typing import TYPE_CHECKING, Self
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
 
+from headway.domain.claims import Claim, mismatch, repo_name
 from headway.domain.config import Config, Environment, Source, load_config
 from headway.domain.holds import FILE as HOLDS_FILE
 from headway.domain.holds import Holds, read_holds, unknown_names
-from headway.errors import Problem, UsageError
+from headway.errors import HeadwayError, Problem, UsageError
 from headway.settings import Settings
 
 if TYPE_CHECKING:
@@ -133,6 +135,23 @@ class Connections:
         config = load_config(data, CONFIG_FILE)
         self._configs = {data: config}
         return config
+
+    def see_that_it_is_ours(self, name: str, deployment: Mapping[str, Any]) -> None:
+        """Raise UsageError where a Prefect deployment is of another application or config repo than the one set."""
+        theirs, url = Claim.of(deployment), self.settings.repo
+        repo = repo_name(url) if url else ""
+        if not url or (repo and repo == theirs.repo):
+            return
+        apps: tuple[str, ...] = ()
+        # Whoever may start runs need not be able to read the repo; then its address alone is compared.
+        with contextlib.suppress(HeadwayError):
+            apps = (self.config(self.repo.fetch()).app,)
+        if why := mismatch(Claim(apps, repo), theirs):
+            raise UsageError(
+                f"{name} on the Prefect server is not this config repo's: {why}",
+                hint="set HEADWAY_DEPLOYMENTS to the prefix of this application's deployments, or HEADWAY_PREFECT to "
+                "its own server; `headway doctor` says whose the deployments are",
+            )
 
     def holds(self, commit: str) -> Holds:
         """Read holds.yaml as it stands at a commit."""

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from headway.connections import Connections
 from headway.desired import Desired
+from headway.domain.claims import Claim
 from headway.domain.config import Config
 from headway.domain.model import Verify
 from headway.domain.verification import unaskable
@@ -53,7 +54,8 @@ def examine(settings: Settings | None = None) -> list[Finding]:
             _look(findings, f"registry {registry}", partial(connections.registry.check, registry))
         if config is None or any(it.source for it in config.services.values()):
             _look(findings, "Docker engine", lambda: connections.engine.version())
-        _look(findings, "Prefect server", lambda: _prefect(connections.settings))
+        if _look(findings, "Prefect server", lambda: _prefect(connections.settings)) and config:
+            _look(findings, "Prefect deployments", partial(_deployments, connections, config))
         notify = config.document.notify if config else None
         if notify is not None and any(it.slack for it in (notify, *notify.routes)):
             _look(findings, "Slack", partial(_slack, connections))
@@ -138,6 +140,31 @@ def _prefect(settings: Settings) -> str:
                 hint="set PREFECT_SERVER_API_AUTH_STRING on the server, and PREFECT_API_AUTH_STRING here",
             )
         return f"Prefect {version} at {api.url}"
+
+
+def _deployments(connections: Connections, config: Config) -> str:
+    """See that what commands would start is there, and this config repo's own."""
+    from headway.systems.prefect_api import PrefectApi
+
+    prefix = connections.settings.deployments
+    names = [f"{flow}/{prefix}{place}" for flow in ("release", "rollback") for place in config.environments]
+    names += [f"{flow}/{prefix}{flow}" for flow in ("reconcile", "watch-registry")]
+    with PrefectApi(connections.settings.prefect_url()) as api:
+        found = {name: it for name in names if (it := api.find(f"/deployments/name/{name}"))}
+    for name, it in found.items():
+        connections.see_that_it_is_ours(name, it)
+    if missing := [name for name in names if name not in found]:
+        raise FailedError(
+            f"missing: {', '.join(missing)}",
+            hint="`python -m headway.deployments.sync` makes the deployments",
+        )
+    unmarked = [name for name, it in found.items() if not Claim.of(it).repo]
+    if unmarked:
+        raise FailedError(
+            f"they do not say whose they are: {', '.join(unmarked)}",
+            hint="`python -m headway.deployments.sync` with HEADWAY_REPO set marks them",
+        )
+    return f"{len(found)} of {config.app}, as {names[0]}"
 
 
 def is_loopback(url: str) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import re
 import threading
 import uuid
 from collections.abc import Callable, Iterable
@@ -17,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from headway.connections import Connections
+from headway.domain.claims import same_repo
 from headway.domain.config import Config
 from headway.domain.events import GitPushed, ImagePushed
 from headway.domain.images import ImageRef, InvalidImage
@@ -76,18 +76,6 @@ def _owner(config: Config, image: ImageRef) -> str | None:
         same = [name for name, it in config.services.items() if it.ref.repository in (path, image.repository)]
         return same[0] if len(same) == 1 else None
     return found
-
-
-def same_repo(one: str, other: str) -> bool:
-    """Say whether two URLs name one repo, whatever the scheme, the user, the port and `.git`."""
-    return _plain(one) == _plain(other)
-
-
-def _plain(url: str) -> str:
-    url = re.sub(r"^[a-z+]+://", "", url.strip())
-    url = re.sub(r"^[^@/]*@", "", url)
-    host, _, path = url.partition("/") if re.match(r"[^/:]+(:\d+)?/", url) else url.partition(":")
-    return f"{host.partition(':')[0].lower()}/{path.strip('/').removesuffix('.git')}"
 
 
 class Here:
@@ -183,7 +171,14 @@ class There:
             return
         parameters = {"request": request.model_dump(mode="json", exclude_defaults=True)}
         prefix = self._connections.settings.deployments
-        run = self._api.start(flow, prefix + flow, parameters, f"{flow}-{uuid.uuid4()}", ["serve"])
+        run = self._api.start(
+            flow,
+            prefix + flow,
+            parameters,
+            f"{flow}-{uuid.uuid4()}",
+            ["serve"],
+            self._connections.see_that_it_is_ours,
+        )
         self._started[asked] = run
         self._tell(f"started {flow} as run {run}")
 

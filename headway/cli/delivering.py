@@ -71,10 +71,12 @@ def ci(
             tell("log", "", f"{flow} of {commit[:12]}: {page}")
             ended = there.follow(run, tell)
     else:
+        from headway.connections import Connections
         from headway.systems.prefect_api import PrefectApi
 
-        with PrefectApi(settings.prefect_url()) as api:
-            run = api.start(flow, settings.deployments + flow, {"request": body}, key, ["ci"])
+        with PrefectApi(settings.prefect_url()) as api, Connections(settings) as connections:
+            name, guard = settings.deployments + flow, connections.see_that_it_is_ours
+            run = api.start(flow, name, {"request": body}, key, ["ci"], guard)
             page = settings.prefect_url().removesuffix("/api") + f"/runs/flow-run/{run}"
             tell("log", "", f"{flow} of {commit[:12]}: {page}")
             ended = api.follow(run, tell)

@@ -52,15 +52,17 @@ def run_here(flow: str, request: Request) -> dict[str, Any]:
 
 
 def _run_there(flow: str, request: Request, settings: Settings) -> dict[str, Any]:
+    from headway.connections import Connections
     from headway.systems.prefect_api import PrefectApi
 
     tell = Teller()
-    with PrefectApi(settings.prefect_url()) as api:
+    with PrefectApi(settings.prefect_url()) as api, Connections(settings) as connections:
         # Whoever gives the release an id may repeat the command. Several applications may share the server.
         once = () if request.release_id else (uuid.uuid4().hex,)
         key = key_of(flow, request.model_dump(mode="json"), ("cli", settings.deployments, *once))
         parameters = {"request": request.model_dump(mode="json", exclude_defaults=True)}
-        run_id = api.start(flow, deployment_of(flow, request, settings), parameters, key, ["cli"])
+        name, guard = deployment_of(flow, request, settings), connections.see_that_it_is_ours
+        run_id = api.start(flow, name, parameters, key, ["cli"], guard)
         page = settings.prefect_url().removesuffix("/api")
         tell("log", "", f"follow it in a browser too: {page}/runs/flow-run/{run_id}")
         ended = api.follow(run_id, tell)

@@ -33,6 +33,7 @@ from prefect.states import Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import ConfigDict, Field
 
+from headway.domain.claims import apps_in
 from headway.domain.notices import Notice
 from headway.errors import FailedError, HeadwayError, RefusedError, TransientError, UsageError
 from headway.steps.retry import ATTEMPTS, FIRST, GROWTH, JITTER, LONGEST
@@ -67,11 +68,18 @@ def report(key: str, markdown: str) -> None:
 
     The server writes artifacts of one key one after the other, so a key that all runs shared would hold all of them up.
     """
+    # Several applications may share a server, and each has a `staging`.
+    key = f"{app}-{key}" if (app := _app()) else key
     try:
         create_markdown_artifact(markdown, key=re.sub(r"[^a-z0-9-]+", "-", key.lower()), description=key)
     except Exception as error:  # noqa: BLE001 - what a run does counts for more than what its page shows
         why, _, _ = str(error).partition("\n")
         log(f"{key} could not be put on the run's page: {type(error).__name__}: {why}")
+
+
+def _app() -> str:
+    """Name the application that this run's deployment is of; empty where it names none."""
+    return next(iter(apps_in(runtime.flow_run.tags or ())), "")
 
 
 def run_identity() -> tuple[datetime, str]:
@@ -85,7 +93,8 @@ def flow(*, name: str, run_name: Callable[[dict[str, Any]], str] | None = None) 
 
     def title() -> str:
         assert run_name is not None
-        return run_name(dict(runtime.flow_run.parameters))
+        said = run_name(dict(runtime.flow_run.parameters))
+        return f"{app}: {said}" if (app := _app()) else said
 
     def decorate(function: F) -> F:
         @functools.wraps(function)

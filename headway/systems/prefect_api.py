@@ -9,7 +9,7 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -37,6 +37,7 @@ QUESTION = 5.0
 """Seconds that a run may take from its suspension to its question."""
 PATIENCE = 120.0
 """Seconds that a followed run's server may be away."""
+Guard = Callable[[str, Mapping[str, Any]], None]
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -89,14 +90,31 @@ class PrefectApi(PrefectHttp):
         """Give the server's version; raise where it cannot be reached or used."""
         return str(self.call("GET", "/admin/version"))
 
-    def start(self, flow: str, deployment: str, parameters: dict[str, Any], key: str, tags: list[str]) -> str:
+    def start(
+        self,
+        flow: str,
+        deployment: str,
+        parameters: dict[str, Any],
+        key: str,
+        tags: list[str],
+        guard: Guard,
+    ) -> str:
         """Start a run and give its id; the same key gives the same run."""
-        return self.started(flow, deployment, parameters, key, tags)[0]
+        return self.started(flow, deployment, parameters, key, tags, guard)[0]
 
     def started(
-        self, flow: str, deployment: str, parameters: dict[str, Any], key: str, tags: list[str]
+        self,
+        flow: str,
+        deployment: str,
+        parameters: dict[str, Any],
+        key: str,
+        tags: list[str],
+        guard: Guard,
     ) -> tuple[str, bool]:
-        """Start a run and give its id, and whether it is a new one; without a key it is."""
+        """Start a run and give its id, and whether it is a new one; without a key it is.
+
+        `guard` is given the deployment's name and what the server tells of it, and raises where it is not ours.
+        """
         found = self.call(
             "GET",
             f"/deployments/name/{flow}/{deployment}",
@@ -105,6 +123,7 @@ class PrefectApi(PrefectHttp):
                 "`deployments/sync` makes them, one for each environment; or add --local to run without Prefect",
             ),
         )
+        guard(f"{flow}/{deployment}", found)
         # Always a key, since the call is sent again where the server was busy or lost.
         body = {"parameters": parameters, "idempotency_key": key or uuid.uuid4().hex, "tags": tags}
         answer = self.send("POST", f"/deployments/{found['id']}/create_flow_run", body, keyed=True)

@@ -21,6 +21,7 @@ from starlette.routing import Route
 
 from headway import requests
 from headway.cli.running import deployment_of
+from headway.connections import Connections
 from headway.domain.keys import is_commit, key_of
 from headway.domain.tokens import Token, token_of
 from headway.errors import HeadwayError, RefusedError, TransientError, UsageError
@@ -84,8 +85,9 @@ class Api:
         name = deployment_of(flow, asked, self._settings)
 
         def start() -> tuple[str, bool]:
-            with PrefectApi(self._settings.prefect_url()) as api:
-                return api.started(flow, name, parameters, key, ["api", f"token:{token.name}"])
+            tags = ["api", f"token:{token.name}"]
+            with PrefectApi(self._settings.prefect_url()) as api, Connections(self._settings) as connections:
+                return api.started(flow, name, parameters, key, tags, connections.see_that_it_is_ours)
 
         run, new = await run_in_threadpool(start)
         page = self._settings.prefect_url().removesuffix("/api") + f"/runs/flow-run/{run}"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from headway.domain.claims import same_repo
 from headway.domain.config import load_config
 from headway.domain.events import GitPushed, ImagePushed
-from headway.serving import asked_for, same_repo
+from headway.serving import asked_for
 
 CONFIG = load_config(
     b"version: 1\napp: shop\nservices:\n  web: {image: 'localhost:5000/shop/web'}\n  api: {image: 'hub.example.com/shop/api'}\n"

@@ -15,6 +15,12 @@ from headway.systems.prefect_api import PrefectApi
 from tests.unit.systems.http_server import BREAK, HttpServer
 
 RUN = "11111111-2222-3333-4444-555555555555"
+
+
+def ANYBODY(*_: object) -> None:
+    """Take every deployment for our own."""
+
+
 BUSY = (503, {"detail": "busy"}, {})
 
 
@@ -37,7 +43,7 @@ def api(server: HttpServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Prefect
 def test_a_busy_server_is_asked_again_with_the_same_key(server: HttpServer, api: PrefectApi) -> None:
     """503 under load: the call is repeated, and carries one key, so that it is one run."""
     server.answers.extend([(200, {"id": "d"}, {}), BUSY, BUSY, (201, {"id": RUN}, {})])
-    assert api.started("release", "staging", {}, "", []) == (RUN, True)
+    assert api.started("release", "staging", {}, "", [], ANYBODY) == (RUN, True)
     keys = {it.data["idempotency_key"] for it in server.sent if it.method == "POST"}
     assert (len(keys), "" in keys) == (1, False)
 
@@ -47,7 +53,7 @@ def test_a_start_whose_answer_is_lost_is_sent_again(server: HttpServer, api: Pre
     """Nobody knows whether it was taken, and it need not be known: it is the same run."""
     gone = (lost, {}, {})
     server.answers.extend([gone, (200, {"id": "d"}, {}), gone, (200, {"id": RUN}, {})])
-    assert api.started("release", "staging", {}, "key", []) == (RUN, False)
+    assert api.started("release", "staging", {}, "key", [], ANYBODY) == (RUN, False)
     keys = [it.data["idempotency_key"] for it in server.sent if it.method == "POST"]
     assert keys == ["key", "key"]
 
@@ -74,14 +80,14 @@ def test_a_start_is_not_sent_for_ever(server: HttpServer, api: PrefectApi) -> No
     """A proxy that never finds the server: the message names the server and what it says."""
     server.answers.extend([(200, {"id": "d"}, {}), *[(502, {}, {})] * 50])
     with pytest.raises(TransientError, match=r"at http://127\.0\.0\.1:.* answers 502"):
-        api.start("release", "staging", {}, "key", [])
+        api.start("release", "staging", {}, "key", [], ANYBODY)
     assert len(server.sent) == 1 + prefect_http.ATTEMPTS
 
 
 def test_a_run_that_is_there_already(server: HttpServer, api: PrefectApi) -> None:
     """200 instead of 201: the same key was used before."""
     server.answers.extend([(200, {"id": "d"}, {}), (200, {"id": RUN}, {})])
-    assert api.started("release", "staging", {}, "key", []) == (RUN, False)
+    assert api.started("release", "staging", {}, "key", [], ANYBODY) == (RUN, False)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +108,7 @@ def test_what_the_server_says_no_to(
     """Busy for good, broken, a wrong login, an unknown deployment, a wrong parameter: what it is, and what to do."""
     server.answers.extend(answers)
     with pytest.raises(error, match=said) as caught:
-        api.start("release", "stagin", {}, "key", [])
+        api.start("release", "stagin", {}, "key", [], ANYBODY)
     assert hint in caught.value.hint  # type: ignore[attr-defined]
 
 
