@@ -25,6 +25,7 @@ from headway.errors import FailedError, HeadwayError, TransientError
 from headway.flows.telling import tell_end, tell_entry, tell_unreached, teller
 from headway.steps import log, report
 from headway.story import asked_by, plan_report
+from headway.systems.apply import Rejected
 from headway.systems.cluster import ApiRefused
 from headway.systems.config_repo import Draft, Published
 from headway.systems.lease import environment_lease
@@ -165,7 +166,10 @@ def _arrive(connections: Connections, name: str, head: str, held: Held, failures
     except FailedError as error:
         seconds = time.monotonic() - began
         steps.append(("roll out" if steps else "apply", seconds - sum(took for _, took in steps)))
-        arrival = Arrival(name, last.commit, "failed", seconds, diagnosis=str(error), steps=steps)
+        untouched = isinstance(error, Rejected) and not error.changed
+        arrival = Arrival(
+            name, last.commit, "failed", seconds, diagnosis=str(error), steps=steps, untouched=untouched
+        )
     else:
         steps.append(("roll out", rollout.seconds))
         arrival = Arrival.of(name, last.commit, rollout, time.monotonic() - began, applied, steps)

@@ -22,6 +22,7 @@ class Arrival:
     One that failed and has a `back_to` was taken back, and that did not become live either.
     `back_by` is the commit that took it back, `back` how the workloads were after that,
     `vetoed` says that this commit holds the failure against images.
+    `untouched` says that it failed before anything in the cluster was changed.
     `seconds` counts from the first request to the cluster; `steps` are parts of it, by name.
     """
 
@@ -36,6 +37,7 @@ class Arrival:
         "seconds",
         "state",
         "steps",
+        "untouched",
         "verdicts",
         "vetoed",
     )
@@ -51,6 +53,7 @@ class Arrival:
         verdicts: tuple[Verdict, ...] = (),
         diagnosis: str = "",
         steps: Iterable[Step] = (),
+        untouched: bool = False,
     ) -> None:
         self.environment = environment
         self.commit = commit
@@ -60,6 +63,7 @@ class Arrival:
         self.verdicts = verdicts
         self.diagnosis = diagnosis
         self.steps = list(steps)
+        self.untouched = untouched
         self.back_to = self.back_by = ""
         self.back: tuple[Verdict, ...] = ()
         self.vetoed = False
@@ -129,6 +133,11 @@ class Arrival:
             return (
                 f"the repo is back at what was live; see the cluster, then run `headway reconcile "
                 f"{self.environment}`"
+            )
+        if self.state == "failed" and self.untouched:
+            return (
+                "nothing was changed in the cluster; correct what was refused and push it, or "
+                f"`headway rollback {self.environment}` goes back"
             )
         if self.state == "failed":
             return (

@@ -21,7 +21,7 @@ from headway.systems.verify import Verification, verify
 def compare(connections: Connections, desired: Desired) -> list[Drift]:
     """Say what applying an environment would change, and change nothing."""
     cluster = connections.environment_cluster(desired.environment)
-    return diff(cluster, desired.manifests, desired.namespace, desired.owner)
+    return diff(cluster, desired.manifests, desired.namespace, desired.owner, log)
 
 
 @task(name="apply to the cluster", run_name="apply {desired.name} to the cluster")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -74,7 +75,8 @@ def diff(
             empty = f"{environment} and {other} name the same images"
         else:
             cluster = connections.environment_cluster(here.environment)
-            drifts = drift(cluster, here.manifests, here.namespace, here.owner)
+            warn = partial(err().print, style="yellow", markup=False)
+            drifts = drift(cluster, here.manifests, here.namespace, here.owner, warn)
             data = [it.as_dict() for it in drifts]
             rows = [
                 (str(it.object), str(it.action), path, live, wanted)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from headway.domain.objects import ObjectId
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Kept:
-    """An object that left the repo and stays in the cluster, and why."""
+    """An object that left the repo and is still in the cluster, and why."""
 
     id: ObjectId
     why: str
@@ -18,9 +20,22 @@ class Kept:
         return f"{self.id}: {self.why}"
 
 
+def held_by(meta: Mapping[str, Any]) -> str:
+    """Say what an object's deletion waits for; empty where nothing holds it, or nobody asked for it."""
+    finalizers = meta.get("finalizers") or ()
+    if not (meta.get("deletionTimestamp") and finalizers):
+        return ""
+    return f"is being deleted, waits for {', '.join(map(str, finalizers))}"
+
+
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What an apply did. `stopped` says that it was asked to end before everything was done."""
+    """What an apply did.
+
+    `leaving` are objects whose deletion was asked for and waits for a finalizer, `unseen`
+    what could not be searched for objects that left the repo. `stopped` says that it was
+    asked to end before everything was done.
+    """
 
     created: tuple[ObjectId, ...] = ()
     changed: tuple[ObjectId, ...] = ()
@@ -28,6 +43,8 @@ class Applied:
     pruned: tuple[ObjectId, ...] = ()
     kept: tuple[Kept, ...] = ()
     stopped: bool = False
+    leaving: tuple[Kept, ...] = ()
+    unseen: tuple[str, ...] = ()
 
     @property
     def touched(self) -> tuple[ObjectId, ...]:
@@ -41,6 +58,7 @@ class Applied:
                 ("created", self.created),
                 ("changed", self.changed),
                 ("pruned", self.pruned),
+                ("being deleted", self.leaving),
                 ("unchanged", self.unchanged),
             )
             if items

@@ -15,13 +15,16 @@ from headway.domain.compare import FieldDiff, compare
 from headway.domain.fields import absent_paths, applied_entry, takeover, without_times
 from headway.domain.objects import ObjectId
 
-Action = Literal["create", "change", "prune"]
+Action = Literal["create", "change", "prune", "deleting"]
 HIDDEN = "(hidden)"
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """One object that is not as the repo says, and what applying would do about it."""
+    """One object that is not as the repo says, and what applying would do about it.
+
+    An object that is `deleting` waits for its finalizers: applying can only wait for them.
+    """
 
     object: ObjectId
     action: Action

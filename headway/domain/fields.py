@@ -18,6 +18,12 @@ from headway.domain.objects import MANAGER
 Fields = dict[str, Any]
 RESTARTED_AT = "f:kubectl.kubernetes.io/restartedAt"
 NOT_PEOPLES = frozenset({"f:metadata", "f:status"})
+KEY_DEFAULTS = {"protocol": "TCP"}
+"""Defaults of fields that are keys of a list in Kubernetes' own kinds: ports of Services and containers.
+
+All other keys there are required (`x-kubernetes-list-map-keys` of its OpenAPI schema), but for the name
+of an imagePullSecret, the only key of its list.
+"""
 
 
 @lru_cache(maxsize=65536)
@@ -27,17 +33,29 @@ def element_key(entry: str) -> Any:
 
 
 def find_element(items: Sequence[Any], entry: str) -> Any:
-    """Find the list's element that a `k:` or `v:` entry names; None when there is none.
+    """Return the list's element that a `k:` or `v:` entry names; None when there is none.
 
-    A key that the element leaves out counts as its default and matches.
+    A key that the element leaves out has its default. Where that is not known (a custom
+    resource's), an element that says all keys comes before one that leaves some out.
     """
     key = element_key(entry)
     if entry[0] == "v":
         return key if key in items else None
+    best, best_lacks = None, len(key) + 1
     for item in items:
-        if isinstance(item, dict) and all(item.get(name, value) == value for name, value in key.items()):
-            return item
-    return None
+        if not isinstance(item, dict):
+            continue
+        lacks = 0
+        for name, value in key.items():
+            said = item.get(name, KEY_DEFAULTS.get(name))
+            if said is None:
+                lacks += 1
+            elif said != value:
+                break
+        else:
+            if lacks < best_lacks:
+                best, best_lacks = item, lacks
+    return best
 
 
 def is_leaf(fields: Fields) -> bool:

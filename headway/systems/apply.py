@@ -8,6 +8,7 @@ nothing back.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from headway.domain.applied import Applied, Kept
@@ -80,15 +81,35 @@ def apply(
         _apply_wave(cluster, wave, outcome, tell if len(todo) <= TOLD_ONE_BY_ONE else None)
         if len(todo) > TOLD_ONE_BY_ONE:
             tell(f"applied {len(wave)} objects: {', '.join(sorted({item.id.kind for item in wave}))}")
+    done = _applied(outcome, ())
+    return _prune(cluster, found, owner, done, tell) if prune and not stopped() else done
+
+
+def _prune(
+    cluster: Cluster, found: Inspection, owner: Owner, done: Applied, tell: Callable[[str], None]
+) -> Applied:
+    """Delete what left the repo, and say what stays, is not gone yet, or could not be searched."""
+    search = surplus(cluster, found, owner)
+    for line in search.unseen:
+        tell(f"not searched for objects that left the repo: {line}")
+    results = each(lambda it: delete(cluster, it), search.gone)
+    leaving = list(search.leaving)
     pruned: list[ObjectId] = []
-    kept: list[Kept] = []
-    if prune and not stopped():
-        extra, kept = surplus(cluster, found, owner)
-        gone = each(lambda it: delete(cluster, it), extra)
-        pruned = [it.id for it, deleted in zip(extra, gone, strict=True) if deleted]
-        for identity in pruned:
-            tell(f"pruned {identity}")
-    return _applied(outcome, (), pruned, kept)
+    for item, result in zip(search.gone, results, strict=True):
+        if isinstance(result, Kept):
+            leaving.append(result)
+        elif result:
+            pruned.append(item.id)
+            tell(f"pruned {item.id}")
+    for each_leaving in leaving:
+        tell(f"not gone yet: {each_leaving}")
+    return replace(
+        done,
+        pruned=tuple(pruned),
+        kept=tuple(search.kept),
+        leaving=tuple(sorted(leaving)),
+        unseen=tuple(search.unseen),
+    )
 
 
 def _rehearsed(cluster: Cluster, found: Inspection, todo: list[Item], namespace: str) -> list[Item]:
@@ -145,18 +166,10 @@ def _apply_wave(
     wait_established(cluster, [item for item in wave if item.id.kind == "CustomResourceDefinition"])
 
 
-def _applied(
-    outcome: dict[ObjectId, str],
-    undone: Iterable[Item],
-    pruned: Iterable[ObjectId] = (),
-    kept: Iterable[Kept] = (),
-    stopped: bool = False,
-) -> Applied:
+def _applied(outcome: dict[ObjectId, str], undone: Iterable[Item], stopped: bool = False) -> Applied:
     left = {item.id for item in undone if outcome[item.id] == "unchanged"}
 
     def those(word: str) -> tuple[ObjectId, ...]:
         return tuple(sorted(it for it, did in outcome.items() if did == word and it not in left))
 
-    return Applied(
-        those("created"), those("changed"), those("unchanged"), tuple(pruned), tuple(kept), stopped
-    )
+    return Applied(those("created"), those("changed"), those("unchanged"), stopped=stopped)

@@ -1,17 +1,19 @@
 """What kinds of objects a cluster knows, and under which address each lives.
 
 Two requests for everything (aggregated discovery), kept per API server for the life
-of the process, and asked again when a kind is not there: a CRD may be new.
+of the process, and asked again when a kind is not there: a CRD may be new. An API
+that somebody else's server should answer for and does not is left out, and named.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from headway.domain.objects import split_api_version
+from headway.errors import TransientError
 from headway.systems.cluster import Cluster
 
 _AGGREGATED = ",".join(
@@ -47,6 +49,14 @@ class Resource:
         return "/".join(parts)
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What one discovery found: kinds by apiVersion and kind, and the versions whose server did not answer."""
+
+    kinds: Mapping[tuple[str, str], Resource]
+    silent: frozenset[str]
+
+
 class Kinds:
     """The kinds of one cluster."""
 
@@ -55,28 +65,39 @@ class Kinds:
 
     def find(self, api_version: str, kind: str, *, fresh: bool = True) -> Resource | None:
         """Look a kind up; None when the cluster, asked anew where `fresh`, does not have it."""
-        known = _known.get(self._cluster.host)
-        if known is None or (fresh and (api_version, kind) not in known):
+        known = self._get()
+        if fresh and (api_version, kind) not in known.kinds:
             known = self.refresh()
-        return known.get((api_version, kind))
+        return known.kinds.get((api_version, kind))
 
-    def refresh(self) -> Mapping[tuple[str, str], Resource]:
+    def refresh(self) -> Known:
         """Ask the cluster what kinds it has."""
-        fresh = {(each.api_version, each.kind): each for each in _discover(self._cluster)}
+        found, silent = _discover(self._cluster)
+        fresh = Known({(each.api_version, each.kind): each for each in found}, frozenset(silent))
         with _lock:
             _known[self._cluster.host] = fresh
         return fresh
 
     def all(self) -> list[Resource]:
         """List each kind once, in the version that the cluster prefers."""
-        known = _known.get(self._cluster.host) or self.refresh()
         once: dict[tuple[str, str], Resource] = {}
-        for resource in known.values():
+        for resource in self._get().kinds.values():
             once.setdefault((resource.group, resource.kind), resource)
         return list(once.values())
 
+    def served(self) -> list[tuple[str, str]]:
+        """List every apiVersion and kind."""
+        return list(self._get().kinds)
 
-_known: dict[str, Mapping[tuple[str, str], Resource]] = {}
+    def silent(self) -> frozenset[str]:
+        """Name the API versions whose server did not answer when the kinds were asked for."""
+        return self._get().silent
+
+    def _get(self) -> Known:
+        return _known.get(self._cluster.host) or self.refresh()
+
+
+_known: dict[str, Known] = {}
 _lock = threading.Lock()
 
 
@@ -98,41 +119,61 @@ def resources_of(definition: Mapping[str, Any]) -> list[Resource]:
     ]
 
 
-def _discover(cluster: Cluster) -> list[Resource]:
+def _discover(cluster: Cluster) -> tuple[list[Resource], set[str]]:
     found: list[Resource] = []
+    silent: set[str] = set()
     for root in ("/api", "/apis"):
         answer = cluster.get(root, accept=f"{_AGGREGATED},application/json") or {}
         if answer.get("kind") == "APIGroupDiscoveryList":
             found.extend(_aggregated(answer))
+            silent.update(_stale(answer))
         else:
-            found.extend(_one_by_one(cluster, root, answer))
-    return found
+            found.extend(_one_by_one(cluster, root, answer, silent))
+    return found, silent
 
 
 def _aggregated(answer: Mapping[str, Any]) -> Iterable[Resource]:
+    for name, version in _versions(answer):
+        for each in version.get("resources") or ():
+            kind = each.get("responseKind") or {}
+            yield Resource(
+                name,
+                version["version"],
+                kind.get("kind", ""),
+                each["resource"],
+                each.get("scope") == "Namespaced",
+                frozenset(each.get("verbs") or ()),
+            )
+
+
+def _stale(answer: Mapping[str, Any]) -> Iterable[str]:
+    # What a stale version has is what its server said last; nothing, where it never answered.
+    for name, version in _versions(answer):
+        if version.get("freshness") == "Stale":
+            yield f"{name}/{version['version']}"
+
+
+def _versions(answer: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for group in answer.get("items") or ():
-        name = (group.get("metadata") or {}).get("name", "")
         for version in group.get("versions") or ():
-            for each in version.get("resources") or ():
-                kind = each.get("responseKind") or {}
-                yield Resource(
-                    name,
-                    version["version"],
-                    kind.get("kind", ""),
-                    each["resource"],
-                    each.get("scope") == "Namespaced",
-                    frozenset(each.get("verbs") or ()),
-                )
+            yield (group.get("metadata") or {}).get("name", ""), version
 
 
-def _one_by_one(cluster: Cluster, root: str, answer: Mapping[str, Any]) -> Iterable[Resource]:
+def _one_by_one(
+    cluster: Cluster, root: str, answer: Mapping[str, Any], silent: set[str]
+) -> Iterable[Resource]:
     # Servers before 1.27 answer with names only: one more request per group and version.
     versions = answer.get("versions") or [
         each["groupVersion"] for group in answer.get("groups") or () for each in group.get("versions") or ()
     ]
     for name in versions:
         group, version = split_api_version(name)
-        for each in (cluster.get(f"{root}/{name}") or {}).get("resources") or ():
+        try:
+            resources = (cluster.get(f"{root}/{name}", attempts=2) or {}).get("resources") or ()
+        except TransientError:
+            silent.add(name)
+            continue
+        for each in resources:
             if "/" not in each["name"]:
                 yield Resource(
                     group,

@@ -7,12 +7,13 @@ with the object as it is.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from headway.domain.applied import held_by
 from headway.domain.compare import FieldDiff
 from headway.domain.drift import Drift, differences, same_owners
-from headway.domain.objects import MANAGER, Owner, owner_of
+from headway.domain.objects import MANAGER, ObjectId, Owner, owner_of
 from headway.errors import FailedError
 from headway.systems.cluster import APPLY_PATCH, ApiRefused, Cluster
 from headway.systems.inspection import Item, inspect, remember_settled
@@ -25,26 +26,43 @@ if TYPE_CHECKING:
 __all__ = ["Drift", "diff", "dry_run"]
 
 
-def diff(cluster: Cluster, manifests: Iterable[Manifest], namespace: str, owner: Owner) -> list[Drift]:
-    """List every object that applying the manifests would create, change or prune.
+def diff(
+    cluster: Cluster,
+    manifests: Iterable[Manifest],
+    namespace: str,
+    owner: Owner,
+    on_warning: Callable[[str], None] | None = None,
+) -> list[Drift]:
+    """List every object that applying the manifests would create, change or prune, and those not gone yet.
 
     Sorted by object. A Secret's values are hidden. What the server would refuse is
-    listed as a change with the fields that differ. Raises as `inspect` does.
+    listed as a change with the fields that differ. `on_warning` hears what could not be
+    compared. Raises as `inspect` does.
     """
     found = inspect(cluster, manifests, namespace, owner)
     if found.unknown:
-        raise FailedError(
-            "\n".join(f"{it.where}: the cluster has no kind {it.id.kind}" for it in found.unknown[:10]),
-            hint="is its CRD installed, and is apiVersion right?",
-        )
+        raise FailedError("\n".join(f"{it.where}: {it.id}: {it.unknown}" for it in found.unknown[:10]))
     drifts = [Drift(item.id, "create") for item in found.items if item.live is None]
-    suspects = [item for item in found.items if not item.examination.same]
+    suspects = []
+    for item in found.items:
+        if why := held_by((item.live or {}).get("metadata") or {}):
+            drifts.append(_deleting(item.id, why))
+        elif not item.examination.same:
+            suspects.append(item)
     for item, fields in zip(suspects, each(lambda it: _fields(cluster, it), suspects), strict=True):
         if fields:
             drifts.append(Drift(item.id, "change", fields))
-    extra, _ = surplus(cluster, found, owner, whole=True)
-    drifts.extend(Drift(it.id, "prune") for it in extra)
+    search = surplus(cluster, found, owner, whole=True)
+    drifts.extend(Drift(it.id, "prune") for it in search.gone)
+    drifts.extend(_deleting(it.id, it.why) for it in search.leaving)
+    for line in search.unseen:
+        if on_warning is not None:
+            on_warning(f"not searched for objects that left the repo: {line}")
     return sorted(drifts, key=lambda it: it.object)
+
+
+def _deleting(identity: ObjectId, why: str) -> Drift:
+    return Drift(identity, "deleting", (FieldDiff("metadata.finalizers", why, None),))
 
 
 def dry_run(cluster: Cluster, item: Item) -> dict[str, Any]:

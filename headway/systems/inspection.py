@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from headway.domain.drift import SAME, Examination, examine
+from headway.domain.kinds import why_unknown
 from headway.domain.objects import ObjectId, Owner, id_of, owner_of
 from headway.domain.wanted import prepare
-from headway.errors import ConfigError, FailedError, Problem
+from headway.errors import ConfigError, FailedError, Problem, TransientError
 from headway.systems.cluster import ApiRefused, Cluster
 from headway.systems.discovery import Kinds, Resource, resources_of
 from headway.systems.parallel import each
@@ -35,8 +36,8 @@ Place = tuple[Resource, str]
 class Item:
     """One manifest, and what the cluster has under its name.
 
-    `resource` is None for a kind that the cluster does not know, `pending` says that
-    a CRD among the manifests brings it.
+    `resource` is None for a kind that the cluster does not know, and `unknown` says why;
+    `pending` says that a CRD among the manifests brings it.
     """
 
     manifest: Manifest
@@ -46,6 +47,7 @@ class Item:
     pending: bool = False
     live: dict[str, Any] | None = None
     examination: Examination = SAME
+    unknown: str = ""
 
     @property
     def path(self) -> str:
@@ -138,18 +140,19 @@ def list_all(
     namespace: str = "",
     query: Mapping[str, str] | None = None,
     accept: str = "application/json",
+    **more: Any,
 ) -> list[dict[str, Any]]:
-    """Read all objects of a kind, page by page; of a kind that is not there, none."""
+    """Read all objects of a kind, page by page; of a kind that is not there, none. `more` is for `Cluster.send`."""
     path, found, token = resource.path(namespace), list[dict[str, Any]](), ""
     while True:
         ask = {**(query or {}), "limit": str(PAGE), **({"continue": token} if token else {})}
         try:
-            page = cluster.get(path, ask, accept=accept)
+            page = cluster.get(path, ask, accept=accept, **more)
         except ApiRefused as error:
             if error.code != 410:
                 raise
             # The pages outlived the server's memory of them: all at once then.
-            page, found = cluster.get(path, query, accept=accept), []
+            page, found = cluster.get(path, query, accept=accept, **more), []
         if page is None:
             return found
         found.extend(page.get("items") or ())
@@ -208,12 +211,23 @@ def _items(kinds: Kinds, manifests: list[Manifest], namespace: str, owner: Owner
             twice.append(Problem(manifest.path, manifest.line, 1, text))
             continue
         first[identity] = manifest
-        items.append(
-            Item(manifest, identity, prepare(manifest.object, labels, identity.namespace), resource, pending)
-        )
+        wanted = prepare(manifest.object, labels, identity.namespace)
+        why = "" if resource else _why_unknown(kinds, manifest, *key)
+        items.append(Item(manifest, identity, wanted, resource, pending, unknown=why))
     if twice:
         raise ConfigError(twice, hint="keep one of them")
     return items
+
+
+def _why_unknown(kinds: Kinds, manifest: Manifest, api_version: str, kind: str) -> str:
+    """Say why nothing serves a manifest's kind. Raises TransientError where that is not known."""
+    if api_version in kinds.silent():
+        group, _, version = api_version.rpartition("/")
+        raise TransientError(
+            f"{manifest.path}:{manifest.line}: the server behind the API {api_version} of {kind} does not answer",
+            hint=f"see `kubectl get apiservice {version}.{group}`, and the pods behind it",
+        )
+    return why_unknown(api_version, kind, kinds.served())
 
 
 def _refuse_foreign(items: list[Item], owner: Owner, home: str) -> None:

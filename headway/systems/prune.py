@@ -2,20 +2,23 @@
 
 An object goes when it carries this owner's labels, has headway's own apply entry in
 its managedFields, has no owner of its own, and no manifest names it. Labels alone
-prove nothing: controllers and people copy them.
+prove nothing: controllers and people copy them. A kind that cannot be listed (somebody
+else's conversion webhook is dead, an aggregated API is away) is left out, named, and
+looked at again the next time.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from headway.domain.applied import Kept
+from headway.domain.applied import Kept, held_by
 from headway.domain.fields import applied_entry
 from headway.domain.objects import ObjectId, Owner, selector
 from headway.domain.wanted import PRUNE_ANNOTATION
+from headway.errors import TransientError
 from headway.systems.cluster import ApiRefused, Cluster
 from headway.systems.discovery import Kinds, Resource
 from headway.systems.inspection import Inspection, Place, list_all
@@ -28,10 +31,12 @@ _NEVER = {
     "PersistentVolumeClaim": "deleting a claim would delete its data",
     "PersistentVolume": "deleting a volume may delete its data",
 }
-# Objects of these kinds are never applied by hand, and there are many of them.
 LOOKS = 10
 """How often an object is looked at again that changes while it is being deleted."""
+SEARCH_SECONDS = 10.0
+"""How long the API server may take to list one kind: others' kinds must not hold up an environment."""
 
+# Objects of these kinds are never applied by hand, and there are many of them.
 _NOT_LOOKED_AT = frozenset(
     {"Event", "EndpointSlice", "Endpoints", "ControllerRevision", "Lease", "PodMetrics"}
 )
@@ -48,13 +53,25 @@ class Surplus:
     labels: Mapping[str, str]
 
 
-def surplus(
-    cluster: Cluster, found: Inspection, owner: Owner, *, whole: bool = False
-) -> tuple[list[Surplus], list[Kept]]:
-    """Find what belongs to the owner and is not among the manifests, and what of that must stay.
+@dataclass(slots=True)
+class Search:
+    """What belongs to an owner and is not among the manifests.
+
+    `gone` may be deleted, `kept` must stay, `leaving` is being deleted and waits for a
+    finalizer; `unseen` says what could not be searched, and why.
+    """
+
+    gone: list[Surplus] = field(default_factory=list)
+    kept: list[Kept] = field(default_factory=list)
+    leaving: list[Kept] = field(default_factory=list)
+    unseen: list[str] = field(default_factory=list)
+
+
+def surplus(cluster: Cluster, found: Inspection, owner: Owner, *, whole: bool = False) -> Search:
+    """Find what belongs to the owner and is not among the manifests.
 
     Every kind of the cluster is searched once per process (`whole`: again); after that
-    only kinds in which something of this owner was seen.
+    only kinds in which something of this owner was seen, or which could not be searched.
     """
     labels = owner.labels_at(found.home)
     key = (cluster.host, owner, found.home)
@@ -64,18 +81,39 @@ def surplus(
         (item.resource, item.id.namespace) for item in found.items if item.resource and not item.pending
     }
     seen: dict[Place, list[dict[str, Any]]] = dict(found.listed)
+    blind: dict[Resource, str] = {}
     if whole or key not in _places:
-        namespaces = dict.fromkeys([found.home, *(it.id.namespace for it in found.items)])
-        for place, objects in _everywhere(cluster, labels, [it for it in namespaces if it]):
+        for place, objects in _everywhere(cluster, labels, _namespaces(found), Kinds(cluster).all(), blind):
             seen.setdefault(place, objects)
         _places[key] = places | {place for place, objects in seen.items() if objects}
     else:
         _places[key] |= places
         rest = [place for place in _places[key] if place not in seen]
-        seen.update(zip(rest, each(lambda place: _labelled(cluster, *place, labels), rest), strict=True))
+        read = each(lambda place: _searched(cluster, *place, labels), rest)
+        seen.update((place, it) for place, it in zip(rest, read, strict=True) if not isinstance(it, str))
+        blind.update((place[0], it) for place, it in zip(rest, read, strict=True) if isinstance(it, str))
+        again = [resource for resource in _blind.get(key, ()) if resource not in blind]
+        for place, objects in _everywhere(cluster, labels, _namespaces(found), again, blind):
+            seen.setdefault(place, objects)
+            _places[key].add(place)
+    _blind[key] = set(blind)
+    result = _sorted_out(seen, labels, found, wanted, uids)
+    result.unseen = sorted(f"{it.kind} ({it.api_version}): {why}" for it, why in blind.items())
+    silent = Kinds(cluster).silent() - {it.api_version for it in blind}
+    result.unseen += [f"{it}: the server behind this API does not answer" for it in sorted(silent)]
+    return result
 
+
+def _sorted_out(
+    seen: Mapping[Place, list[dict[str, Any]]],
+    labels: Mapping[str, str],
+    found: Inspection,
+    wanted: set[ObjectId],
+    uids: set[str],
+) -> Search:
     gone: dict[str, Surplus] = {}
     kept: set[Kept] = set()
+    leaving: set[Kept] = set()
     for (resource, _), objects in seen.items():
         for each_object in objects:
             meta = each_object["metadata"]
@@ -84,18 +122,22 @@ def surplus(
                 continue
             if identity == ObjectId("", "Namespace", "", found.home):
                 continue
-            if why := _stays(resource, meta):
+            if meta.get("deletionTimestamp"):
+                if why := held_by(meta):
+                    leaving.add(Kept(identity, why))
+            elif why := _stays(resource, meta):
                 kept.add(Kept(identity, why))
             else:
                 gone[meta["uid"]] = Surplus(identity, resource, meta["uid"], meta["resourceVersion"], labels)
-    return sorted(gone.values(), key=lambda it: it.id), sorted(kept)
+    return Search(sorted(gone.values(), key=lambda it: it.id), sorted(kept), sorted(leaving))
 
 
-def delete(cluster: Cluster, item: Surplus) -> bool:
-    """Delete one object, unless it is gone or was made somebody else's meanwhile; then give False.
+def delete(cluster: Cluster, item: Surplus) -> bool | Kept:
+    """Delete one object; say whether it was, or what its deletion waits for.
 
-    It is deleted as it was last seen. A controller that writes its status in between has
-    changed nothing that matters, so it is looked at again.
+    False is for one that is gone or was made somebody else's meanwhile. It is deleted as it
+    was last seen. A controller that writes its status in between has changed nothing that
+    matters, so it is looked at again.
     """
     path = item.resource.path(item.id.namespace, item.id.name)
     version = item.resource_version
@@ -111,17 +153,28 @@ def delete(cluster: Cluster, item: Surplus) -> bool:
         if answer.status == 404:
             return False
         if answer.status != 409:
-            if answer.status >= 400:
-                cluster.send("DELETE", path, body=body)
-            return True
+            data = answer.data if answer.status < 400 else cluster.send("DELETE", path, body=body)
+            return _deleted(item, data)
         meta = (cluster.get(path) or {}).get("metadata") or {}
-        if meta.get("uid") != item.uid or not _ours(meta, item.labels) or _stays(item.resource, meta):
+        changed_hands = meta.get("uid") != item.uid or not _ours(meta, item.labels)
+        if changed_hands or meta.get("deletionTimestamp") or _stays(item.resource, meta):
             return False
         version = str(meta["resourceVersion"])
     return False
 
 
+def _deleted(item: Surplus, answer: bytes) -> bool | Kept:
+    """Read the answer to a deletion: the object itself, where it is not gone yet."""
+    try:
+        meta = json.loads(answer).get("metadata") or {}
+    except (ValueError, AttributeError):
+        return True
+    why = held_by(meta)
+    return Kept(item.id, why) if why else True
+
+
 _places: dict[tuple[str, Owner, str], set[Place]] = {}
+_blind: dict[tuple[str, Owner, str], set[Resource]] = {}
 
 
 def _ours(meta: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
@@ -129,7 +182,6 @@ def _ours(meta: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
         labels.items() <= (meta.get("labels") or {}).items()
         and applied_entry(meta) is not None
         and not meta.get("ownerReferences")
-        and not meta.get("deletionTimestamp")
     )
 
 
@@ -139,26 +191,49 @@ def _stays(resource: Resource, meta: Mapping[str, Any]) -> str:
     return _NEVER.get(resource.kind, "")
 
 
-def _everywhere(
-    cluster: Cluster, labels: Mapping[str, str], namespaces: list[str]
-) -> list[tuple[Place, list[dict[str, Any]]]]:
-    """List what carries the labels, of every kind; in these namespaces where the whole cluster may not be listed."""
+def _namespaces(found: Inspection) -> list[str]:
+    names = dict.fromkeys([found.home, *(it.id.namespace for it in found.items)])
+    return [it for it in names if it]
 
-    def listed(resource: Resource) -> list[dict[str, Any]]:
+
+def _everywhere(
+    cluster: Cluster,
+    labels: Mapping[str, str],
+    namespaces: list[str],
+    resources: Iterable[Resource],
+    blind: dict[Resource, str],
+) -> list[tuple[Place, list[dict[str, Any]]]]:
+    """List what carries the labels, of each kind; in these namespaces where the whole cluster may not be listed.
+
+    What cannot be listed is added to `blind`, with the reason.
+    """
+
+    def listed(resource: Resource) -> list[dict[str, Any]] | str:
         try:
             return _list(cluster, resource, "", labels)
+        except TransientError as error:
+            return error.message
         except ApiRefused as error:
             if error.code != 403 or not resource.namespaced:
-                return []
-        return [it for name in namespaces for it in _labelled(cluster, resource, name, labels)]
+                return [] if error.code in (403, 404) else error.message
+        found: list[dict[str, Any]] = []
+        for name in namespaces:
+            objects = _searched(cluster, resource, name, labels)
+            if isinstance(objects, str):
+                return objects
+            found.extend(objects)
+        return found
 
-    resources = [
+    searched = [
         resource
-        for resource in Kinds(cluster).all()
+        for resource in resources
         if {"list", "delete"} <= resource.verbs and resource.kind not in _NOT_LOOKED_AT
     ]
     found: list[tuple[Place, list[dict[str, Any]]]] = []
-    for resource, objects in zip(resources, each(listed, resources), strict=True):
+    for resource, objects in zip(searched, each(listed, searched), strict=True):
+        if isinstance(objects, str):
+            blind[resource] = objects
+            continue
         by_namespace: dict[str, list[dict[str, Any]]] = {}
         for each_object in objects:
             by_namespace.setdefault(each_object["metadata"].get("namespace", ""), []).append(each_object)
@@ -171,20 +246,23 @@ def _list(
 ) -> list[dict[str, Any]]:
     query = {"labelSelector": selector(labels)}
     try:
-        return list_all(cluster, resource, namespace, query, accept=_METADATA_ONLY)
+        return list_all(
+            cluster, resource, namespace, query, accept=_METADATA_ONLY, timeout=SEARCH_SECONDS, attempts=2
+        )
     except ApiRefused as error:
         if error.code == 405:
             return []
         raise
 
 
-def _labelled(
+def _searched(
     cluster: Cluster, resource: Resource, namespace: str, labels: Mapping[str, str]
-) -> list[dict[str, Any]]:
+) -> list[dict[str, Any]] | str:
+    """List what carries the labels in one place, or say why that cannot be."""
     try:
         return _list(cluster, resource, namespace, labels)
+    except TransientError as error:
+        return error.message
     except ApiRefused as error:
         # What may not even be listed here was not applied by this user either.
-        if error.code == 403:
-            return []
-        raise
+        return [] if error.code in (403, 404) else error.message

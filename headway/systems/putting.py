@@ -48,6 +48,7 @@ class Rejected(FailedError):
 
     def __init__(self, rejections: Iterable[Rejection], *, changed: bool) -> None:
         self.rejections = tuple(sorted(rejections))
+        self.changed = changed
         state = "other objects of this change were applied" if changed else "nothing was changed"
         hint = f"correct the manifest; {state}"
         if any(it.immutable for it in self.rejections):
@@ -119,11 +120,22 @@ def wait_gone(cluster: Cluster, namespaces: Iterable[str]) -> None:
                 break
             if time.monotonic() > deadline:
                 raise TransientError(
-                    f"namespace {name} is still being deleted after {_GONE_SECONDS:.0f} s",
+                    f"namespace {name} is still being deleted after {_GONE_SECONDS:.0f} s{_held(live)}",
                     hint=f"see what holds it: kubectl get namespace {name} -o yaml",
                 )
             time.sleep(pause)
             pause = min(pause * 2, 1.0)
+
+
+def _held(namespace: dict[str, Any]) -> str:
+    """Give what a namespace says that its deletion waits for."""
+    conditions = (namespace.get("status") or {}).get("conditions") or ()
+    said = [
+        it.get("message", "")
+        for it in conditions
+        if it.get("status") == "True" and it.get("type") != "NamespaceDeletionDiscoveryFailure"
+    ]
+    return ": " + "; ".join(filter(None, said)) if any(said) else ""
 
 
 def wait_established(cluster: Cluster, definitions: Iterable[Item]) -> None:
@@ -145,8 +157,7 @@ def wait_established(cluster: Cluster, definitions: Iterable[Item]) -> None:
 
 def unknown_kind(item: Item) -> Rejection:
     """Say that the cluster does not know a manifest's kind."""
-    text = f"the cluster has no kind {item.id.kind} in {item.wanted['apiVersion']}; is its CRD installed?"
-    return Rejection(item.manifest.path, item.manifest.line, item.id, text)
+    return Rejection(item.manifest.path, item.manifest.line, item.id, item.unknown)
 
 
 def rejection(item: Item, refusal: ApiRefused) -> Rejection:

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from headway.domain.compare import compare, parse_quantity, same_value
+from headway.domain.fields import find_element
 
 
 @pytest.mark.parametrize(
@@ -52,3 +53,34 @@ def test_a_list_where_the_cluster_has_a_map_is_a_difference() -> None:
     """A manifest of the wrong shape is a difference like any other, and the server says what is wrong with it."""
     found = compare({"data": [1]}, {"data": {"LEVEL": "info"}}, {"f:data": {"f:LEVEL": {}}})
     assert [it.path for it in found.fields] == ["data"]
+
+
+def _ports(*ports: dict[str, object]) -> dict[str, object]:
+    return {"spec": {"ports": list(ports)}}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_port_without_a_protocol_is_the_tcp_one(order: int) -> None:
+    """One number for TCP, by default, and for UDP, as DNS has it: each is compared with its own."""
+    tcp = {"name": "dns-tcp", "port": 53, "targetPort": 5353}
+    udp = {"name": "dns", "port": 53, "protocol": "UDP", "targetPort": 5353}
+    leaf = {".": {}, "f:name": {}, "f:port": {}, "f:targetPort": {}}
+    owned = {
+        "f:spec": {
+            "f:ports": {
+                'k:{"port":53,"protocol":"TCP"}': leaf,
+                'k:{"port":53,"protocol":"UDP"}': {**leaf, "f:protocol": {}},
+            }
+        }
+    }
+    wanted = _ports(*[tcp, udp][::order])
+    found = compare(wanted, _ports({**tcp, "protocol": "TCP"}, udp), owned)
+    assert (found.fields, found.unowned) == ([], False)
+
+
+def test_of_a_custom_resource_s_list_the_element_that_says_all_keys_is_taken() -> None:
+    """Its defaults are not known, so one that leaves a key out stands back."""
+    items = [{"port": 1, "role": "a"}, {"port": 1, "mode": "B", "role": "b"}]
+    assert find_element(items, 'k:{"mode":"B","port":1}') == items[1]
+    assert find_element(items, 'k:{"mode":"A","port":1}') == items[0]
+    assert find_element(items, 'k:{"mode":"A","port":2}') is None
