@@ -11,7 +11,10 @@ from headway.cli.options import AnyEnvironment, Environment, Format, Limit
 from headway.cli.output import Output, err, out, print_json, print_table, styled
 from headway.errors import UsageError
 
-STYLE = {"picked": "green", "runs": "bold", "refused": "red", "older": "dim", "waits": "yellow"}
+STYLE = {
+    "picked": "green", "runs": "bold", "eligible": "green", "older": "dim",
+    "vetoed": "red", "blocked": "yellow", "refused": "red", "waits": "yellow",
+}  # fmt: skip
 
 
 def images(
@@ -53,7 +56,9 @@ def images(
         if output is Output.table:
             rule = question.ranking.rule
             count = len(question.ranking.keys) + len(question.ranking.refused)
-            out().print(f"{name}: {rule.words}, by {rule.order}; {count} tags", style="bold", markup=False)
+            out().print(
+                f"{name}: {rule.words}, by {rule.order_words}; {count} tags", style="bold", markup=False
+            )
             print_table(
                 ("tag", "", "why"),
                 [(it.tag, styled(it.verdict, STYLE[it.verdict]), it.reason) for it in rows],

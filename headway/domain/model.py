@@ -101,11 +101,25 @@ class Tags(Part):
     """Which image of the registry is the one to release."""
 
     match: Words = "glob:*"
-    """Tags that may be released: `glob:`, `semver:`, `regex:` or `exact:`; one or several."""
+    """Tags that may be released: `glob:`, `semver:`, `regex:` or `exact:`; of several any one is enough."""
     ignore: Words = []
     """Tags that are never released, in the same words as `match`."""
-    order: Literal["commit", "semver", "number", "alphabetical", "created", "timestamp"] | None = None
-    """What makes one tag newer than another."""
+    range: str | None = Field(default=None, min_length=1)
+    """Versions that may be released of what `match` takes, such as ">=1.2 <2": of its group `semver`, or of the tag."""
+    order: (
+        Literal[
+            "commit",
+            "semver",
+            "number",
+            "alphabetical",
+            "created",
+            "timestamp",
+            "number desc",
+            "alphabetical desc",
+        ]
+        | None
+    ) = None
+    """What makes one tag newer than another; with `desc` the first one in the order is the newest."""
     format: str | None = None
     """Format of the time in the tag, for `order: timestamp`."""
     platform: str | None = None

@@ -7,6 +7,7 @@ came last; so it does not flap, and a lost event costs time but no truth.
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -51,7 +52,7 @@ class Ranking:
             return self.keys[tag]
         if not tag:
             return Refused("has no tag")
-        found = self.rule.taken(tag)
+        found = self.rule.matched(tag)
         if self.rule.order == "exact":
             return 0
         return self.rule.key(tag, {} if isinstance(found, Refused) else found, position)
@@ -61,7 +62,7 @@ class Ranking:
 class Veto:
     """A digest that automation never picks; with `and_older` nothing older than its tag either.
 
-    `at` is when it was taken back, where that is known.
+    `at` is when it was rolled back, where that is known.
     """
 
     digest: str
@@ -118,23 +119,25 @@ def choose(question: Question) -> Picked | Nothing | Need:
     """Say which tag to release, that there is nothing to release, or what must be looked up first."""
     ranking, rule, current = question.ranking, question.ranking.rule, question.current
     if not ranking.groups:
-        return Nothing(f"no tag of {len(ranking.refused)} can be released: none {_what_is_wanted(rule)}")
+        return Nothing(_none_of(ranking))
     floor, floor_words = _floor(question)
     if isinstance(floor, Refused):
         return Nothing(f"{floor_words} {floor}", waits=True)
     passed_over = ""
-    for key, tags in ranking.newest_first():
+    in_order = ranking.newest_first()
+    passed = 0
+    for key, tags in in_order:
         if floor is not None and key < floor:
             break
         runs = current is not None and current.tag in tags
         if runs and not rule.mutable:
             return Nothing(passed_over or "the newest runs already")
         if floor is not None and key == floor and not runs:
-            # Equal to what runs or to what was taken back: two names of one version are no reason to move.
+            # Equal to what runs or to what was rolled back: two names of one version are no reason to move.
             break
         known = {tag: question.facts.get(tag) for tag in tags}
         if missing := tuple(tag for tag, found in known.items() if found is None):
-            return Need(missing)
+            return Need(missing + _ahead(question, floor, in_order, passed))
         fit = {tag: found for tag in tags if isinstance(found := known[tag], Known)}
         if runs and current is not None and any(it.digest == current.digest for it in fit.values()):
             return Nothing(passed_over or "the newest runs already")
@@ -142,66 +145,106 @@ def choose(question: Question) -> Picked | Nothing | Need:
         if allowed:
             tag, facts = max(allowed.items(), key=lambda it: (it[1].digest, it[0]))
             why = (
-                f"newest by {rule.order} of {len(ranking.keys)} tags"
+                f"newest by {rule.order_words} of {len(ranking.keys)} tags"
                 if rule.order != "exact"
                 else "it has moved"
             )
             return Picked(tag, facts.digest, why + (f"; {passed_over}" if passed_over else ""))
         reason = next((refusal(question, tag, it) for tag, it in fit.items()), None) or str(known[tags[0]])
         passed_over = passed_over or f"{tags[0]} {reason}"
+        passed += len(tags)
     return Nothing(passed_over or f"nothing is newer than {floor_words}")
 
 
+def _ahead(
+    question: Question, floor: Any, in_order: Iterator[tuple[Any, list[str]]], many: int
+) -> tuple[str, ...]:
+    """Return the next tags to look up: as many as were passed over, so that thousands cost a dozen rounds."""
+    found: list[str] = []
+    for key, tags in in_order:
+        if len(found) >= many or (floor is not None and not key > floor):
+            break
+        found += [tag for tag in tags if tag not in question.facts]
+    return tuple(found)
+
+
 def refusal(question: Question, tag: str, facts: Known) -> str | None:
-    """Say why a tag that can be ordered is not picked: vetoed, or not for the platform."""
+    """Return why a tag that can be ordered is not picked: vetoed, or not for the platform."""
+    return _vetoed(question, tag, facts) or _unfit(question, facts)
+
+
+def _vetoed(question: Question, tag: str, facts: Known | None) -> str | None:
+    """Return why a tag is vetoed: its digest is, or its name is what was vetoed where the digest is not known."""
+    by_name = bool(tag) and not question.ranking.rule.mutable
     for veto in question.vetoes:
-        if veto.digest == facts.digest:
+        if veto.digest == facts.digest if facts is not None else by_name and veto.tag == tag:
             return f"is vetoed{f': {veto.why}' if veto.why else ''}"
+    return None
+
+
+def _unfit(question: Question, facts: Known) -> str | None:
     platform = question.ranking.rule.platform
     if platform and not any(it == platform or it.startswith(f"{platform}/") for it in facts.platforms):
         return f"has no image for {platform}, only {', '.join(facts.platforms) or 'unknown ones'}"
     return None
 
 
-def _floor(question: Question) -> tuple[Any, str]:
-    """Give the key that automation never goes below, and what it comes from; Refused where that is not known."""
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """A key that automation never goes below (Refused where it is not known), what it is, and its kind."""
+
+    kind: str
+    key: Any
+    words: str
+
+
+def _bounds(question: Question) -> list[_Bound]:
+    """Return what automation never goes below, what runs first."""
     ranking, rule = question.ranking, question.ranking.rule
     if rule.order == "exact":
-        return None, ""
-    bounds: list[tuple[Any, str]] = []
+        return []
+    bounds: list[_Bound] = []
     if question.current is not None:
         tag = question.current.tag or ""
         key = ranking.place_of(tag, question.position)
+        words = "what runs"
         if isinstance(key, Refused):
-            way_out = "release one by hand and automation goes on from there"
-            return Refused(f"{key}; {way_out}"), f"what runs ({tag or question.current.digest or 'no tag'})"
-        bounds.append((key, "what runs"))
+            key = Refused(f"{key}; release one by hand and automation goes on from there")
+            words = f"what runs ({tag or question.current.digest or 'no tag'})"
+        bounds.append(_Bound("runs", key, words))
     for veto in question.vetoes:
         if veto.and_older:
-            key, words = _taken_back(question, veto)
-            if isinstance(key, Refused):
-                return key, words
-            bounds.append((key, words))
+            bounds.append(_Bound("rolled back", *_rolled_back(question, veto)))
     if rule.floor:
         key = ranking.place_of(rule.floor, question.position)
-        if isinstance(key, Refused):
-            return Refused(f"{key}; correct it in headway.yaml"), f"the floor {rule.floor}"
+        wrong = Refused(f"{key}; correct it in headway.yaml") if isinstance(key, Refused) else None
         # The floor itself may be released, what runs is not released again.
-        if all(key > bound for bound, _ in bounds):
-            return _JustBelow(key), f"the floor {rule.floor}"
-    return max(bounds, key=lambda it: it[0], default=(None, ""))
+        key = wrong or _JustBelow(key)
+        bounds.append(_Bound("floor", key, f"the floor {rule.floor}"))
+    return bounds
 
 
-def _taken_back(question: Question, veto: Veto) -> tuple[Any, str]:
-    """Give the place of what was taken back, also where the registry or the branch no longer has it."""
+def _floor(question: Question) -> tuple[Any, str]:
+    """Return the highest key that automation never goes below, and what it is; Refused where one is not known."""
+    highest: _Bound | None = None
+    for bound in _bounds(question):
+        if isinstance(bound.key, Refused):
+            return bound.key, bound.words
+        if highest is None or bound.key > highest.key:
+            highest = bound
+    return (highest.key, highest.words) if highest is not None else (None, "")
+
+
+def _rolled_back(question: Question, veto: Veto) -> tuple[Any, str]:
+    """Return the place of what was rolled back, also where the registry or the branch no longer has it."""
     ranking, name = question.ranking, veto.tag or veto.digest[: len("sha256:") + 12]
     key = ranking.place_of(veto.tag, question.position)
     if not isinstance(key, Refused):
-        return key, f"{name}, which was taken back"
+        return key, f"{name}, which was rolled back"
     if ranking.rule.order == "created" and veto.at is not None:
-        # It is older than the moment at which it was taken back, and so is all that is older than it.
-        return veto.at, f"{name}, which was taken back at {veto.at:%Y-%m-%d %H:%M} UTC and {key}"
-    return Refused(f"{key}; `headway unveto` lets automation go on"), f"{name}, which was taken back,"
+        # It is older than the moment at which it was rolled back, and so is all that is older than it.
+        return veto.at, f"{name}, which was rolled back at {veto.at:%Y-%m-%d %H:%M} UTC and {key}"
+    return Refused(f"{key}; `headway unveto` lets automation go on"), f"{name}, which was rolled back,"
 
 
 class _JustBelow:
@@ -219,16 +262,31 @@ class _JustBelow:
         return hash(self.key)
 
     def __gt__(self, other: Any) -> bool:
+        # Asked as `key < floor` of a key, and of another bound: nothing lies between this and the key itself.
         return bool(other < self.key)
 
+    def __lt__(self, other: Any) -> bool:
+        return bool(other > self.key or other == self.key)
 
-def _what_is_wanted(rule: TagRule) -> str:
-    return f"matches {rule.words}" + (f" with an order by {rule.order}" if rule.order != "exact" else "")
+
+def _none_of(ranking: Ranking) -> str:
+    """Say that no tag can be released, and why: the reason that most have, with one that has it."""
+    if not ranking.refused:
+        return "the repository has no tags"
+    reasons = Counter(ranking.refused.values())
+    usual = max(reasons, key=lambda it: (reasons[it], it))
+    tag = max(tag for tag, reason in ranking.refused.items() if reason == usual)
+    others = f"; {len(ranking.refused) - 1} others have no place in {ranking.rule.words} either"
+    return f"{tag} {usual}" + (others if len(ranking.refused) > 1 else "")
 
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """One tag of a repository and what automation makes of it: picked, runs, older, refused …"""
+    """One tag of a repository and what automation makes of it.
+
+    `verdict`: `picked`, `runs`, `eligible` (newer than what runs, but something newer still is picked), `older`,
+    `vetoed`, `blocked` (newer than what runs, but not than what was rolled back), `refused` or `waits`.
+    """
 
     tag: str
     verdict: str
@@ -238,10 +296,10 @@ class Explained:
 def explain(question: Question, answer: Picked | Nothing, limit: int | None = None) -> list[Explained]:
     """List tags, the newest first, then those that cannot be ordered, each with what became of it."""
     out: list[Explained] = []
-    floor, words = _floor(question)
+    bounds = _bounds(question)
     for key, tags in question.ranking.newest_first():
         for tag in sorted(tags):
-            out.append(_explain(question, answer, floor, words, key, tag))
+            out.append(_explain(question, answer, bounds, key, tag))
             if limit is not None and len(out) >= limit:
                 return out
     refused = question.ranking.refused.items()
@@ -250,19 +308,34 @@ def explain(question: Question, answer: Picked | Nothing, limit: int | None = No
 
 
 def _explain(
-    question: Question, answer: Picked | Nothing, floor: Any, words: str, key: Any, tag: str
+    question: Question, answer: Picked | Nothing, bounds: list[_Bound], key: Any, tag: str
 ) -> Explained:
+    found = question.facts.get(tag)
+    facts = None if isinstance(found, Refused) else found
+    vetoed = _vetoed(question, tag, facts)
     if isinstance(answer, Picked) and answer.tag == tag:
         return Explained(tag, "picked", answer.why)
     if question.current is not None and question.current.tag == tag:
-        return Explained(tag, "runs", "it runs here now")
-    facts = question.facts.get(tag)
-    if isinstance(facts, Refused):
-        return Explained(tag, "refused", str(facts))
-    if facts is not None and (reason := refusal(question, tag, facts)):
+        return Explained(tag, "runs", "it runs here now" + (f"; it {vetoed}" if vetoed else ""))
+    if isinstance(found, Refused):
+        return Explained(tag, "refused", str(found))
+    if vetoed:
+        return Explained(tag, "vetoed", vetoed)
+    if facts is not None and (reason := _unfit(question, facts)):
         return Explained(tag, "refused", reason)
-    if floor is not None and not isinstance(floor, Refused) and (key < floor or key == floor):
-        return Explained(tag, "older", f"not newer than {words}")
+    for bound in bounds:
+        # What runs stands first: what is older than that is held back by nothing else.
+        if not isinstance(bound.key, Refused) and not key > bound.key:
+            same = key == bound.key
+            verdict = "older" if bound.kind == "runs" else "refused" if bound.kind == "floor" else "blocked"
+            said = "by order the same as" if same else "older than" if bound.kind != "floor" else "below"
+            return Explained(tag, verdict, f"{said} {bound.words}")
     if isinstance(answer, Picked):
-        return Explained(tag, "older", f"not newer than {answer.tag}")
+        return Explained(
+            tag, "eligible", f"{'as new as' if _equal(question, answer, key) else 'older than'} {answer.tag}"
+        )
     return Explained(tag, "waits", answer.why)
+
+
+def _equal(question: Question, picked: Picked, key: Any) -> bool:
+    return bool(question.ranking.keys.get(picked.tag) == key)

@@ -13,17 +13,21 @@ from functools import lru_cache
 
 from headway.errors import UsageError
 
-_NUMBER = r"(?:0|[1-9]\d*)"
-_PART = rf"(?:{_NUMBER}|\d*[A-Za-z-][0-9A-Za-z-]*)"
-_VERSION = re.compile(
-    rf"v?({_NUMBER})\.({_NUMBER})\.({_NUMBER})(?:-({_PART}(?:\.{_PART})*))?(?:\+([0-9A-Za-z.-]+))?"
-)
+_NUMBER = r"(?:0|[1-9][0-9]*)"
+_PART = rf"(?:{_NUMBER}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
+_BUILD = r"(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?"
+_VERSION = re.compile(rf"v?({_NUMBER})\.({_NUMBER})\.({_NUMBER})(?:-({_PART}(?:\.{_PART})*))?{_BUILD}")
 _PARTIAL = re.compile(
     rf"v?(?:({_NUMBER})|[xX*])(?:\.(?:({_NUMBER})|[xX*]))?(?:\.(?:({_NUMBER})|[xX*]))?"
-    rf"(?:-({_PART}(?:\.{_PART})*))?(?:\+[0-9A-Za-z.-]+)?"
+    rf"(?:-({_PART}(?:\.{_PART})*))?{_BUILD}"
 )
-_TERM = re.compile(r"(\^|~>?|>=|<=|!=|==?|>|<)?\s*([^\s,<>=!^~]+)")
-_HYPHEN = re.compile(r"\s*(\S+)\s+-\s+(\S+)\s*")
+_TERM = re.compile(r"(\^|~>?|>=|=>|<=|=<|!=|==?|>|<)?\s*([^\s,<>=!^~]+)")
+_HYPHEN = re.compile(r"([^\s,]+)\s+-\s+([^\s,]+)")
+_NUMBERS = re.compile(r"v?([0-9]+(?:\.[0-9]+)*)(?:([-+])(.*))?", re.DOTALL)
+_PREFIXED = re.compile(rf"(.*[^0-9.])v?{_NUMBER}\.{_NUMBER}\.{_NUMBER}(?:[-+].*)?")
+_SAME = {"=>": ">=", "=<": "<="}
+_LONGEST = 1_000
+"""Characters of a range; nobody writes longer ones, and Python refuses to read numbers of thousands of digits."""
 
 Key = tuple[int, int, int, tuple[tuple[int, int, str], ...]]
 Test = Callable[[Key], bool]
@@ -45,12 +49,21 @@ def version_key(text: str) -> Key | None:
 
 
 def why_not(text: str) -> str:
-    """Say why a text is not a version."""
-    bare = text.removeprefix("v")
-    if re.fullmatch(r"\d+(\.\d+)?", bare):
+    """Return why a text is not a version, in words that follow it."""
+    found = _NUMBERS.fullmatch(text)
+    if found is None:
+        prefixed = _PREFIXED.fullmatch(text)
+        if prefixed and re.fullmatch(r"[\w.-]+", prefixed[1]):
+            prefix = re.escape(prefixed[1]).replace("\\-", "-")
+            return f"is not a version, but holds one: match: 'regex:{prefix}(?P<semver>.*)' reads it"
+        return "is not a version as semver.org has it"
+    numbers = found[1].split(".")
+    if len(numbers) != 3:
         return "is not a version: three numbers are needed, as in 1.2.3"
-    if re.fullmatch(r"\d+\.\d+\.\d+", bare):
+    if any(len(it) > 1 and it.startswith("0") for it in numbers):
         return "is not a version: a number may not begin with 0"
+    if found[2] == "-" and any(re.fullmatch("0[0-9]+", it) for it in found[3].partition("+")[0].split(".")):
+        return "is not a version: a number of a pre-release may not begin with 0"
     return "is not a version as semver.org has it"
 
 
@@ -81,6 +94,8 @@ class Range:
     """A range such as `>=1.2 <2`, `^1.4`, `~1.4.2`, `1.2.x || 2.x`, `1.2 - 1.4`; `*` is every release."""
 
     def __init__(self, text: str) -> None:
+        if len(text) > _LONGEST:
+            raise UsageError(f"{text[:40]!r}… is too long for a range of versions")
         self.text = text
         self._groups = tuple(_group(part, text) for part in text.split("||"))
 
@@ -90,16 +105,37 @@ class Range:
                 return True
         return False
 
+    def why_not(self, key: Key) -> str:
+        """Return why a version is not in the range, in words that follow it."""
+        if key[3] is not _RELEASED and any(_Group(it.tests, True).holds(key) for it in self._groups):
+            return f"is a pre-release; {self.with_prereleases()} takes those too"
+        return f"is outside {self.text}"
+
+    def with_prereleases(self) -> str:
+        """Return the same range with the pre-releases that lie in it."""
+        groups = zip(self.text.split("||"), self._groups, strict=True)
+        return " || ".join(it.strip() if group.prereleases else _with_prereleases(it) for it, group in groups)
+
+
+def _with_prereleases(text: str) -> str:
+    """Return a group of comparators that names a pre-release, the lowest one there is."""
+    if text.strip() in ("*", "x", "X"):
+        return ">=0.0.0-0"
+    lowest = re.fullmatch(rf"\s*(>=|\^|~)\s*({_NUMBER}(?:\.{_NUMBER}){{0,2}})((?:[\s,].*)?)", text)
+    if lowest is None or _HYPHEN.search(text):
+        return f">=0.0.0-0 {text.strip()}"
+    operator, version, rest = lowest.groups()
+    if (operator == "^" and version.startswith("0")) or (operator == "~" and "." not in version):
+        # These mean another range once more numbers are given.
+        return f">=0.0.0-0 {text.strip()}"
+    return f"{operator}{'.'.join([*version.split('.'), '0', '0'][:3])}-0{rest}".strip()
+
 
 def _group(text: str, whole: str) -> _Group:
-    if hyphen := _HYPHEN.fullmatch(text):
-        terms = [(">=", hyphen[1]), ("<=", hyphen[2])]
-    else:
-        terms = [(found[1] or "", found[2]) for found in _TERM.finditer(text)]
-        if not terms or _TERM.sub("", text).strip(" ,\t"):
-            raise UsageError(
-                f"{whole!r} is not a range of versions", hint="for example >=1.2 <2, ^1.4 or 1.2.x"
-            )
+    text = _HYPHEN.sub(r">=\1 <=\2", text)
+    terms = [(_SAME.get(found[1], found[1] or ""), found[2]) for found in _TERM.finditer(text)]
+    if not terms or _TERM.sub("", text).strip(" ,\t"):
+        raise UsageError(f"{whole!r} is not a range of versions", hint="for example >=1.2 <2, ^1.4 or 1.2.x")
     tests: list[Test] = []
     named = any("-" in version.partition("+")[0] for _, version in terms)
     for operator, version in terms:

@@ -8,22 +8,27 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from typing import Any
 
 from headway.domain.model import Tags
 from headway.domain.semver import Range, version_key, why_not
+from headway.domain.tagtimes import time_in
 from headway.errors import UsageError
 
 KINDS = ("glob", "semver", "regex", "exact")
-UNIX = {"unix": 1, "unixms": 1000}
 
 _SHA = re.compile(r"[0-9a-f]{7,40}")
 _SEPARATOR = re.compile(r"[-_.]")
-_NUMBER = re.compile(r"\d+(\.\d+)?")
+_NUMBER = re.compile(r"[0-9]+")
+_PARTS = re.compile(r"v?[0-9]+(\.[0-9]+)+")
+_ATTACHED = re.compile(r"sha256-[0-9a-f]{64}(?:\.(sig|att|sbom))?")
+_ATTACHMENTS = {
+    "sig": "a signature",
+    "att": "an attestation",
+    "sbom": "a list of contents (SBOM)",
+    None: "referrers",
+}
 
 
 class Refused(str):
@@ -33,7 +38,28 @@ class Refused(str):
 
 
 Groups = Mapping[str, str]
-Matcher = Callable[[str], Groups | None]
+Matcher = Callable[[str], "Groups | Refused"]
+
+
+class Backwards:
+    """A key that compares the other way round: what comes first in the order is the newest."""
+
+    __slots__ = ("key",)
+
+    def __init__(self, key: Any) -> None:
+        self.key = key
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Backwards) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __lt__(self, other: Any) -> bool:
+        return bool(other.key < self.key) if isinstance(other, Backwards) else NotImplemented
+
+    def __gt__(self, other: Any) -> bool:
+        return bool(other.key > self.key) if isinstance(other, Backwards) else NotImplemented
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +79,46 @@ class TagRule:
     mutable: bool
     exact: tuple[str, ...]
     versions: Range | None = None
+    """The range, where that is all there is to the rule."""
+    within: Range | None = None
+    """The range that what `match` takes must be in besides."""
+    backwards: bool = False
+
+    @property
+    def order_words(self) -> str:
+        """How people wrote the order."""
+        return self.order + (" desc" if self.backwards else "")
 
     def taken(self, tag: str) -> Groups | Refused:
-        """Give the named groups of the first `match` that takes a tag, or why none does."""
+        """Return the named groups of a tag that may be released, or why it may not."""
+        groups = self.matched(tag)
+        if isinstance(groups, Refused):
+            return groups
+        for words, ignored in self.ignore:
+            if not isinstance(ignored(tag), Refused):
+                return Refused(f"is ignored by {words}")
+        if tag.startswith("sha256-") and not self.exact and (attached := _ATTACHED.fullmatch(tag)):
+            return Refused(f"is the name of {_ATTACHMENTS[attached[1]]} of another image, not an image")
+        if self.within is not None:
+            return self._in_range(tag, groups, self.within)
+        return groups
+
+    def matched(self, tag: str) -> Groups | Refused:
+        """Return the named groups of the first `match` that takes a tag, or why none does."""
+        reasons: list[Refused] = []
         for matcher in self.match:
             groups = matcher(tag)
-            if groups is not None:
-                break
-        else:
-            return Refused(f"does not match {self.words}")
-        for words, ignored in self.ignore:
-            if ignored(tag) is not None:
-                return Refused(f"is ignored by {words}")
-        return groups
+            if not isinstance(groups, Refused):
+                return groups
+            reasons.append(groups)
+        return reasons[0] if len(reasons) == 1 else Refused(", and ".join(dict.fromkeys(reasons)))
+
+    def _in_range(self, tag: str, groups: Groups, within: Range) -> Groups | Refused:
+        said = groups.get("semver", next(iter(groups.values())) if len(groups) == 1 else tag)
+        key = version_key(said)
+        if key is None:
+            return Refused(_about(tag, said) + why_not(said))
+        return groups if key in within else Refused(_about(tag, said) + within.why_not(key))
 
     def ranked(self, tag: str, position: Position) -> Any:
         """Give what a tag is compared by, or Refused where the rule does not take or cannot order it."""
@@ -80,22 +133,23 @@ class TagRule:
         return 0 if self.order == "exact" else self.key(tag, groups, position)
 
     def key(self, tag: str, groups: Groups, position: Position) -> Any:
-        """Give what a tag is compared by, or Refused where this rule cannot order it."""
+        """Return what a tag is compared by, or Refused where this rule cannot order it."""
         named = groups.get(self.order, next(iter(groups.values())) if len(groups) == 1 else None)
         if named == "":
             return Refused(f"has nothing where {self.words} looks")
         said = tag if named is None else named
+        key: Any = said
         if self.order == "semver":
-            return version_key(said) or Refused(why_not(said))
-        if self.order == "commit":
-            return _commit(said, position)
-        if self.order == "created":
-            return position(tag)
-        if self.order == "number":
-            return Decimal(said) if _NUMBER.fullmatch(said) else Refused(f"has no number: {said}")
-        if self.order == "timestamp":
-            return _time(said, self.format)
-        return said
+            key = version_key(said) or Refused(_about(tag, said) + why_not(said))
+        elif self.order == "commit":
+            key = _commit(said, position)
+        elif self.order == "created":
+            key = position(tag)
+        elif self.order == "number":
+            key = int(said) if _NUMBER.fullmatch(said) else Refused(_no_number(said))
+        elif self.order == "timestamp":
+            key = time_in(said, self.format) or Refused(f"has no time of the format {self.format}")
+        return Backwards(key) if self.backwards and not isinstance(key, Refused) else key
 
 
 Position = Callable[[str], Any]
@@ -110,10 +164,10 @@ def compile_rule(tags: Tags, has_source: bool) -> TagRule:
     if not words:
         raise UsageError("match is empty", hint="say which tags may be released, such as glob:*")
     exact = tuple(word.partition(":")[2] for word in words) if kinds == {"exact"} else ()
-    order = tags.order
-    if order is None:
-        order = "semver" if kinds == {"semver"} else "commit" if has_source and not exact else None
-    if order is None and len(exact) != 1:
+    order, _, way = (tags.order or "").partition(" ")
+    by_version = kinds == {"semver"} or tags.range is not None
+    order = order or ("semver" if by_version else "commit" if has_source and not exact else "")
+    if not order and len(exact) != 1:
         raise UsageError(
             "order is missing: what makes one tag newer than another?",
             hint="say commit, semver, number, alphabetical, created or timestamp",
@@ -124,8 +178,9 @@ def compile_rule(tags: Tags, has_source: bool) -> TagRule:
         raise UsageError(
             "order: commit needs the service's `source`", hint="add source: {repo: …} to the service"
         )
+    check_words(words, order, tags.range)
     plain = kinds == {"semver"} and len(words) == 1 and not ignored and order == "semver"
-    return TagRule(
+    rule = TagRule(
         versions=Range(words[0].partition(":")[2] or "*") if plain else None,
         words=", ".join(words),
         match=tuple(_matcher(word) for word in words),
@@ -137,7 +192,11 @@ def compile_rule(tags: Tags, has_source: bool) -> TagRule:
         # People write an exact tag, such as `latest`, because it moves.
         mutable=bool(exact) if tags.mutable is None else tags.mutable,
         exact=exact,
+        backwards=way == "desc",
     )
+    if tags.range is None:
+        return rule
+    return replace(rule, within=Range(tags.range), words=f"{rule.words} within {tags.range}")
 
 
 def _kind(word: str) -> str:
@@ -150,26 +209,51 @@ def _kind(word: str) -> str:
 def _matcher(word: str) -> Matcher:
     kind = _kind(word)
     text = word.partition(":")[2]
+    other = Refused(f"does not match {word}")
     if kind == "exact":
-        return lambda tag: {} if tag == text else None
+        return lambda tag: {} if tag == text else other
     if kind == "semver":
         wanted = Range(text or "*")
 
-        def in_range(tag: str) -> Groups | None:
+        def in_range(tag: str) -> Groups | Refused:
             key = version_key(tag)
-            return {} if key is not None and key in wanted else None
+            if key is None:
+                return Refused(why_not(tag))
+            return {} if key in wanted else Refused(wanted.why_not(key))
 
         return in_range
+    pattern = _pattern(word)
+
+    def matches(tag: str) -> Groups | Refused:
+        found = pattern.fullmatch(tag)
+        return other if found is None else {k: v for k, v in found.groupdict().items() if v is not None}
+
+    return matches if kind == "regex" else lambda tag: {} if pattern.fullmatch(tag) else other
+
+
+def _pattern(word: str) -> re.Pattern[str]:
+    kind, _, text = word.partition(":")
     try:
-        pattern = re.compile(fnmatch.translate(text) if kind == "glob" else text)
-    except re.error as error:
+        return re.compile(fnmatch.translate(text) if kind == "glob" else text)
+    except (re.error, OverflowError, RecursionError) as error:
         raise UsageError(f"{word!r} is not a regular expression: {error}") from None
 
-    def matches(tag: str) -> Groups | None:
-        found = pattern.fullmatch(tag)
-        return None if found is None else {k: v for k, v in found.groupdict().items() if v is not None}
 
-    return matches if kind == "regex" else lambda tag: {} if pattern.fullmatch(tag) else None
+def _about(tag: str, said: str) -> str:
+    """Name the part of a tag that a reason is about, where it is not all of it."""
+    return "" if said == tag else f"has {said or 'nothing'} for its version, which "
+
+
+def _no_number(said: str) -> str:
+    if not _PARTS.fullmatch(said):
+        return f"has no number: {said}"
+    if said.count(".") > 1:
+        return f"is no whole number: {said} looks like a version, for order: semver"
+    # As a fraction 1.10 is less than 1.9, as a version it is more; which is meant, nobody can know.
+    return (
+        f"has two parts: is it a version? order: number takes whole numbers, and {said} "
+        "could be more or less than the one before; tag with three numbers, or order by created"
+    )
 
 
 def _commit(text: str, position: Position) -> Any:
@@ -185,39 +269,39 @@ def _commit(text: str, position: Position) -> Any:
     return found
 
 
-_DIRECTIVES = {"%Y": "year", "%m": "month", "%d": "day", "%H": "hour", "%M": "minute", "%S": "second"}
+def check_words(words: list[str], order: str, within: str | None) -> None:
+    """Refuse words that look as if all of them had to hold, and groups of which it is not known which is meant."""
+    ranges = [word for word in words if word.startswith("semver:")]
+    patterns = [word for word in words if word.startswith(("regex:", "glob:"))]
+    if within is not None and ranges:
+        raise UsageError(f"both range and {ranges[0]} say which versions", hint="say it once, as range")
+    versions = [it for it in patterns if it.startswith("regex:") and "semver" in _pattern(it).groupindex]
+    if ranges and (versions or (patterns and order == "semver")):
+        span, pattern = ranges[0].removeprefix("semver:") or "*", (versions or patterns)[0]
+        raise UsageError(
+            f"{ranges[0]} and {pattern} look as if both had to hold, but any one word of match is enough",
+            hint=f"for versions in that range whose tags match: {{match: '{pattern}', range: '{span}'}}",
+        )
+    if len(ranges) > 1 and order == "semver" and _hold_everything(ranges):
+        together = " ".join(it.removeprefix("semver:") for it in ranges)
+        raise UsageError(
+            f"{' and '.join(ranges)} look as if both had to hold, but any one word of match is enough, "
+            "so that every version is taken",
+            hint=f"for both say 'semver:{together}', for every version 'semver:*'",
+        )
+    if order in ("created", "exact", ""):
+        return
+    for word in patterns:
+        names = list(_pattern(word).groupindex) if word.startswith("regex:") else []
+        if len(names) > 1 and order not in names:
+            raise UsageError(
+                f"{word} has the groups {', '.join(names)}, and order: {order} does not say which one is meant",
+                hint=f"name the one that tags are ordered by (?P<{order}>…)",
+            )
 
 
-@lru_cache
-def _plain_format(form: str) -> tuple[re.Pattern[str], tuple[str, ...]] | None:
-    """Read a format of whole numbers only, which is most of them, once: strptime reads it for every tag."""
-    parts = re.findall(r"%.|[^%]+", form)
-    names = tuple(_DIRECTIVES[it] for it in parts if it in _DIRECTIVES)
-    if any(it.startswith("%") and it not in _DIRECTIVES for it in parts) or len(set(names)) != len(names):
-        return None
-    width = {"%Y": r"(\d{4})"}
-    text = "".join(width.get(it, r"(\d{2})") if it in _DIRECTIVES else re.escape(it) for it in parts)
-    return (re.compile(text, re.ASCII), names) if "year" in names else None
-
-
-def _time(text: str, form: str) -> datetime | Refused:
-    """Read the time in a tag; UTC where it names no zone."""
-    plain = _plain_format(form)
-    if plain is not None and (found := plain[0].fullmatch(text)):
-        values = {"month": 1, "day": 1, **dict(zip(plain[1], map(int, found.groups()), strict=True))}
-        try:
-            return datetime(**values, tzinfo=UTC)
-        except ValueError:
-            return Refused(f"has no time of the format {form}")
-    return _parsed(text, form)
-
-
-@lru_cache(maxsize=65_536)
-def _parsed(text: str, form: str) -> datetime | Refused:
-    try:
-        if form in UNIX:
-            return datetime.fromtimestamp(int(text) / UNIX[form], UTC)
-        time = datetime.fromisoformat(text) if form == "rfc3339" else datetime.strptime(text, form)
-    except (ValueError, OverflowError, OSError):
-        return Refused(f"has no time of the format {form}")
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+def _hold_everything(ranges: list[str]) -> bool:
+    """Say whether ranges are without bounds together and none of them is alone."""
+    keys = [key for it in ("0.0.0", "999999999.0.0") if (key := version_key(it))]
+    held = [tuple(key in Range(word.removeprefix("semver:") or "*") for key in keys) for word in ranges]
+    return (True, True) not in held and {(True, False), (False, True)} <= set(held)

@@ -22,7 +22,7 @@ services:
   web:
     image: localhost:5000/shop/web
     source: {repo: ../web.git, branch: main, context: ., dockerfile: Dockerfile}
-    tags: {match: ["semver:>=1", "glob:*"], ignore: "glob:*-rc*", order: semver, platform: linux/amd64, floor: "1.2.0", mutable: false}
+    tags: {match: ["regex:web-(?P<semver>.*)", "exact:2.0.0"], range: ">=1", ignore: "glob:*-rc*", order: semver, platform: linux/amd64, floor: "1.2.0", mutable: false}
   api: {image: localhost:5000/shop/api}
 environments:
   staging:

@@ -87,7 +87,12 @@ CASES: list[tuple[str, dict[str, Any], str, str | None, str]] = [
     ("regex is the whole tag", {"match": "regex:v\\d", "order": "alphabetical"}, "v1 v2x xv3", None, "v1"),
     ("number by its group", {"match": "regex:b(?P<number>\\d+)-.*", "order": "number"}, "b9-z b10-a", None, "b10-a"),
     ("number, leading zeros", {"match": "glob:*", "order": "number"}, "007 8 9x", None, "8"),
-    ("number, decimals", {"match": "glob:*", "order": "number"}, "1.5 1.25", None, "1.5"),
+    ("number, two parts are never guessed", {"match": "glob:*", "order": "number"}, "1.9 1.10 1.25", None, ""),
+    ("number, nothing but digits", {"match": "glob:*", "order": "number"}, "1_000 1e9 0x99 -7 5", None, "5"),
+    ("number desc", {"match": "glob:*", "order": "number desc"}, "7 3 10", "7", "3"),
+    ("number desc never goes up", {"match": "glob:*", "order": "number desc"}, "7 8 10", "7", ""),
+    ("number desc and a floor", {"match": "glob:*", "order": "number desc", "floor": "2"}, "7 3 2", "7", "2"),
+    ("alphabetical desc", {"match": "glob:*", "order": "alphabetical desc"}, "b c a", None, "a"),
     ("alphabetical", {"match": "glob:*", "order": "alphabetical"}, "2026-01-02 2026-01-10", None, "2026-01-10"),
     (
         "timestamp", {"match": "regex:.*-(?P<timestamp>\\d{8})", "order": "timestamp", "format": "%d%m%Y"},
@@ -102,6 +107,27 @@ CASES: list[tuple[str, dict[str, Any], str, str | None, str]] = [
         "31.Dec.2025-2359 01.Jan.2026-0000 1", None, "01.Jan.2026-0000",
     ),
     ("timestamp, rfc3339", {"match": "glob:*", "order": "timestamp", "format": "rfc3339"}, "2026-01-01 2026-01-02 x", None, "2026-01-02"),
+    (
+        "timestamp, a day of one digit could be another", {"match": "glob:*", "order": "timestamp", "format": "%Y%m%d"},
+        "2026112 20251231", None, "20251231",
+    ),
+    (
+        "timestamp, words and a day of one digit", {"match": "glob:*", "order": "timestamp", "format": "%b%Y%m%d"},
+        "Jan2026112 Jan20250131", None, "Jan20250131",
+    ),
+    ("timestamp, parts set apart", {"match": "glob:*", "order": "timestamp", "format": "%d.%m.%Y"}, "1.2.2026 31.01.2026", None, "1.2.2026"),
+    ("unix time, nothing but digits", {"match": "glob:*", "order": "timestamp", "format": "unix"}, "18_00000000 1700000000", None, "1700000000"),
+    ("a prefix and a range", {"match": "regex:web-(?P<semver>.*)", "range": ">=1.2 <2"}, "web-1.3.0 web-2.0.0 web-2.1.0-rc.1 docs-1.9.0 1.8.0", "web-1.2.0", "web-1.3.0"),
+    ("a suffix and a range", {"match": "regex:(.*)-alpine".replace("(", "(?P<v>"), "range": "^1"}, "1.3.0-alpine 1.4.0 2.0.0-alpine", None, "1.3.0-alpine"),
+    ("a range of what a glob takes", {"match": "glob:1.*", "range": "<1.3"}, "1.2.0 1.3.0 0.1.0", None, "1.2.0"),
+    ("a range, by another order", {"match": "regex:(?P<number>\\d+)_(?P<semver>.*)", "range": "<2", "order": "number"}, "7_1.0.0 9_1.1.0 10_2.0.0", None, "9_1.1.0"),
+    ("what runs is outside the range", {"match": "regex:web-(?P<semver>.*)", "range": ">=1.2 <2"}, "web-1.3.0", "web-1.0.0", "web-1.3.0"),
+    ("what runs is past the range", {"match": "regex:web-(?P<semver>.*)", "range": ">=1.2 <2"}, "web-1.3.0", "web-2.0.0", ""),
+    ("two ranges, any of them", {"match": ["semver:1.x", "semver:3.x"]}, "1.0.0 2.0.0 3.0.0 4.0.0", None, "3.0.0"),
+    (
+        "names of signatures", {"match": "glob:*", "order": "alphabetical"},
+        f"main-2 sha256-{'a' * 64}.sig sha256-{'a' * 64}.att sha256-{'a' * 64}", None, "main-2",
+    ),
     ("unix time", {"match": "glob:*", "order": "timestamp", "format": "unix"}, "1700000000 1800000000 x", None, "1800000000"),
     ("commit, whole tag", {"order": "commit"}, "1111111 abcdef0", None, "abcdef0"),
     ("commit, sha- in front", {"order": "commit"}, "sha-abcdef0 sha-1111111", None, "sha-abcdef0"),
@@ -154,7 +180,7 @@ def test_a_vetoed_digest_is_passed_over() -> None:
 
 
 def test_a_rollback_holds_until_something_newer_comes() -> None:
-    """After 1.3.0 was taken back to 1.1.0, neither it nor 1.2.0 comes back; 1.4.0 does."""
+    """After 1.3.0 was rolled back to 1.1.0, neither it nor 1.2.0 comes back; 1.4.0 does."""
     veto = Veto(digest("1.3.0"), "1.3.0", and_older=True)
     assert picked("1.1.0 1.2.0 1.3.0", "1.1.0", vetoes=[veto], match="semver:*") == ""
     assert picked("1.1.0 1.2.0 1.3.0 1.4.0", "1.1.0", vetoes=[veto], match="semver:*") == "1.4.0"
@@ -164,7 +190,7 @@ def test_a_rollback_holds_until_something_newer_comes() -> None:
     assert picked("1.1.0 1.5.0", "1.1.0", vetoes=[veto], digests=same, match="semver:*") == ""
 
 
-def test_what_was_taken_back_bounds_also_when_its_tag_is_gone() -> None:
+def test_what_was_rolled_back_bounds_also_when_its_tag_is_gone() -> None:
     """By creation time, only what was made after the rollback is surely newer than what it took back."""
     times = {tag: DAY + timedelta(days=day) for tag, day in {"v1": 1, "v2": 2, "late": 4, "v4": 6}.items()}
 
@@ -178,7 +204,7 @@ def test_what_was_taken_back_bounds_also_when_its_tag_is_gone() -> None:
     at = DAY + timedelta(days=5)
     held = asked("v1 v2 late", at=at)
     assert isinstance(held, Nothing)
-    assert "v3, which was taken back at 2026-11-06 00:00 UTC and has no creation time" in held.why
+    assert "v3, which was rolled back at 2026-11-06 00:00 UTC and has no creation time" in held.why
     found = asked("v1 v2 late v4", at=at)
     assert isinstance(found, Picked)
     assert found.tag == "v4"
@@ -191,16 +217,16 @@ def test_what_was_taken_back_bounds_also_when_its_tag_is_gone() -> None:
 @pytest.mark.parametrize(
     ("tag", "rule", "said"),
     [
-        ("hotfix", {"match": "semver:*"}, "hotfix, which was taken back, is not a version"),
+        ("hotfix", {"match": "semver:*"}, "hotfix, which was rolled back, is not a version"),
         (
             "sha-0000000",
             {"order": "commit"},
-            "sha-0000000, which was taken back, 0000000 is no commit of the branch",
+            "sha-0000000, which was rolled back, 0000000 is no commit of the branch",
         ),
-        ("", {"match": "semver:*"}, "sha256:bbbbbbbbbbbb, which was taken back, has no tag"),
+        ("", {"match": "semver:*"}, "sha256:bbbbbbbbbbbb, which was rolled back, has no tag"),
     ],
 )
-def test_what_was_taken_back_and_has_no_place_makes_automation_wait(
+def test_what_was_rolled_back_and_has_no_place_makes_automation_wait(
     tag: str, rule: dict[str, Any], said: str
 ) -> None:
     """Whether anything is newer cannot be known: a person says so, and is told how."""
@@ -240,10 +266,74 @@ def test_every_refusal_has_its_reason() -> None:
     said = {it.tag: (it.verdict, it.reason) for it in explain(question, answer)}
     assert said["1.1.0"] == ("picked", "newest by semver of 2 tags")
     assert said["1.0.0"][0] == "runs"
-    assert {tag for tag, (verdict, _) in said.items() if verdict == "refused"} == {
-        "917005", "1.20", "nightly", "2.0.0-rc1",
+    refused = {tag: reason for tag, (verdict, reason) in said.items() if verdict == "refused"}
+    assert refused == {
+        "917005": "is not a version: three numbers are needed, as in 1.2.3",
+        "1.20": "is not a version: three numbers are needed, as in 1.2.3",
+        "nightly": "is not a version as semver.org has it",
+        "2.0.0-rc1": "is a pre-release; >=0.0.0-0 takes those too",
+    }
+
+
+def verdicts(tags: str, current: str, **more: Any) -> dict[str, tuple[str, str]]:
+    """Say what `headway images` says of each tag."""
+    answer, question = ask(tags.split(), current, **more)
+    return {it.tag: (it.verdict, it.reason) for it in explain(question, answer)}
+
+
+def test_a_vetoed_tag_is_called_vetoed() -> None:
+    """Also where what was rolled back bounds what may come, so that its digest was never looked up."""
+    veto = Veto(digest("1.3.0"), "1.3.0", and_older=True, why="CrashLoopBackOff")
+    said = verdicts("1.1.0 1.0.0 1.2.0 1.3.0", "1.1.0", vetoes=[veto], match="semver:*")
+    assert said == {
+        "1.3.0": ("vetoed", "is vetoed: CrashLoopBackOff"),
+        "1.2.0": ("blocked", "older than 1.3.0, which was rolled back"),
+        "1.1.0": ("runs", "it runs here now"),
+        "1.0.0": ("older", "older than what runs"),
+    }
+    # The tag was pushed again since, with other content: it is no longer what was vetoed.
+    moved = verdicts("1.3.0 1.1.0", "1.1.0", match="glob:*", order="alphabetical", mutable=True,
+                     vetoes=[Veto("sha256:" + "0" * 64, "1.3.0")])  # fmt: skip
+    assert moved["1.3.0"][0] == "picked"
+
+
+def test_a_newer_tag_is_never_called_older() -> None:
+    """What is newer than what runs is eligible, or told what keeps it back."""
+    said = verdicts("1.1.0 1.2.0 1.3.0 v1.1.0 1.0.0", "1.1.0", match="semver:*", floor="1.1.0")
+    assert {tag: verdict for tag, (verdict, _) in said.items()} == {
+        "1.3.0": "picked", "1.2.0": "eligible", "1.1.0": "runs", "v1.1.0": "older", "1.0.0": "older",
     }  # fmt: skip
-    assert all(reason for _, reason in said.values())
+    assert said["1.2.0"][1] == "older than 1.3.0"
+    assert said["v1.1.0"][1] == "by order the same as what runs"
+    below = verdicts("1.1.0 1.2.0", "1.1.0", match="semver:*", floor="1.5.0")
+    assert below["1.2.0"] == ("refused", "below the floor 1.5.0")
+
+
+def test_a_number_of_two_parts_is_asked_about() -> None:
+    """1.10 after 1.9 or before 1.2: nobody can know, so it is said instead of standing still."""
+    answer, question = ask("1.9 1.10".split(), "1.9", match="glob:*", order="number")
+    assert isinstance(answer, Nothing)
+    assert "has two parts: is it a version?" in answer.why
+    said = {it.tag: it for it in explain(question, answer)}
+    assert (said["1.10"].verdict, "has two parts" in said["1.10"].reason) == ("refused", True)
+
+
+def test_what_is_no_image_is_passed_over_in_few_rounds() -> None:
+    """1,500 listed tags that are not there cost eleven rounds of questions, not one each."""
+    tags = [f"t{number:04}" for number in range(1_500)]
+    question = Question(
+        Ranking(compile_rule(Tags(match="glob:*", order="alphabetical"), True), tags, place), None
+    )
+    rounds = 0
+    while isinstance(answer := choose(question), Need):
+        rounds += 1
+        found = {
+            tag: Known(digest(tag)) if tag == "t0000" else Refused("is not there") for tag in answer.tags
+        }
+        question.facts = {**question.facts, **found}
+    assert isinstance(answer, Picked)
+    assert (answer.tag, rounds) == ("t0000", 11)
+    assert answer.why.endswith("t1499 is not there")
 
 
 @pytest.mark.parametrize(
@@ -257,6 +347,15 @@ def test_every_refusal_has_its_reason() -> None:
         ({"match": "glob:*", "order": "commit"}, "needs the service's `source`"),
         ({"match": ["exact:a", "exact:b"]}, "order is missing"),
         ({"match": []}, "match is empty"),
+        (
+            {"match": ["semver:>=1.2 <2", "regex:web-(?P<semver>.*)"], "order": "semver"},
+            "look as if both had to hold",
+        ),
+        ({"match": ["semver:>=1.2 <2", "glob:*-alpine"], "order": "semver"}, "look as if both had to hold"),
+        ({"match": ["semver:>=1.2", "semver:<2"]}, "look as if both had to hold"),
+        ({"match": "semver:>=1.2", "range": "<2"}, "both range and semver:>=1.2 say which versions"),
+        ({"match": "glob:*", "range": "one"}, "is not a version"),
+        ({"match": "regex:(?P<a>.)-(?P<b>.)", "order": "number"}, "does not say which one is meant"),
     ],
 )
 def test_rules_that_cannot_be_used(rule: dict[str, Any], said: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from headway.domain.semver import Range, version_key
+from headway.domain.semver import Range, version_key, why_not
 from headway.errors import UsageError
 
 ORDER = [
@@ -27,6 +27,9 @@ NOT_VERSIONS = {
     "words around": "release-1.2.3",
     "an empty word": "",
     "other digits": "1.2.٣",
+    "other digits that come later": "1.2.1٣",
+    "build metadata with an empty part": "1.1.2+.123",
+    "build metadata that is empty": "1.1.2+",
 }
 RANGES = [
     ("*", "1.2.3 0.0.0", "1.2.3-rc1 917005"),
@@ -51,6 +54,9 @@ RANGES = [
     ("~1.2", "1.2.0 1.2.9", "1.3.0"),
     ("~1", "1.0.0 1.9.0", "2.0.0"),
     ("1.2.3 - 2.3", "1.2.3 2.3.9", "2.4.0 1.2.2"),
+    ("1.2 - 1.4 !=1.3", "1.2.0 1.4.9", "1.3.1 1.5.0"),
+    ("!=1.3, 1.2 - 1.4", "1.2.0 1.4.9", "1.3.1 1.5.0"),
+    ("=>1.2 =<2", "1.2.0 2.9.0", "1.1.9 3.0.0"),
     ("^1 || ^3", "1.5.0 3.1.0", "2.0.0"),
     (">=1.2.0-0", "1.2.0-alpha 1.2.0 2.0.0-rc1", "1.1.9"),
     (">=1.2.0-0 <2", "1.9.0-rc1 1.9.0", "2.0.0-rc1 2.0.0"),
@@ -86,8 +92,72 @@ def test_ranges(text: str, inside: str, outside: str) -> None:
     assert {it for it, key in keys.items() if key and key in wanted} == set(inside.split())
 
 
-@pytest.mark.parametrize("text", ["", ">=", "one", ">=1.2 or 2", "1.x.3", "1.2-rc1", "=>1", "1..2", "||"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        ">=",
+        "one",
+        ">=1.2 or 2",
+        "1.x.3",
+        "1.2-rc1",
+        "1..2",
+        "||",
+        "1.2 - ",
+        ">=1 - 2",
+        "1.2 -1.4",
+        "1" * 5_000,
+    ],
+)
 def test_what_is_no_range(text: str) -> None:
     """What cannot be read is refused with an example, not read as something else."""
     with pytest.raises(UsageError):
         Range(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("1.20", "three numbers are needed"),
+        ("917005", "three numbers are needed"),
+        ("1.2.3.4", "three numbers are needed"),
+        ("1.20-alpine", "three numbers are needed"),
+        ("2022.04.1", "a number may not begin with 0"),
+        ("1.2.3-01", "a number of a pre-release may not begin with 0"),
+        ("web-1.3.0", "match: 'regex:web-(?P<semver>.*)' reads it"),
+        ("nightly", "as semver.org has it"),
+        ("1.2.3-", "as semver.org has it"),
+    ],
+)
+def test_why_a_text_is_no_version(text: str, why: str) -> None:
+    """The reason is the real one, in words that follow the text."""
+    assert version_key(text) is None
+    assert why in why_not(text)
+
+
+@pytest.mark.parametrize("text", [it[0] for it in RANGES])
+def test_what_is_advised_for_pre_releases_does_that(text: str) -> None:
+    """The range that the reason names takes what the range took, and the pre-releases among them."""
+    advised = Range(Range(text).with_prereleases())
+    for version in ("1.2.3", "1.3.0", "0.2.3", "2.3.9", "3.1.0", "9.9.9", "0.0.1"):
+        key = version_key(version)
+        assert key is not None
+        assert (key in advised) == (key in Range(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "version", "why"),
+    [
+        ("*", "2.0.0-rc.1", "is a pre-release; >=0.0.0-0 takes those too"),
+        (">=1.2 <2", "1.5.0-rc.1", "is a pre-release; >=1.2.0-0 <2 takes those too"),
+        (">=1.2 <2", "2.5.0-rc.1", "is outside >=1.2 <2"),
+        (">=1.2 <2", "2.5.0", "is outside >=1.2 <2"),
+        ("^1.2", "2.0.330-63-gc1cfb68", "is outside ^1.2"),
+        (">=1", "2.0.330-63-gc1cfb68", "is a pre-release; >=1.0.0-0 takes those too"),
+    ],
+)
+def test_why_a_version_is_not_in_a_range(text: str, version: str, why: str) -> None:
+    """A pre-release that only lacks its permission is told how it is given."""
+    key = version_key(version)
+    assert key is not None
+    assert Range(text).why_not(key) == why
