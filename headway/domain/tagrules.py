@@ -105,13 +105,15 @@ class TagRule:
 
     def matched(self, tag: str) -> Groups | Refused:
         """Return the named groups of the first `match` that takes a tag, or why none does."""
+        if len(self.match) == 1:
+            return self.match[0](tag)
         reasons: list[Refused] = []
         for matcher in self.match:
             groups = matcher(tag)
             if not isinstance(groups, Refused):
                 return groups
             reasons.append(groups)
-        return reasons[0] if len(reasons) == 1 else Refused(", and ".join(dict.fromkeys(reasons)))
+        return Refused(", and ".join(dict.fromkeys(reasons)))
 
     def _in_range(self, tag: str, groups: Groups, within: Range) -> Groups | Refused:
         said = groups.get("semver", next(iter(groups.values())) if len(groups) == 1 else tag)
@@ -137,19 +139,21 @@ class TagRule:
         named = groups.get(self.order, next(iter(groups.values())) if len(groups) == 1 else None)
         if named == "":
             return Refused(f"has nothing where {self.words} looks")
-        said = tag if named is None else named
-        key: Any = said
-        if self.order == "semver":
-            key = version_key(said) or Refused(_about(tag, said) + why_not(said))
-        elif self.order == "commit":
-            key = _commit(said, position)
-        elif self.order == "created":
-            key = position(tag)
-        elif self.order == "number":
-            key = int(said) if _NUMBER.fullmatch(said) else Refused(_no_number(said))
-        elif self.order == "timestamp":
-            key = time_in(said, self.format) or Refused(f"has no time of the format {self.format}")
+        key = self._key(tag, tag if named is None else named, position)
         return Backwards(key) if self.backwards and not isinstance(key, Refused) else key
+
+    def _key(self, tag: str, said: str, position: Position) -> Any:
+        if self.order == "alphabetical":
+            return said
+        if self.order == "semver":
+            return version_key(said) or Refused(_about(tag, said) + why_not(said))
+        if self.order == "commit":
+            return _commit(said, position)
+        if self.order == "created":
+            return position(tag)
+        if self.order == "number":
+            return int(said) if _NUMBER.fullmatch(said) else Refused(_no_number(said))
+        return time_in(said, self.format) or Refused(f"has no time of the format {self.format}")
 
 
 Position = Callable[[str], Any]

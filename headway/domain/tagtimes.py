@@ -20,15 +20,17 @@ _DIGITS = re.compile(r"[0-9]{1,15}", re.ASCII)
 
 def time_in(text: str, form: str) -> datetime | None:
     """Return the time that a text names in a format, in UTC where it names no zone; None where it names none."""
-    if form in UNIX or form == "rfc3339":
-        return _parsed(text, form)
     shape, names = _shape(form)
+    if shape is None:
+        return _parsed(text, form)
     found = shape.fullmatch(text)
     if found is None:
         return None
     if not names:
         return _parsed(text, form)
-    values = {"month": 1, "day": 1, **dict(zip(names, map(int, found.groups()), strict=True))}
+    values = dict(zip(names, map(int, found.groups()), strict=False))
+    values.setdefault("month", 1)
+    values.setdefault("day", 1)
     try:
         return datetime(**values, tzinfo=UTC)
     except ValueError:
@@ -36,8 +38,10 @@ def time_in(text: str, form: str) -> datetime | None:
 
 
 @lru_cache
-def _shape(form: str) -> tuple[re.Pattern[str], tuple[str, ...]]:
+def _shape(form: str) -> tuple[re.Pattern[str] | None, tuple[str, ...]]:
     """Return what a text of a format looks like, and its parts by name where those are plain numbers only."""
+    if form in UNIX or form == "rfc3339":
+        return None, ()
     parts = re.findall(r"%.|[^%]+", form)
     wide = [part in _WIDTHS or part == _FRACTION for part in parts]
     text = ""

@@ -30,7 +30,7 @@ def test_a_tag_that_is_deleted_after_its_rollback_still_bounds(place: Place) -> 
     done = place.run("watch")
     assert done.code == 0, done.said
     assert place.tags("staging")["web"] == "v1"
-    assert "v3, which was taken back at" in place.run("plan", "staging").out
+    assert "v3, which was rolled back at" in place.run("plan", "staging").out
     made(place, "v4", now + timedelta(minutes=1))
     done = place.run("watch")
     assert done.code == 0, done.said
