@@ -23,6 +23,7 @@ from headway.domain.plans import Plan, image_changes
 from headway.endings import arrival_report, unfinished_report
 from headway.errors import FailedError, HeadwayError, TransientError
 from headway.flows.telling import tell_end, tell_entry, tell_unreached, teller
+from headway.runtime.leaving import leaves
 from headway.steps import log, report
 from headway.story import asked_by, plan_report
 from headway.systems.apply import Rejected
@@ -65,8 +66,19 @@ def publish(
         return Draft(files={**plan.files, **more}, message=format_message(written), author=written.actor)
 
     # Told before this takes its turn at the config repo, so that the others do not wait for a Prefect server.
+    name = make(connections.repo.head).environment
     draft(connections.repo.head)
-    published = push_draft(connections, draft, release_id)
+    leaves(
+        name,
+        f"{name}: the release may be pushed and is not applied; `headway history {name}` says whether it is in the "
+        f"config repo, and `headway reconcile {name}` finishes it",
+    )
+    try:
+        published = push_draft(connections, draft, release_id)
+    except BaseException:
+        leaves(name, "")
+        raise
+    leaves(name, "" if published is None else _not_applied(name, published.commit))
     if published is not None:
         already = " (it was there already)" if published.already else ""
         log(f"the release is commit {published.commit[:9]} of the config repo{already}")
@@ -80,6 +92,17 @@ def reach(
 
     `head` saves a fetch where the caller has just pushed it; `before` is what took time until here.
     """
+    try:
+        return _reach(connections, name, head, before)
+    finally:
+        leaves(name, "")
+
+
+def _not_applied(name: str, commit: str) -> str:
+    return f"{name}: commit {commit[:9]} is pushed and not applied; `headway reconcile {name}` finishes it"
+
+
+def _reach(connections: Connections, name: str, head: str | None, before: Iterable[Step]) -> Arrival:
     began, steps = time.monotonic(), list(before)
     failed: list[Arrival] = []
     try:
@@ -145,6 +168,11 @@ def _arrive(connections: Connections, name: str, head: str, held: Held, failures
     steps: list[Step] = []
     began = time.monotonic()
     held()
+    leaves(
+        name,
+        f"{name}: commit {last.commit[:9]} is being applied, and its outcome is not recorded; "
+        f"`headway reconcile {name}` finishes it",
+    )
     try:
         applied = apply_manifests(connections, desired)
         if settled and not applied.touched:
@@ -244,6 +272,10 @@ def _take_back(
     assert before is not None
     name, began = desired.name, time.monotonic()
     held()
+    leaves(
+        name,
+        f"{name}: commit {last.commit[:9]} failed and is not rolled back yet; `headway reconcile {name}` rolls it back",
+    )
     good, folder = before.tree, desired.environment.path
     release_id, diagnosis = derived_id(last.commit, last.time), failed.diagnosis
     holds: Mapping[str, bytes] = {}

@@ -12,6 +12,7 @@ from headway.domain.images import ImageRef, wanted_reference
 from headway.endings import set_image_report
 from headway.errors import FailedError, HeadwayError, UsageError
 from headway.requests import SetImageRequest
+from headway.runtime.leaving import leaves
 from headway.steps import flow, log, report
 from headway.story import asked_by, set_image_plan
 from headway.systems.rollout import Rollout
@@ -70,7 +71,14 @@ def set_image(request: SetImageRequest) -> dict[str, object]:
             }
         if warning:
             log(f"the config repo is now behind: {warning}")
-        _change(connections, context, namespace, reference, found, float(request.timeout))
+        leaves(
+            namespace,
+            f"{namespace}: the image is set, and its rollout is not watched; set-image again watches it",
+        )
+        try:
+            _change(connections, context, namespace, reference, found, float(request.timeout))
+        finally:
+            leaves(namespace, "")
         return {
             "namespace": namespace,
             "image": str(reference),

@@ -61,7 +61,7 @@ def _answer(decision: str, what: str, plan: str, by: str, reason: str, yes: bool
     from headway.systems.prefect_api import PrefectApi
 
     settings = Settings()
-    app = _app(settings)
+    app = application(settings)
     with PrefectApi(settings.prefect_url()) as api:
         found = [(it, *api.question(it)) for it in api.waiting(app)]
         if not what:
@@ -94,7 +94,7 @@ def _answer(decision: str, what: str, plan: str, by: str, reason: str, yes: bool
     out().print(f"{waiting.name}: plan {fingerprint} {done} by {who}", style="bold", markup=False)
 
 
-def _app(settings: Settings) -> str:
+def application(settings: Settings) -> str:
     """Name the application whose config repo is set: a Prefect server may have those of several."""
     if not settings.repo:
         return ""

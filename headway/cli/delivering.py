@@ -47,6 +47,7 @@ def ci(
     from headway.domain.ci import job_of
     from headway.domain.keys import is_commit, key_of
     from headway.requests import BuildRequest, DeliverRequest
+    from headway.runtime.leaving import following
     from headway.settings import Settings
 
     settings, job = Settings(), job_of(os.environ)
@@ -69,7 +70,8 @@ def ci(
         with Endpoint(settings.url, settings.token.get_secret_value()) as there:
             run, page = there.start(flow, body, key)
             tell("log", "", f"{flow} of {commit[:12]}: {page}")
-            ended = there.follow(run, tell)
+            with following(run):
+                ended = there.follow(run, tell)
     else:
         from headway.connections import Connections
         from headway.systems.prefect_api import PrefectApi
@@ -79,7 +81,8 @@ def ci(
             run = api.start(flow, name, {"request": body}, key, ["ci"], guard)
             page = settings.prefect_url().removesuffix("/api") + f"/runs/flow-run/{run}"
             tell("log", "", f"{flow} of {commit[:12]}: {page}")
-            ended = api.follow(run, tell)
+            with following(run):
+                ended = api.follow(run, tell)
     if output is Output.json:
         print_json({"flow_run": run, "state": ended.name, "page": page})
     if ended.kind != "COMPLETED":

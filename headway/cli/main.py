@@ -5,7 +5,9 @@ Exit codes: 0 done, 1 failed, 2 wrong use or bad config, 3 refused.
 
 from __future__ import annotations
 
+import os
 import sys
+import traceback
 from typing import Annotated
 
 import typer
@@ -14,6 +16,7 @@ from typer.exceptions import TyperException
 from headway import __version__
 from headway.cli import (
     approving,
+    cancelling,
     changes,
     delivering,
     holding,
@@ -25,7 +28,10 @@ from headway.cli import (
     working,
 )
 from headway.cli.output import err, print_error
-from headway.errors import HeadwayError
+from headway.cli.signals import Stopped, watched_signals
+from headway.cli.streams import lasting_streams, lost
+from headway.domain.unexpected import explained
+from headway.errors import FailedError
 
 app = typer.Typer(
     name="headway",
@@ -37,6 +43,8 @@ app = typer.Typer(
     help="A release manager for Kubernetes: a release is a commit, and any of it can be undone without a rebuild.",
     epilog="Exit codes: 0 done, 1 failed, 2 wrong use or bad config, 3 refused.",
 )
+COMPLETION = "_HEADWAY_COMPLETE"
+"""What a shell sets that asks for completions."""
 _debug = False
 
 
@@ -57,30 +65,67 @@ def _main(
     _debug = debug
 
 
-for module in (looking, ledger, picking, changes, delivering, approving, holding, serving, setup, working):
+for module in (
+    looking,
+    ledger,
+    picking,
+    changes,
+    delivering,
+    approving,
+    cancelling,
+    holding,
+    serving,
+    setup,
+    working,
+):
     module.add_to(app)
 
 
 def run(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with its exit code."""
+    with lasting_streams() as out, watched_signals():
+        code = _run(arguments)
+        out.flush()
+        if missing := lost(out):
+            print_error(
+                FailedError(missing, hint="what the command did is done; only its output is not whole")
+            )
+            code = code or 1
+    sys.exit(code)
+
+
+def _run(arguments: list[str] | None) -> int:
+    """Run the one command that was asked for; every error becomes a message and an exit code here."""
+    if COMPLETION in os.environ:
+        app(arguments)
+    command = typer.main.get_command(app)
     try:
-        code = app(arguments, standalone_mode=False)
-    except HeadwayError as error:
-        if _debug:
-            raise
-        print_error(error)
-        code = error.exit_code
+        # Not by the command's own `main`, which takes a broken connection for a closed pipe and says nothing.
+        with command.make_context(
+            "headway", list(sys.argv[1:] if arguments is None else arguments)
+        ) as context:
+            command.invoke(context)
+        return 0
+    except typer.Exit as ended:
+        return int(ended.exit_code)
     except TyperException as error:
         # Wrong use: it knows how to show itself, with the usage line of its command.
         show = getattr(error, "show", None)
         if show is None:
             raise
         show()
-        code = 2
-    except (typer.Abort, KeyboardInterrupt):
-        err().print("\nstopped; what was begun is finished by the next `headway reconcile`")
-        code = 130
-    sys.exit(code if isinstance(code, int) else 0)
+        return 2
+    except Stopped as stopped:
+        return stopped.code
+    except (typer.Abort, EOFError):
+        err().print("\nstopped; nothing was answered")
+        return 130
+    except Exception as error:  # noqa: BLE001 - the one place where every error becomes a message
+        if _debug:
+            traceback.print_exc()
+        told = explained(error)
+        print_error(told)
+        return told.exit_code
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from headway import errors
 from headway.cli.output import Teller
 from headway.domain.keys import key_of
 from headway.requests import Request
+from headway.runtime.leaving import following
 from headway.settings import Settings
 
 # Each flow's file and function; each is a deployment of the same name in prefect.yaml.
@@ -65,7 +66,8 @@ def _run_there(flow: str, request: Request, settings: Settings) -> dict[str, Any
         run_id = api.start(flow, name, parameters, key, ["cli"], guard)
         page = settings.prefect_url().removesuffix("/api")
         tell("log", "", f"follow it in a browser too: {page}/runs/flow-run/{run_id}")
-        ended = api.follow(run_id, tell)
+        with following(run_id):
+            ended = api.follow(run_id, tell)
     if ended.kind != "COMPLETED":
         raise error_of(ended.message or ended.name)
     return {"flow_run": run_id, "state": ended.name}

@@ -36,6 +36,7 @@ from pydantic import ConfigDict, Field
 from headway.domain.claims import apps_in
 from headway.domain.notices import Notice
 from headway.errors import FailedError, HeadwayError, RefusedError, TransientError, UsageError
+from headway.runtime.leaving import left
 from headway.steps.retry import ATTEMPTS, FIRST, GROWTH, JITTER, LONGEST
 from headway.systems.prefect_api import DeadRun, PrefectApi, Waiting
 
@@ -106,6 +107,8 @@ def flow(*, name: str, run_name: Callable[[dict[str, Any]], str] | None = None) 
                 log(f"error: {error}")
                 return Failed(message=f"{_kind(error)}: {error}")
             except TerminationSignal:
+                for it in left():
+                    log(f"it was ended in the middle: {it}")
                 # Ended by whoever carries out that it was cancelled, and says so: then it did not crash.
                 if _cancelled():
                     raise Abort("it was cancelled") from None

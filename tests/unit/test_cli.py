@@ -26,7 +26,7 @@ def headway(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
 def test_all_commands_are_there() -> None:
     """What the README promises can be typed."""
     assert set(COMMANDS) == {
-        "approve", "automate", "build", "ci", "deautomate", "deliver", "diff", "doctor", "history", "images", "init", "lock",
+        "approve", "automate", "build", "cancel", "ci", "deautomate", "deliver", "diff", "doctor", "history", "images", "init", "lock",
         "metrics", "notify", "plan", "promote", "rebuild", "reconcile", "reject", "release", "rollback", "serve", "set-image",
         "show", "status", "token", "unlock", "unveto", "veto", "watch", "worker",
     }  # fmt: skip

@@ -1,0 +1,1 @@
+"""What a process that runs a flow knows of itself."""

@@ -1,0 +1,41 @@
+"""What this process would leave behind if it ended now, said by the steps as they go.
+
+A release is a commit first and a rollout after that. Whoever stops a process in between must hear
+what is left, and a first Ctrl-C must not stop it there at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+_left: dict[str, str] = {}
+_followed: list[str] = []
+
+
+def leaves(environment: str, said: str) -> None:
+    """Say what would be left of a release to an environment, and what finishes it; an empty text means nothing."""
+    if said:
+        _left[environment] = said
+    else:
+        _left.pop(environment, None)
+
+
+def left() -> tuple[str, ...]:
+    """Give what would be left now; nothing where no release is on its way."""
+    return tuple(_left.copy().values())
+
+
+@contextlib.contextmanager
+def following(run: str) -> Iterator[None]:
+    """Follow a run on the Prefect server, which goes on when this process ends."""
+    _followed.append(f"the run goes on; `headway cancel {run}` cancels it")
+    try:
+        yield
+    finally:
+        _followed.clear()
+
+
+def goes_on() -> tuple[str, ...]:
+    """Give what goes on elsewhere."""
+    return tuple(_followed)

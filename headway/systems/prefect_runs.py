@@ -1,0 +1,72 @@
+"""The runs that a Prefect server has of one application: what goes on now, and how one of them is cancelled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from headway.domain.claims import APP_TAG
+from headway.errors import UsageError
+from headway.systems.prefect_http import PrefectHttp
+
+OPEN = ["SCHEDULED", "PENDING", "RUNNING", "PAUSED", "CANCELLING"]
+PAGE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Going:
+    """A run that has not ended; `asked` is when it was to start, as ISO 8601 in UTC."""
+
+    run_id: str
+    name: str
+    environment: str
+    state: str
+    asked: str
+
+    def as_dict(self) -> dict[str, str]:
+        """Give what `--output json` prints."""
+        return {
+            "run": self.run_id,
+            "what": self.name,
+            "environment": self.environment,
+            "state": self.state,
+            "asked": self.asked,
+        }
+
+
+def going_on(api: PrefectHttp, app: str = "") -> list[Going]:
+    """List the runs of an application, or of all, that run, wait, or should have begun; the oldest first."""
+    body = {
+        "flow_runs": {
+            "state": {"type": {"any_": OPEN}},
+            "tags": {"all_": ["headway", *([f"{APP_TAG}{app}"] if app else [])]},
+            "expected_start_time": {"before_": datetime.now(UTC).isoformat()},
+        },
+        "sort": "EXPECTED_START_TIME_ASC",
+        "limit": PAGE,
+    }
+    return [_going(it) for it in api.call("POST", "/flow_runs/filter", body)]
+
+
+def _going(run: dict[str, Any]) -> Going:
+    request = (run.get("parameters") or {}).get("request") or {}
+    environment = str(request.get("environment") or "") if isinstance(request, dict) else ""
+    asked = datetime.fromisoformat(run["expected_start_time"] or run["created"]).astimezone(UTC)
+    return Going(str(run["id"]), run["name"], environment, run["state"]["name"], asked.isoformat())
+
+
+def cancel_run(api: PrefectHttp, run_id: str, message: str) -> bool:
+    """Cancel a run; say whether that has ended it already, since no process had it."""
+    state = {"type": "CANCELLING", "name": "Cancelling", "message": message}
+    answer = api.call(
+        "POST",
+        f"/flow_runs/{run_id}/set_state",
+        {"state": state},
+        missing=(f"the server has no run {run_id}", "`headway cancel` lists what runs"),
+    )
+    now = (answer.get("state") or {}).get("type", "")
+    if now not in ("CANCELLING", "CANCELLED"):
+        reason = (answer.get("details") or {}).get("reason") or f"it is {str(now).lower() or 'over'}"
+        raise UsageError(f"the run cannot be cancelled any more: {reason}")
+    return bool(now == "CANCELLED")
