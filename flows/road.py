@@ -21,13 +21,12 @@ from headway.domain.links import commit_page
 from headway.domain.objects import ObjectId
 from headway.domain.plans import Plan, image_changes
 from headway.endings import arrival_report, unfinished_report
-from headway.errors import FailedError, HeadwayError, TransientError
+from headway.errors import HeadwayError, RejectedError, TransientError, UsageError, explained
 from headway.flows.telling import tell_end, tell_entry, tell_unreached, teller
 from headway.runtime.leaving import leaves
 from headway.steps import log, report
 from headway.story import asked_by, plan_report
 from headway.systems.apply import Rejected
-from headway.systems.cluster import ApiRefused
 from headway.systems.config_repo import Draft, Published
 from headway.systems.lease import environment_lease
 from headway.systems.lock import environment_lock
@@ -110,15 +109,17 @@ def _reach(connections: Connections, name: str, head: str | None, before: Iterab
             steps.append(("wait for its turn", time.monotonic() - began))
             arrival = _arrive(connections, name, newest, held, failed)
             context = connections.config(newest).environment(name).cluster.context
-    except TransientError as error:
-        unfinished = f"the config repo says what {name} should be; `headway reconcile {name}` finishes it"
-        told = TransientError(error.message, hint=f"{error.hint}; {unfinished}".lstrip("; "))
-        _report_unfinished(connections, name, told, steps, failed)
-        raise told from None
-    except HeadwayError as error:
-        tell_unreached(connections, name, error)
+    except Exception as problem:
+        error = explained(problem)
+        if not isinstance(error, UsageError):
+            unfinished = f"the release is unfinished; `headway reconcile {name}` finishes it"
+            error.hint = f"{error.hint}; {unfinished}".lstrip("; ")
+        if not isinstance(error, TransientError):
+            tell_unreached(connections, name, error)
         _report_unfinished(connections, name, error, steps, failed)
-        raise
+        if error is problem:
+            raise
+        raise error from problem
     record = connections.repo.entry(arrival.commit).record
     changes = record.changes if record else ()
     text = arrival_report(arrival, _pages(connections), before=steps, changes=changes, context=context)
@@ -188,10 +189,8 @@ def _arrive(connections: Connections, name: str, head: str, held: Held, failures
         progress = teller(connections, desired.config, name, last) if told else log
         newer = _newer_than(connections, desired, held)
         rollout = watch_rollout(connections, desired, changed, newer, progress)
-    except ApiRefused:
-        # Who may not look or write learns nothing about the release, and could not take it back either.
-        raise
-    except FailedError as error:
+    except RejectedError as error:
+        # The one error that is a verdict. Whoever could not see or write knows nothing of the release.
         seconds = time.monotonic() - began
         steps.append(("roll out" if steps else "apply", seconds - sum(took for _, took in steps)))
         untouched = isinstance(error, Rejected) and not error.changed

@@ -77,7 +77,7 @@ def unfinished_report(
 
     `failed` is what had failed by then, and was not taken back.
     """
-    out = [f"## {inline(environment)}: failed before its end was known", *_cause(error.message), _now(now)]
+    out = [f"## {inline(environment)}: unfinished", *_cause(error.message), _now(now)]
     if error.hint:
         out.append(f"**Next:** {_sentence(error.hint)}")
     for each in failed:

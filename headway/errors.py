@@ -5,7 +5,11 @@
     │   └── ConfigError                  problems in files, each with file:line:column
     ├── RefusedError            exit 3   a rule of the repo says no
     ├── FailedError             exit 1   a system answered, and the answer is final
+    │   └── RejectedError                the cluster judged what should run, and refused it
     └── TransientError          exit 1   worth another try: time-outs, 5xx, connections refused
+
+Anything else that is raised is a fault; `explained` gives it words, at each entrance and before a release is
+reported as unfinished.
 
 A system's module turns its client's exceptions into these, so no caller ever
 sees an error of docker, kubernetes, git or httpx. Only TransientError is retried.
@@ -13,6 +17,7 @@ sees an error of docker, kubernetes, git or httpx. Only TransientError is retrie
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -72,9 +77,39 @@ class FailedError(HeadwayError):
     """A system answered, and asking again would give the same answer."""
 
 
+class RejectedError(FailedError):
+    """The cluster judged what should run and refused it: invalid, denied by admission, immutable.
+
+    Only this, a failed rollout or a failed verification makes a release a failed one. Every other error,
+    this class's base included, says that headway could not see or act: the release is unfinished.
+    """
+
+
 class TransientError(HeadwayError):
     """Worth another try: the same call may succeed in a moment, or after `retry_after` seconds where they were said."""
 
     def __init__(self, message: str, *, hint: str = "", retry_after: float | None = None) -> None:
         super().__init__(message, hint=hint)
         self.retry_after = retry_after
+
+
+def explained(error: Exception) -> HeadwayError:
+    """Return an error as one that says what happened and what to do; headway's own are given as they are."""
+    if isinstance(error, HeadwayError):
+        return error
+    if isinstance(error, OSError) and error.strerror:
+        place = f": {error.filename}" if error.filename else ""
+        return FailedError(
+            f"this machine: {error.strerror}{place}",
+            hint="is HEADWAY_STATE a folder on a disk with free space, and may this user write there?",
+        )
+    if isinstance(error, sqlite3.Error):
+        return FailedError(
+            f"a file in HEADWAY_STATE cannot be used: {error}",
+            hint="its *.sqlite files are caches: check the disk, then delete the damaged one",
+        )
+    said = " ".join(str(error).split())[:200]
+    return FailedError(
+        f"unexpected {type(error).__name__}{f': {said}' if said else ''}",
+        hint="this is a fault of headway; `headway --debug …` shows where it happened",
+    )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from headway.domain.applied import Applied, Kept
 from headway.domain.objects import ObjectId, Owner
 from headway.domain.ordering import in_waves
-from headway.errors import TransientError
+from headway.errors import HeadwayError
 from headway.systems.cluster import Cluster
 from headway.systems.drift import Drift, diff
 from headway.systems.inspection import NAMESPACE, Inspection, Item, inspect
@@ -142,13 +142,13 @@ def _rehearsed(cluster: Cluster, found: Inspection, todo: list[Item], namespace:
 def _apply_wave(
     cluster: Cluster, wave: list[Item], outcome: dict[ObjectId, str], tell: Callable[[str], None] | None
 ) -> None:
-    def one(item: Item) -> tuple[Item, str | Rejection | TransientError]:
+    def one(item: Item) -> tuple[Item, str | Rejection | HeadwayError]:
         try:
             return item, put(cluster, item)
-        except TransientError as error:
+        except HeadwayError as error:
             return item, error
 
-    def heard(result: tuple[Item, str | Rejection | TransientError]) -> None:
+    def heard(result: tuple[Item, str | Rejection | HeadwayError]) -> None:
         item, did = result
         if isinstance(did, str):
             outcome[item.id] = did
@@ -161,7 +161,7 @@ def _apply_wave(
     if rejections:
         raise Rejected(rejections, changed=any(did != "unchanged" for did in outcome.values()))
     for problem in problems:
-        if isinstance(problem, TransientError):
+        if isinstance(problem, HeadwayError):
             raise problem
     wait_established(cluster, [item for item in wave if item.id.kind == "CustomResourceDefinition"])
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import random
-import re
+import ssl
 import threading
 import time
 from collections.abc import Mapping
@@ -27,6 +27,7 @@ from kubernetes.config.config_exception import ConfigException
 from kubernetes.config.incluster_config import load_incluster_config
 from kubernetes.config.kube_config import KubeConfigLoader, KubeConfigMerger
 
+from headway.domain.refusals import is_verdict, may_be_verdict
 from headway.domain.secrecy import redacted
 from headway.errors import FailedError, TransientError, UsageError
 
@@ -36,20 +37,38 @@ APPLY_PATCH = "application/apply-patch+yaml"
 JSON_PATCH = "application/json-patch+json"
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
 _AGAIN = frozenset({409, 429, 500, 502, 503, 504})
-# The server answers 500 to a manifest that does not fit its schema; that stays so.
-_MISFIT = re.compile(r"failed to create typed patch object|field not declared in schema|\.\w+: expected ")
+# What Go's HTTP servers, and so API servers, answer for an address that they do not have.
+_NO_PAGE = "404 page not found"
 _TOKEN_SECONDS = 5.0
+_ODD_ATTEMPTS = 3
+# What each object, list, discovery document, Status and version of the API has one of.
+_MARKS = frozenset({"kind", "metadata", "items", "gitVersion"})
 _VERBS = {"GET": "get", "PATCH": "patch", "POST": "create", "DELETE": "delete", "PUT": "update"}
 
 
 class ApiRefused(FailedError):
-    """The API server answered with an error that stays the same when asked again."""
+    """The API server answered with an error that stays the same when asked again.
 
-    def __init__(self, message: str, code: int, reason: str = "", body: str = "", *, hint: str = "") -> None:
+    `verdict` tells that it judges the object that was sent; without it, it says nothing about that object.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        code: int,
+        reason: str = "",
+        body: str = "",
+        *,
+        hint: str = "",
+        verdict: bool = False,
+        is_status: bool = True,
+    ) -> None:
         super().__init__(message, hint=hint)
         self.code = code
         self.reason = reason
         self.said = body
+        self.verdict = verdict
+        self.is_status = is_status
 
 
 class Cluster:
@@ -118,12 +137,39 @@ class Cluster:
     def get(self, path: str, query: Mapping[str, str] | None = None, **more: Any) -> dict[str, Any] | None:
         """Read one resource; None when there is none."""
         try:
-            found: dict[str, Any] = json.loads(self.send("GET", path, query, **more))
+            return self.ask("GET", path, query, **more)
         except ApiRefused as error:
-            if error.code == 404:
+            if error.code == 404 and (error.is_status or error.said == _NO_PAGE):
                 return None
             raise
-        return found
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        **more: Any,
+    ) -> dict[str, Any]:
+        """Send a request that is harmless to repeat, and give the object or the list that the answer is.
+
+        Raises as `send` does, and TransientError where the answer is neither.
+        """
+        attempt = 1
+        while True:
+            data = self.send(method, path, query, body, **more)
+            found = _object(data)
+            if found is not None:
+                return found
+            if attempt >= _ODD_ATTEMPTS:
+                break
+            time.sleep(_pause(attempt, None))
+            attempt += 1
+        raise TransientError(
+            f"what answers at {self.host} ({self.where}) is no Kubernetes API server: {_verb(method, path)} gave "
+            f"{_excerpt(data)}",
+            hint="is there a proxy or a login page in between? See what `kubectl get --raw /version` says",
+        )
 
     def send(
         self,
@@ -140,10 +186,12 @@ class Cluster:
         """Send a request that is harmless to repeat, and give the answer's body.
 
         Conflicts, 429, 5xx and broken connections are tried again, `attempts` times in
-        all; then TransientError. Any other error of the server is an ApiRefused.
+        all; then TransientError. Any other error of the server is an ApiRefused, and so is a 500
+        that says the same each time while the server is well.
         """
         refreshed = False
         attempt = 1
+        heard: list[str] = []
         while True:
             try:
                 answer = self.exchange(
@@ -162,15 +210,25 @@ class Cluster:
                 refreshed, self._token_until = True, 0.0
                 continue
             refusal = self._refusal(method, path, answer.status, data, body)
-            final = refusal.reason == "AlreadyExists" or (
-                answer.status == 500 and _MISFIT.search(refusal.said)
-            )
+            final = refusal.verdict or refusal.reason == "AlreadyExists"
             if answer.status not in _AGAIN or final:
                 raise refusal
+            if may_be_verdict(answer.status, refusal.said, is_status=refusal.is_status):
+                heard.append(refusal.said)
             if attempt >= attempts:
+                if 1 < attempts == len(heard) and len(set(heard)) == 1 and self.ready():
+                    refusal.verdict = method != "GET"
+                    raise refusal
                 raise TransientError(refusal.message, hint="the API server is busy or starting; try again")
             time.sleep(_pause(attempt, answer.headers.get("Retry-After")))
             attempt += 1
+
+    def ready(self) -> bool:
+        """Ask whether the server calls itself ready; False where it does not answer that either."""
+        try:
+            return self.exchange("GET", "/readyz", accept="*/*", timeout=5.0).status == 200
+        except (TransientError, FailedError):
+            return False
 
     def exchange(
         self,
@@ -206,15 +264,21 @@ class Cluster:
                 preload_content=not stream,
             )
         except urllib3.exceptions.SSLError as error:
+            if not _about_certificates(error):
+                # A load balancer that closes a connection looks like this, too.
+                raise self._unreached(error) from error
             raise FailedError(
                 f"the API server of {self.where} is not the one that the kubeconfig trusts: {error}",
                 hint="check certificate-authority and the client certificate in the kubeconfig",
             ) from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise TransientError(
-                f"the API server of {self.where} at {self.host} cannot be reached: {_plain(error)}",
-                hint="is the cluster up, and does `kubectl version` reach it from here?",
-            ) from error
+            raise self._unreached(error) from error
+
+    def _unreached(self, error: Exception) -> TransientError:
+        return TransientError(
+            f"the API server of {self.where} at {self.host} cannot be reached: {_plain(error)}",
+            hint="is the cluster up, and does `kubectl version` reach it from here?",
+        )
 
     def _authorization(self) -> str:
         # Looking at the token also looks at its expiry; once in a few seconds is often enough.
@@ -229,21 +293,30 @@ class Cluster:
     def _refusal(
         self, method: str, path: str, code: int, data: bytes, sent: bytes | None = None
     ) -> ApiRefused:
-        try:
-            status = json.loads(data)
+        status = _object(data) or {}
+        is_status = status.get("kind") == "Status"
+        if is_status:
             said, reason = str(status.get("message") or ""), str(status.get("reason") or "")
-        except (ValueError, AttributeError):
+        else:
             said, reason = data[:300].decode(errors="replace").strip(), ""
+        verdict = method != "GET" and is_verdict(code, said, is_status=is_status)
         said = redacted(said, _parsed(sent), secret="/secrets" in path)
         if code == 401:
             text = f"the API server of {self.where} does not accept the credentials ({_verb(method, path)})"
-            return ApiRefused(text, code, reason, said, hint="log in again, or check the kubeconfig's user")
+            hint = "log in again, or check the kubeconfig's user"
+            return ApiRefused(text, code, reason, said, hint=hint, is_status=is_status)
         if code == 403 and "is forbidden: User" in said:
             hint = "give that user the right (RBAC), or use another context"
             if "system:anonymous" in said:
                 hint = "the kubeconfig's user gave no credentials: log in again, or check its exec plug-in"
             return ApiRefused(f"{self.where}: {said}", code, reason, said, hint=hint)
-        return ApiRefused(f"{self.where}: {_verb(method, path)}: {said or code}", code, reason, said)
+        if is_status or said == _NO_PAGE:
+            text, hint = f"{_verb(method, path)}: {said or code}", ""
+        else:
+            text = f"{_verb(method, path)} gave {code} with {_excerpt(data)}, which no API server says"
+            hint = "is there a proxy or a login page in between? See what `kubectl get --raw /version` says"
+        message = f"{self.where}: {text}"
+        return ApiRefused(message, code, reason, said, hint=hint, verdict=verdict, is_status=is_status)
 
 
 def _verb(method: str, path: str) -> str:
@@ -261,6 +334,44 @@ def _parsed(sent: bytes | None) -> object:
         return json.loads(sent or b"null")
     except ValueError:
         return None
+
+
+def _object(data: bytes) -> dict[str, Any] | None:
+    """Read an object or a list of objects of the API; None where it is neither."""
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict) or not (found.keys() & _MARKS):
+        return None
+    if "metadata" in found and not isinstance(found["metadata"], dict):
+        return None
+    items = found.get("items")
+    if items is None:
+        return found
+    well = isinstance(items, list) and all(
+        isinstance(it, dict) and isinstance(it.get("metadata"), dict) for it in items
+    )
+    return found if well else None
+
+
+def _excerpt(data: bytes) -> str:
+    text = " ".join(data[:200].decode(errors="replace").split())
+    return f"`{text[:80]}…`" if len(text) > 80 else f"`{text}`" if text else "an empty body"
+
+
+def _about_certificates(error: BaseException) -> bool:
+    """Say whether a TLS error is about whom to trust, and not about a connection that broke."""
+    inner: BaseException | None = error
+    while inner is not None:
+        if isinstance(inner, ssl.SSLCertVerificationError):
+            return True
+        reason = str(getattr(inner, "reason", "") or "")
+        if isinstance(inner, ssl.SSLError) and ("CERTIFICATE" in reason or "UNKNOWN_CA" in reason):
+            return True
+        found = [it for it in inner.args if isinstance(it, BaseException)]
+        inner = found[0] if found else inner.__cause__
+    return False
 
 
 def _plain(error: Exception) -> str:

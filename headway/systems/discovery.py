@@ -123,7 +123,7 @@ def _discover(cluster: Cluster) -> tuple[list[Resource], set[str]]:
     found: list[Resource] = []
     silent: set[str] = set()
     for root in ("/api", "/apis"):
-        answer = cluster.get(root, accept=f"{_AGGREGATED},application/json") or {}
+        answer = cluster.ask("GET", root, accept=f"{_AGGREGATED},application/json")
         if answer.get("kind") == "APIGroupDiscoveryList":
             found.extend(_aggregated(answer))
             silent.update(_stale(answer))

@@ -69,10 +69,7 @@ def dry_run(cluster: Cluster, item: Item) -> dict[str, Any]:
     """Give the object as applying its manifest would leave it. Raises ApiRefused for an invalid one."""
     query = {"fieldManager": MANAGER, "force": "true", "fieldValidation": "Strict", "dryRun": "All"}
     body = json.dumps(item.wanted).encode()
-    answer: dict[str, Any] = json.loads(
-        cluster.send("PATCH", item.path, query, body, content_type=APPLY_PATCH)
-    )
-    return answer
+    return cluster.ask("PATCH", item.path, query, body, content_type=APPLY_PATCH)
 
 
 def changes_nothing(item: Item, after: dict[str, Any]) -> bool:

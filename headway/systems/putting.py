@@ -16,7 +16,7 @@ from typing import Any
 from headway.domain.fields import takeover
 from headway.domain.objects import MANAGER, ObjectId, Owner
 from headway.domain.wanted import REPLACE_ANNOTATION, to_be_replaced
-from headway.errors import FailedError, TransientError
+from headway.errors import RejectedError, TransientError
 from headway.systems.cluster import APPLY_PATCH, JSON_PATCH, ApiRefused, Cluster
 from headway.systems.drift import changes_nothing, dry_run
 from headway.systems.inspection import NAMESPACE, Item, remember_settled
@@ -43,8 +43,8 @@ class Rejection:
         return f"{self.path}:{self.line}: {self.id}: {self.message}"
 
 
-class Rejected(FailedError):
-    """The API server refused objects; each is named with its file, line and reason."""
+class Rejected(RejectedError):
+    """The API server judged objects and refused them; each is named with its file, line and reason."""
 
     def __init__(self, rejections: Iterable[Rejection], *, changed: bool) -> None:
         self.rejections = tuple(sorted(rejections))
@@ -71,12 +71,12 @@ def put(cluster: Cluster, item: Item) -> str | Rejection:
         after = _apply(cluster, item)
     except ApiRefused as refusal:
         if not (_is_immutable(refusal) and item.live is not None and to_be_replaced(item.wanted)):
-            return rejection(item, refusal)
+            return _judged(item, refusal)
         try:
             _delete(cluster, item, meta["uid"])
             after = _apply(cluster, item)
         except ApiRefused as again:
-            return rejection(item, again)
+            return _judged(item, again)
         return "changed"
     if item.live is None:
         return "created"
@@ -95,7 +95,7 @@ def rehearse(cluster: Cluster, item: Item) -> bool | Rejection:
     except ApiRefused as refusal:
         if "dry run" in refusal.said.lower() or (_is_immutable(refusal) and to_be_replaced(item.wanted)):
             return False
-        return rejection(item, refusal)
+        return _judged(item, refusal)
     return item.live is not None and changes_nothing(item, after)
 
 
@@ -149,7 +149,7 @@ def wait_established(cluster: Cluster, definitions: Iterable[Item]) -> None:
                 break
             refused = conditions.get("NamesAccepted", {})
             if refused.get("status") == "False":
-                raise FailedError(f"{item.where}: {item.id}: {refused.get('message')}")
+                raise RejectedError(f"{item.where}: {item.id}: {refused.get('message')}")
             if time.monotonic() > deadline:
                 raise TransientError(f"{item.id} is not served after 30 s", hint="see its status")
             time.sleep(0.05)
@@ -166,21 +166,25 @@ def rejection(item: Item, refusal: ApiRefused) -> Rejection:
     return Rejection(item.manifest.path, item.manifest.line, item.id, said, _is_immutable(refusal))
 
 
+def _judged(item: Item, refusal: ApiRefused) -> Rejection:
+    """Give the rejection of an object; raise the refusal where it does not judge the object."""
+    if not refusal.verdict:
+        raise refusal
+    return rejection(item, refusal)
+
+
 def _apply(cluster: Cluster, item: Item) -> dict[str, Any]:
     body = json.dumps(item.wanted).encode()
     deadline = time.monotonic() + _SERVED_SECONDS
     while True:
         try:
-            sent = cluster.send("PATCH", item.path, _APPLY, body, content_type=APPLY_PATCH)
+            return cluster.ask("PATCH", item.path, _APPLY, body, content_type=APPLY_PATCH)
         except ApiRefused as refusal:
             # A new CRD's address answers a moment after the CRD says that it is established.
             new = item.pending and refusal.code == 404 and "requested resource" in refusal.said
             if not new or time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
-            continue
-        after: dict[str, Any] = json.loads(sent)
-        return after
 
 
 def hand_over(cluster: Cluster, item: Item) -> None:

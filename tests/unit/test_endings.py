@@ -112,7 +112,7 @@ def test_what_broke_off_tells_what_had_failed() -> None:
     said = unfinished_report(
         "staging", error, no_page, before=[("commit", 0.3)], now="nobody knows", failed=[failed()]
     )
-    assert said.startswith("## staging: failed before its end was known\n")
+    assert said.startswith("## staging: unfinished\n")
     assert r"**Cause:** the lease was \*lost\*" in said
     assert "**Now:** nobody knows." in said
     assert "**Next:** `headway reconcile staging` finishes it." in said

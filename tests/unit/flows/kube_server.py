@@ -15,6 +15,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+Answer = tuple[int, dict[str, Any] | bytes]
+CLOSED: Answer = (0, b"")
+SILENT: Answer = (-1, b"")
 VERBS = ["get", "list", "patch", "create", "update", "delete"]
 KINDS = {
     "": [("v1", "namespaces", "Namespace", "Cluster")],
@@ -34,10 +37,11 @@ current-context: shop
 class KubeServer:
     """Objects by their address, the changes that were asked for (method, address), and what it refuses.
 
-    `mood` is asked first: (method, address with its query, body) → an answer of its own, or None.
+    `mood` is asked first: (method, address with its query, body) → an answer of its own, or None. Its body is JSON,
+    or bytes as they stand; CLOSED closes the connection instead, SILENT never answers on it.
     """
 
-    mood: Callable[[str, str, dict[str, Any]], tuple[int, dict[str, Any]] | None]
+    mood: Callable[[str, str, dict[str, Any]], Answer | None]
 
     def __init__(self) -> None:
         self.mood = lambda method, path, body: None
@@ -47,6 +51,7 @@ class KubeServer:
         """Requests to addresses that hold this are refused."""
         self._versions = itertools.count(1)
         self._lock = threading.Lock()
+        self._over = threading.Event()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -62,7 +67,12 @@ class KubeServer:
                     code, answer = outer.mood(self.command, self.path, asked) or outer._answer(
                         self.command, url.path, parse_qs(url.query), asked
                     )
-                data = json.dumps(answer).encode()
+                if code <= 0:
+                    self.close_connection = True
+                    if code < 0:
+                        outer._over.wait()
+                    return
+                data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
                 self.send_response(code)
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
@@ -80,6 +90,7 @@ class KubeServer:
 
     def close(self) -> None:
         """End it."""
+        self._over.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -98,6 +109,8 @@ class KubeServer:
     ) -> tuple[int, dict[str, Any]]:
         if path in ("/api", "/apis"):
             return 200, _discovery(core=path == "/api")
+        if path == "/readyz":
+            return 200, {}
         if self.forbidden and self.forbidden in path:
             return 403, {"kind": "Status", "reason": "Forbidden", "message": f"{path} is forbidden"}
         plurals = {plural for kinds in KINDS.values() for _, plural, _, _ in kinds}

@@ -164,7 +164,7 @@ def test_a_run_that_breaks_off_has_an_outcome_too(place: Place) -> None:
     place.kube.mood = mood
     done = release(place, "web=1.1.0")
     assert done.code == 1, done.said
-    outcome = done.err[done.err.index("## staging: failed before its end was known") :]
+    outcome = done.err[done.err.index("## staging: unfinished") :]
     assert "**Cause:** the API server answers 500 to a lease" in outcome
     assert (
         f"**Now:** staging should be as {place.remote.head()[:9]} says, and no outcome of it is recorded yet; "
@@ -184,7 +184,7 @@ def test_a_cluster_that_lets_nobody_look(place: Place) -> None:
     place.kube.mood = mood
     done = release(place, "web=1.1.0")
     assert done.code == 1, done.said
-    assert "## staging: failed before its end was known" in done.err
+    assert "## staging: unfinished" in done.err
     assert "no outcome of it is recorded yet" in done.err
 
 
@@ -196,7 +196,7 @@ def test_an_outcome_that_cannot_be_recorded(place: Place) -> None:
     hook.chmod(0o755)
     done = release(place, "web=1.1.0")
     assert done.code == 1, done.said
-    assert "## staging: failed before its end was known" in done.err
+    assert "## staging: unfinished" in done.err
     assert place.tags("staging")["web"] == "1.1.0"
 
 

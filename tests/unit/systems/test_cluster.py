@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from headway.errors import FailedError, TransientError, UsageError
+from headway.errors import FailedError, HeadwayError, TransientError, UsageError
 from headway.systems.cluster import ApiRefused, Cluster
 
 CONFIG = """
@@ -29,7 +33,7 @@ class Api:
     """An HTTP server that gives prepared answers, one after the other, and then 200 for ever."""
 
     def __init__(self) -> None:
-        self.answers: list[tuple[int, dict[str, str], dict[str, Any]]] = []
+        self.answers: list[tuple[int, dict[str, str], dict[str, Any] | bytes]] = []
         self.asked: list[tuple[str, str, str]] = []
         api = self
 
@@ -40,7 +44,7 @@ class Api:
                 self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 api.asked.append((self.command, self.path, self.headers.get("Authorization", "")))
                 code, headers, body = api.answers.pop(0) if api.answers else (200, {}, {"ok": True})
-                data = json.dumps(body).encode()
+                data = body if isinstance(body, bytes) else json.dumps(body).encode()
                 self.send_response(code)
                 for name, value in {**headers, "Content-Length": str(len(data))}.items():
                     self.send_header(name, value)
@@ -198,3 +202,136 @@ def test_a_refusal_does_not_repeat_the_values_of_the_secret_that_was_sent(api: A
     error = refused.value
     assert "hunter2" not in f"{error}{error.message}{error.said}{error.hint}"
     assert "pw.example" in error.message
+
+
+BASE64 = "failed to convert new object: error decoding from json: illegal base64 data at input byte 0"
+PAGE = b"<html><title>Log in</title></html>"
+
+
+def test_an_error_that_repeats_while_the_server_is_well_is_a_verdict(api: Api, cluster: Cluster) -> None:
+    """The server answers 500 to what it cannot decode: with the same words, for ever."""
+    for _ in range(3):
+        api.says(500, BASE64)
+    with pytest.raises(ApiRefused, match="illegal base64") as caught:
+        cluster.send("PATCH", "/x", body=b"{}", attempts=3)
+    assert caught.value.verdict
+    assert api.asked[-1][1] == "/readyz"
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [(500, BASE64), (500, BASE64), (500, "another error")],
+        [(503, "starting"), (500, BASE64), (500, BASE64)],
+        [(500, BASE64)] * 3 + [(503, "not ready")],
+        [(500, "failed calling webhook w: connection refused")] * 3,
+    ],
+    ids=["other words", "another status", "not ready", "a webhook is away"],
+)
+def test_an_error_that_may_pass_is_no_verdict(
+    api: Api, cluster: Cluster, answers: list[tuple[int, str]]
+) -> None:
+    """Only the same words each time, from a server that calls itself ready, are about the object."""
+    for code, said in answers:
+        api.says(code, said)
+    with pytest.raises(TransientError):
+        cluster.send("PATCH", "/x", body=b"{}", attempts=3)
+
+
+@pytest.mark.parametrize("code", [200, 404])
+@pytest.mark.parametrize(
+    "body", [PAGE, b"{}", b"[]", b"", b"[" * 100_000, b"null", b'"x"'], ids=lambda it: repr(it[:9])
+)
+def test_what_is_no_answer_of_an_api_server(api: Api, cluster: Cluster, code: int, body: bytes) -> None:
+    """A proxy's page is neither an object, nor the word that there is none."""
+    api.answers = [(code, {}, body)] * 9
+    with pytest.raises(
+        HeadwayError, match=r"a proxy|no Kubernetes API server|which no API server says"
+    ) as caught:
+        cluster.get("/api/v1/namespaces/a")
+    assert not getattr(caught.value, "verdict", False)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"items": {}}, {"items": [1]}, {"items": [{"metadata": 1}]}, {"metadata": "x"}, {"metadata": None}],
+    ids=str,
+)
+def test_an_answer_of_an_odd_shape(api: Api, cluster: Cluster, body: dict[str, Any]) -> None:
+    """Nobody further up has to ask whether an item is an object."""
+    api.answers = [(200, {}, body)] * 9
+    with pytest.raises(TransientError, match="no Kubernetes API server"):
+        cluster.get("/api/v1/namespaces/a/configmaps")
+
+
+def test_a_proxys_refusal_is_no_verdict(api: Api, cluster: Cluster) -> None:
+    """Whatever status a proxy gives with its page, the API server has not judged anything."""
+    for code in (400, 403, 413, 422):
+        api.answers = [(code, {}, PAGE)]
+        with pytest.raises(ApiRefused, match="no API server says") as caught:
+            cluster.send("PATCH", "/x", body=b"{}")
+        assert not caught.value.verdict
+
+
+@pytest.fixture
+def secure(tmp_path: Path) -> Iterator[tuple[Cluster, list[ssl.SSLContext | None]]]:
+    """A cluster behind a port that says what each of its connections meets: a certificate, or nothing."""
+    meets: list[ssl.SSLContext | None] = []
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with contextlib.suppress(OSError), connection:
+                if meets[0] is None:
+                    connection.recv(1)
+                else:
+                    meets[0].wrap_socket(connection, server_side=True).close()
+
+    threading.Thread(target=serve, daemon=True).start()
+    file = tmp_path / "secure"
+    file.write_text(CONFIG.format(port=listener.getsockname()[1]).replace("http://", "https://"))
+    it = Cluster.open("shop", str(file))
+    yield it, meets
+    it.close()
+    listener.close()
+
+
+def test_a_connection_that_a_load_balancer_closes_may_be_tried_again(
+    secure: tuple[Cluster, list[ssl.SSLContext | None]],
+) -> None:
+    """The end of a TLS connection in the middle of a handshake says nothing about certificates."""
+    cluster, meets = secure
+    meets.append(None)
+    with pytest.raises(TransientError, match="cannot be reached"):
+        cluster.send("GET", "/x", attempts=2)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="it makes a certificate with openssl")
+def test_a_certificate_that_nobody_vouches_for_is_named(
+    secure: tuple[Cluster, list[ssl.SSLContext | None]], tmp_path: Path
+) -> None:
+    """Asking again would give the same certificate; it is no verdict on any object either."""
+    cluster, meets = secure
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-subj",
+        "/CN=127.0.0.1",
+        "-days",
+        "1",
+    ]
+    subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    meets.append(context)
+    with pytest.raises(FailedError, match="not the one that the kubeconfig trusts"):
+        cluster.send("GET", "/x")
