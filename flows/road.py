@@ -225,13 +225,15 @@ def _arrive(connections: Connections, name: str, head: str, held: Held, failures
 
 def _pass_over(connections: Connections, desired: Desired, before: Desired | None, last: Entry) -> None:
     """Record of what came before this commit and never got a turn of its own that this one took its place."""
-    if before is None or before.commit in (last.commit, *last.parents):
+    merged = len(last.parents) > 1
+    if before is None or before.commit == last.commit or (before.commit in last.parents and not merged):
         return
     name = desired.name
     for entry in connections.repo.commits_between(before.commit, last.commit, desired.environment.path):
         passed = entry.commit != last.commit and not entry.of(name).outcomes
         if passed and entry.environment in ("", name):
-            if not entry.reverts:
+            # What came to the branch with a merge was never to be reached by itself: nobody waits to hear of it.
+            if not entry.reverts and not merged:
                 tell_entry(connections, desired.config, name, entry, "superseded")
             superseded = Outcome.now("superseded", 0.0, entry.release_id)
             record(connections, name, entry.commit, superseded, None)

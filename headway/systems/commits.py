@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import re
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -14,6 +14,8 @@ from headway.errors import UsageError
 from headway.systems.git import Mirror
 
 KEPT = 20_000
+OLD_IN_A_ROW = 64
+"""So many commits in a row older than asked for end a walk: one whose clock was wrong ends nothing."""
 COMMITTER = "headway <headway@headway.invalid>"
 """The domain is one that never is anybody's (RFC 2606)."""
 
@@ -69,6 +71,12 @@ class Commits:
                 self._read.popitem(last=False)
         return known
 
+    def read_ahead(self, shas: Iterable[str]) -> None:
+        """Read commits that are going to be asked for, all at once."""
+        unknown = [it for it in dict.fromkeys(shas) if it not in self._read]
+        for sha, raw in zip(unknown, self._mirror.read_many(unknown), strict=True):
+            self._read[sha] = _parse(sha, raw)
+
     def write(self, tree: str, parents: Sequence[str], message: str, author: str, now: datetime) -> str:
         """Store a commit of a tree, committed by headway, written by `author` (an author_line)."""
         when = f"{int(now.timestamp())} +0000"
@@ -83,13 +91,13 @@ class Commits:
         return self._mirror.write("commit", raw)
 
     def newest_first(self, head: str, oldest: datetime) -> Iterator[Commit]:
-        """Walk from a commit through all its parents, as far back as `oldest`."""
+        """Walk from a commit through all its parents, as far back as `oldest`, and a little further."""
         seen, heap = {head}, [_rank(self.get(head))]
-        while heap:
+        older = 0
+        while heap and older < OLD_IN_A_ROW:
             _, sha = heapq.heappop(heap)
             commit = self.get(sha)
-            if commit.time < oldest:
-                return
+            older = older + 1 if commit.time < oldest else 0
             yield commit
             for parent in commit.parents:
                 if parent not in seen:

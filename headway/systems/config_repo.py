@@ -20,6 +20,7 @@ from headway.domain.history import Entry, Outcome, is_release_id, oldest_commit_
 from headway.domain.manifests import FileIndex
 from headway.errors import FailedError, TransientError, UsageError
 from headway.systems.commits import Commits, author_line
+from headway.systems.folder_states import FolderStates
 from headway.systems.git import Mirror, Push
 from headway.systems.git_errors import LostRace, NoAtomicPush
 from headway.systems.git_tree import FOLDER, Tree, Trees, folder_path
@@ -65,7 +66,8 @@ class ConfigRepo:
         self._trees = Trees(mirror)
         self._commits = Commits(mirror)
         self._notes = Notes(mirror, self._trees)
-        self._ledger = Ledger(mirror, self._commits, self._trees, self._notes)
+        self._states = FolderStates(mirror, self._commits, self._trees)
+        self._ledger = Ledger(mirror, self._commits, self._states, self._notes)
         self._looked = float("-inf")
 
     @classmethod
@@ -217,9 +219,8 @@ class ConfigRepo:
 
     def last_change(self, environment: str, path: str, head: str | None = None) -> Entry:
         """Give the commit that made an environment's folder what it is, with its outcomes."""
-        return self._ledger.entry(self._ledger.last_change(head or self.head, path), (environment,)).of(
-            environment
-        )
+        found = self._states.last_change(head or self.head, path)
+        return self._ledger.entry(found, (environment,)).of(environment)
 
     def find_release(self, release_id: str, head: str | None = None) -> str | None:
         """Give the commit of a release; None where the branch has none with that id."""

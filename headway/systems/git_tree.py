@@ -9,7 +9,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -69,17 +69,26 @@ class Trees:
         """Give what a folder holds, by name."""
         found = self._seen.get(sha)
         if found is None:
-            raw = self._mirror.read(sha) if sha != EMPTY_TREE else b""
-            found = {
-                name.decode("utf-8", "surrogateescape"): Item(mode.decode(), binary.hex())
-                for mode, name, binary in _ENTRY.findall(raw)
-            }
-            self._seen[sha] = found
-            while len(self._seen) > KEPT:
-                try:
-                    self._seen.popitem(last=False)
-                except KeyError:
-                    break
+            found = self._keep(sha, self._mirror.read(sha) if sha != EMPTY_TREE else b"")
+        return found
+
+    def read_ahead(self, shas: Iterable[str]) -> None:
+        """Read trees that are going to be asked for, all at once."""
+        unknown = [it for it in dict.fromkeys(shas) if it not in self._seen and it != EMPTY_TREE]
+        for sha, raw in zip(unknown, self._mirror.read_many(unknown), strict=True):
+            self._keep(sha, raw)
+
+    def _keep(self, sha: str, raw: bytes) -> Mapping[str, Item]:
+        found = {
+            name.decode("utf-8", "surrogateescape"): Item(mode.decode(), binary.hex())
+            for mode, name, binary in _ENTRY.findall(raw)
+        }
+        self._seen[sha] = found
+        while len(self._seen) > KEPT:
+            try:
+                self._seen.popitem(last=False)
+            except KeyError:
+                break
         return found
 
     def at(self, root: str, path: str) -> Item | None:

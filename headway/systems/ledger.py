@@ -1,7 +1,6 @@
 """Reads the config repo's history as a ledger: what changed an environment, and how that ended.
 
-Git's own history simplification decides which commit a folder's content comes from, so a
-merge that only brings two people together is not taken for a change.
+What counts as a change of a folder, a merge commit's too, is said in one place: `folder_states`.
 """
 
 from __future__ import annotations
@@ -13,13 +12,14 @@ from datetime import UTC, datetime
 
 from headway.domain.history import Entry, parse_message, parse_note
 from headway.systems.commits import Commits
+from headway.systems.folder_states import FolderStates
 from headway.systems.git import Mirror
-from headway.systems.git_tree import OWN_FILES, Trees, folder_path
+from headway.systems.git_tree import OWN_FILES, folder_path
 from headway.systems.notes import Notes
 
-AT_ONCE = 200
-STEPS = 300
-"""Commits looked at in this process before one `git log` is cheaper."""
+FIRST, AT_ONCE = 20, 200
+OLD_IN_A_ROW = 100
+"""So many entries in a row older than asked for end a listing: one whose clock was wrong ends nothing."""
 
 _FORMAT = "--format=%x1e%H%x1f%P%x1f%an%x1f%ct%x1f%B%x1f"
 
@@ -27,9 +27,8 @@ _FORMAT = "--format=%x1e%H%x1f%P%x1f%an%x1f%ct%x1f%B%x1f"
 class Ledger:
     """The history of one mirror's branch."""
 
-    def __init__(self, mirror: Mirror, commits: Commits, trees: Trees, notes: Notes) -> None:
-        self._mirror, self._commits, self._trees, self._notes = mirror, commits, trees, notes
-        self._last: dict[str, tuple[str, str]] = {}
+    def __init__(self, mirror: Mirror, commits: Commits, states: FolderStates, notes: Notes) -> None:
+        self._mirror, self._commits, self._states, self._notes = mirror, commits, states, notes
 
     def entries(
         self,
@@ -49,7 +48,7 @@ class Ledger:
         if limit is not None:
             found = itertools.islice(found, limit)
         # Small bites first: most askers want the newest few.
-        size = 20
+        size = FIRST
         while some := list(itertools.islice(found, size)):
             yield from self._with_outcomes(some)
             size = AT_ONCE
@@ -61,31 +60,6 @@ class Ledger:
         entry = Entry(it.sha, it.parents, it.author, it.time, it.subject, record, (), environments)
         return self._with_outcomes([entry])[0]
 
-    def last_change(self, head: str, path: str) -> str:
-        """Give the newest commit that made a folder what it is at `head`."""
-        folder = folder_path(path)
-        wanted = self._folder_sha(head, folder)
-        known_head, known = self._last.get(folder, ("", ""))
-        at = head
-        for _ in range(STEPS):
-            if at == known_head:
-                found = known
-                break
-            same = [it for it in self._commits.get(at).parents if self._folder_sha(it, folder) == wanted]
-            if not same:
-                found = at
-                break
-            at = same[0]
-        else:
-            arguments = ["rev-list", "-1", at, "--", *([folder] if folder else [])]
-            found = self._mirror.run(*arguments).stdout.decode().strip() or head
-        self._last[folder] = (head, found)
-        return found
-
-    def _folder_sha(self, commit: str, folder: str) -> str:
-        item = self._trees.at(self._commits.get(commit).tree, folder)
-        return item.sha if item else ""
-
     def _with_outcomes(self, entries: list[Entry]) -> list[Entry]:
         notes = self._notes.read([it.commit for it in entries])
         return [
@@ -96,18 +70,65 @@ class Ledger:
         self, head: str, folders: Mapping[str, str], every: bool, since: datetime | str | None
     ) -> Iterator[Entry]:
         plain = {name: folder_path(path) for name, path in folders.items()}
-        command = ["log", "-z", "--name-only", "--no-renames", "--no-color", "--no-show-signature", _FORMAT]
-        if isinstance(since, datetime):
-            command.append(f"--since={since.astimezone(UTC).isoformat()}")
+        # With --parents Git lists every merge, and leaves it to us which of them decided something.
+        command = ["log", "-z", "--name-only", "--no-renames", "--no-color", "--no-show-signature"]
+        command += ["--full-history", "--parents", _FORMAT]
         command.append(head if not isinstance(since, str) else f"{since}..{head}")
         paths = sorted({*plain.values(), *OWN_FILES})
         if "" not in paths:
             command += ["--", *paths]
         with self._mirror.records(*command) as records:
-            for fields, names in _commits_with_names(records):
-                entry = _entry(fields, names, plain)
-                if every or entry.environments or entry.environment in plain:
+            found = self._made(_commits_with_names(records), plain)
+            for entry in _newer_than(since, found) if isinstance(since, datetime) else found:
+                if entry is not None and (every or entry.environments or entry.environment in plain):
                     yield entry
+
+    def _made(
+        self, commits: Iterator[tuple[list[str], list[str]]], folders: Mapping[str, str]
+    ) -> Iterator[Entry | None]:
+        size = FIRST
+        while some := list(itertools.islice(commits, size)):
+            # A merge's names are not listed; a commit that has none may be one.
+            self._states.read_ahead(fields[0] for fields, names in some if not names)
+            yield from (self._entry(fields, names, folders) for fields, names in some)
+            size = AT_ONCE
+
+    def _entry(self, fields: list[str], names: list[str], folders: Mapping[str, str]) -> Entry | None:
+        """Make a commit's entry; None for a merge that decided nothing."""
+        sha, parents, author, time, message = fields
+        commit = self._commits.get(sha) if not names else None
+        if commit is not None and len(commit.parents) > 1:
+            names = [path for path in {*folders.values(), *OWN_FILES} if self._states.decided(sha, path)]
+            if not names:
+                return None
+        touched = tuple(name for name, folder in folders.items() if _below(folder, names))
+        message = message.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        return Entry(
+            commit=sha,
+            parents=commit.parents if commit is not None else tuple(parents.split()),
+            author=author,
+            time=datetime.fromtimestamp(int(time), UTC),
+            subject=message.lstrip("\n").partition("\n")[0].strip(),
+            record=parse_message(message),
+            environments=touched,
+        )
+
+
+def _newer_than(since: datetime, entries: Iterable[Entry | None]) -> Iterator[Entry | None]:
+    """Give the entries from a time on. One with an older date hides nothing behind it."""
+    older = 0
+    for entry in entries:
+        if entry is None:
+            continue
+        older = older + 1 if entry.time < since else 0
+        if not older:
+            yield entry
+        elif older >= OLD_IN_A_ROW:
+            return
+
+
+def _below(folder: str, names: list[str]) -> bool:
+    return not folder or any(it.startswith(f"{folder}/") or it == folder for it in names)
 
 
 def _commits_with_names(records: Iterable[bytes]) -> Iterator[tuple[list[str], list[str]]]:
@@ -127,22 +148,3 @@ def _commits_with_names(records: Iterable[bytes]) -> Iterator[tuple[list[str], l
             names.append(text.lstrip("\n"))
     if fields is not None:
         yield fields, names
-
-
-def _entry(fields: list[str], names: list[str], folders: Mapping[str, str]) -> Entry:
-    sha, parents, author, time, message = fields
-    touched = tuple(
-        name
-        for name, folder in folders.items()
-        if not folder or any(it.startswith(f"{folder}/") or it == folder for it in names)
-    )
-    message = message.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return Entry(
-        commit=sha,
-        parents=tuple(parents.split()),
-        author=author,
-        time=datetime.fromtimestamp(int(time), UTC),
-        subject=message.lstrip("\n").partition("\n")[0].strip(),
-        record=parse_message(message),
-        environments=touched,
-    )

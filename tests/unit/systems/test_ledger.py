@@ -11,6 +11,7 @@ import pytest
 
 from headway.domain.history import Outcome, ReleaseRecord, format_message, new_release_id
 from headway.errors import UsageError
+from headway.systems import folder_states
 from headway.systems.config_repo import ConfigRepo, Draft, Published
 from headway.systems.git_errors import NoAtomicPush
 from tests.unit.systems.conftest import Remote
@@ -64,29 +65,104 @@ def test_rules_that_people_change_are_in_the_ledger(repo: ConfigRepo, seeded: Re
 
 def test_a_merge_is_no_change_but_what_it_brought_is(repo: ConfigRepo, seeded: Remote) -> None:
     """After a pull request's merge, the folder's last change is the commit that changed it."""
-    base = seeded.head()
-    theirs = seeded.push({"staging/app.yaml": "feature"}, branch="feature", parents=[base])
-    merge = seeded.push({"staging/app.yaml": "feature"}, "Merge", parents=[base, theirs])
+    base, soon = seeded.head(), int(datetime.now(UTC).timestamp()) + 10
+    theirs = seeded.push({"staging/app.yaml": "feature"}, branch="feature", parents=[base], at=soon)
+    merge = seeded.push({"staging/app.yaml": "feature"}, "Merge", parents=[base, theirs], at=soon + 1)
     assert repo.fetch() == merge
     assert repo.last_change("staging", "staging").commit == theirs
     assert repo.last_change("production", "production").commit == base
     assert [it.commit for it in repo.log("staging")] == [theirs, base]
 
 
-def test_the_last_change_is_the_one_that_git_names(repo: ConfigRepo, seeded: Remote) -> None:
-    """In a random history with merges, the walk in this process and `git rev-list` agree, asked cold or warm."""
-    dice, heads = random.Random(7), [seeded.head()]
+def test_a_merge_that_joins_two_changes_is_a_state_of_its_own(repo: ConfigRepo, seeded: Remote) -> None:
+    """Neither side ever was what the branch has now: the merge is in the history, and its outcome is found."""
+    base, soon = seeded.head(), int(datetime.now(UTC).timestamp()) + 10
+    mine = seeded.push({"staging/web.yaml": "2", "production/app.yaml": "2"}, parents=[base], at=soon)
+    theirs = seeded.push({"staging/api.yaml": "2"}, branch="feature", parents=[base], at=soon + 1)
+    merge = seeded.push({"staging/api.yaml": "2"}, "Merge", parents=[mine, theirs], at=soon + 2)
+    assert repo.fetch() == merge
+    assert repo.last_change("staging", "staging").commit == merge
+    assert repo.last_change("production", "production").commit == mine
+    repo.record("staging", merge, Outcome("live", AT, 1.0, "id"), live=merge)
+    assert [(it.commit, it.state) for it in repo.log("staging")] == [
+        (merge, "live"), (theirs, ""), (mine, ""), (base, ""),
+    ]  # fmt: skip
+    assert [it.environments for it in repo.ledger({"staging": "staging", "production": "production"})][
+        :1
+    ] == [("staging",)]
+    assert [it.commit for it in repo.commits_between(mine, merge, "staging")] == [merge, theirs]
+
+
+@pytest.mark.parametrize("pulled", [False, True])
+def test_a_merge_that_drops_one_sides_change_is_a_state_of_its_own(
+    repo: ConfigRepo, seeded: Remote, pulled: bool
+) -> None:
+    """Whoever takes one side whole has decided: a release that the branch had stays in the history, under the merge.
+
+    A `git pull` puts the parents the other way round, and says the same.
+    """
+    base, soon = seeded.head(), int(datetime.now(UTC).timestamp()) + 10
+    released = seeded.push({"staging/app.yaml": "image: a:2\n"}, parents=[base], at=soon)
+    mine = seeded.push({"staging/app.yaml": "image: a:1 # mine\n"}, branch="x", parents=[base], at=soon + 1)
+    parents = [mine, released] if pulled else [released, mine]
+    merge = seeded.push({"staging/app.yaml": "image: a:1 # mine\n"}, "Merge", parents=parents, at=soon + 2)
+    assert repo.fetch() == merge
+    assert repo.last_change("staging", "staging").commit == merge
+    assert [it.commit for it in repo.log("staging")] == [merge, mine, released, base]
+    again = seeded.push({"staging/app.yaml": "image: a:1 # mine\n", "x": "1"}, "docs")
+    assert repo.fetch() == again
+    assert repo.last_change("staging", "staging").commit == merge
+
+
+def test_a_commit_with_an_old_date_hides_nothing_behind_it(repo: ConfigRepo, seeded: Remote) -> None:
+    """One machine's clock was wrong: what was committed before that is still found by time and by id."""
+    published = release(repo, "staging", "2")
+    release_id = repo.entry(published.commit).release_id
+    for number in range(3):
+        seeded.push({"staging/app.yaml": f"old {number}"}, at=1_000_000_000)
+    repo.fetch()
+    since = datetime.now(UTC) - timedelta(hours=1)
+    assert published.commit in [it.commit for it in repo.log("staging", since=since)]
+    assert repo.find_release(release_id) == published.commit
+
+
+def git_says(seeded: Remote, path: str) -> str:
+    """Find a folder's last change by Git's own commands, as its rule is written down."""
+
+    def state(commit: str) -> str:
+        return seeded.git("rev-parse", f"{commit}:{path}").strip()
+
+    at = seeded.head()
+    while True:
+        parents = seeded.git("rev-list", "-1", "--parents", at).split()[1:]
+        kept = [it for it in parents if state(it) == state(at)]
+        others = [it for it in parents if state(it) != state(at)]
+        if not kept or any(
+            state(seeded.git("merge-base", kept[0], it).strip()) != state(it) for it in others
+        ):
+            return at
+        at = kept[0]
+
+
+@pytest.mark.parametrize("steps", [folder_states.STEPS, 0])
+def test_the_last_change_is_the_one_that_git_names(
+    repo: ConfigRepo, seeded: Remote, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    """In a random history with merges, this process and Git agree, asked cold or warm, near or far."""
+    monkeypatch.setattr(folder_states, "STEPS", steps)
+    dice, heads, now = random.Random(7), [seeded.head()], int(datetime.now(UTC).timestamp())
     for number in range(120):
         parents = dice.sample(heads[-6:], k=min(len(heads[-6:]), dice.choice([1, 1, 1, 2])))
-        folder = dice.choice(["staging", "production", "elsewhere"])
-        heads.append(
-            seeded.push({f"{folder}/app.yaml": str(dice.randrange(4)), "n": str(number)}, parents=parents)
-        )
-        if number % 10 == 0:
+        folder, text = dice.choice(["staging", "production", "elsewhere"]), str(dice.randrange(4))
+        files: dict[str, str | bytes | None] = {f"{folder}/app.yaml": text, "n": str(number)}
+        heads.append(seeded.push(files, parents=parents, at=now + number))
+        if number % 30 == 29:
             repo.fetch()
             for path in ("staging", "production"):
-                expected = seeded.git("rev-list", "-1", "main", "--", path).strip()
-                assert repo.last_change(path, path).commit == expected
+                found = repo.last_change(path, path).commit
+                assert repo.tree_sha(found, path) == repo.tree_sha(repo.head, path)
+                assert found == git_says(seeded, path)
+                assert found in [it.commit for it in repo.log(path)]
 
 
 def test_a_folder_that_rests_for_long_is_found_too(repo: ConfigRepo, seeded: Remote) -> None:
