@@ -8,7 +8,8 @@ from typing import Any
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from headway.domain.yamltext import YamlProblem, child, compose, decode, value_of
+from headway.domain.yamltext import YamlProblem, child, compose, decode
+from headway.domain.yamlvalues import value_of
 from headway.errors import ConfigError, Problem
 
 

@@ -2,8 +2,9 @@
 
 Images are found in Pods and in everything with a pod template at `spec.template`,
 `spec.jobTemplate.spec.template` or `template`: the built-in workloads, CronJob and
-PodTemplate, and custom kinds made like them, also inside a List. A file that does
-not parse gives problems, and says nothing of other files.
+PodTemplate, and custom kinds made like them, also inside a List. What does not parse, or
+has not the shape of the object that it says it is, is a problem of its file with its place,
+and says nothing of other files: whatever the bytes are, nothing else is raised.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from yaml.nodes import Node, ScalarNode, SequenceNode
 
-from headway.domain.yamltext import YamlProblem, child, compose, decode, problem_at, scalar_span, value_of
+from headway.domain.mentions import Mention, mentions, placeholders
+from headway.domain.shape import misfits
+from headway.domain.yamltext import YamlProblem, child, compose, decode, problem_at, scalar_span
+from headway.domain.yamlvalues import node_at, value_of
 from headway.errors import Problem
 
-FORMAT = 1
+FORMAT = 2
 """Changes when what is cached of a file changes."""
 
 _RENDERED = {
@@ -77,12 +81,27 @@ class ImageSite:
 
 @dataclass(frozen=True, slots=True)
 class FileIndex:
-    """What one file holds."""
+    """What one file holds.
+
+    `mentions` are images that stand anywhere but in a container; `doubts` are what is applied as it
+    stands and is hardly meant so. `edited` is the file that holds the text, where `path` is a link to it.
+    """
 
     path: str = ""
     manifests: tuple[Manifest, ...] = ()
     images: tuple[ImageSite, ...] = ()
     problems: tuple[Problem, ...] = ()
+    mentions: tuple[Mention, ...] = ()
+    doubts: tuple[Problem, ...] = ()
+    edited: str = ""
+
+    @property
+    def secret(self) -> bool:
+        """Whether a Secret's values are in it, which no file of headway's may keep."""
+        return any(
+            it.object["kind"] == "Secret" and ("data" in it.object or "stringData" in it.object)
+            for it in self.manifests
+        )
 
     def at(self, path: str) -> FileIndex:
         """Give the same index for a file at a path; what is cached knows no path."""
@@ -91,6 +110,8 @@ class FileIndex:
             tuple(replace(it, path=path) for it in self.manifests),
             self.images,
             tuple(replace(it, file=path) for it in self.problems),
+            self.mentions,
+            tuple(replace(it, file=path) for it in self.doubts),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -105,6 +126,8 @@ class FileIndex:
                 for it in self.images
             ],
             "problems": [[it.line, it.column, it.message] for it in self.problems],
+            "mentions": [[it.image, it.line, it.column] for it in self.mentions],
+            "doubts": [[it.line, it.column, it.message] for it in self.doubts],
         }  # fmt: skip
 
     @classmethod
@@ -118,6 +141,8 @@ class FileIndex:
                 for value, start, end, line, column, uses in data["images"]
             ),
             tuple(Problem("", *it) for it in data["problems"]),
+            tuple(Mention(*it) for it in data["mentions"]),
+            tuple(Problem("", *it) for it in data["doubts"]),
         )
 
 
@@ -139,20 +164,24 @@ def index_file(data: bytes) -> FileIndex:
     manifests: list[Manifest] = []
     found: dict[int, tuple[ScalarNode, list[ImageUse]]] = {}
     problems: list[Problem] = []
+    doubts: list[Problem] = []
     shift = 0
     text = ""
     try:
         text = decode(data)
         if text.startswith(_BOM):
             text, shift = text[1:], 1
+        _refuse_pointer(text)
         for document, node in enumerate(compose(text)):
-            for item in _objects(node):
-                try:
-                    manifest = _manifest(document, item)
-                    manifests.append(manifest)
-                    _collect(found, item, manifest)
-                except YamlProblem as problem:
-                    problems.append(problem.at(""))
+            try:
+                for item, value in _objects(node, value_of(node)):
+                    manifest = _manifest(document, item, value, problems)
+                    if manifest is not None:
+                        manifests.append(manifest)
+                        _collect(found, item, manifest)
+            except YamlProblem as problem:
+                problems.append(problem.at(""))
+            doubts += [it.at("") for it in placeholders(node)] if "${" in text else []
     except YamlProblem as problem:
         problems.append(problem.at(""))
     images = []
@@ -166,27 +195,42 @@ def index_file(data: bytes) -> FileIndex:
         line, column = node.start_mark.line + 1, node.start_mark.column + 1 + (start - node.start_mark.index)
         images.append(ImageSite(node.value, start + shift, end + shift, line, column, tuple(uses)))
     images.sort(key=lambda it: it.start)
-    return FileIndex("", tuple(manifests), tuple(images), tuple(problems))
+    elsewhere = mentions(text, [(it.start - shift, it.end - shift) for it in images])
+    return FileIndex("", tuple(manifests), tuple(images), tuple(problems), tuple(elsewhere), tuple(doubts))
 
 
-def _objects(node: Node) -> Iterator[Node]:
-    kind, items = child(node, "kind"), child(node, "items")
-    if isinstance(kind, ScalarNode) and kind.value.endswith("List") and isinstance(items, SequenceNode):
-        for item in items.value:
-            yield from _objects(item)
-    else:
-        yield node
+def _refuse_pointer(text: str) -> None:
+    if text.startswith("version https://git-lfs.github.com/spec/"):
+        raise YamlProblem(1, 1, "this is a pointer of Git LFS, and headway does not fetch what it points to")
 
 
-def _manifest(document: int, node: Node) -> Manifest:
-    if not isinstance(node, MappingNode):
+def _objects(node: Node, value: Any) -> Iterator[tuple[Node, Any]]:
+    """Yield the objects of a document; a List's items may leave its own kind and version to it."""
+    items = value.get("items") if isinstance(value, dict) else None
+    kind = value.get("kind") if isinstance(value, dict) else None
+    nodes = child(node, "items")
+    if not (
+        isinstance(kind, str) and kind.endswith("List") and isinstance(items, list) and nodes is not None
+    ):
+        yield node, value
+        return
+    own = {"apiVersion": value.get("apiVersion"), "kind": kind.removesuffix("List")}
+    for below, item in zip(nodes.value, items, strict=True):
+        if isinstance(item, dict) and kind != "List":
+            item = {**own, **{key: each for key, each in item.items() if key not in own or each}}
+        yield from _objects(below, item)
+
+
+def _manifest(document: int, node: Node, item: Any, problems: list[Problem]) -> Manifest | None:
+    """Make a manifest of an object; where it has another shape, say so in `problems`."""
+    if not isinstance(item, dict):
         raise problem_at(
             node, "this is not a Kubernetes object: a map with apiVersion, kind and metadata is expected"
         )
-    item = value_of(node)
     for key in ("apiVersion", "kind"):
         if not isinstance(item.get(key), str) or not item[key]:
-            raise problem_at(node, f"this is not a Kubernetes object: it has no {key}")
+            way_out = "; if it is not meant to be one, name the file in .headwayignore"
+            raise problem_at(node, f"this is not a Kubernetes object: it has no {key}{way_out}")
     meta = item.get("metadata")
     if not isinstance(meta, dict) or not isinstance(meta.get("name"), str) or not meta["name"]:
         generated = isinstance(meta, dict) and "generateName" in meta
@@ -196,11 +240,13 @@ def _manifest(document: int, node: Node) -> Manifest:
             odd = isinstance(meta, dict) and meta.get("name") is not None
             hint = (
                 f", and {meta['name']!r} is not text: put it in quotes"
-                if odd and isinstance(meta, dict)
+                if odd and isinstance(meta, dict) and not isinstance(meta["name"], dict | list)
                 else ""
             )
         raise problem_at(node, f"{item['kind']} needs a metadata.name{hint}")
-    return Manifest("", document, node.start_mark.line + 1, item)
+    wrong = [problem_at(node_at(node, path), said).at("") for path, said in misfits(item)]
+    problems += wrong
+    return None if wrong else Manifest("", document, node.start_mark.line + 1, item)
 
 
 def _collect(found: dict[int, tuple[ScalarNode, list[ImageUse]]], node: Node, manifest: Manifest) -> None:

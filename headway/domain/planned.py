@@ -25,15 +25,16 @@ def pod_spec(item: Mapping[str, Any]) -> Mapping[str, Any] | None:
     if item.get("kind") == "Pod":
         return spec
     if isinstance(job := spec.get("jobTemplate"), dict):
-        spec = job.get("spec") or {}
-    template = spec.get("template")
+        spec = job.get("spec")
+    template = spec.get("template") if isinstance(spec, dict) else None
     found = template.get("spec") if isinstance(template, dict) else None
     return found if isinstance(found, dict) and "containers" in found else None
 
 
 def containers_of(spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """List a pod spec's containers, the init containers first."""
-    return [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
+    """List a pod spec's containers, the init containers first; a custom kind's `containers` may be something else."""
+    lists = [spec.get("initContainers"), spec.get("containers")]
+    return [each for some in lists if isinstance(some, list) for each in some if isinstance(each, dict)]
 
 
 def digest_of(image: str) -> str | None:
@@ -56,7 +57,7 @@ def planned_digests(manifests: Iterable[Manifest], namespace: str = "") -> dict[
         digests = {
             each["name"]: digest
             for each in containers_of(spec)
-            if "name" in each and (digest := digest_of(str(each.get("image", ""))))
+            if isinstance(each.get("name"), str) and (digest := digest_of(str(each.get("image", ""))))
         }
         if digests:
             found[id_of(manifest.object, namespace)] = digests

@@ -3,12 +3,15 @@
 Manifests are often copied out of a cluster; their status, uid, resourceVersion and
 the like are dropped. Nothing else is changed but for headway's labels, and a
 Secret's `stringData`, which becomes `data`: the server never gives stringData back,
-so it could be neither compared nor taken away.
+so it could be neither compared nor taken away. What is no text there was refused
+when the file was read (`shape`).
 """
 
 from __future__ import annotations
 
 import base64
+import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +20,7 @@ from headway.domain.ordering import built_in
 
 REPLACE_ANNOTATION = "headway.dev/replace"
 PRUNE_ANNOTATION = "headway.dev/prune"
+_ESCAPE = re.compile(r"\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|\\.")
 _SERVERS_OWN = frozenset(
     {
         "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation",
@@ -40,9 +44,22 @@ def prepare(item: Mapping[str, Any], labels: Mapping[str, str], namespace: str) 
         said = body.pop("stringData") or {}
         body["data"] = {
             **(body.get("data") or {}),
-            **{name: base64.b64encode(str(text).encode()).decode() for name, text in said.items()},
+            **{name: base64.b64encode(text.encode()).decode() for name, text in said.items()},
         }
     return body
+
+
+def apply_body(item: Mapping[str, Any]) -> bytes:
+    """Return an object as the body of a server-side apply.
+
+    The API server reads it as YAML, which knows no escapes in surrogate pairs and no bare control
+    characters: so characters beyond U+FFFF stand as they are, and all others beyond ASCII as escapes.
+    """
+    return _ESCAPE.sub(_astral, json.dumps(item)).encode()
+
+
+def _astral(escape: re.Match[str]) -> str:
+    return str(json.loads(f'"{escape[0]}"')) if len(escape[0]) == 12 else escape[0]
 
 
 def to_be_replaced(item: Mapping[str, Any]) -> bool:

@@ -1,16 +1,16 @@
-"""YAML as Kubernetes reads it, with the place of every value.
+"""YAML as text: its documents as nodes that know their place. What they mean is read in `yamlvalues`.
 
-kubectl and the API server read YAML 1.1 by the rules of Go's yaml.v2, which are not
-PyYAML's: no timestamps, no base-60 numbers, `1e3` is a number, `y` is true, and a
-key that stands twice is an error. Files are composed by libyaml into nodes, which
-know their place; values are made from those nodes here, so one parse gives both.
+Files are composed by libyaml. What kubectl's decoder reads and libyaml's composer does not is put right
+here: a last line without its end, an anchor that is set twice, JSON's escapes in surrogate pairs. What
+would overflow the stack of a composer in C is refused before it gets there.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -18,22 +18,19 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from headway.errors import Problem
 
 PLAIN = "plain"
+MERGE = "tag:yaml.org,2002:merge"
+DEPTH = 200
+"""Levels of maps and lists in one document; the deepest public CRD has about 60."""
 _CParser: Any = yaml.CSafeLoader.__mro__[1]
 _STR = "tag:yaml.org,2002:str"
 _TAGS = {ScalarNode: _STR, SequenceNode: "tag:yaml.org,2002:seq", MappingNode: "tag:yaml.org,2002:map"}
-_FIXED: dict[str, Any] = {
-    "": None, "~": None, "null": None, "Null": None, "NULL": None,
-    **dict.fromkeys(["y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"], True),
-    **dict.fromkeys(["n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"], False),
-}  # fmt: skip
-_NUMBER = re.compile(r"[-+.0-9]")
-_DECIMAL = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
-_OCTAL = re.compile(r"([-+]?)0o?([0-7]+)")
-_HEX = re.compile(r"([-+]?)0[xX]([0-9a-fA-F]+)")
-_BINARY = re.compile(r"([-+]?)0[bB]([01]+)")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _PROPERTIES = re.compile(r"(?:(?:&\S+|!<[^>]*>|!\S*)(?:[ \t]|\r?\n(?:[ \t]*#[^\n]*\n)*)*)*")
 _TEMPLATE = re.compile(r"\{\{.*\}\}")
+_FEW_BRACKETS = 500
+_COMPACT = re.compile(r"(?:[-?:][ \t]+){100}")
+_PAIR = re.compile(r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
+_PAIR_MARK = "\ue8f5\ue8f7"
+_MARKED_PAIR = re.compile(f"{_PAIR_MARK}([0-9a-fA-F]{{8}}){_PAIR_MARK}")
 
 
 class YamlProblem(Exception):
@@ -63,6 +60,13 @@ class _Loader(_CParser):
         """Do nothing."""
 
 
+_NODES = {
+    yaml.ScalarEvent: ScalarNode,
+    yaml.SequenceStartEvent: SequenceNode,
+    yaml.MappingStartEvent: MappingNode,
+}
+
+
 def decode(data: bytes) -> str:
     """Read a file's text; raise YamlProblem where it is not UTF-8. A byte order mark stays."""
     try:
@@ -78,18 +82,25 @@ def compose(text: str) -> Iterator[Node]:
 
     A byte order mark must have been taken off. Raises YamlProblem.
     """
-    loader = None
+    if not text.endswith("\n"):
+        # kubectl reads whole lines, so the text of a block never ends in the middle of one.
+        text += "\n"
+    pairs = "\\u" in text and text.lstrip()[:1] == "{" and _PAIR_MARK not in text
+    if pairs:
+        # As long as before, so that every place stays what it is.
+        text = _PAIR.sub(rf"{_PAIR_MARK}\1\2{_PAIR_MARK}", text)
     try:
-        loader = _Loader(text)
-        while loader.check_node():
-            node = loader.get_node()
+        _refuse_deep(text)
+        for node in _documents(text):
+            if pairs:
+                _restore_pairs(node)
             if not (isinstance(node, ScalarNode) and node.tag == PLAIN and node.value in ("", "null", "~")):
                 yield node
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         said = " ".join(part for part in (error.context, error.problem) if part)
-        lines = text.splitlines()
+        lines = text.split("\n", line)
         if any(_TEMPLATE.search(it) for it in lines[max(0, line - 2) : line]):
             said += "; {{ }} looks like a chart's template, and charts are not supported yet"
         raise YamlProblem(line, column, f"not YAML: {said}") from None
@@ -97,82 +108,103 @@ def compose(text: str) -> Iterator[Node]:
         position = getattr(error, "position", 0) or 0
         line = text.count("\n", 0, position) + 1
         raise YamlProblem(line, 1, f"not YAML: {getattr(error, 'reason', error)}") from None
-    finally:
-        if loader is not None:
-            loader.dispose()
 
 
-def value_of(node: Node) -> Any:
-    """Make the value that Kubernetes would read; raise YamlProblem for what it would refuse."""
-    return _value(node, set())
-
-
-def _value(node: Node, above: set[int]) -> Any:
-    if isinstance(node, ScalarNode):
-        return plain_value(node.value) if node.tag == PLAIN else _tagged(node)
-    if id(node) in above:
-        raise problem_at(node, "this alias names what it stands in")
-    above.add(id(node))
+def _documents(text: str) -> Iterator[Node]:
+    loader, given = _Loader(text), 0
     try:
-        if isinstance(node, SequenceNode):
-            return [_value(each, above) for each in node.value]
-        assert isinstance(node, MappingNode)
-        return _mapping(node, above)
+        while loader.check_node():
+            yield loader.get_node()
+            given += 1
+    except yaml.composer.ComposerError as error:
+        if "duplicate anchor" not in str(error.context):
+            raise
+        # YAML lets an anchor be set again, and libyaml's binding does not.
+        yield from itertools.islice(_slowly(text), given, None)
     finally:
-        above.discard(id(node))
+        loader.dispose()
 
 
-def _mapping(node: MappingNode, above: set[int]) -> dict[str, Any]:
-    made: dict[str, Any] = {}
-    merged: list[dict[str, Any]] = []
-    for key, each in node.value:
-        if not isinstance(key, ScalarNode):
-            template = "; {{ }} looks like a chart's template, and charts are not supported yet"
-            braces = isinstance(key, MappingNode) and key.flow_style
-            raise problem_at(key, "a key must be a word, not a list or a map" + (template if braces else ""))
-        if key.tag == PLAIN and key.value == "<<":
-            sources = each.value if isinstance(each, SequenceNode) else [each]
-            for source in sources:
-                if not isinstance(source, MappingNode):
-                    raise problem_at(source, "<<: merges maps only")
-                merged.append(_value(source, above))
-            continue
-        name = key.value
-        if key.tag == PLAIN and not isinstance(found := plain_value(name), str):
-            name = "null" if found is None else str(found).lower() if isinstance(found, bool) else str(found)
-        if name in made:
-            raise problem_at(key, f"the key {name} stands here a second time")
-        made[name] = _value(each, above)
-    for source in merged:
-        for name, each in source.items():
-            made.setdefault(name, each)
-    return made
+def _slowly(text: str) -> Iterator[Node]:
+    """Compose from libyaml's events, which costs some times as much."""
+    loader = _Loader(text)
+    try:
+        loader.get_event()
+        while not isinstance(loader.peek_event(), yaml.StreamEndEvent):
+            loader.get_event()
+            yield _compose_event(loader, {})
+            loader.get_event()
+    finally:
+        loader.dispose()
 
 
-def plain_value(text: str) -> Any:
-    """Read a plain scalar: null, a boolean, a number, or else the text."""
-    if text in _FIXED:
-        return _FIXED[text]
-    if not _NUMBER.match(text):
-        return text
-    bare = text.replace("_", "")
-    if _DECIMAL.fullmatch(bare):
-        return int(bare)
-    for pattern, base in ((_OCTAL, 8), (_HEX, 16), (_BINARY, 2)):
-        if found := pattern.fullmatch(bare):
-            return int(found[1] + found[2], base)
-    if _FLOAT.fullmatch(bare):
-        return float(bare)
-    if bare.lstrip("+-").lower() == ".inf":
-        return float("-inf") if bare.startswith("-") else float("inf")
-    return text
+def _compose_event(loader: Any, anchors: dict[str, Node]) -> Node:
+    event: Any = loader.get_event()
+    if isinstance(event, yaml.AliasEvent):
+        if event.anchor not in anchors:
+            mark: Any = event.start_mark
+            said = f"not YAML: found undefined alias {event.anchor}"
+            raise YamlProblem(mark.line + 1, mark.column + 1, said)
+        return anchors[event.anchor]
+    kind = _NODES[type(event)]
+    tag = event.tag if event.tag not in (None, "!") else None
+    if kind is ScalarNode:
+        tag = tag or loader.resolve(kind, event.value, event.implicit)
+        scalar = ScalarNode(tag, event.value, event.start_mark, event.end_mark, style=event.style)
+        if event.anchor:
+            anchors[event.anchor] = scalar
+        return scalar
+    node: Any = kind(tag or _TAGS[kind], [], event.start_mark, None, flow_style=event.flow_style)
+    if event.anchor:
+        anchors[event.anchor] = node
+    while not isinstance(loader.peek_event(), yaml.CollectionEndEvent):
+        each: Any = _compose_event(loader, anchors)
+        node.value.append(each if kind is SequenceNode else (each, _compose_event(loader, anchors)))
+    node.end_mark = loader.get_event().end_mark
+    return cast(Node, node)
 
 
-def _tagged(node: ScalarNode) -> Any:
-    kind = node.tag.removeprefix("tag:yaml.org,2002:")
-    if kind in ("int", "float", "bool", "null"):
-        return plain_value(node.value)
-    return node.value
+def _refuse_deep(text: str) -> None:
+    if text.count("[") + text.count("{") < _FEW_BRACKETS and not _COMPACT.search(text):
+        # Levels of other kinds take more indentation each, so there cannot be too many for a stack.
+        return
+    depth = 0
+    loader = _Loader(text)
+    try:
+        while (event := loader.get_event()) is not None:
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+                if depth > DEPTH:
+                    mark: Any = event.start_mark
+                    raise too_deep(mark.line + 1, mark.column + 1)
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+            elif isinstance(event, yaml.StreamEndEvent):
+                return
+    finally:
+        loader.dispose()
+
+
+def too_deep(line: int, column: int) -> YamlProblem:
+    """Make the problem of what is nested too deep."""
+    return YamlProblem(line, column, f"maps and lists are nested over {DEPTH} levels deep here")
+
+
+def _restore_pairs(top: Node) -> None:
+    waiting = [top]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ScalarNode):
+            if _PAIR_MARK in node.value:
+                node.value = _MARKED_PAIR.sub(_pair, node.value)
+        elif isinstance(node, SequenceNode):
+            waiting += node.value
+        elif isinstance(node, MappingNode):
+            waiting += [it for pair in node.value for it in pair]
+
+
+def _pair(found: re.Match[str]) -> str:
+    return bytes.fromhex(found[1]).decode("utf-16-be")
 
 
 def problem_at(node: Node, message: str) -> YamlProblem:
@@ -187,8 +219,8 @@ def child(node: Node | None, key: str) -> Node | None:
     merged: list[Node] = []
     for name, value in node.value:
         if name.value == key:
-            return value
-        if name.value == "<<" and name.tag == PLAIN:
+            return cast(Node, value)
+        if name.value == "<<" and name.tag in (PLAIN, MERGE):
             merged += value.value if isinstance(value, SequenceNode) else [value]
     for source in merged:
         if (found := child(source, key)) is not None:

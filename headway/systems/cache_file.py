@@ -1,18 +1,22 @@
 """A SQLite file that several processes share and that may be lost at any time.
 
 A damaged one is thrown away and made again. It never keeps anything from being done:
-where the disk is not usable it says so, and the caller goes on without it.
+where the disk is not usable it says so, and the caller goes on without it. Nobody but its user may
+read it: what is in it is other people's manifests, messages and addresses.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from headway.systems.state_folder import private_folder
 
 BATCH = 500
 """How many values one question names."""
@@ -22,10 +26,15 @@ _log = logging.getLogger("headway.cache")
 
 
 class CacheFile:
-    """One file with a schema. Safe to use from several threads."""
+    """One file with a schema; `clean` is run on it whenever it is opened. Safe to use from several threads."""
 
-    def __init__(self, file: Path, schema: str) -> None:
-        self._file, self._schema = file, schema
+    def __init__(
+        self,
+        file: Path,
+        schema: str,
+        clean: Callable[[sqlite3.Connection], None] = lambda database: None,
+    ) -> None:
+        self._file, self._schema, self._clean = file, schema, clean
         self._lock = threading.RLock()
         self._database: sqlite3.Connection | None = None
         self._usable = True
@@ -65,14 +74,25 @@ class CacheFile:
     def _open(self) -> sqlite3.Connection:
         if self._database is None:
             try:
-                self._file.parent.mkdir(parents=True, exist_ok=True)
+                private_folder(self._file.parent)
+                _make_private(self._file)
             except OSError as error:
                 raise sqlite3.OperationalError(str(error)) from None
             self._database = sqlite3.connect(self._file, timeout=5, check_same_thread=False)
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = NORMAL")
             self._database.executescript(self._schema)
+            self._clean(self._database)
         return self._database
+
+
+def _make_private(file: Path) -> None:
+    """Make a file that its owner alone may read; the log beside it is made by SQLite with the same rights."""
+    os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    for each in (file, *(Path(f"{file}{suffix}") for suffix in ("-wal", "-shm"))):
+        with contextlib.suppress(FileNotFoundError, PermissionError):
+            if each.stat().st_mode & 0o077:
+                each.chmod(0o600)
 
 
 def today() -> int:

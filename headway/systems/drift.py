@@ -6,7 +6,6 @@ with the object as it is.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from headway.domain.applied import held_by
 from headway.domain.compare import FieldDiff
 from headway.domain.drift import Drift, differences, same_owners
 from headway.domain.objects import MANAGER, ObjectId, Owner, owner_of
+from headway.domain.wanted import apply_body
 from headway.errors import FailedError
 from headway.systems.cluster import APPLY_PATCH, ApiRefused, Cluster
 from headway.systems.inspection import Item, inspect, remember_settled
@@ -68,7 +68,7 @@ def _deleting(identity: ObjectId, why: str) -> Drift:
 def dry_run(cluster: Cluster, item: Item) -> dict[str, Any]:
     """Give the object as applying its manifest would leave it. Raises ApiRefused for an invalid one."""
     query = {"fieldManager": MANAGER, "force": "true", "fieldValidation": "Strict", "dryRun": "All"}
-    body = json.dumps(item.wanted).encode()
+    body = apply_body(item.wanted)
     return cluster.ask("PATCH", item.path, query, body, content_type=APPLY_PATCH)
 
 

@@ -32,6 +32,7 @@ from headway.systems.git_errors import (
     wrong_branch,
 )
 from headway.systems.git_objects import Objects, Unreadable
+from headway.systems.state_folder import private_folder
 
 FIRST_FETCH = 1800.0
 LOCK_WAIT = 600.0
@@ -293,7 +294,7 @@ class Mirror:
 @contextlib.contextmanager
 def _held(folder: Path, name: str, url: str, pause: float) -> Iterator[int]:
     """Hold a lock file that the kernel frees when its holder dies; raise TransientError after ten minutes."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(folder)
     deadline = time.monotonic() + LOCK_WAIT
     with (folder / name).open("a") as handle:
         while True:

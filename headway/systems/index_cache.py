@@ -2,7 +2,8 @@
 
 A parse is a function of a file's bytes, so nothing here can be out of date; it can be
 lost, and a damaged file is thrown away. It never keeps anything from being read anew:
-without a usable disk it only remembers less.
+without a usable disk it only remembers less. A file with a Secret's values in it is remembered in
+memory alone.
 """
 
 from __future__ import annotations
@@ -25,15 +26,17 @@ ON_DISK = 100_000
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS file_index (
   sha TEXT NOT NULL, format INTEGER NOT NULL, used INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (sha, format)
-) WITHOUT ROWID
+) WITHOUT ROWID;
 """
+_WITH_SECRETS = 1
+"""The last format that kept Secrets' values; such rows are wiped out."""
 
 
 class IndexCache:
     """The indexes of manifests by the SHA-1 of their Git blobs; several processes may share one file."""
 
     def __init__(self, file: Path, *, in_memory: int = IN_MEMORY, on_disk: int = ON_DISK) -> None:
-        self._cache = CacheFile(file, _SCHEMA)
+        self._cache = CacheFile(file, _SCHEMA, clean=_wipe_secrets)
         self._limits = (in_memory, on_disk)
         self._known: OrderedDict[str, FileIndex] = OrderedDict()
         self._placed: OrderedDict[tuple[str, str], FileIndex] = OrderedDict()
@@ -107,9 +110,10 @@ class IndexCache:
                 sha,
                 manifests.FORMAT,
                 day,
-                json.dumps(index.to_json(), separators=(",", ":"), default=str).encode(),
+                json.dumps(index.to_json(), separators=(",", ":")).encode(),
             )
             for sha, index in fresh.items()
+            if not index.secret
         ]
 
         def store(database: sqlite3.Connection) -> None:
@@ -118,6 +122,16 @@ class IndexCache:
                 make_room(database, "file_index", "sha, format", self._limits[1])
 
         self._cache.use(store)
+
+
+def _wipe_secrets(database: sqlite3.Connection) -> None:
+    """Remove what an older headway kept, from the file's free pages and its log too."""
+    if database.execute("SELECT 1 FROM file_index WHERE format <= ? LIMIT 1", [_WITH_SECRETS]).fetchone():
+        database.execute("PRAGMA secure_delete = ON")
+        with database:
+            database.execute("DELETE FROM file_index WHERE format <= ?", [_WITH_SECRETS])
+        database.execute("VACUUM")
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _trim(kept: OrderedDict, size: int) -> None:

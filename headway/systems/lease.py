@@ -21,6 +21,7 @@ from typing import Any
 
 from headway.errors import TransientError
 from headway.systems.cluster import ApiRefused, Cluster
+from headway.systems.state_folder import private_folder
 
 SECONDS = 15
 RENEW = 5.0
@@ -194,7 +195,7 @@ def _host(state: Path) -> str:
     """Name what shares this machine's lock files: a word that is made once and kept beside them."""
     path = state / "locks" / "host"
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
         word = uuid.uuid4().hex[:12]
         whole = path.with_name(f"host.{word}")
         whole.write_text(word)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from headway.errors import TransientError
+from headway.systems.state_folder import private_folder
 
 POLL = 0.05
 
@@ -33,7 +34,8 @@ def environment_lock(
     Raises TransientError when the time is up.
     """
     folder = state / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
+    private_folder(state)
+    private_folder(folder)
     name = hashlib.sha256(repo.encode()).hexdigest()[:12]
     with (folder / f"{name}-{environment}.lock").open("a") as handle:
         deadline = time.monotonic() + wait

@@ -15,7 +15,7 @@ from typing import Any
 
 from headway.domain.fields import takeover
 from headway.domain.objects import MANAGER, ObjectId, Owner
-from headway.domain.wanted import REPLACE_ANNOTATION, to_be_replaced
+from headway.domain.wanted import REPLACE_ANNOTATION, apply_body, to_be_replaced
 from headway.errors import RejectedError, TransientError
 from headway.systems.cluster import APPLY_PATCH, JSON_PATCH, ApiRefused, Cluster
 from headway.systems.drift import changes_nothing, dry_run
@@ -174,7 +174,7 @@ def _judged(item: Item, refusal: ApiRefused) -> Rejection:
 
 
 def _apply(cluster: Cluster, item: Item) -> dict[str, Any]:
-    body = json.dumps(item.wanted).encode()
+    body = apply_body(item.wanted)
     deadline = time.monotonic() + _SERVED_SECONDS
     while True:
         try:

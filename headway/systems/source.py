@@ -18,6 +18,7 @@ from headway.errors import FailedError, UsageError
 from headway.systems.git import Mirror, seen
 from headway.systems.git_errors import MissingRef
 from headway.systems.git_tree import folder_path
+from headway.systems.state_folder import private_folder
 
 _FULL = re.compile(r"[0-9a-f]{40}")
 EXPORT = 600.0
@@ -85,8 +86,7 @@ class SourceRepo:
                 f"{self.url} has no folder {folder or '.'} at {sha[:9]}",
                 hint="correct `context` in headway.yaml",
             )
-        parent = self._state / "exports"
-        parent.mkdir(parents=True, exist_ok=True)
+        parent = private_folder(self._state / "exports")
         made = Path(tempfile.mkdtemp(prefix=f"{sha[:9]}-", dir=parent))
         try:
             files = made / "files"

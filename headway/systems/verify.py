@@ -21,6 +21,7 @@ from headway.domain.verification import (
     promql_verdict,
     unaskable,
 )
+from headway.domain.wanted import apply_body
 from headway.errors import FailedError
 from headway.systems.cluster import Cluster
 from headway.systems.parallel import each
@@ -146,7 +147,7 @@ def _job(
     jobs = _JOBS.format(namespace)
     _clean(cluster, jobs, job)
     query = {"fieldManager": "headway-verify", "force": "true"}
-    body = json.dumps(job).encode()
+    body = apply_body(job)
     cluster.send("PATCH", f"{jobs}/{name}", query, body, content_type="application/apply-patch+yaml")
     followed = ObjectId("batch", "Job", namespace, name)
     left = max(until - time.monotonic(), 1.0)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from headway.domain.edits import splice
 from headway.domain.manifests import index_file
-from headway.domain.yamltext import compose, value_of
+from headway.domain.yamltext import compose
+from headway.domain.yamlvalues import value_of
 
 IMAGES = st.builds(
     "{}/{}:{}".format,

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from headway.domain.manifests import FileIndex, index_file
-from headway.domain.yamltext import compose, value_of
+from headway.domain.yamltext import compose
+from headway.domain.yamlvalues import value_of
 
 POD = "{containers: [{name: c, image: a:1}]}"
 

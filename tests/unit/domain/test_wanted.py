@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any
 
 from headway.domain.manifests import Manifest
 from headway.domain.objects import ObjectId, Owner, id_of
 from headway.domain.planned import planned_digests, planned_for
-from headway.domain.wanted import prepare
+from headway.domain.wanted import apply_body, prepare
 
 OWNER = Owner("shop", "staging")
 LABELS = OWNER.labels_at("staging")
@@ -108,3 +109,11 @@ def test_an_object_s_name_reads_well() -> None:
     """Namespace, kind and name, as people say it."""
     assert str(id_of(workload("Deployment", "x"), "staging")) == "staging Deployment/w"
     assert str(ObjectId("", "Namespace", "", "staging")) == "Namespace/staging"
+
+
+def test_a_body_is_yaml_without_surrogates_and_bare_controls() -> None:
+    """What the API server's YAML cannot read as an escape stands as it is, and the other way round."""
+    text = '\\ud83d\\ude00 😀 \\😀" \x7f\x85\u2028\ufeffé'
+    body = apply_body({"a": text}).decode()
+    assert json.loads(body) == {"a": text}
+    assert body == '{"a": "\\\\ud83d\\\\ude00 😀 \\\\😀\\" \\u007f\\u0085\\u2028\\ufeff\\u00e9"}'
