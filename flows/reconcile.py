@@ -17,7 +17,7 @@ from headway.reviving import newer_change
 from headway.steps import alongside, bury, dead_runs, flow, give_up, log, report, restart
 from headway.story import drift_report
 from headway.systems.prefect_api import CANCELLED
-from headway.tasks.deploying import compare
+from headway.tasks.deploying import adopt_objects, compare
 from headway.tasks.looking import fetch_head
 
 METRICS = timedelta(days=30)
@@ -36,7 +36,8 @@ def reconcile(request: ReconcileRequest) -> dict[str, object]:
     """Make the cluster equal to the config repo, one environment or all.
 
     What people changed behind the repo's back is put right, what left the repo
-    is pruned, and a release that a dead run left unfinished is finished.
+    is pruned, and a release that a dead run left unfinished is finished. Objects
+    that others made are refused unless they are to be adopted.
 
     Args:
         request: Which environment to look at.
@@ -60,6 +61,8 @@ def reconcile_images(connections: Connections, request: ReconcileRequest) -> dic
                 report(f"drift-{thing}", drift_report(thing, drifts))
                 done[thing] = [it.as_dict() for it in drifts]
             else:
+                if request.adopt:
+                    adopt_objects(connections, Desired(connections, config, thing, head))
                 try:
                     done[thing] = reach(connections, thing).check().as_dict()
                 finally:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+
 from headway.connections import Connections
 from headway.domain.config import Config
+from headway.domain.drift import Drift
 from headway.domain.manifests import Manifest
 from headway.domain.objects import ObjectId, Owner, id_of
+from headway.domain.oneshot import already_run, runs_once
 from headway.domain.planned import planned_digests
-from headway.errors import Problem, UsageError
+from headway.domain.provenance import Provenance, Source, plain_url
+from headway.errors import HeadwayError, Problem, UsageError
+from headway.systems.drift import diff
+from headway.systems.provenance import recorded, refuse_copy
+
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 class Desired:
@@ -56,3 +66,40 @@ class Desired:
     def namespace(self) -> str:
         """The namespace of objects that name none."""
         return self.environment.cluster.namespace
+
+
+def source_of(connections: Connections, desired: Desired, last: Provenance | None) -> Source:
+    """Return what the config repo at hand knows of an environment that was applied as `last` says."""
+    repo = connections.repo
+    known = last is not None and _COMMIT.fullmatch(last.commit) is not None
+    knows = known and last is not None and repo.rev_parse(last.commit) is not None
+    return Source(plain_url(repo.url), knows, repo.live(desired.name) is not None)
+
+
+def ran_before(connections: Connections, desired: Desired) -> frozenset[ObjectId]:
+    """Return the Jobs and the like that have run: they stand unchanged in the commit that is live."""
+    commit = connections.repo.live(desired.name)
+    if commit is None or not any(runs_once(it.object) for it in desired.manifests):
+        return frozenset()
+    try:
+        live = Desired(connections, desired.config, desired.name, commit)
+    except HeadwayError:
+        return frozenset()
+    wanted = {key: it.object for key, it in desired.by_id.items()}
+    return already_run(wanted, {key: it.object for key, it in live.by_id.items()})
+
+
+def drift_of(connections: Connections, desired: Desired, warn: Callable[[str], None]) -> list[Drift]:
+    """Return how an environment's cluster differs from the repo; `warn` hears what was not compared."""
+    cluster = connections.environment_cluster(desired.environment)
+    last = recorded(cluster, desired.namespace, desired.owner)
+    refuse_copy(last, source_of(connections, desired, last), desired.owner, desired.namespace)
+    return diff(
+        cluster,
+        desired.manifests,
+        desired.namespace,
+        desired.owner,
+        warn,
+        takeover=desired.environment.takeover,
+        ran=ran_before(connections, desired) if last is not None else frozenset(),
+    )

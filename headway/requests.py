@@ -129,6 +129,9 @@ class ReconcileRequest(Request):
     environment: str = ""
     """The environment to look at; empty means all of them."""
 
+    adopt: bool = False
+    """Take over objects that others made and the repo names, and what this repo applied under another address."""
+
 
 class RebuildRequest(Request):
     """Make an empty cluster whole again from the config repo."""

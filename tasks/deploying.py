@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from headway.connections import Connections
-from headway.desired import Desired
+from headway.desired import Desired, drift_of, ran_before, source_of
 from headway.domain.images import ImageRef, InvalidImage
 from headway.domain.objects import ObjectId
+from headway.domain.provenance import Provenance, same_repo
 from headway.steps import log, task
+from headway.systems.adoption import adopt
 from headway.systems.apply import Applied, apply
-from headway.systems.drift import Drift, diff
+from headway.systems.drift import Drift
 from headway.systems.proof import Proof, prove
+from headway.systems.provenance import record, recorded, refuse_copy
 from headway.systems.rollout import Rollout, watch, watch_workloads
 from headway.systems.set_image import ImageSet, set_image
 from headway.systems.verify import Verification, verify
@@ -20,25 +23,47 @@ from headway.systems.verify import Verification, verify
 @task(name="compare with the cluster", run_name="compare {desired.name} with the cluster")
 def compare(connections: Connections, desired: Desired) -> list[Drift]:
     """Say what applying an environment would change, and change nothing."""
+    return drift_of(connections, desired, log)
+
+
+@task(name="take over objects", run_name="take over what {desired.name} finds in the cluster")
+def adopt_objects(connections: Connections, desired: Desired) -> None:
+    """Mark objects that others made, and the environment itself, as this config repo's."""
     cluster = connections.environment_cluster(desired.environment)
-    return diff(cluster, desired.manifests, desired.namespace, desired.owner, log)
+    for identity, made_by in adopt(cluster, desired.manifests, desired.namespace, desired.owner):
+        log(f"taken over: {identity}, made by {made_by}")
+    last = recorded(cluster, desired.namespace, desired.owner)
+    source = source_of(connections, desired, last)
+    if last is not None and not same_repo(last, source):
+        record(cluster, desired.namespace, desired.owner, Provenance(source.repo, desired.commit))
+        log(f"{desired.owner} was applied from {last.repo}, and is {source.repo}'s from now on")
 
 
 @task(name="apply to the cluster", run_name="apply {desired.name} to the cluster")
 def apply_manifests(connections: Connections, desired: Desired) -> Applied:
     """Make the cluster's objects equal to the manifests.
 
-    Nothing is pruned while a file does not parse: what it holds is not known.
+    Nothing is pruned while a file does not parse: what it holds is not known. Nothing is done
+    where the environment was applied from another config repo.
     """
     cluster = connections.environment_cluster(desired.environment)
-    return apply(
+    last = recorded(cluster, desired.namespace, desired.owner)
+    source = source_of(connections, desired, last)
+    refuse_copy(last, source, desired.owner, desired.namespace)
+    done = apply(
         cluster,
         desired.manifests,
         desired.namespace,
         desired.owner,
         prune=not desired.problems,
+        takeover=desired.environment.takeover,
+        # In a namespace that was made anew nothing has run yet.
+        ran=ran_before(connections, desired) if last is not None else frozenset(),
         on_progress=log,
     )
+    if last is None or last.repo != source.repo or done.touched:
+        record(cluster, desired.namespace, desired.owner, Provenance(source.repo, desired.commit))
+    return done
 
 
 @task(name="watch the rollout", run_name="watch {desired.name} roll out")
@@ -86,7 +111,14 @@ def verify_release(
 def prove_equality(connections: Connections, desired: Desired) -> Proof:
     """Compare every object with the cluster's, and every pod's digest with the plan."""
     cluster = connections.environment_cluster(desired.environment)
-    return prove(cluster, desired.manifests, desired.namespace, desired.owner, desired.planned)
+    return prove(
+        cluster,
+        desired.manifests,
+        desired.namespace,
+        desired.owner,
+        desired.planned,
+        takeover=desired.environment.takeover,
+    )
 
 
 @task(name="look what would change", run_name="look what runs {image.repository} in {namespace}")

@@ -144,6 +144,12 @@ def rollback(
 
 def reconcile(
     environment: AnyEnvironment = "",
+    adopt: Annotated[
+        bool,
+        typer.Option(
+            "--adopt", help="Take over objects that others made and the repo names: `diff` lists them."
+        ),
+    ] = False,
     dry_run: DryRun = False,
     local: Local = False,
     output: Format = Output.table,
@@ -152,7 +158,7 @@ def reconcile(
 
     Example: headway reconcile staging
     """
-    _run("reconcile", local, output, environment=environment, dry_run=dry_run)
+    _run("reconcile", local, output, environment=environment, adopt=adopt, dry_run=dry_run)
 
 
 def rebuild(

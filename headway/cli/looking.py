@@ -54,9 +54,8 @@ def diff(
              headway diff staging production (images)
     """
     from headway.connections import Connections
-    from headway.desired import Desired
+    from headway.desired import Desired, drift_of
     from headway.domain.plans import images_of
-    from headway.systems.apply import diff as drift
 
     with Connections() as connections:
         head = connections.repo.fetch()
@@ -74,9 +73,7 @@ def diff(
             columns: tuple[str, ...] = ("service", environment, other)
             empty = f"{environment} and {other} name the same images"
         else:
-            cluster = connections.environment_cluster(here.environment)
-            warn = partial(err().print, style="yellow", markup=False)
-            drifts = drift(cluster, here.manifests, here.namespace, here.owner, warn)
+            drifts = drift_of(connections, here, partial(err().print, style="yellow", markup=False))
             data = [it.as_dict() for it in drifts]
             rows = [
                 (str(it.object), str(it.action), path, live, wanted)

@@ -15,7 +15,7 @@ from headway.domain.compare import FieldDiff, compare
 from headway.domain.fields import absent_paths, applied_entry, takeover, without_times
 from headway.domain.objects import ObjectId
 
-Action = Literal["create", "change", "prune", "deleting"]
+Action = Literal["create", "change", "prune", "deleting", "adopt"]
 HIDDEN = "(hidden)"
 
 
@@ -23,7 +23,8 @@ HIDDEN = "(hidden)"
 class Drift:
     """One object that is not as the repo says, and what applying would do about it.
 
-    An object that is `deleting` waits for its finalizers: applying can only wait for them.
+    An object that is `deleting` waits for its finalizers: applying can only wait for them. One to
+    `adopt` was made by others: applying is refused until somebody asks to take it over.
     """
 
     object: ObjectId

@@ -206,6 +206,8 @@ class Environment(Part):
     """What must be true after the rollout."""
     soak: Duration | None = None
     """How long an image must be live here before automation promotes it from here."""
+    takeover: list[Annotated[str, Field(min_length=1)]] = []
+    """Field managers (`helm`, `kubectl` …) whose objects and fields become headway's; what the repo lacks goes."""
     services: dict[str, ServiceRule] = {}
     """What is different for single services here."""
 

@@ -17,7 +17,7 @@ from headway.domain.ordering import in_waves
 from headway.errors import HeadwayError
 from headway.systems.cluster import Cluster
 from headway.systems.drift import Drift, diff
-from headway.systems.inspection import NAMESPACE, Inspection, Item, inspect
+from headway.systems.inspection import NAMESPACE, Inspection, Item, inspect, refuse_strangers
 from headway.systems.parallel import each
 from headway.systems.prune import delete, surplus
 from headway.systems.putting import (
@@ -49,29 +49,36 @@ def apply(
     owner: Owner,
     *,
     prune: bool = True,
+    takeover: Iterable[str] = (),
+    ran: frozenset[ObjectId] = frozenset(),
     on_progress: Callable[[str], None] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Applied:
     """Apply what differs and prune what left the repo.
 
-    `namespace` is where objects go that name none; it is made when it is missing.
-    Raises Rejected when the server refuses objects (what could be checked beforehand was,
-    and then nothing was changed), ConfigError and FailedError as `inspect` does,
+    `namespace` is where objects go that name none; it is made when it is missing. `takeover`
+    names field managers whose objects and fields become headway's; `ran` are Jobs and the like
+    that have run and may be gone. Raises RefusedError when objects are somebody else's and
+    nobody asked to take them over, Rejected when the server refuses objects (what could be
+    checked beforehand was); nothing was changed then. Raises ConfigError as `inspect` does,
     TransientError when the server stays away.
     """
     manifests = list(manifests)
-    found = inspect(cluster, manifests, namespace, owner)
+    takeover = tuple(takeover)
+    found = inspect(cluster, manifests, namespace, owner, takeover)
     if found.unknown:
         raise Rejected([unknown_kind(item) for item in found.unknown], changed=False)
+    refuse_strangers(found, owner)
     tell = on_progress or (lambda line: None)
     stopped = stop or (lambda: False)
     if found.leaving:
         tell(f"waiting until namespace {', '.join(sorted(found.leaving))} is deleted")
         wait_gone(cluster, found.leaving)
-        found = inspect(cluster, manifests, namespace, owner)
-    todo = [item for item in found.items if item.live is None or not item.examination.same]
+        found = inspect(cluster, manifests, namespace, owner, takeover)
+    items = [item for item in found.items if not (item.live is None and item.id in ran)]
+    todo = [item for item in items if item.live is None or not item.examination.same]
     todo = _rehearsed(cluster, found, todo, namespace)
-    outcome: dict[ObjectId, str] = {item.id: "unchanged" for item in found.items}
+    outcome: dict[ObjectId, str] = {item.id: "unchanged" for item in items}
     if found.lacks_namespace and not stopped():
         ensure_namespace(cluster, namespace, owner)
         tell(f"created Namespace/{namespace}")

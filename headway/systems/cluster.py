@@ -35,6 +35,7 @@ ATTEMPTS = 5
 CONNECTIONS = 32
 APPLY_PATCH = "application/apply-patch+yaml"
 JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
 _AGAIN = frozenset({409, 429, 500, 502, 503, 504})
 # What Go's HTTP servers, and so API servers, answer for an address that they do not have.

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Drift", "diff", "dry_run"]
 
+_MANAGER = "(field manager)"
+
 
 def diff(
     cluster: Cluster,
@@ -32,17 +34,25 @@ def diff(
     namespace: str,
     owner: Owner,
     on_warning: Callable[[str], None] | None = None,
+    *,
+    takeover: Iterable[str] = (),
+    ran: frozenset[ObjectId] = frozenset(),
 ) -> list[Drift]:
-    """List every object that applying the manifests would create, change or prune, and those not gone yet.
+    """List every object that applying the manifests would create, change, adopt or prune, and those not gone yet.
 
     Sorted by object. A Secret's values are hidden. What the server would refuse is
     listed as a change with the fields that differ. `on_warning` hears what could not be
-    compared. Raises as `inspect` does.
+    compared. `takeover` and `ran` are as in `apply`: what has run and is gone is no drift.
+    Raises as `inspect` does.
     """
-    found = inspect(cluster, manifests, namespace, owner)
+    found = inspect(cluster, manifests, namespace, owner, takeover)
+    warn = on_warning or (lambda line: None)
     if found.unknown:
         raise FailedError("\n".join(f"{it.where}: {it.id}: {it.unknown}" for it in found.unknown[:10]))
-    drifts = [Drift(item.id, "create") for item in found.items if item.live is None]
+    drifts = [Drift(item.id, "create") for item in found.items if item.live is None and item.id not in ran]
+    for item in found.items:
+        if item.live is None and item.id in ran:
+            warn(f"{item.id}: done, and gone; it runs again when its manifest changes")
     suspects = []
     for item in found.items:
         if why := held_by((item.live or {}).get("metadata") or {}):
@@ -50,14 +60,16 @@ def diff(
         elif not item.examination.same:
             suspects.append(item)
     for item, fields in zip(suspects, each(lambda it: _fields(cluster, it), suspects), strict=True):
-        if fields:
+        if item.made_by:
+            who = FieldDiff("(made by)", item.made_by, MANAGER)
+            drifts.append(Drift(item.id, "adopt", (who, *(it for it in fields if it.path != _MANAGER))))
+        elif fields:
             drifts.append(Drift(item.id, "change", fields))
     search = surplus(cluster, found, owner, whole=True)
     drifts.extend(Drift(it.id, "prune") for it in search.gone)
     drifts.extend(_deleting(it.id, it.why) for it in search.leaving)
     for line in search.unseen:
-        if on_warning is not None:
-            on_warning(f"not searched for objects that left the repo: {line}")
+        warn(f"not searched for objects that left the repo: {line}")
     return sorted(drifts, key=lambda it: it.object)
 
 
@@ -96,4 +108,4 @@ def _fields(cluster: Cluster, item: Item) -> tuple[FieldDiff, ...]:
     if fields:
         return fields
     theirs = owner_of(item.live["metadata"].get("labels") or {})
-    return (FieldDiff("(field manager)", theirs or "somebody else", MANAGER),)
+    return (FieldDiff(_MANAGER, theirs or "somebody else", MANAGER),)

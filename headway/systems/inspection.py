@@ -11,11 +11,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from headway.domain.adoption import asked_for, belongs_to_another, made_by_others
 from headway.domain.drift import SAME, Examination, examine
 from headway.domain.kinds import why_unknown
 from headway.domain.objects import ObjectId, Owner, id_of, owner_of
 from headway.domain.wanted import prepare
-from headway.errors import ConfigError, FailedError, Problem, TransientError
+from headway.errors import ConfigError, Problem, RefusedError, TransientError
 from headway.systems.cluster import ApiRefused, Cluster
 from headway.systems.discovery import Kinds, Resource, resources_of
 from headway.systems.parallel import each
@@ -37,7 +38,8 @@ class Item:
     """One manifest, and what the cluster has under its name.
 
     `resource` is None for a kind that the cluster does not know, and `unknown` says why;
-    `pending` says that a CRD among the manifests brings it.
+    `pending` says that a CRD among the manifests brings it. `made_by` names who made an
+    object that headway never applied and may not take over unasked.
     """
 
     manifest: Manifest
@@ -48,6 +50,7 @@ class Item:
     live: dict[str, Any] | None = None
     examination: Examination = SAME
     unknown: str = ""
+    made_by: str = ""
 
     @property
     def path(self) -> str:
@@ -81,12 +84,20 @@ class Inspection:
         return [item for item in self.items if item.resource is None]
 
 
-def inspect(cluster: Cluster, manifests: Iterable[Manifest], namespace: str, owner: Owner) -> Inspection:
+def inspect(
+    cluster: Cluster,
+    manifests: Iterable[Manifest],
+    namespace: str,
+    owner: Owner,
+    takeover: Iterable[str] = (),
+) -> Inspection:
     """Read what the manifests name and compare it.
 
-    Raises ConfigError when two manifests name one object, and FailedError when an object
-    belongs to another app or environment.
+    `takeover` names field managers whose objects become headway's. Raises ConfigError when
+    two manifests name one object, and RefusedError when an object belongs to another app or
+    environment.
     """
+    takeover = tuple(takeover)
     items = _items(Kinds(cluster), list(manifests), namespace, owner)
     places: dict[Place, list[Item]] = {}
     for item in items:
@@ -128,8 +139,11 @@ def inspect(cluster: Cluster, manifests: Iterable[Manifest], namespace: str, own
     _refuse_foreign(items, owner, namespace)
     for item in items:
         if item.live is not None:
-            if item.id.kind == "Namespace" and item.live["metadata"].get("deletionTimestamp"):
+            meta = item.live["metadata"]
+            if item.id.kind == "Namespace" and meta.get("deletionTimestamp"):
                 result.leaving.add(item.id.name)
+            if not asked_for(meta, takeover):
+                item.made_by = made_by_others(item.id, meta, namespace)
             item.examination = settled(item) or examine(item.wanted, item.live)
     return result
 
@@ -230,16 +244,31 @@ def _why_unknown(kinds: Kinds, manifest: Manifest, api_version: str, kind: str) 
     return why_unknown(api_version, kind, kinds.served())
 
 
+def refuse_strangers(found: Inspection, owner: Owner) -> None:
+    """Raise RefusedError where objects are there that headway never applied and nobody asked it to take over."""
+    theirs = [it for it in found.items if it.made_by]
+    if not theirs:
+        return
+    lines = [f"{it.where}: {it.id} is there already, made by {it.made_by}" for it in theirs[:10]]
+    if len(theirs) > len(lines):
+        lines.append(f"… and {len(theirs) - len(lines)} more")
+    raise RefusedError(
+        "\n".join(lines),
+        hint=f"nothing was changed. `headway diff {owner.environment}` shows what would change; "
+        f"`headway reconcile {owner.environment} --adopt` takes these objects over: from then on they are "
+        "as the repo says, and go when they leave it",
+    )
+
+
 def _refuse_foreign(items: list[Item], owner: Owner, home: str) -> None:
     us = owner_of(owner.labels_at(home))
     foreign: list[str] = []
     for item in items:
-        labels = (item.live or {}).get("metadata", {}).get("labels") or {}
-        if (theirs := owner_of(labels)) and not owner.owns(labels, home):
+        if theirs := belongs_to_another((item.live or {}).get("metadata") or {}, owner, home):
             foreign.append(f"{item.where}: {item.id} belongs to {theirs}, not to {us}")
     if foreign:
-        raise FailedError(
+        raise RefusedError(
             "\n".join(foreign[:10]),
-            hint="two environments must not name the same object: give them namespaces of their own, "
-            "or take the object's headway.dev labels away to hand it over",
+            hint="nothing was changed. Two environments must not name the same object: give them namespaces "
+            "of their own, or take the object's headway.dev labels away to hand it over",
         )

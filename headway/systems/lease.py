@@ -82,6 +82,11 @@ class Lease:
                 continue
 
 
+def lease_path(namespace: str, environment: str) -> str:
+    """Return the address of an environment's lease."""
+    return f"{GROUP}/namespaces/{namespace}/leases/headway-{environment}"
+
+
 @contextlib.contextmanager
 def environment_lease(
     cluster: Cluster,
@@ -97,8 +102,8 @@ def environment_lease(
     Gives None where the namespace does not exist yet, or where leases may not be written: then only
     this machine's own lock orders deploys. Raises TransientError when the time is up.
     """
-    name = f"headway-{environment}"
-    path = f"{GROUP}/namespaces/{namespace}/leases/{name}"
+    path = lease_path(namespace, environment)
+    name = path.rpartition("/")[2]
     host = _host(state)
     who = f"{host}/{uuid.uuid4().hex[:8]}"
     deadline = time.monotonic() + wait

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from headway.domain.drift import Drift
-from headway.domain.objects import ObjectId, Owner
+from headway.domain.objects import ObjectId, Owner, id_of
+from headway.domain.oneshot import removes_itself
 from headway.domain.planned import Planned, planned_for
 from headway.domain.podhealth import is_leaving, is_ready, wrong_digests
 from headway.domain.workloadhealth import newest_pods, wanted_pods
@@ -62,15 +63,22 @@ class Proof:
 
 
 def prove(
-    cluster: Cluster, manifests: Iterable[Manifest], namespace: str, owner: Owner, planned: Planned
+    cluster: Cluster,
+    manifests: Iterable[Manifest],
+    namespace: str,
+    owner: Owner,
+    planned: Planned,
+    *,
+    takeover: Iterable[str] = (),
 ) -> Proof:
     """Compare every object of the manifests, and every pod's digest with the plan.
 
-    Raises as `diff` does.
+    A Job that removes itself when it has finished may be gone. Raises as `diff` does.
     """
     began = time.monotonic()
     known = list(manifests)
-    drifts = diff(cluster, known, namespace, owner)
+    passing = frozenset(id_of(it.object, namespace) for it in known if removes_itself(it.object))
+    drifts = diff(cluster, known, namespace, owner, takeover=takeover, ran=passing)
     workloads = [it for it in workloads_of(known, namespace) if (it.group, it.kind) in WORKLOADS]
     observed, _ = observe(cluster, workloads)
     wrong: list[WrongPod] = []
@@ -78,6 +86,8 @@ def prove(
     for identity in workloads:
         workload = observed.workload(identity)
         if workload is None:
+            if identity in passing:
+                continue
             wrong.append(WrongPod(identity, "", "it is not in the cluster"))
             continue
         digests = planned_for(planned, identity)

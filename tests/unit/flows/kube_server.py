@@ -63,9 +63,12 @@ class KubeServer:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 url = urlsplit(self.path)
                 asked = json.loads(body or b"{}")
+                merge = self.headers.get("Content-Type") == "application/merge-patch+json"
                 with outer._lock:
-                    code, answer = outer.mood(self.command, self.path, asked) or outer._answer(
-                        self.command, url.path, parse_qs(url.query), asked
+                    code, answer = outer.mood(self.command, self.path, asked) or (
+                        outer._merged(url.path, asked)
+                        if merge
+                        else outer._answer(self.command, url.path, parse_qs(url.query), asked)
                     )
                 if code <= 0:
                     self.close_connection = True
@@ -129,6 +132,19 @@ class KubeServer:
             path = f"{path}/{body['metadata']['name']}"
         return self._put(path, body, query)
 
+    def _merged(self, path: str, patch: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Merge a patch into an object, map by map (RFC 7386)."""
+        found = self.objects.get(path)
+        if found is None:
+            return 404, {"kind": "Status", "reason": "NotFound"}
+        after = _overlaid(found, patch)
+        if after != found:
+            after["metadata"]["resourceVersion"] = str(next(self._versions))
+            self.objects[path] = after
+            if "/leases" not in path:
+                self.changes.append(("PATCH", path))
+        return 200, after
+
     def _list(self, path: str) -> list[dict[str, Any]]:
         """Read what is of a kind: in a namespace, or in all of them."""
         root, _, plural = path.rpartition("/")
@@ -156,6 +172,13 @@ class KubeServer:
             meta["resourceVersion"] = str(next(self._versions))
             self.objects[path] = after
         return 200, after
+
+
+def _overlaid(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    after = dict(old)
+    for key, value in new.items():
+        after[key] = _overlaid(after.get(key) or {}, value) if isinstance(value, dict) else value
+    return after
 
 
 def _merge(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.unit.flows import kube_server
 from tests.unit.flows.conftest import Place
+from tests.unit.systems.conftest import Remote
 
 Answer = tuple[int, dict[str, Any]] | None
 
@@ -92,3 +94,122 @@ def test_an_api_that_does_not_answer_is_no_reason_to_look_for_a_crd(place: Place
     assert "kubectl get apiservice v1.away.example.com" in done.said
     assert "CRD" not in done.said
     assert not [it for it in place.run("history", "staging").said.splitlines() if "rolled" in it]
+
+
+CLUSTER_JOBS = "/apis/batch/v1/namespaces/staging/cronjobs"
+
+
+def _made_by(place: Place, manager: str, name: str) -> str:
+    """Put an object into the cluster as another tool would; give its address."""
+    at = f"{CLUSTER_JOBS}/{name}"
+    fields = [{"manager": manager, "operation": "Update", "fieldsV1": {"f:spec": {}}}]
+    meta = {
+        "name": name,
+        "namespace": "staging",
+        "uid": name,
+        "resourceVersion": "1",
+        "managedFields": fields,
+    }
+    place.kube.objects[at] = {"metadata": meta, "spec": {"schedule": "1 1 1 1 1"}}
+    return at
+
+
+def test_what_kubectl_made_is_taken_over_only_when_asked_for(place: Place) -> None:
+    """It is not applied over, not pruned later and no failed release; with --adopt it is the repo's."""
+    place.start(staging="release: manual")
+    at = _made_by(place, "kubectl-client-side-apply", "old")
+    before = place.kube.objects[at]
+    place.remote.push({"staging/old.yaml": place.job("old", place.image("web", "1.0.0"))})
+    done = place.run("reconcile", "staging")
+    assert done.code == 3
+    assert "staging CronJob/old is there already, made by kubectl-client-side-apply" in done.said
+    assert "--adopt" in done.said
+    assert place.kube.objects[at] is before
+    assert "failed" not in place.run("history", "staging").out
+    said = place.run("diff", "staging").out
+    assert "adopt" in said
+    assert place.run("reconcile", "staging", "--adopt").code == 0
+    assert place.kube.objects[at]["spec"]["schedule"] == "0 0 1 1 *"
+    assert "equals the repo" in place.run("diff", "staging").said
+    place.remote.push({"staging/old.yaml": None})
+    assert place.run("reconcile", "staging").code == 0
+    assert at not in place.kube.objects
+
+
+def test_headway_yaml_may_ask_for_what_a_tool_made(place: Place) -> None:
+    """Who moves over from Helm says so once, in the repo."""
+    place.start(staging="release: manual, takeover: [helm]")
+    at = _made_by(place, "helm", "old")
+    place.remote.push({"staging/old.yaml": place.job("old", place.image("web", "1.0.0"))})
+    assert place.run("reconcile", "staging").code == 0
+    assert place.kube.objects[at]["spec"]["schedule"] == "0 0 1 1 *"
+
+
+def test_another_application_s_object_is_refused_and_is_no_failed_release(place: Place) -> None:
+    """Nothing is changed, nothing is rolled back, and nobody's push is reverted."""
+    place.start(staging="release: manual")
+    at = _made_by(place, "headway", "theirs")
+    place.kube.objects[at]["metadata"]["labels"] = {
+        "headway.dev/app": "billing",
+        "headway.dev/environment": "x",
+    }
+    head = place.remote.push({"staging/t.yaml": place.job("theirs", place.image("web", "1.0.0"))})
+    done = place.run("reconcile", "staging")
+    assert done.code == 3
+    assert "belongs to billing/x" in done.said
+    assert "failed" not in place.run("history", "staging").out
+    assert place.remote.git("rev-parse", "main").strip() == head
+
+
+def test_a_copy_of_the_config_repo_changes_nothing(place: Place, tmp_path: Path) -> None:
+    """The same application, environment and namespace: it would prune what the original applied."""
+    place.start(staging="release: manual")
+    copy = Remote(tmp_path / "copy.git")
+    original, place.remote = place.remote, copy
+    files = {
+        "headway.yaml": place.headway_yaml(),
+        "staging/web.yaml": place.job("web", place.image("web", "1.0.0")),
+    }
+    copy.push(dict(files))
+    before = dict(place.kube.objects)
+    for command in (["reconcile", "staging"], ["diff", "staging"]):
+        done = place.run(*command)
+        assert done.code == 3
+        assert "was applied from another config repo" in done.said
+    images = place.kube.images("staging")
+    assert set(images) == {"web", "api"}
+    assert {it for it in place.kube.objects if "lease" not in it} == {
+        it for it in before if "lease" not in it
+    }
+    place.remote = original
+    assert place.run("reconcile", "staging").code == 0
+    place.remote = copy
+    assert place.run("reconcile", "staging", "--adopt").code == 0
+    assert set(place.kube.images("staging")) == {"web"}
+    place.remote = original
+    assert place.run("reconcile", "staging").code == 3
+
+
+def test_a_job_that_is_gone_has_run_and_is_made_again_when_its_manifest_changes(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once for each commit that changes it, however often the environment is looked at."""
+    monkeypatch.setitem(kube_server.KINDS, "tekton.dev", [("v1", "taskruns", "TaskRun", "Namespaced")])
+    place.start(staging="release: manual")
+    migrate = "apiVersion: tekton.dev/v1\nkind: TaskRun\nmetadata: {{name: migrate}}\nspec: {{step: {}}}\n"
+    at = "/apis/tekton.dev/v1/namespaces/staging/taskruns/migrate"
+    place.remote.push({"staging/migrate.yaml": migrate.format(1)})
+    assert place.run("reconcile", "staging").code == 0
+    del place.kube.objects[at]
+    assert place.run("reconcile", "staging").code == 0
+    assert at not in place.kube.objects
+    said = place.run("diff", "staging").said
+    assert "TaskRun/migrate: done, and gone" in said
+    assert "equals the repo" in said
+    place.remote.push({"staging/migrate.yaml": migrate.format(2)})
+    assert place.run("reconcile", "staging").code == 0
+    assert at in place.kube.objects
+    # The namespace is lost, and with it what says that it ran there.
+    place.kube.objects.clear()
+    assert place.run("reconcile", "staging").code == 0
+    assert at in place.kube.objects

@@ -1,0 +1,59 @@
+"""Which config repo an environment in a cluster belongs to.
+
+A copy of a config repo names the same application, environment and namespace, and so
+has the same labels: without more, each would prune what the other applied. So the
+environment remembers the repo that applied it last, and the commit.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+_SCP = re.compile(r"^(?:[^@/]+@)?([^/:@]+):(?!//)(.*)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """The repo that an environment was applied from last, as `plain_url` writes it, and the commit."""
+
+    repo: str
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The repo at hand.
+
+    `knows` says that it has the commit that was applied last, `released` that it holds headway's own
+    record of the environment (the ref of what is live), which a copy by clone and push has not.
+    """
+
+    repo: str
+    knows: bool
+    released: bool
+
+
+def same_repo(last: Provenance | None, source: Source) -> bool:
+    """Say whether the repo at hand is the one that an environment was applied from.
+
+    It is where nothing is recorded yet and where the address is the same. Under another address
+    (a repo that moved, another spelling of its URL) it is where it knows the commit that was
+    applied and holds headway's record of the environment.
+    """
+    return last is None or last.repo == source.repo or (source.knows and source.released)
+
+
+def plain_url(url: str) -> str:
+    """Return a Git URL without scheme, login, port and `.git`, so that its usual spellings are one."""
+    text = url.strip()
+    if "://" in text:
+        parts = urlsplit(text)
+        host, path = (parts.hostname or "").lower(), parts.path
+    elif not text.startswith((".", "/")) and (found := _SCP.match(text)):
+        host, path = found[1].lower(), found[2]
+    else:
+        host, path = "", text
+    path = path.rstrip("/").removesuffix(".git")
+    return f"{host}/{path.lstrip('/')}" if host else path

@@ -1,0 +1,47 @@
+"""Which repo may apply an environment: the one that did, under whatever address, and no copy of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from headway.domain.provenance import Provenance, Source, plain_url, same_repo
+
+HERE, THERE = "git.example.com/shop/config", "git.example.com/copy/config"
+LAST = Provenance(HERE, "a" * 40)
+
+
+@pytest.mark.parametrize(
+    ("last", "source", "same"),
+    [
+        pytest.param(None, Source(HERE, False, False), True, id="nothing is recorded: the first one"),
+        pytest.param(LAST, Source(HERE, True, True), True, id="the same address"),
+        pytest.param(LAST, Source(HERE, False, True), True, id="the same address, its history rewritten"),
+        pytest.param(LAST, Source(HERE, True, False), True, id="the same address, its live ref lost"),
+        pytest.param(
+            LAST, Source(THERE, True, True), True, id="moved with all its refs, or spelled otherwise"
+        ),
+        pytest.param(LAST, Source(THERE, True, False), False, id="a clone pushed elsewhere"),
+        pytest.param(LAST, Source(THERE, False, True), False, id="a mirror that did not follow"),
+        pytest.param(LAST, Source(THERE, False, False), False, id="another repo with the same names"),
+    ],
+)
+def test_a_copy_is_told_from_the_original(last: Provenance | None, source: Source, same: bool) -> None:
+    """A mistake here would prune what another repo applied, or lock a team out of its own environment."""
+    assert same_repo(last, source) is same
+
+
+@pytest.mark.parametrize(
+    ("url", "plain"),
+    [
+        ("https://git.example.com/shop/config.git", HERE),
+        ("https://ann:secret@git.example.com:443/shop/config/", HERE),
+        ("git@git.example.com:shop/config.git", HERE),
+        ("ssh://git@Git.Example.com:22/shop/config.git", HERE),
+        ("file:///srv/config.git", "/srv/config"),
+        ("/srv/config.git", "/srv/config"),
+        ("../config.git", "../config"),
+    ],
+)
+def test_the_spellings_of_one_address_are_one(url: str, plain: str) -> None:
+    """A person with SSH and a worker with HTTPS deploy one repo; and no login is ever written down."""
+    assert plain_url(url) == plain
