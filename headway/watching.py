@@ -8,6 +8,7 @@ its own for the services of that repository, and delays nobody else.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -21,12 +22,14 @@ from headway.domain.images import ImageRef, InvalidImage
 from headway.domain.picks import Known, Need, Nothing, Picked, Question, Ranking, choose
 from headway.domain.plans import images_of
 from headway.domain.tagrules import Position, Refused, TagRule
-from headway.errors import HeadwayError, UsageError
+from headway.errors import FailedError, HeadwayError, UsageError
 
 if TYPE_CHECKING:
     from headway.domain.facts import ImageFacts
     from headway.systems.source_history import Line
 
+CANDIDATES = 60.0
+"""Seconds in which the newest tags of a look are asked what they are."""
 _SHA = re.compile(r"[0-9a-f]{7,40}")
 
 Key = tuple[str, str]
@@ -36,7 +39,7 @@ class Look:
     """What was asked and answered: (environment, service) → question, answer.
 
     `errors` are by service, `unread` by environment: what keeps one from being looked at.
-    `facts` are by service and platform, then by tag.
+    `facts` are by service and platform, then by tag; Refused where a tag has none.
 
     Not a dataclass, as `Desired` is not: Prefect would walk through every tag.
     """
@@ -49,7 +52,7 @@ class Look:
         self.answers: dict[Key, Picked | Nothing] = {}
         self.errors: dict[str, HeadwayError] = {}
         self.unread: dict[str, HeadwayError] = {}
-        self.facts: dict[tuple[str, str], dict[str, ImageFacts]] = {}
+        self.facts: dict[tuple[str, str], dict[str, ImageFacts | Refused]] = {}
 
     def picked(self, environment: str) -> dict[str, Picked]:
         """Give what there is to release in an environment."""
@@ -178,12 +181,11 @@ class _Looking:
         found = self.connections.registry.scan_facts(wanted, fresh=mutable, platform=platform)
         for image, facts in found.items():
             service = wanted[image]
-            if isinstance(facts, UsageError):
-                continue  # Deleted between the list and the question: it has no time, and is refused for that.
-            if isinstance(facts, HeadwayError):
+            if isinstance(facts, HeadwayError) and not isinstance(facts, UsageError):
                 self.found.errors[service] = facts
-            else:
-                self.found.facts.setdefault((service, platform), {})[image.tag or ""] = facts
+                continue
+            known = _refused(facts) if isinstance(facts, UsageError) else facts
+            self.found.facts.setdefault((service, platform), {})[image.tag or ""] = known
 
     def _position(self, service: str, rule: TagRule) -> Position:
         key = (service, rule.order, rule.platform)
@@ -203,8 +205,11 @@ class _Looking:
         return self.rankings[key]
 
     def _answer(self) -> None:
-        open_ = dict(self.found.questions)
+        open_, until = dict(self.found.questions), time.monotonic() + CANDIDATES
         while open_:
+            if time.monotonic() > until:
+                self._give_up(open_)
+                return
             needs: dict[Key, tuple[str, ...]] = {}
             for key, question in list(open_.items()):
                 answer = choose(question)
@@ -214,6 +219,16 @@ class _Looking:
                     self.found.answers[key] = answer
                     del open_[key]
             self._look_up(needs, open_)
+
+    def _give_up(self, open_: dict[Key, Question]) -> None:
+        """Say of which services the tags that come first are not there, or are no images, without end."""
+        for (_, service), question in open_.items():
+            refused = sum(isinstance(it, Refused) for it in question.facts.values())
+            self.found.errors[service] = FailedError(
+                f"{service}: the newest {refused} tags are not there or are no images, "
+                f"and more could not be looked at within {CANDIDATES:.0f} s",
+                hint="leave them out with `ignore`, or delete them from the registry",
+            )
 
     def _look_up(self, needs: dict[Key, tuple[str, ...]], open_: dict[Key, Question]) -> None:
         """Ask for the digests that are missing, all at once; what moves is asked for anew each time."""
@@ -243,7 +258,7 @@ class _Looking:
             del open_[key]
             return
         if isinstance(found, HeadwayError):
-            known: Known | Refused = Refused(f"is listed, and then not there: {found.message}")
+            known: Known | Refused = _refused(found)
         elif isinstance(found, str):
             known = Known(found)
         else:
@@ -259,9 +274,20 @@ def _no_source(sha: str) -> Refused:
     return Refused("cannot be ordered by commit: the service has no `source` in headway.yaml")
 
 
-def _time_in(facts: dict[str, ImageFacts]) -> Position:
+def _refused(error: HeadwayError) -> Refused:
+    """Say why a tag that is listed cannot be released: it names something else, or it was deleted since."""
+    from headway.systems.registry import NotAnImage
+
+    if isinstance(error, NotAnImage):
+        return Refused(f"is {error.what}, not an image")
+    return Refused(f"is listed, and then not there: {error.message}")
+
+
+def _time_in(facts: dict[str, ImageFacts | Refused]) -> Position:
     def created(tag: str) -> datetime | Refused:
         known = facts.get(tag)
+        if isinstance(known, Refused):
+            return known
         if known is None or known.created is None:
             return Refused("has no creation time")
         return known.created

@@ -33,6 +33,7 @@ CREATE TABLE IF NOT EXISTS tags (
   repository TEXT NOT NULL, tag TEXT NOT NULL, digest TEXT NOT NULL, used INTEGER NOT NULL,
   PRIMARY KEY (repository, tag)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS kinds (digest TEXT PRIMARY KEY, what TEXT NOT NULL, used INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS paces (
   registry TEXT PRIMARY KEY, closed_until REAL NOT NULL, rate REAL NOT NULL, since REAL NOT NULL
 ) WITHOUT ROWID;
@@ -62,6 +63,7 @@ class FactStore:
         self._unwritten = threading.Lock()
         self._facts: dict[tuple[str, str], ImageFacts] = {}
         self._tags: dict[tuple[str, str], str | None] = {}
+        self._kinds: dict[str, str] = {}
 
     def close(self) -> None:
         """Close the file."""
@@ -128,12 +130,42 @@ class FactStore:
         self._cache.use(read)
         return found
 
+    def kinds(self, digests: Iterable[str]) -> dict[str, str]:
+        """Return what digests are known to be: empty for an image, or words for what else it is."""
+        self._settle()
+        wanted = list(dict.fromkeys(digests))
+        found = {it: self._kinds[it] for it in wanted if it in self._kinds}
+
+        def read(database: sqlite3.Connection) -> None:
+            day, stale = today(), []
+            for some in batches([it for it in wanted if it not in found]):
+                marks = ",".join("?" * len(some))
+                rows = database.execute(
+                    f"SELECT digest, what, used FROM kinds WHERE digest IN ({marks})", some
+                )
+                for digest, what, used in rows:
+                    found[digest] = what
+                    if used < day:
+                        stale.append((day, digest))
+            if stale:
+                with database:
+                    database.executemany("UPDATE kinds SET used = ? WHERE digest = ?", stale)
+
+        self._cache.use(read)
+        return found
+
     def remember(
-        self, facts: Iterable[ImageFacts] = (), tags: Mapping[tuple[str, str], str] | None = None
+        self,
+        facts: Iterable[ImageFacts] = (),
+        tags: Mapping[tuple[str, str], str] | None = None,
+        kinds: Mapping[str, str] | None = None,
     ) -> None:
-        """Keep facts, and digests of (repository, tag). When a digest was first seen is never changed."""
-        new, named = list(facts), dict(tags or {})
-        if not (new or named):
+        """Keep facts, digests of (repository, tag), and what digests are.
+
+        When a digest was first seen is never changed.
+        """
+        new, named, are = list(facts), dict(tags or {}), dict(kinds or {})
+        if not (new or named or are):
             return
         self._settle()
         day = today()
@@ -145,14 +177,20 @@ class FactStore:
                     "INSERT OR REPLACE INTO tags VALUES (?, ?, ?, ?)",
                     [(repository, tag, digest, day) for (repository, tag), digest in named.items()],
                 )
+                database.executemany(
+                    "INSERT OR REPLACE INTO kinds VALUES (?, ?, ?)", [(*it, day) for it in are.items()]
+                )
                 # Only now: who has read in a transaction may be refused to write in it.
                 make_room(database, "images", "digest, platform", self._limit)
                 make_room(database, "tags", "repository, tag", self._limit)
+                make_room(database, "kinds", "digest", self._limit)
 
         if not self._cache.use(write):
             with self._unwritten:
                 self._facts.update(((it.digest, it.platform), it) for it in new)
                 self._tags.update(named)
+                self._kinds.update(are)
+                _make_room(self._kinds, self._limit)
                 _make_room(self._facts, self._limit)
                 _make_room(self._tags, self._limit)
 
@@ -180,18 +218,23 @@ class FactStore:
 
         A tag is only unlearned: what another process wrote meanwhile may be newer, and to ask costs one request.
         """
-        if not (self._facts or self._tags):
+        if not (self._facts or self._tags or self._kinds):
             return
 
         def write(database: sqlite3.Connection) -> None:
             with database:
                 self._insert(database, self._facts.values())
                 database.executemany("DELETE FROM tags WHERE repository = ? AND tag = ?", list(self._tags))
+                database.executemany(
+                    "INSERT OR REPLACE INTO kinds VALUES (?, ?, ?)",
+                    [(*it, today()) for it in self._kinds.items()],
+                )
 
         with self._unwritten:
             if self._cache.use(write):
                 self._facts.clear()
                 self._tags.clear()
+                self._kinds.clear()
 
     # --- how registries want to be asked ---
 
@@ -247,6 +290,6 @@ class FactStore:
         self._cache.use(write)
 
 
-def _make_room(known: dict[tuple[str, str], Any], limit: int) -> None:
+def _make_room(known: dict[Any, Any], limit: int) -> None:
     for key in list(known)[: max(len(known) - limit, 0)]:
         del known[key]

@@ -6,7 +6,6 @@ and what cannot change is asked once ever.
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -14,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
+from headway.domain.artifacts import IMAGE_MANIFESTS
 from headway.domain.configtext import did_you_mean
 from headway.domain.facts import (
     INDEXES,
@@ -25,16 +25,24 @@ from headway.domain.facts import (
     facts_from,
     is_index,
 )
-from headway.domain.images import ImageRef, is_digest, tags_among
+from headway.domain.images import ImageRef, tags_among
 from headway.errors import FailedError, HeadwayError, UsageError
 from headway.systems.docker_config import DockerConfig
 from headway.systems.facts import FactStore
 from headway.systems.registry_auth import next_page
 from headway.systems.registry_http import Registry
+from headway.systems.registry_manifests import (
+    NotAnImage,
+    judge,
+    names_digest,
+    proven,
+    read_config,
+    read_manifest,
+)
 from headway.systems.registry_scan import SCAN, scan
 from headway.systems.registry_wire import Answer, RegistryBusy, RegistryDenied
 
-__all__ = ["ImageNotFound", "RegistryBusy", "RegistryClient", "RegistryDenied"]
+__all__ = ["ImageNotFound", "NotAnImage", "RegistryBusy", "RegistryClient", "RegistryDenied"]
 
 ATTEMPTS = 3
 BRIEFLY = 5.0
@@ -43,13 +51,7 @@ KEPT_AT_ONCE = 100
 PAGES, TAGS = 1_000, 1_000_000
 """How long a repository's list may be. A registry whose list goes on has no end to it."""
 
-_ACCEPT = ", ".join(
-    (
-        *INDEXES,
-        "application/vnd.oci.image.manifest.v1+json",
-        "application/vnd.docker.distribution.manifest.v2+json",
-    )
-)
+_ACCEPT = ", ".join((*INDEXES, *IMAGE_MANIFESTS))
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -65,6 +67,7 @@ class RegistryClient:
         self._logins = DockerConfig(docker_config)
         self._store = store
         self._registries: dict[str, Registry] = {}
+        self._kinds: dict[str, str] = {}
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -89,13 +92,15 @@ class RegistryClient:
     # --- one image ---
 
     def resolve(self, image: ImageRef, *, briefly: bool = False) -> str:
-        """Give the digest that a tag means now, or that the image is pinned to, having seen that it is there.
+        """Return the digest that a tag means now, or that the image is pinned to, having seen that it is an image.
 
         `briefly` is for who can do without: it waits a few seconds at most.
-        Raises ImageNotFound, RegistryDenied, or RegistryBusy.
+        Raises ImageNotFound, NotAnImage, RegistryDenied, or RegistryBusy.
         """
         deadline = time.monotonic() + BRIEFLY if briefly else None
-        return self._digest(image, attempts=1, deadline=deadline)
+        digest = self._digest(image, image.digest is not None, attempts=1, deadline=deadline)
+        self._keep_kinds()
+        return digest
 
     def exists(self, image: ImageRef) -> bool:
         """Say whether the registry has an image."""
@@ -103,6 +108,11 @@ class RegistryClient:
 
     def _exists(self, image: ImageRef, deadline: float | None) -> bool:
         answer = self._manifest("HEAD", image, attempts=1, deadline=deadline)
+        if answer.ok and not names_digest(image, answer):
+            # Whatever answers 200 to everything has not said that it has this image.
+            answer = self._manifest("GET", image, attempts=1, deadline=deadline)
+            if answer.ok:
+                read_manifest(image, answer)
         if answer.status == 404:
             return False
         _check(answer, image.registry)
@@ -147,16 +157,17 @@ class RegistryClient:
     def scan_digests(
         self, images: Iterable[ImageRef], *, fresh: bool = False
     ) -> dict[ImageRef, str | HeadwayError]:
-        """Give what many tags mean; what is remembered is not asked again, unless `fresh`."""
+        """Return what many tags mean; what is remembered is not asked again, unless `fresh`.
+
+        One request each; where `fresh`, a second one for a digest that was never seen.
+        """
         wanted = list(dict.fromkeys(images))
         known = {} if fresh else self._known(wanted)
         asked = {it: it for it in wanted if it not in known}
         found: dict[ImageRef, str | HeadwayError] = self._scan(
-            asked, lambda image, until: self._digest(image, attempts=ATTEMPTS, deadline=until)
+            asked, lambda image, until: self._digest(image, fresh, attempts=ATTEMPTS, deadline=until)
         )
-        if self._store is not None:
-            new = {(it.name, it.tag or ""): digest for it, digest in found.items() if isinstance(digest, str)}
-            self._store.remember(tags=new)
+        self._remember([], found)
         return {it: known.get(it) or found[it] for it in wanted}
 
     def scan_facts(
@@ -169,10 +180,14 @@ class RegistryClient:
         """
         wanted, platform = list(dict.fromkeys(images)), platform or USUAL
         known = {} if fresh else self._known(wanted)
-        facts = self._store.facts(known.values(), platform) if self._store is not None else {}
-        done: dict[ImageRef, ImageFacts | HeadwayError] = {
-            it: facts[digest] for it, digest in known.items() if digest in facts
-        }
+        digests = [it for it in known.values() if isinstance(it, str)]
+        facts = self._store.facts(digests, platform) if self._store is not None else {}
+        done: dict[ImageRef, ImageFacts | HeadwayError] = {}
+        for it, said in known.items():
+            if isinstance(said, NotAnImage):
+                done[it] = said
+            elif said in facts:
+                done[it] = facts[said]
         asked = {it: it for it in wanted if it not in done}
         keeping: list[tuple[ImageRef, ImageFacts]] = []
 
@@ -183,7 +198,7 @@ class RegistryClient:
                 self._remember(keeping)
 
         done |= self._scan(asked, lambda image, until: self._facts(image, platform, until), keep)
-        self._remember(keeping)
+        self._remember(keeping, done)
         return {it: done[it] for it in wanted}
 
     def forget(self, image: ImageRef) -> None:
@@ -191,23 +206,44 @@ class RegistryClient:
         if self._store is not None:
             self._store.forget(image.name, image.tag or "")
 
-    def _known(self, images: Iterable[ImageRef]) -> dict[ImageRef, str]:
+    def _known(self, images: Iterable[ImageRef]) -> dict[ImageRef, str | NotAnImage]:
+        """Return the digests that are remembered, of what is known to be images, and what is known to be none."""
         if self._store is None:
             return {}
         by_name: dict[str, dict[str, ImageRef]] = {}
         for image in images:
             by_name.setdefault(image.name, {})[image.tag or ""] = image
-        return {
+        digests = {
             tags[tag]: digest
             for name, tags in by_name.items()
             for tag, digest in self._store.digests(name, tags).items()
         }
+        kinds = self._store.kinds(digests.values())
+        return {
+            image: NotAnImage(image, what, digest) if what else digest
+            for image, digest in digests.items()
+            if (what := kinds.get(digest)) is not None
+        }
 
-    def _remember(self, keeping: list[tuple[ImageRef, ImageFacts]]) -> None:
-        if self._store is not None and keeping:
-            tags = {(image.name, image.tag or ""): facts.digest for image, facts in keeping}
+    def _remember(
+        self, keeping: list[tuple[ImageRef, ImageFacts]], found: Mapping[ImageRef, object] | None = None
+    ) -> None:
+        tags = {(image.name, image.tag or ""): facts.digest for image, facts in keeping}
+        for image, said in (found or {}).items():
+            if isinstance(said, NotAnImage):
+                self._kinds[said.digest] = said.what
+                tags[image.name, image.tag or ""] = said.digest
+            elif isinstance(said, str):
+                tags[image.name, image.tag or ""] = said
+        if self._store is not None and (keeping or tags):
             self._store.remember((facts for _, facts in keeping), tags)
+        self._keep_kinds()
         keeping.clear()
+
+    def _keep_kinds(self) -> None:
+        if self._store is not None and self._kinds:
+            self._store.remember(kinds=self._kinds.copy())
+            self._kinds.clear()
 
     def _scan(
         self,
@@ -263,18 +299,38 @@ class RegistryClient:
             path = after
         raise FailedError(f"registry {image.registry} lists the tags of {image.repository} without end")
 
-    def _digest(self, image: ImageRef, *, attempts: int, deadline: float | None) -> str:
-        answer = self._manifest("HEAD", image, attempts=attempts, deadline=deadline)
-        said = answer.headers.get("docker-content-digest", "")
-        if answer.ok and is_digest(said) and said.startswith("sha256:") and image.digest in (None, said):
-            return said
-        if answer.ok or answer.status == 405:
-            # Other registries say it otherwise, or not at all: then the content has to say it.
-            answer = self._manifest("GET", image, attempts=attempts, deadline=deadline)
+    def _digest(self, image: ImageRef, head: bool, *, attempts: int, deadline: float | None) -> str:
+        """Return what a tag means, having seen that it is an image; `head` where that is likely known already."""
+        if head:
+            # Some registries count what is read and not what is only asked about.
+            answer = self._manifest("HEAD", image, attempts=attempts, deadline=deadline)
+            if answer.ok and (said := names_digest(image, answer)):
+                if what := self._kind(said):
+                    raise NotAnImage(image, what, said)
+                if what is not None:
+                    return said
+                image = image.pinned(image.tag, said)
+        answer = self._manifest("GET", image, attempts=attempts, deadline=deadline)
         if answer.status == 404:
             raise self._not_found(image)
         _check(answer, image.registry)
-        return _proven(image, answer) or _digest_of(answer.body)
+        return self._judged(image, *read_manifest(image, answer))
+
+    def _judged(self, image: ImageRef, digest: str, manifest: dict[str, Any]) -> str:
+        """Return the digest of a manifest that describes an image; raise NotAnImage for any other."""
+        try:
+            judge(image, digest, manifest)
+        except NotAnImage as error:
+            self._kinds[digest] = error.what
+            raise
+        self._kinds[digest] = ""
+        return digest
+
+    def _kind(self, digest: str) -> str | None:
+        """Return what is known of a digest: empty for an image, or what else it is; None where nothing is."""
+        if digest in self._kinds or self._store is None:
+            return self._kinds.get(digest)
+        return self._store.kinds([digest]).get(digest)
 
     def _manifest(self, method: str, image: ImageRef, *, attempts: int, deadline: float | None) -> Answer:
         path = f"/v2/{image.repository}/manifests/{image.digest or image.tag or 'latest'}"
@@ -284,10 +340,12 @@ class RegistryClient:
     def _facts(self, image: ImageRef, platform: str, until: float) -> ImageFacts:
         digest, manifest = self._document(image, until)
         if self._store is not None and (known := self._store.facts([digest], platform)):
+            self._judged(image, digest, manifest)
             return known[digest]
         platforms: tuple[str, ...] = ()
         of = ""
         if is_index(manifest):
+            judge(image, digest, manifest)
             images = children(manifest)
             platforms = tuple(it for it, _ in images if it)
             child = chosen_child(images, platform)
@@ -295,6 +353,7 @@ class RegistryClient:
                 return ImageFacts(digest, None, platforms, {}, datetime.now(UTC))
             _, manifest = self._document(image.pinned(None, child), until)
             of = platform
+        self._judged(image, digest, manifest)
         blob = config_of(manifest)
         config = self._blob(image, blob, until) if blob else {}
         return facts_from(digest, config, platforms, datetime.now(UTC), of)
@@ -305,8 +364,7 @@ class RegistryClient:
         if answer.status == 404:
             raise ImageNotFound(f"{image.registry} has no image {image}")
         _check(answer, image.registry)
-        proven = _proven(image, answer)
-        return proven or _digest_of(answer.body), _read(answer, proven is not None)
+        return read_manifest(image, answer)
 
     def _blob(self, image: ImageRef, digest: str, until: float) -> dict[str, Any]:
         """Read an image's configuration."""
@@ -317,7 +375,7 @@ class RegistryClient:
         if answer.status == 404:
             raise ImageNotFound(f"{image.registry} has no {blob}, which {image} needs")
         _check(answer, image.registry)
-        return _read(answer, _proven(blob, answer) is not None)
+        return read_config(answer, proven(blob, answer) is not None)
 
     def _not_found(self, image: ImageRef) -> ImageNotFound:
         if image.digest:
@@ -331,35 +389,6 @@ class RegistryClient:
             )
         near = did_you_mean(image.tag or "latest", known[-200:]) if len(known) < 10_000 else ""
         return ImageNotFound(f"{image.name} has no tag {image.tag or 'latest'}{near[:400]}")
-
-
-def _digest_of(data: bytes, algorithm: str = "sha256") -> str:
-    return f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
-
-
-def _proven(image: ImageRef, answer: Answer) -> str | None:
-    """Give the digest that content was asked for by, or that its registry names; None where none can be checked.
-
-    Raises FailedError where the content is another.
-    """
-    said = image.digest or answer.headers.get("docker-content-digest", "")
-    if is_digest(said):
-        if _digest_of(answer.body, said.partition(":")[0]) == said:
-            return said
-    elif not image.digest:
-        return None
-    raise FailedError(f"{image.registry} answers {image} with other content than its digest says")
-
-
-def _read(answer: Answer, proven: bool) -> dict[str, Any]:
-    """Read a document. What is as its digest says and still none was pushed so, and tells nothing."""
-    try:
-        value = answer.json()
-    except FailedError:
-        if not proven:
-            raise
-        value = None
-    return value if isinstance(value, dict) else {}
 
 
 def _check(answer: Answer, registry: str) -> None:

@@ -102,6 +102,16 @@ class FakeRegistry:
         manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": {"digest": blob}, "layers": []}
         return self.put(json.dumps(manifest).encode(), MANIFEST)
 
+    def artifact(self, config: str = "", *layers: str, **more: Any) -> str:
+        """Store a manifest whose configuration and layers have these types; give its digest."""
+        parts = [{"mediaType": it, "digest": self.put(it.encode(), it)} for it in layers]
+        blob = {"mediaType": config, "digest": self.put(b"{}", "application/json")}
+        return self.manifest({"mediaType": MANIFEST, "config": blob, "layers": parts, **more})
+
+    def manifest(self, value: dict[str, Any], media: str = MANIFEST) -> str:
+        """Store a manifest that somebody made up; give its digest."""
+        return self.put(json.dumps({"schemaVersion": 2, **value}).encode(), media)
+
     def index(self, *children: tuple[str, str]) -> str:
         """Store an index of (platform, digest); give its digest."""
         manifests = []
@@ -110,7 +120,9 @@ class FakeRegistry:
             architecture, _, variant = rest.partition("/")
             place = {"os": os_, "architecture": architecture, **({"variant": variant} if variant else {})}
             manifests.append({"digest": digest, "mediaType": MANIFEST, "platform": place})
-        return self.put(json.dumps({"mediaType": INDEX, "manifests": manifests}).encode(), INDEX)
+        return self.put(
+            json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}).encode(), INDEX
+        )
 
     def tag(self, repository: str, tag: str, digest: str = "") -> str:
         """Name an image."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,8 +11,8 @@ import pytest
 
 from headway.errors import FailedError
 from headway.systems.facts import FactStore
-from headway.systems.registry import ImageNotFound, RegistryBusy, RegistryClient, RegistryDenied
-from tests.unit.systems.registry_server import FakeRegistry, facts
+from headway.systems.registry import ImageNotFound, NotAnImage, RegistryBusy, RegistryClient, RegistryDenied
+from tests.unit.systems.registry_server import INDEX, MANIFEST, FakeRegistry, facts
 
 DAY = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -90,7 +91,10 @@ def test_a_remembered_tag_is_asked_again_when_it_may_have_moved(
     third = registry.tag("r", "latest", registry.image(DAY + timedelta(days=2)))
     client.forget(image)
     assert client.scan_digests([image]) == {image: third}
-    assert len(registry.asked) == 3
+    # What moves is only asked about, and read where its digest is a new one.
+    assert [method for method, _ in registry.asked] == ["GET", "HEAD", "GET", "GET"]
+    assert client.scan_digests([image], fresh=True) == {image: third}
+    assert [method for method, _ in registry.asked[4:]] == ["HEAD"]
 
 
 def test_an_index_tells_its_platforms(registry: FakeRegistry, client: RegistryClient) -> None:
@@ -125,7 +129,7 @@ def test_an_index_speaks_for_the_platform_that_is_asked_for(registry: FakeRegist
 def test_an_image_without_a_time(registry: FakeRegistry, client: RegistryClient, created: object) -> None:
     """Reproducible builds say the epoch: that is no time to order by."""
     registry.tag("r", "1", registry.put(json.dumps({
-        "mediaType": "x", "config": {"digest": registry.put(json.dumps({"created": created}).encode(), "x")},
+        "schemaVersion": 2, "config": {"digest": registry.put(json.dumps({"created": created}).encode(), "x")},
     }).encode(), "x"))  # fmt: skip
     assert facts(client.scan_facts([registry.ref("r", "1")])[registry.ref("r", "1")]).created is None
 
@@ -210,10 +214,106 @@ def test_what_is_not_there_is_named_with_what_is_near(registry: FakeRegistry, cl
     assert client.missing([registry.ref("r", "1.4.2"), missing]) == [missing]
 
 
-def test_something_that_is_no_registry(registry: FakeRegistry, client: RegistryClient) -> None:
-    """A page where JSON was expected is an error with the host's name, not a traceback."""
-    registry.tag("r", "1")
-    registry.content[registry.repositories["r"]["1"]] = ("text/html", b"<html>")
-    registry.without_digest_header = True
-    found = client.scan_facts([registry.ref("r", "1")])[registry.ref("r", "1")]
-    assert "not JSON" in str(found)
+PAGE = b"<html><form action=/login>"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        (200, {"Content-Type": "text/html"}, PAGE),
+        (200, {"Content-Type": "application/json"}, b'{"error": "please log in"}'),
+        (200, {"Content-Type": MANIFEST}, b"[]"),
+        (200, {"Content-Type": MANIFEST}, b""),
+        (200, {"Content-Type": MANIFEST}, b'{"config": {}}'),
+        (200, {"Content-Type": "text/html", "Docker-Content-Digest": "sha256:" + "0" * 64}, PAGE),
+    ],
+    ids=["a login page", "an error as JSON", "a list", "nothing", "no schemaVersion", "a digest beside it"],
+)
+def test_a_page_is_never_taken_for_an_image(
+    registry: FakeRegistry, client: RegistryClient, page: tuple[int, dict[str, str], bytes]
+) -> None:
+    """A registry behind a login page answers 200 to everything: no digest is made of the page."""
+    registry.mood = lambda path: page if "/manifests/" in path else None
+    image = registry.ref("r", "1")
+    with pytest.raises(FailedError, match="that is not a manifest"):
+        client.resolve(image)
+    with pytest.raises(FailedError, match="that is not a manifest"):
+        client.resolve(image.pinned("1", "sha256:" + "1" * 64))
+    for fresh in (False, True):
+        for found in (client.scan_digests([image], fresh=fresh), client.scan_facts([image], fresh=fresh)):
+            assert "that is not a manifest" in str(found[image])
+    if "Docker-Content-Digest" not in page[1]:
+        with pytest.raises(FailedError, match="that is not a manifest"):
+            client.missing([image])
+
+
+COSIGN = "application/vnd.dev.cosign.simplesigning.v1+json"
+CONFIG = "application/vnd.oci.image.config.v1+json"
+LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+DOCKER = "application/vnd.docker.container.image.v1+json"
+CACHE = "application/vnd.buildkit.cacheconfig.v0"
+EMPTY = "application/vnd.oci.empty.v1+json"
+BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+OTHERS: dict[str, tuple[Callable[[FakeRegistry], str], str]] = {
+    "cosign's signature": (lambda it: it.artifact(CONFIG, COSIGN), "a cosign signature"),
+    "cosign's attestation": (lambda it: it.artifact(CONFIG, "application/vnd.dsse.envelope.v1+json"), "an attestation"),
+    "cosign's SBOM": (lambda it: it.artifact(CONFIG, "text/spdx+json"), "a list of contents (SBOM)"),
+    "a Sigstore bundle": (lambda it: it.artifact(EMPTY, BUNDLE, artifactType=BUNDLE), "a Sigstore signature or attestation"),
+    "a Helm chart": (lambda it: it.artifact("application/vnd.cncf.helm.config.v1+json", "application/vnd.cncf.helm.chart.content.v1.tar+gzip"), "a Helm chart"),
+    "a build cache": (lambda it: it.artifact(CACHE, LAYER), "a build cache"),
+    "a build cache in an index": (
+        lambda it: it.manifest({"mediaType": INDEX, "manifests": [{"mediaType": LAYER, "digest": "sha256:" + "1" * 64}, {"mediaType": CACHE, "digest": "sha256:" + "2" * 64}]}, INDEX),
+        "a build cache",
+    ),
+    "referrers": (
+        lambda it: it.manifest({"mediaType": INDEX, "manifests": [{"mediaType": MANIFEST, "artifactType": BUNDLE, "digest": "sha256:" + "1" * 64}]}, INDEX),
+        "a Sigstore signature or attestation",
+    ),
+    "something else": (lambda it: it.artifact("application/vnd.acme.rocket.v1+json", "x/y"), "an artifact of the type application/vnd.acme.rocket.v1+json"),
+    "an empty index": (lambda it: it.manifest({"mediaType": INDEX, "manifests": []}, INDEX), "an index without an image"),
+    "schema 1": (lambda it: it.put(b'{"schemaVersion": 1, "fsLayers": []}', MANIFEST), "a manifest of schema 1, which no runtime takes any more"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_is_no_image_is_named(registry: FakeRegistry, tmp_path: Path, name: str) -> None:
+    """A tag is an image only if its manifest is; what else it is is said, and is asked once ever."""
+    make, words = OTHERS[name]
+    registry.tag("r", "1", make(registry))
+    image = registry.ref("r", "1")
+    with RegistryClient(str(tmp_path), FactStore(tmp_path / "facts")) as client:
+        with pytest.raises(NotAnImage) as told:
+            client.resolve(image)
+        assert told.value.message == f"{image} is {words}, not an image"
+        assert isinstance(client.scan_digests([image])[image], NotAnImage)
+        assert isinstance(client.scan_facts([image])[image], NotAnImage)
+        assert isinstance(client.scan_digests([image], fresh=True)[image], NotAnImage)
+    asked = len(registry.asked)
+    with RegistryClient(str(tmp_path), FactStore(tmp_path / "facts")) as client:
+        for found in (client.scan_digests([image]), client.scan_facts([image])):
+            said = found[image]
+            assert isinstance(said, NotAnImage)
+            assert said.what == words
+    assert len(registry.asked) == asked
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda it: it.artifact(CONFIG, LAYER),
+        lambda it: it.artifact(DOCKER, "application/vnd.docker.image.rootfs.diff.tar.gzip"),
+        lambda it: it.artifact(CONFIG, LAYER + "+encrypted"),
+        lambda it: it.artifact(CONFIG),
+        lambda it: it.artifact("", ""),
+        lambda it: it.artifact(CONFIG, LAYER, artifactType="application/vnd.acme"),
+        lambda it: it.index(("linux/amd64", it.image()), ("unknown/unknown", it.artifact(CONFIG, "application/vnd.in-toto+json"))),
+    ],
+    ids=["OCI", "Docker", "encrypted", "no layers", "no types", "an image with a type of its own", "an index"],
+)  # fmt: skip
+def test_what_is_an_image(
+    registry: FakeRegistry, client: RegistryClient, make: Callable[[FakeRegistry], str]
+) -> None:
+    """Everything that a runtime takes is one."""
+    digest = registry.tag("r", "1", make(registry))
+    assert client.resolve(registry.ref("r", "1")) == digest
+    assert len(registry.asked) == 1

@@ -129,14 +129,19 @@ def test_an_answer_without_measure(
 def config(registry: FakeRegistry, value: Any) -> str:
     """Store an image with a configuration that somebody made up."""
     blob = registry.put(value if isinstance(value, bytes) else json.dumps(value).encode(), "x")
-    return registry.put(json.dumps({"mediaType": MANIFEST, "config": {"digest": blob}}).encode(), MANIFEST)
+    return registry.put(json.dumps({"schemaVersion": 2, "config": {"digest": blob}}).encode(), MANIFEST)
 
 
 def manifest(registry: FakeRegistry, value: Any, media: str = MANIFEST) -> str:
     """Store a manifest that somebody made up."""
+    value = {"schemaVersion": 2, **value} if isinstance(value, dict) else value
     return registry.put(value if isinstance(value, bytes) else json.dumps(value).encode(), media)
 
 
+NONE = {
+    "config of a number", "manifest of a list", "deep manifest", "manifests of a number", "manifests of numbers", "an empty index",
+}  # fmt: skip
+"""What is no image at all."""
 ODD: dict[str, Callable[[FakeRegistry], str]] = {
     "config in config": lambda it: config(it, {"config": "x"}),
     "labels a list": lambda it: config(it, {"config": {"Labels": ["a"]}}),
@@ -164,11 +169,14 @@ ODD: dict[str, Callable[[FakeRegistry], str]] = {
 
 @pytest.mark.parametrize("name", ODD)
 def test_an_odd_image_has_no_time(registry: FakeRegistry, client: RegistryClient, name: str) -> None:
-    """Whoever may push can push nonsense: it has no time and no labels, and the good image beside it has."""
+    """Whoever may push can push nonsense: it is no image or has no time, and the good image beside it has."""
     odd = registry.tag("r", "odd", ODD[name](registry))
     registry.tag("r", "good", registry.image(DAY))
     found = client.scan_facts([registry.ref("r", "odd"), registry.ref("r", "good")])
     assert facts(found[registry.ref("r", "good")]).created == DAY
+    if name in NONE:
+        assert isinstance(found[registry.ref("r", "odd")], registry_module.NotAnImage)
+        return
     told = facts(found[registry.ref("r", "odd")])
     assert (told.digest, told.created, dict(told.labels)) == (odd, None, {})
     assert not any("secret" in path or "../" in path for _, path in registry.asked)
