@@ -6,6 +6,7 @@ from typing import Any
 
 from headway.connections import Connections
 from headway.domain.config import Config
+from headway.domain.people import actor_of
 from headway.domain.releases import short_ref
 from headway.errors import UsageError
 from headway.requests import BuildRequest
@@ -38,7 +39,7 @@ def build_images(request: BuildRequest) -> dict[str, object]:
         services = services_to_build(config, request)
         if request.dry_run:
             planned = plan_all(connections, config, services, request.ref)
-            who = request.actor or connections.settings.who()
+            who = actor_of(request.actor)
             report("plan", builds_report(planned, asked_by(who, request.reason)))
             return {"services": services, "ref": request.ref, "images": [str(it.image) for it in planned]}
         return {

@@ -17,14 +17,15 @@ from headway.arrival import Step
 from headway.connections import Connections
 from headway.domain.config import Config
 from headway.domain.gates import Barred, gates
-from headway.domain.history import ReleaseRecord, new_release_id
+from headway.domain.history import APPROVED, ReleaseRecord, new_release_id
+from headway.domain.people import actor_of, is_named, same_person
 from headway.domain.plans import Plan
 from headway.domain.verification import unaskable
 from headway.errors import FailedError, HeadwayError, RefusedError, UsageError
 from headway.flows.road import publish, reach
 from headway.flows.telling import tell_plan, tell_superseded, told_before
 from headway.requests import Forcible
-from headway.steps import ask, asked_before, log, report, run_identity, supersede
+from headway.steps import ask, asked_before, log, report, run_identity, supersede, warn
 from headway.story import asked_by, plan_report
 from headway.watching import source_of
 
@@ -137,7 +138,7 @@ def _carry_out(connections: Connections, intent: Intent) -> dict[str, object]:
     _refuse(intent, barred)
     approved = _approvals(connections, intent, plan, release_id)
     steps = list(intent.before)
-    if any(name == "Approved-By" for name, _ in approved):
+    if any(name == APPROVED for name, _ in approved):
         # The run began anew when the answer came, and knows when it was first to start.
         steps.append(("wait for approval", (datetime.now(UTC) - run_identity()[0]).total_seconds()))
 
@@ -164,7 +165,7 @@ def _carry_out(connections: Connections, intent: Intent) -> dict[str, object]:
             environment=name,
             kind=intent.kind,
             changes=it.triples,
-            actor=request.actor or connections.settings.who(),
+            actor=actor_of(request.actor),
             reason=intent.reason,
             why={change.service: change.why for change in it.changes},
             trailers=(*intent.trailers(), *_sources(connections, it), *_passed(barred), *approved),
@@ -184,7 +185,7 @@ def _carry_out(connections: Connections, intent: Intent) -> dict[str, object]:
 
 
 def _plan_report(connections: Connections, intent: Intent, plan: Plan, barred: Iterable[Barred] = ()) -> str:
-    who = intent.request.actor or connections.settings.who()
+    who = actor_of(intent.request.actor)
     also = intent.also(plan.base, plan) if plan else {}
     return plan_report(plan, connections.repo.read, asked_by(who, intent.reason), also, map(str, barred))
 
@@ -258,7 +259,7 @@ def _tell(
         release_id,
         intent.kind,
         state,
-        actor=intent.request.actor or connections.settings.who(),
+        actor=actor_of(intent.request.actor),
         reason=intent.reason,
         cause=cause,
     )
@@ -274,7 +275,7 @@ def _approvals(
         return []
     if request.force and not request.reason:
         raise UsageError(f"{name} asks for approvals, and force needs a reason", hint="say why with --reason")
-    if not (request.force or request.actor):
+    if not (request.force or is_named(request.actor)):
         raise UsageError(
             f"{name} asks for approvals, and nobody is named who asks for this",
             hint="fill in `actor`: whoever asks cannot approve",
@@ -298,10 +299,10 @@ def _asked(connections: Connections, intent: Intent, plan: Plan, text: str) -> l
     name, request = intent.environment, intent.request
     config = connections.config(plan.base)
     app, place = config.app, config.environments[name]
-    asker = request.actor.strip().lower()
     # One span of time for all answers: a run that begins anew after one was to start when it first did.
     until = run_identity()[0] + place.approval_timeout
-    people: dict[str, str] = {}
+    people: list[str] = []
+    approved: list[str] = []
     number = 0
     while len(people) < place.approvals:
         number += 1
@@ -313,14 +314,19 @@ def _asked(connections: Connections, intent: Intent, plan: Plan, text: str) -> l
             raise RefusedError(f"{name}: rejected by {who}" + (f": {answer.reason}" if answer.reason else ""))
         if answer.plan != plan.fingerprint:
             raise _changed(name, plan, None)
-        if who.lower() == asker:
-            log(f"{who} asked for it; somebody else must approve")
-        elif who.lower() in people:
-            log(f"{who} has approved it already; somebody else must approve too")
+        if same_person(who, request.actor):
+            warn(
+                f"the approval by {who} does not count: {request.actor} asked for this; somebody else must approve"
+            )
+        elif any(same_person(who, it) for it in people):
+            warn(f"the approval by {who} does not count twice; somebody else must approve too")
+        elif not is_named(who):
+            warn("an approval that names nobody does not count; fill in `by`")
         else:
-            people[who.lower()] = who + (f" ({answer.reason})" if answer.reason else "")
-            log(f"approved by {people[who.lower()]}")
-    return [("Approved-By", who) for who in people.values()]
+            people.append(who)
+            approved.append(who + (f" ({answer.reason})" if answer.reason else ""))
+            log(f"approved by {approved[-1]}")
+    return [(APPROVED, who) for who in approved]
 
 
 def _changed(name: str, plan: Plan, now: Plan | None) -> RefusedError:

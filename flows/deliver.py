@@ -8,6 +8,7 @@ from typing import Any
 from headway.connections import Connections
 from headway.desired import Desired
 from headway.domain.config import Config
+from headway.domain.people import actor_of
 from headway.domain.plans import images_of
 from headway.domain.releases import short_ref
 from headway.flows.build_images import build_all, plan_all, services_to_build
@@ -62,7 +63,7 @@ def _dry_run(
     """Say what would be built, and what runs now in its place."""
     planned = plan_all(connections, config, services, request.ref)
     now = Desired(connections, config, request.environment, connections.repo.head)
-    who = request.actor or connections.settings.who()
+    who = actor_of(request.actor)
     text = builds_report(planned, asked_by(who, request.reason), images_of(config, now.indexes), now.name)
     report("plan", text)
     return {

@@ -7,6 +7,7 @@ from typing import Any
 from headway.connections import Connections
 from headway.desired import Desired
 from headway.domain.images import ImageRef
+from headway.domain.people import actor_of
 from headway.domain.plans import Plan, plan_as_it_was
 from headway.domain.releases import short_ref
 from headway.errors import RefusedError, TransientError
@@ -73,7 +74,7 @@ def roll_back(connections: Connections, request: RollbackRequest) -> dict[str, o
         _refuse_missing(connections, make(head))
 
     def also(at: str, plan: Plan) -> dict[str, bytes]:
-        by = request.actor or connections.settings.who()
+        by = actor_of(request.actor)
         why = f"rolled back: {request.reason}" if request.reason else "rolled back"
         return vetoed(connections, at, request.environment, plan.triples, why, by)
 

@@ -9,6 +9,7 @@ from headway.arrival import Step
 from headway.connections import Connections
 from headway.domain.health import Verdict
 from headway.domain.images import ImageRef, wanted_reference
+from headway.domain.people import actor_of
 from headway.endings import set_image_report
 from headway.errors import FailedError, HeadwayError, UsageError
 from headway.requests import SetImageRequest
@@ -56,7 +57,7 @@ def set_image(request: SetImageRequest) -> dict[str, object]:
             )
         reference: ImageRef = resolve_image(connections, wanted_reference(repository, request.image))
         found: list[ImageSet] = running_image(connections, context, namespace, reference)
-        asked = asked_by(request.actor or connections.settings.who(), request.reason)
+        asked = asked_by(actor_of(request.actor), request.reason)
         report("plan", set_image_plan(reference, namespace, found, asked, warning))
         if not found:
             raise FailedError(

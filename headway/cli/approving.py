@@ -57,6 +57,7 @@ def reject(
 
 
 def _answer(decision: str, what: str, plan: str, by: str, reason: str, yes: bool, output: Output) -> None:
+    from headway.domain.people import same_person
     from headway.settings import Settings
     from headway.systems.prefect_api import PrefectApi
 
@@ -79,6 +80,12 @@ def _answer(decision: str, what: str, plan: str, by: str, reason: str, yes: bool
                 hint="say which one with --plan",
             )
         waiting, fingerprint, text = chosen[0]
+        who = by or settings.who()
+        if decision == "approve" and same_person(who, waiting.actor):
+            raise RefusedError(
+                f"{who} cannot approve this: {waiting.actor} asked for it",
+                hint="somebody else must approve it; `headway reject` withdraws it",
+            )
         if not (yes or plan):
             if not sys.stdin.isatty():
                 raise UsageError(
@@ -88,7 +95,6 @@ def _answer(decision: str, what: str, plan: str, by: str, reason: str, yes: bool
             err().print(text, markup=False)
             if not typer.confirm(f"{decision} plan {fingerprint}?", err=True):
                 raise RefusedError("nothing was answered; it still waits")
-        who = by or settings.who()
         api.resume(waiting.run_id, {"decision": decision, "by": who, "reason": reason, "plan": fingerprint})
     done = "approved" if decision == "approve" else "rejected"
     out().print(f"{waiting.name}: plan {fingerprint} {done} by {who}", style="bold", markup=False)
@@ -112,6 +118,7 @@ def _list(found: list[tuple[Waiting, str, str]], output: Output) -> None:
             "run": it.run_id,
             "what": it.name,
             "asked": it.asked,
+            "actor": it.actor,
             "plan": plan,
         }
         for it, plan, _ in found
@@ -120,9 +127,17 @@ def _list(found: list[tuple[Waiting, str, str]], output: Output) -> None:
         print_json(rows)
     else:
         print_table(
-            ("app", "environment", "what", "asked", "plan", "run"),
+            ("app", "environment", "what", "asked", "by", "plan", "run"),
             [
-                (it["app"], it["environment"], it["what"], it["asked"][:19], it["plan"], it["run"])
+                (
+                    it["app"],
+                    it["environment"],
+                    it["what"],
+                    it["asked"][:19],
+                    it["actor"],
+                    it["plan"],
+                    it["run"],
+                )
                 for it in rows
             ],
             empty="nothing waits for an approval",

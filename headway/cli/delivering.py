@@ -56,7 +56,7 @@ def ci(
         raise UsageError("which commit?", hint='give it with --ref "$(git rev-parse HEAD)"')
     flow = "deliver" if environment else "build-images"
     fields: dict[str, Any] = {"services": services or [], "ref": commit, "reason": reason, "dry_run": dry_run}
-    fields["actor"] = job.actor or settings.who()
+    fields["actor"] = job.asked_by(settings.actor or job.person) or settings.who()
     request = DeliverRequest(environment=environment, **fields) if environment else BuildRequest(**fields)
     # What a branch means changes, so only a whole commit can be known again.
     mark = job.mark if is_commit(commit) and not again else (uuid.uuid4().hex,)

@@ -82,13 +82,18 @@ def history(
                 it.environment or ", ".join(it.environments),
                 it.kind,
                 it.what,
-                it.actor,
+                _who(it),
                 _ending(it),
             )
             for it in entries
         ],
         empty="no such release" if (service or kind or actor or since or until) else "no release yet",
     )
+
+
+def _who(entry: Entry) -> str:
+    """Name who asked, and who approved it."""
+    return entry.actor + (f", approved by {', '.join(entry.approvers)}" if entry.approvers else "")
 
 
 def _ending(entry: Entry) -> Text:

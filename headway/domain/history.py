@@ -22,6 +22,7 @@ from headway.domain.releases import (
 )
 
 __all__ = [
+    "APPROVED",
     "REVERTS",
     "Entry",
     "Outcome",
@@ -37,6 +38,8 @@ __all__ = [
 ]
 
 
+APPROVED = "Approved-By"
+"""The trailer that names who approved a release; one for each of them."""
 REVERTS = "Reverts"
 """The trailer that names the failed commit which a commit takes back."""
 
@@ -146,6 +149,11 @@ class Entry:
         return (self.record.actor if self.record else "") or self.author
 
     @property
+    def approvers(self) -> tuple[str, ...]:
+        """Who approved it, each with the reason where one was given."""
+        return tuple(value for name, value in self.record.trailers if name == APPROVED) if self.record else ()
+
+    @property
     def reason(self) -> str:
         """Why, in the words of who asked."""
         return self.record.reason if self.record else ""
@@ -194,6 +202,7 @@ class Entry:
             "actor": self.actor,
             "author": self.author,
             "reason": self.reason,
+            "approved_by": list(self.approvers),
             "state": self.state,
             "outcomes": [it.as_dict() for it in self.outcomes],
         }

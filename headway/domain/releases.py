@@ -23,7 +23,7 @@ _TIMED_ID = re.compile(r"(\d{8}T\d{6}Z)-[0-9A-Za-z.-]+")
 _VALID_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _COMMIT = re.compile(r"[0-9a-fA-F]{40}|[0-9a-fA-F]{64}")
 _NOT_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
-_TRAILER = re.compile(r"Headway-([A-Za-z]+):[ \t]*(.*)", re.IGNORECASE)
+_TRAILER = re.compile(r"Headway-([A-Za-z]+(?:-[A-Za-z]+)*):[ \t]*(.*)", re.IGNORECASE)
 _KNOWN = frozenset({"Release", "Environment", "Kind", "Actor", "Reason", "Change"})
 _VERBS = {"release": "Release", "promotion": "Promote", "rollback": "Roll back"}
 
@@ -106,7 +106,7 @@ def parse_message(text: str) -> ReleaseRecord | None:
     found: list[tuple[str, str]] = []
     for line in text.replace("\r\n", "\n").rstrip().rsplit("\n\n", 1)[-1].split("\n"):
         if match := _TRAILER.fullmatch(line.strip()):
-            found.append((match[1].capitalize(), match[2].strip()))
+            found.append((match[1].title(), match[2].strip()))
     first = dict(reversed(found))
     if not is_release_id(first.get("Release", "")):
         return None

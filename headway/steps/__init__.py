@@ -27,6 +27,7 @@ if os.environ.get("HEADWAY_LOCAL", "").lower() in {"1", "true", "yes"}:
         side_by_side,
         supersede,
         task,
+        warn,
     )
 else:
     from headway.steps.orchestrated import (
@@ -46,6 +47,7 @@ else:
         side_by_side,
         supersede,
         task,
+        warn,
     )
 
 __all__ = [
@@ -65,4 +67,5 @@ __all__ = [
     "side_by_side",
     "supersede",
     "task",
+    "warn",
 ]

@@ -37,6 +37,11 @@ def log(message: str) -> None:
         print(f"{time.monotonic() - _started:7.2f}s  {message}", file=sys.stderr, flush=True)
 
 
+def warn(message: str) -> None:
+    """Say one line that people should not miss."""
+    log(f"warning: {message}")
+
+
 def report(key: str, markdown: str) -> None:
     """Show a table or a diff that tells the run's story."""
     if _listeners:

@@ -64,6 +64,14 @@ def log(message: str) -> None:
         print(message, flush=True)
 
 
+def warn(message: str) -> None:
+    """Say one line in the run's log that people should not miss."""
+    try:
+        get_run_logger().warning("%s", message)
+    except MissingContextError:
+        print(f"warning: {message}", flush=True)
+
+
 def report(key: str, markdown: str) -> None:
     """Put a table or a diff on the run's page, as an artifact; no run fails where its server does not take it.
 

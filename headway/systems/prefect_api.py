@@ -71,7 +71,7 @@ class DeadRun:
 class Waiting:
     """A run that waits for an approval; `asked` is when it was to start, as ISO 8601 in UTC.
 
-    `release_id` is the one that it was given, where it was.
+    `release_id` is the one that it was given, and `actor` who asked, where they were.
     """
 
     run_id: str
@@ -81,6 +81,7 @@ class Waiting:
     asked: str
     keys: dict[str, str]
     release_id: str = ""
+    actor: str = ""
 
 
 class PrefectApi(PrefectHttp):
@@ -169,9 +170,10 @@ class PrefectApi(PrefectHttp):
             keys = (run["state"].get("state_details") or {}).get("run_input_keyset") or {}
             asked = datetime.fromisoformat(run["expected_start_time"] or run["created"])
             at = asked.astimezone(UTC).isoformat()
-            own = str(((run.get("parameters") or {}).get("request") or {}).get("release_id") or "")
+            request = (run.get("parameters") or {}).get("request") or {}
+            own, actor = (str(request.get(it) or "") for it in ("release_id", "actor"))
             found.append(
-                Waiting(str(run["id"]), run["name"], tags["app"], tags["environment"], at, keys, own)
+                Waiting(str(run["id"]), run["name"], tags["app"], tags["environment"], at, keys, own, actor)
             )
         return sorted(found, key=lambda it: it.asked)
 

@@ -131,8 +131,8 @@ async def _read(request: HttpRequest, model: type[requests.Request], token: Toke
         wrong = "; ".join(f"{'.'.join(map(str, it['loc']))}: {it['msg']}" for it in error.errors())
         raise _Answer(422, f"the request is not valid: {wrong}") from None
     # Who asks is known by the token, whatever the request says besides.
-    who = f"ci:{token.name}" + (f" ({asked.actor})" if asked.actor else "")
-    return asked.model_copy(update={"actor": who[:200]})
+    who = f"ci:{token.name}" + (f" ({asked.actor.strip()[:150]})" if asked.actor.strip() else "")
+    return asked.model_copy(update={"actor": who})
 
 
 async def _body(request: HttpRequest) -> bytes:

@@ -22,6 +22,11 @@ COMMIT = "c" * 40
             {"GITHUB_ACTIONS": "true", "GITHUB_SHA": "abc", "GITHUB_RUN_ID": "7", "GITHUB_RUN_ATTEMPT": "2"},
             Job("github", "abc", "7", "2"),
         ),
+        (
+            {"GITHUB_ACTIONS": "true", "GITHUB_SHA": "abc", "GITHUB_RUN_ID": "7", "GITHUB_ACTOR": "bob", "GITHUB_TRIGGERING_ACTOR": "ann"},
+            Job("github", "abc", "7", "", "ann"),
+        ),
+        ({"GITLAB_CI": "true", "GITLAB_USER_LOGIN": "ann"}, Job("gitlab", person="ann")),
         ({"GITLAB_CI": "true", "CI_COMMIT_SHA": "abc", "CI_PIPELINE_ID": "8"}, Job("gitlab", "abc", "8")),
         ({"JENKINS_URL": "http://x", "GIT_COMMIT": "abc", "BUILD_TAG": "job-9"}, Job("jenkins", "abc", "job-9")),
         ({"JENKINS_HOME": "/x", "GIT_COMMIT": "abc", "BUILD_TAG": "job-9"}, Job("jenkins", "abc", "job-9")),
