@@ -116,7 +116,10 @@ def _change(
         tell(cause=error.message, advice=f"how far it came is not known; before it was {before}")
         raise
     steps.append(("roll out", rollout.seconds))
-    if rollout.live:
+    if rollout.done:
+        for each in rollout.verdicts:
+            if each.status == "applied":
+                log(str(each))
         tell(rollout.verdicts)
         return
     advice = f"set-image takes nothing back; set the old image again: {before}"

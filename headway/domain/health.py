@@ -15,16 +15,23 @@ from typing import Literal
 
 from headway.domain.objects import ObjectId
 
-Status = Literal["live", "progressing", "failed"]
+Status = Literal["live", "applied", "progressing", "failed"]
+"""`applied`: the cluster holds the change back, so that no pod runs it (paused, no replicas, suspended)."""
 NEVER = math.inf
 """The grace of a sign that explains a deadline and never proves anything by itself."""
+DEADLINE = "ProgressDeadlineExceeded"
+"""The reason of a Deployment's own deadline."""
 # A kubelet that tries again shows no trouble for a moment; that does not start the clock anew.
 _GAP = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """One sign of trouble. `grace` is in seconds; `key` tells which sign it is the same as later."""
+    """One sign of trouble. `grace` is in seconds; `key` tells which sign it is the same as later.
+
+    `blames` says whether it speaks of the image or its configuration. What the cluster lacks does not:
+    it is waited for, and never a reason for a veto.
+    """
 
     reason: str
     message: str
@@ -32,6 +39,7 @@ class Signal:
     pod: str = ""
     container: str = ""
     key: str = ""
+    blames: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +47,24 @@ class Judgement:
     """What one look at a workload says: whether it is done, what it waits for, what is wrong.
 
     `settle` is how many seconds "done" must last, where the pods' own word is worth little.
+    `put_off` says of one that is done that no pod runs it, or not all do, until somebody changes that:
+    `idle` where nothing runs at all, `held` where pods of the version before go on.
     """
 
     done: bool
     message: str
     signals: tuple[Signal, ...] = ()
     settle: float = 0.0
+    put_off: Literal["", "idle", "held"] = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """Where a workload stands, and why.
 
-    `changed` says that this release touched it. `logs` are the container's last lines,
-    `events` what the cluster said about the pod or the workload.
+    `changed` says that this release touched it, `blames` that its failure speaks of the image or its
+    configuration. `logs` are the container's last lines, `events` what the cluster said about the pod
+    or the workload. `put_off` and `images` are those of a workload that is done.
     """
 
     status: Status
@@ -64,11 +76,15 @@ class Verdict:
     logs: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
     changed: bool = True
+    blames: bool = True
+    put_off: str = ""
+    images: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         cause = ": ".join(part for part in (self.reason, self.message) if part)
         before = "" if self.changed else " (not touched by this release)"
-        return f"{self.workload} is {self.status}{before}" + (f": {cause}" if cause else "")
+        status = "applied, not running" if self.status == "applied" else self.status
+        return f"{self.workload} is {status}{before}" + (f": {cause}" if cause else "")
 
     def with_details(self, logs: Iterable[str], events: Iterable[str]) -> Verdict:
         """Add what was fetched to explain it."""
@@ -78,8 +94,9 @@ class Verdict:
 # What explains the most comes first, when several signs are there.
 _RANK = (
     "InvalidImageName", "ErrImageNeverPull", "ErrImagePull", "CreateContainerConfigError",
-    "RunContainerError", "OOMKilled", "CrashLoopBackOff", "JobFailed", "PodFailed",
-    "FailedCreate", "Unschedulable", "CreateContainerError", "DigestDiffers", "BlockedByOldPod", "NotReady",
+    "RunContainerError", "OOMKilled", "CrashLoopBackOff", "JobFailed", "PodFailed", "Degraded",
+    "FailedCreate", "Unschedulable", "VolumeNotReady", "CreateContainerError", "DigestDiffers", "BlockedByOldPod",
+    "NodeNotReady", "NotReady", "OldPodEnding",
 )  # fmt: skip
 
 
@@ -108,30 +125,59 @@ class Patience:
                 del self._first[key]
             self._first.setdefault(key, now)
         if judgement.done:
+            status: Status = "applied" if judgement.put_off else "live"
             live_at = self._done.setdefault(workload, now) + judgement.settle
             if live_at <= now:
-                return Verdict("live", workload, message=judgement.message), NEVER
+                return Verdict(status, workload, message=judgement.message, put_off=judgement.put_off), NEVER
             return Verdict("progressing", workload, message=judgement.message), live_at
         self._done.pop(workload, None)
         due = {it: self._first[workload, it.key or it.reason] + it.grace for it in judgement.signals}
         if certain := most_useful(it for it, at in due.items() if at <= now):
-            if certain.reason == "ProgressDeadlineExceeded":
-                return deadline_verdict(workload, judgement, certain), NEVER
-            return _verdict("failed", workload, certain), NEVER
+            if certain.reason != DEADLINE:
+                return _verdict("failed", workload, certain), NEVER
+            verdict = deadline_verdict(workload, judgement, certain)
+            # A controller's deadline knows nothing of somebody at work to end a shortage; the environment's does.
+            if verdict.blames or verdict.reason == DEADLINE:
+                return verdict, NEVER
         again = min((at for at in due.values() if at > now), default=NEVER)
-        likely = most_useful(judgement.signals)
+        likely = most_useful(it for it in judgement.signals if it.reason != DEADLINE)
         if likely is None:
             return Verdict("progressing", workload, message=judgement.message), again
-        return _verdict("progressing", workload, replace(likely, message=judgement.message)), again
+        return _verdict("progressing", workload, replace(likely, message=_waiting(judgement))), again
+
+
+def _waiting(judgement: Judgement) -> str:
+    """Say what is waited for, with what the cluster lacks in its own words."""
+    lacks = dict.fromkeys(it.message for it in judgement.signals if not it.blames)
+    said = "; ".join(list(lacks)[:2])
+    return f"{judgement.message}; waiting: {said}" if said else judgement.message
 
 
 def deadline_verdict(workload: ObjectId, judgement: Judgement, passed: Signal) -> Verdict:
-    """Say that a deadline passed, with the sign that explains it best."""
-    cause = most_useful(it for it in judgement.signals if it.reason != passed.reason)
+    """Say that a deadline passed, with the sign that explains it best.
+
+    Where no sign explains it, nothing is known against the image.
+    """
+    cause = most_useful(it for it in judgement.signals if it.reason not in (passed.reason, DEADLINE))
     if cause is None:
-        return _verdict("failed", workload, replace(passed, message=f"{passed.message}: {judgement.message}"))
+        passed = replace(passed, message=f"{passed.message}: {judgement.message}", blames=False)
+        return _verdict("failed", workload, passed)
     return _verdict("failed", workload, replace(cause, message=f"{cause.message} ({passed.message})"))
 
 
+def one_deadline(late: Iterable[Verdict]) -> list[Verdict]:
+    """Give what one deadline says of several workloads.
+
+    Where the cluster lacked something for one of them, that the others are not ready proves nothing either:
+    they may need it.
+    """
+    verdicts = list(late)
+    if all(it.blames for it in verdicts):
+        return verdicts
+    return [replace(it, blames=False) for it in verdicts]
+
+
 def _verdict(status: Status, workload: ObjectId, signal: Signal) -> Verdict:
-    return Verdict(status, workload, signal.reason, signal.message, signal.pod, signal.container)
+    return Verdict(
+        status, workload, signal.reason, signal.message, signal.pod, signal.container, blames=signal.blames
+    )

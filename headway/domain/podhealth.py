@@ -1,20 +1,27 @@
-"""What is wrong with one pod: reasons and messages of the kubelet and the scheduler, read for certainty."""
+"""What is wrong with one pod: reasons and messages of the kubelet and the scheduler, read for certainty.
+
+Each sign says how long it must last to be certain, and whether it speaks of the image and its
+configuration or of what the cluster lacks. docs/operations.md has the table.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from headway.domain.health import NEVER, Signal
 from headway.domain.planned import containers_of, digest_of
+from headway.domain.shortage import LACK_GRACE, absent_config
 
-NETWORK_GRACE = 30.0
-UNSCHEDULABLE_GRACE = 15.0
+ACCESS_GRACE = 30.0
 CONFIG_GRACE = 3.0
-START_GRACE = 5.0
-CRASHES = 2
-"""Restarts after which a crash is no accident."""
+START_GRACE = 30.0
+CRASHES, INIT_CRASHES = 2, 4
+"""Restarts after which a crash is no accident; what runs beside or before a program is meant to be restarted."""
+STEADY = 600.0
+"""Seconds after which a run was no crash at the start: the kubelet begins its back-off anew then, too."""
 
 _PULL = frozenset(
     {
@@ -26,15 +33,37 @@ _PULL = frozenset(
     }
 )
 _FINAL = re.compile(
-    r"not found|manifest unknown|unauthorized|authorization failed|authentication required|access denied|denied"
-    r"|forbidden|does not exist|invalid reference|name unknown|no match for platform|unsupported media type",
+    r"not found|manifest unknown|does not exist|invalid reference|name unknown|no match for platform"
+    r"|unsupported media type",
+    re.I,
+)
+_NO_ACCESS = re.compile(
+    r"unauthorized|authorization failed|authentication required|no basic auth|access denied|denied|forbidden",
     re.I,
 )
 _PASSING = re.compile(
     r"no such host|timeout|timed out|connection refused|connection reset|TLS|EOF|429|50[0234]", re.I
 )
+_TAKEN_AWAY = frozenset(
+    {
+        "Evicted",
+        "Preempting",
+        "Shutdown",
+        "NodeShutdown",
+        "NodeLost",
+        "Terminated",
+        "UnexpectedAdmissionError",
+        "OutOfpods",
+        "OutOfcpu",
+        "OutOfmemory",
+        "NodeAffinity",
+    }
+)
+"""Reasons for which a node gives a pod up; its owner makes another one."""
 _RPC = re.compile(r"rpc error: code = \w+ desc = ")
-_WRONG_COMMAND = re.compile(r"executable file not found|no such file or directory|permission denied", re.I)
+_WRONG_COMMAND = re.compile(
+    r"exec.*(executable file not found|no such file or directory|permission denied|is a directory)", re.I
+)
 
 
 def is_ready(pod: Mapping[str, Any]) -> bool:
@@ -53,15 +82,56 @@ def pod_signals(pod: Mapping[str, Any]) -> list[Signal]:
     name = pod["metadata"]["name"]
     if status.get("phase") == "Succeeded" or is_ready(pod):
         return []
-    found = [signal for each in _statuses(status) for signal in _container(name, each, pod)]
+    inits = {each.get("name") for each in (pod.get("spec") or {}).get("initContainers") or ()}
+    found = [
+        signal for each in _statuses(status) for signal in _container(name, each, pod, each["name"] in inits)
+    ]
     scheduled = _condition(pod, "PodScheduled")
-    if scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable":
-        message = f"no node takes the pod: {scheduled.get('message', '')}"
-        found.append(Signal("Unschedulable", message, UNSCHEDULABLE_GRACE, name))
+    if scheduled.get("status") == "False" and scheduled.get("reason") in ("Unschedulable", "SchedulingGated"):
+        found.append(Signal("Unschedulable", _unschedulable(pod, scheduled), NEVER, name, blames=False))
     if status.get("phase") == "Failed":
         why = status.get("message") or status.get("reason") or "a container ended with an error"
-        found.append(Signal("PodFailed", str(why), NEVER, name))
+        found.append(
+            Signal("PodFailed", str(why), NEVER, name, blames=status.get("reason") not in _TAKEN_AWAY)
+        )
+    if not found and (silent := _silent_node(pod)):
+        found.append(Signal("NodeNotReady", silent, NEVER, name, blames=False))
     return found
+
+
+def restarts(pod: Mapping[str, Any]) -> int:
+    """Count the restarts of a pod's containers."""
+    return sum(int(each.get("restartCount") or 0) for each in _statuses(pod.get("status") or {}))
+
+
+def last_run(pod: Mapping[str, Any]) -> float:
+    """Give how many seconds the longest of the containers' last runs took, of those that ended."""
+    ended = ((each.get("lastState") or {}).get("terminated") for each in _statuses(pod.get("status") or {}))
+    return max((_seconds(each) for each in ended if each), default=0.0)
+
+
+def _unschedulable(pod: Mapping[str, Any], scheduled: Mapping[str, Any]) -> str:
+    if scheduled.get("reason") == "SchedulingGated":
+        return f"the pod is held back by a scheduling gate: {scheduled.get('message', '')}"
+    message = f"no node takes the pod: {scheduled.get('message', '')}"
+    if node := (pod.get("status") or {}).get("nominatedNodeName"):
+        message += f" (room is made for it on {node})"
+    return message
+
+
+def _silent_node(pod: Mapping[str, Any]) -> str:
+    """Say that a node does not tell of a pod that it has; empty where it does."""
+    node, status = (pod.get("spec") or {}).get("nodeName"), pod.get("status") or {}
+    if not node or status.get("phase") in ("Failed", "Succeeded"):
+        return ""
+    known = status.get("containerStatuses") or ()
+    if (
+        known
+        and all(each.get("ready") for each in known)
+        and _condition(pod, "Ready").get("status") == "False"
+    ):
+        return f"node {node} has stopped telling how the pod is"
+    return "" if known else f"node {node} has not started the pod yet"
 
 
 def wrong_digests(pod: Mapping[str, Any], planned: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -82,53 +152,83 @@ def wrong_digests(pod: Mapping[str, Any], planned: Mapping[str, str]) -> list[tu
     return wrong
 
 
-def _container(pod: str, status: Mapping[str, Any], whole: Mapping[str, Any]) -> Iterator[Signal]:
+def _container(pod: str, status: Mapping[str, Any], whole: Mapping[str, Any], init: bool) -> Iterator[Signal]:
     name = status["name"]
     state = status.get("state") or {}
     waiting, terminated = state.get("waiting") or {}, state.get("terminated") or {}
     reason, said = waiting.get("reason", ""), _one_line(waiting.get("message", ""))
-    restarts = int(status.get("restartCount") or 0)
+    again = int(status.get("restartCount") or 0)
     last = terminated or (status.get("lastState") or {}).get("terminated") or {}
     if reason in ("InvalidImageName", "ErrImageNeverPull"):
         yield Signal(reason, f"{status.get('image', '')}: {said}", 0, pod, name)
     elif reason in _PULL:
         yield _pull(pod, name, status.get("image", ""), said)
     elif reason == "CreateContainerConfigError":
-        yield Signal(reason, f"container {name} cannot be configured: {said}", CONFIG_GRACE, pod, name)
+        absent = absent_config(said)
+        grace, message = (
+            (LACK_GRACE if absent else CONFIG_GRACE),
+            f"container {name} cannot be configured: {said}",
+        )
+        yield Signal(reason, message, grace, pod, name, blames=not absent)
     elif reason == "CreateContainerError":
-        yield Signal(reason, f"container {name} cannot be created: {said}", START_GRACE, pod, name)
+        message = f"container {name} cannot be created: {said}"
+        yield Signal(reason, message, START_GRACE, pod, name, blames=False)
     elif reason in ("RunContainerError", "StartError") or last.get("reason") == "StartError":
         why = _one_line(last.get("message", "")) or said
-        grace = 0.0 if _WRONG_COMMAND.search(why) else START_GRACE
-        yield Signal("RunContainerError", f"container {name} cannot be started: {why}", grace, pod, name)
-    elif restarts and (reason == "CrashLoopBackOff" or terminated):
-        yield _crash(pod, name, restarts, last, whole)
+        wrong = bool(_WRONG_COMMAND.search(why))
+        message = f"container {name} cannot be started: {why}"
+        yield Signal("RunContainerError", message, 0 if wrong else START_GRACE, pod, name, blames=wrong)
+    elif again and (reason == "CrashLoopBackOff" or terminated):
+        yield _crash(pod, name, again, last, whole, INIT_CRASHES if init else CRASHES)
     elif terminated and int(terminated.get("exitCode") or 0):
         yield Signal("CrashLoopBackOff", f"container {name} {_ended(terminated)}", NEVER, pod, name)
     elif "running" in state and not status.get("ready"):
         message = f"container {name} runs but is not ready"
-        if restarts:
-            message += f" ({restarts} restarts; it {_ended(last)} before)"
+        if again:
+            message += f" ({again} restarts; it {_ended(last)} before)"
         yield Signal("NotReady", message, NEVER, pod, name)
 
 
 def _pull(pod: str, container: str, image: str, said: str) -> Signal:
-    final = bool(_FINAL.search(said)) and not _PASSING.search(said.split(image)[-1] if image else said)
+    answer = said.split(image)[-1] if image else said
+    grace, blames = NEVER, False
+    if not _PASSING.search(answer):
+        if _NO_ACCESS.search(answer):
+            # A right that is missing says nothing about the image; registries say it of images that are not there, too.
+            grace = ACCESS_GRACE
+        elif _FINAL.search(said):
+            grace, blames = 0.0, True
     message = f"{image} cannot be pulled: {said}" if said else f"{image} cannot be pulled"
-    return Signal("ErrImagePull", message, 0 if final else NETWORK_GRACE, pod, container, f"pull {container}")
+    return Signal("ErrImagePull", message, grace, pod, container, f"pull {container}", blames)
 
 
 def _crash(
-    pod: str, container: str, restarts: int, last: Mapping[str, Any], whole: Mapping[str, Any]
+    pod: str, container: str, again: int, last: Mapping[str, Any], whole: Mapping[str, Any], accidents: int
 ) -> Signal:
     killed = last.get("reason") == "OOMKilled"
-    what = f"container {container} {_ended(last)}, {restarts + 1} times so far"
+    what = f"container {container} {_ended(last)}, {again + 1} times so far"
     if killed and (limit := _memory_limit(whole, container)):
         what += f"; its memory limit is {limit}"
-    grace = 0.0 if restarts >= CRASHES else NEVER
+    # A pod that runs to an end says itself how often it may be tried: a Job's backoffLimit counts, and nobody here.
+    to_an_end = (whole.get("spec") or {}).get("restartPolicy") in ("OnFailure", "Never")
+    certain = again >= accidents and not to_an_end and _seconds(last) < STEADY
     return Signal(
-        "OOMKilled" if killed else "CrashLoopBackOff", what, grace, pod, container, f"crash {container}"
+        "OOMKilled" if killed else "CrashLoopBackOff",
+        what,
+        0.0 if certain else NEVER,
+        pod,
+        container,
+        f"crash {container}",
     )
+
+
+def _seconds(run: Mapping[str, Any]) -> float:
+    """Give how long a container's run took; 0 where its times are not known."""
+    try:
+        began, ended = (datetime.fromisoformat(str(run[key])) for key in ("startedAt", "finishedAt"))
+        return max((ended - began).total_seconds(), 0.0)
+    except (KeyError, ValueError, TypeError):
+        return 0.0
 
 
 def _ended(terminated: Mapping[str, Any]) -> str:

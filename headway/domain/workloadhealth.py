@@ -8,16 +8,20 @@ older template count neither for nor against: an old broken pod must not fail it
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, Literal
 
 from headway.domain.health import NEVER, Judgement, Signal
-from headway.domain.podhealth import is_leaving, is_ready, pod_signals, wrong_digests
+from headway.domain.podhealth import is_leaving, is_ready, last_run, pod_signals, restarts, wrong_digests
+from headway.domain.shortage import failed_create, not_started
 
-CREATE_GRACE = 5.0
 DIGEST_GRACE = 5.0
 BLOCKED_GRACE = 2.0
 SETTLE = 2.0
 """Seconds that a pod without a readiness probe must stay up: its "ready" only says "started"."""
+RESTARTED_SETTLE, MOST_SETTLE = 10.0, 120.0
+"""Seconds that pods which were restarted must stay up beyond the length of their last run, and at most."""
 REVISION = "deployment.kubernetes.io/revision"
 Object = Mapping[str, Any]
 
@@ -56,10 +60,12 @@ def judge(
     pods: Sequence[Object],
     planned: Mapping[str, str],
     warnings: Sequence[tuple[str, str]] = (),
+    past: Mapping[str, int] = MappingProxyType({}),
 ) -> Judgement:
     """Judge a workload from its own status and its new pods.
 
-    `warnings` are reasons and messages of events about the workload or its pods.
+    `warnings` are reasons and messages of events about the workload or its pods, `past` the restarts of
+    pods, by uid, that were over when the rollout began.
     A kind that is not known here counts as done when it is applied, and the message says so.
     """
     kind = str(workload.get("kind"))
@@ -70,44 +76,58 @@ def judge(
     done, message, signals = rule(workload, newest)
     if done is None:
         return _UNSEEN
+    if done == "idle" or done == "held":
+        return Judgement(True, message, put_off=done)
     if done:
         if not message:
-            return _confirmed(workload, newest, planned)
+            return _confirmed(workload, newest, planned, past)
         return Judgement(True, message)
     signals = [*signals, *(signal for pod in newest for signal in pod_signals(pod))]
+    short = len(newest) < wanted_pods(workload)
+    starting = any((pod.get("status") or {}).get("phase") == "Pending" for pod in newest)
     for reason, said in warnings:
-        if reason == "FailedCreate":
-            signals.append(_failed_create(said, len(newest)))
+        if reason == "FailedCreate" and short:
+            signals.append(failed_create(said, len(newest)))
         elif reason == "Unhealthy":
             signals = [_explained(signal, said) for signal in signals]
-        elif reason in ("FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox") and not signals:
-            signals.append(Signal("NotReady", f"{reason}: {said}", NEVER))
+        elif starting and (lack := not_started(reason, said)) is not None:
+            signals = [*(it for it in signals if it.reason != "NodeNotReady"), lack]
     signals.extend(_blocked(workload, [pod for pod in pods if pod not in newest]))
+    if ending := [pod for pod in pods if is_leaving(pod)]:
+        signals.append(_ending(ending))
     return Judgement(False, message, tuple(signals))
 
 
-Ruling = tuple[bool | None, str, list[Signal]]
+def _ending(pods: Sequence[Object]) -> Signal:
+    most = max(int((pod.get("metadata") or {}).get("deletionGracePeriodSeconds") or 0) for pod in pods)
+    many = f"{len(pods)} pods are" if len(pods) > 1 else f"pod {pods[0]['metadata']['name']} is"
+    message = f"{many} still ending (at most {most} s)" if most else f"{many} still ending"
+    return Signal("OldPodEnding", message, NEVER, blames=False)
+
+
+Ruling = tuple[bool | Literal["idle", "held"] | None, str, list[Signal]]
+"""Whether it is done (None: its controller has not looked yet), what it waits for, and signs of trouble."""
 
 
 def _deployment(item: Object, newest: Sequence[Object]) -> Ruling:
     status, wanted = item.get("status") or {}, wanted_pods(item)
     if wanted == 0:
-        return True, "no replicas are wanted", []
+        return "idle", "no replicas are wanted", []
     if not _seen(item):
         return None, "", []
-    if (item.get("spec") or {}).get("paused"):
-        return True, "paused: its pods stay as they are", []
     conditions = {each.get("type"): each for each in status.get("conditions") or ()}
     signals = []
     failure = conditions.get("ReplicaFailure", {})
     updated, available = int(status.get("updatedReplicas") or 0), int(status.get("availableReplicas") or 0)
     if failure.get("status") == "True":
-        signals.append(_failed_create(str(failure.get("message", "")), updated))
+        signals.append(failed_create(str(failure.get("message", "")), updated))
     progressing = conditions.get("Progressing", {})
     if progressing.get("status") == "False" and progressing.get("reason") == "ProgressDeadlineExceeded":
         limit = (item.get("spec") or {}).get("progressDeadlineSeconds", 600)
         signals.append(Signal("ProgressDeadlineExceeded", f"no progress for {limit} s", 0))
     total = int(status.get("replicas") or 0)
+    if (item.get("spec") or {}).get("paused") and (updated < wanted or total > updated):
+        return "held", "paused: its pods stay as they are", []
     if updated < wanted:
         return False, f"{updated} of {wanted} pods are of the new version", signals
     if total > updated:
@@ -120,20 +140,20 @@ def _deployment(item: Object, newest: Sequence[Object]) -> Ruling:
 def _stateful_set(item: Object, newest: Sequence[Object]) -> Ruling:
     status, wanted, spec = item.get("status") or {}, wanted_pods(item), item.get("spec") or {}
     if wanted == 0:
-        return True, "no replicas are wanted", []
+        return "idle", "no replicas are wanted", []
     if not _seen(item):
         return None, "", []
     strategy = spec.get("updateStrategy") or {}
     ready, updated = int(status.get("readyReplicas") or 0), int(status.get("updatedReplicas") or 0)
-    if strategy.get("type") == "OnDelete" and status.get("updateRevision") != status.get("currentRevision"):
-        return True, "updates on delete: its pods change when somebody deletes them", []
+    if strategy.get("type") == "OnDelete" and updated < wanted:
+        return "held", "updates on delete: its pods change when somebody deletes them", []
     partition = int((strategy.get("rollingUpdate") or {}).get("partition") or 0)
-    if strategy.get("type") != "OnDelete" and updated < max(wanted - partition, 0):
+    if updated < max(wanted - partition, 0):
         return False, f"{updated} of {wanted - partition} pods are of the new version", []
     if min(ready, int(status.get("availableReplicas", ready) or 0)) < wanted:
         return False, f"{ready} of {wanted} pods are ready", []
-    if partition:
-        return True, f"partition {partition}: {updated} of {wanted} pods are of the new version", []
+    if updated < wanted:
+        return "held", f"partition {partition}: {updated} of {wanted} pods are of the new version", []
     return True, "", []
 
 
@@ -148,9 +168,9 @@ def _daemon_set(item: Object, newest: Sequence[Object]) -> Ruling:
     )
     on_delete = ((item.get("spec") or {}).get("updateStrategy") or {}).get("type") == "OnDelete"
     if wanted == 0:
-        return True, "no node wants it", []
+        return "idle", "no node wants it", []
     if updated < wanted and on_delete:
-        return True, "updates on delete: its pods change when somebody deletes them", []
+        return "held", "updates on delete: its pods change when somebody deletes them", []
     if updated < wanted:
         return False, f"{updated} of {wanted} pods are of the new version", []
     if available < wanted:
@@ -161,7 +181,7 @@ def _daemon_set(item: Object, newest: Sequence[Object]) -> Ruling:
 def _replica_set(item: Object, newest: Sequence[Object]) -> Ruling:
     status, wanted = item.get("status") or {}, wanted_pods(item)
     if wanted == 0:
-        return True, "no replicas are wanted", []
+        return "idle", "no replicas are wanted", []
     if not _seen(item):
         return None, "", []
     available = int(status.get("availableReplicas") or 0)
@@ -184,7 +204,7 @@ def _job(item: Object, newest: Sequence[Object]) -> Ruling:
         said = f"{failed.get('reason', '')}: {failed.get('message', '')}"
         return False, said, [Signal("JobFailed", said, 0, name)]
     if (item.get("spec") or {}).get("suspend"):
-        return True, "suspended: it does not run", []
+        return "idle", "suspended: it does not run", []
     return False, "it has not completed yet", []
 
 
@@ -201,6 +221,8 @@ def _pod(item: Object, newest: Sequence[Object]) -> Ruling:
 
 
 def _cron_job(item: Object, newest: Sequence[Object]) -> Ruling:
+    if (item.get("spec") or {}).get("suspend"):
+        return "idle", "suspended: it starts nothing", []
     return True, "applied; what it runs is started later", []
 
 
@@ -216,7 +238,9 @@ _RULES: dict[str, Callable[[Object, Sequence[Object]], Ruling]] = {
 }
 
 
-def _confirmed(workload: Object, newest: Sequence[Object], planned: Mapping[str, str]) -> Judgement:
+def _confirmed(
+    workload: Object, newest: Sequence[Object], planned: Mapping[str, str], past: Mapping[str, int]
+) -> Judgement:
     ready = [pod for pod in newest if is_ready(pod)]
     if len(ready) < wanted_pods(workload):
         return Judgement(False, "its new pods have not reported yet")
@@ -233,6 +257,10 @@ def _confirmed(workload: Object, newest: Sequence[Object], planned: Mapping[str,
     ]
     if signals:
         return Judgement(False, signals[0].message, tuple(signals))
+    if restarted := [it for it in ready if restarts(it) > past.get(str(it["metadata"].get("uid")), 0)]:
+        # What passed its probe once and then ended may do so again: it must stay up for longer than it did.
+        longer = min(max(map(last_run, restarted)) + RESTARTED_SETTLE, MOST_SETTLE)
+        return Judgement(True, f"up again after a restart; it must stay so for {longer:.0f} s", settle=longer)
     if (workload.get("spec") or {}).get("minReadySeconds") or not any(map(_unprobed, ready)):
         return Judgement(True, "")
     return Judgement(True, "up; it has no readiness probe", settle=SETTLE)
@@ -243,16 +271,11 @@ def _unprobed(pod: Object) -> bool:
     return not all("readinessProbe" in each for each in containers)
 
 
-def _failed_create(said: str, so_far: int) -> Signal:
-    # A pod more is progress, and starts the clock anew.
-    return Signal("FailedCreate", f"pods cannot be created: {said}", CREATE_GRACE, key=f"create {so_far}")
-
-
 def _explained(signal: Signal, said: str) -> Signal:
     if signal.reason != "NotReady":
         return signal
     message = f"{signal.message}: {said}"
-    return Signal(signal.reason, message, signal.grace, signal.pod, signal.container, signal.key)
+    return replace(signal, message=message)
 
 
 def _blocked(workload: Object, pods: Sequence[Object]) -> list[Signal]:
@@ -278,7 +301,7 @@ def wanted_pods(item: Object) -> int:
     """Give how many pods a workload asks for."""
     if item.get("kind") == "DaemonSet":
         return int((item.get("status") or {}).get("desiredNumberScheduled") or 0)
-    replicas = (item.get("spec") or {}).get("replicas")
+    replicas = (item.get("spec") or {}).get("parallelism" if item.get("kind") == "Job" else "replicas")
     return 1 if replicas is None else int(replicas)
 
 

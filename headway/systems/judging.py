@@ -9,22 +9,32 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from headway.domain.health import NEVER, Judgement, Patience, Signal, Verdict, deadline_verdict
+from headway.domain.health import (
+    DEADLINE,
+    NEVER,
+    Judgement,
+    Patience,
+    Signal,
+    Verdict,
+    deadline_verdict,
+    one_deadline,
+)
 from headway.domain.objects import ObjectId
-from headway.domain.planned import Planned, planned_for
-from headway.domain.podhealth import is_ready
+from headway.domain.planned import Planned, containers_of, planned_for, pod_spec
+from headway.domain.podhealth import is_ready, restarts
+from headway.domain.shortage import help_on_its_way
 from headway.domain.workloadhealth import judge, newest_pods, wanted_pods
 from headway.errors import HeadwayError
 from headway.systems.cluster import Cluster
 from headway.systems.diagnosis import events_of, explained
 from headway.systems.observed import WORKLOADS, Object, Observed, delete_pod
 
-_SCALING_UP = "TriggeredScaleUp"
-_DEADLINE = "ProgressDeadlineExceeded"
+ASK_EVERY = 15.0
+"""Seconds between two questions about what is done for a pod that no node takes."""
 
 
 class Judging:
-    """The verdicts of one rollout, so far."""
+    """The verdicts of one rollout, so far. Workloads that come up `together` may wait for each other."""
 
     def __init__(
         self,
@@ -33,20 +43,26 @@ class Judging:
         planned: Planned,
         changed: frozenset[ObjectId] | None,
         tell: Callable[[str], None],
+        *,
+        together: bool = True,
     ) -> None:
         self._cluster = cluster
         self._observed = observed
         self._planned = planned
         self._changed = changed
         self._tell = tell
+        self._together = together
         self._patience = Patience()
         self._verdicts: dict[ObjectId, Verdict] = {}
         self._judgements: dict[ObjectId, Judgement] = {}
         self._again: dict[ObjectId, float] = {}
         self._old_deadlines: dict[ObjectId, str] = {}
-        self._waived: set[tuple[ObjectId, str]] = set()
+        self._past: dict[str, int] = {}
+        self._asked: dict[ObjectId, tuple[float, str]] = {}
         self._deleted: set[str] = set()
         self._open: set[ObjectId] = set()
+        self._crashed: dict[ObjectId, Verdict] = {}
+        self._restarts: dict[ObjectId, int] = {}
         self._told: dict[ObjectId, str] = {}
         self.failed = False
 
@@ -56,8 +72,8 @@ class Judging:
         return self.failed or not self._open
 
     @property
-    def live(self) -> bool:
-        """Whether everything that counts is live."""
+    def done(self) -> bool:
+        """Whether everything that counts is live, or applied and held back by the cluster."""
         return not self.failed and not self._open
 
     @property
@@ -68,14 +84,18 @@ class Judging:
     def hear(self, workloads: Iterable[ObjectId], now: float, *, first: bool = False) -> None:
         """Judge these workloads anew, and those whose time has come."""
         due = {it for it, at in self._again.items() if at <= now}
+        workloads = list(workloads)
+        if first:
+            self._open = {it for it in workloads if self._counts(it)}
         for identity in dict.fromkeys([*workloads, *due]):
             self._judge(identity, now, first)
 
     def time_is_up(self, timeout: float) -> None:
         """Fail what is still under way, with the reason that explains it best."""
         passed = Signal("DeadlineExceeded", f"not live after {timeout:g} s", 0)
-        for identity in sorted(self._open):
-            self._fail(deadline_verdict(identity, self._judgements[identity], passed))
+        late = [deadline_verdict(it, self._judgements[it], passed) for it in sorted(self._open)]
+        for verdict in one_deadline(late):
+            self._fail(verdict)
 
     def verdict(self, identity: ObjectId) -> Verdict:
         """Give a workload's verdict as of now."""
@@ -99,32 +119,97 @@ class Judging:
         }
         return sum(map(is_ready, pods)), wanted_pods(workload), tuple(sorted(images))
 
+    def _counts(self, identity: ObjectId) -> bool:
+        return self._changed is None or identity in self._changed
+
     def _judge(self, identity: ObjectId, now: float, first: bool) -> None:
-        counts = self._changed is None or identity in self._changed
+        counts = self._counts(identity)
         workload = self._observed.workload(identity)
         judgement = self._look(identity, workload, first, counts)
+        judgement = self._with_help(identity, workload, judgement, now, first)
         self._judgements[identity] = judgement
         verdict, again = self._patience.decide(identity, judgement, now)
-        if verdict.reason == "Unschedulable" and verdict.status == "failed":
-            verdict = self._unless_scaling_up(identity, verdict, judgement, now)
         if verdict.reason == "BlockedByOldPod" and verdict.status == "failed" and counts:
             verdict = self._unblocked(identity, verdict, judgement, now)
         if not counts:
             verdict = replace(verdict, changed=False)
+        self._crashed.pop(identity, None)
+        if verdict.status == "failed" and verdict.reason == "CrashLoopBackOff" and counts:
+            verdict = self._unless_others_start(identity, verdict)
         if verdict.status == "failed":
             self._again.pop(identity, None)
-            self._fail(verdict)
+            together = self._crashed.values() if counts and verdict.reason == "CrashLoopBackOff" else ()
+            for each in [*together, verdict]:
+                self._fail(each)
             return
+        if verdict.status in ("live", "applied") and workload is not None:
+            images = (it.get("image", "") for it in containers_of(pod_spec(workload) or {}))
+            verdict = replace(verdict, images=frozenset(map(str, images)))
+        if any(it.reason == "Unschedulable" for it in judgement.signals):
+            again = min(again, now + ASK_EVERY)
         self._again[identity] = again
         self._verdicts[identity] = verdict
-        if counts and verdict.status == "progressing":
-            self._open.add(identity)
-        else:
-            self._open.discard(identity)
-        line = f"{identity}: {verdict.message or 'live'}"
+        self._set_open(identity, counts and verdict.status == "progressing", first)
+        line = f"{identity}: {verdict.message or verdict.status}"
         if counts and self._told.get(identity) != line:
             self._told[identity] = line
             self._tell(line)
+
+    def _set_open(self, identity: ObjectId, is_open: bool, first: bool) -> None:
+        if is_open:
+            self._open.add(identity)
+            return
+        was_open = identity in self._open
+        self._open.discard(identity)
+        if was_open and not first:
+            # Those that may have waited for it get one more start each before their end counts.
+            self._restarts |= {it: self._ends(it) for it in self._open}
+            self._crashed.clear()
+
+    def _unless_others_start(self, identity: ObjectId, verdict: Verdict) -> Verdict:
+        """Wait with a program that ends at its start while others of the same release are still coming up.
+
+        It may need one of them. Once all others are up, or end at their start too, its next end counts.
+        """
+        others = self._open - {identity} if self._together else set[ObjectId]()
+        tried = self._ends(identity) > self._restarts.get(identity, -1)
+        if tried:
+            self._crashed[identity] = verdict
+        coming = sorted(others - self._crashed.keys())
+        if tried and not coming:
+            del self._crashed[identity]
+            return verdict
+        names = ", ".join(it.name for it in coming[:5])
+        rest = (
+            f"; waiting: {names} of this release may be what it needs" if names else "; it is started again"
+        )
+        return replace(verdict, status="progressing", message=verdict.message + rest)
+
+    def _ends(self, identity: ObjectId) -> int:
+        workload = self._observed.workload(identity)
+        if workload is None:
+            return 0
+        return sum(map(restarts, newest_pods(workload, *self._observed.below(workload))))
+
+    def _with_help(
+        self, identity: ObjectId, workload: Object | None, judgement: Judgement, now: float, first: bool
+    ) -> Judgement:
+        """Add what an autoscaler says about a pod that no node takes; it is asked every now and then."""
+        stuck = next((it for it in judgement.signals if it.reason == "Unschedulable"), None)
+        if stuck is None or workload is None or not self._counts(identity):
+            return judgement
+        asked, said = self._asked.get(identity, (now, ""))
+        if now - asked >= ASK_EVERY and (pod := self._observed.pod(workload, stuck.pod)) is not None:
+            meta = pod["metadata"]
+            asked, said = now, help_on_its_way(events_of(self._cluster, meta["namespace"], meta["uid"]))
+        self._asked[identity] = asked, said
+        if not said:
+            return judgement
+        signals = (
+            replace(it, message=f"{it.message} ({said})") if it.reason == "Unschedulable" else it
+            for it in judgement.signals
+        )
+        return replace(judgement, signals=tuple(signals))
 
     def _look(self, identity: ObjectId, workload: Object | None, first_look: bool, counts: bool) -> Judgement:
         if workload is None:
@@ -135,8 +220,11 @@ class Judging:
             )
         sets, pods = self._observed.below(workload)
         digests = planned_for(self._planned, identity)
-        found = judge(workload, sets, pods, digests, self._observed.warnings(workload))
-        signals = [_patient(it) if (identity, it.reason) in self._waived else it for it in found.signals]
+        if first_look:
+            # What is up when the rollout begins has its restarts behind it.
+            self._past |= {str(it["metadata"]["uid"]): restarts(it) for it in pods if is_ready(it)}
+        found = judge(workload, sets, pods, digests, self._observed.warnings(workload), self._past)
+        signals = list(found.signals)
         # After going back to an old replica set, the last rollout's missed deadline stays for a moment,
         # also when the controller has seen the change. What was missed before anybody looked is not this one's.
         stamp = _deadline_stamp(workload)
@@ -145,28 +233,12 @@ class Judging:
         if stamp and self._old_deadlines.get(identity) == stamp:
             limit = float((workload.get("spec") or {}).get("progressDeadlineSeconds", 600))
             signals = [
-                Signal(it.reason, it.message, limit, key="old deadline") if it.reason == _DEADLINE else it
+                Signal(it.reason, it.message, limit, key="old deadline") if it.reason == DEADLINE else it
                 for it in signals
             ]
         # What was up before anybody looked has stood its time.
         settle = 0.0 if first_look else found.settle
-        return Judgement(found.done, found.message, tuple(signals), settle)
-
-    def _unless_scaling_up(
-        self, identity: ObjectId, verdict: Verdict, judgement: Judgement, now: float
-    ) -> Verdict:
-        workload = self._observed.workload(identity)
-        pod = self._observed.pod(workload, verdict.pod) if workload else None
-        if pod is None:
-            return verdict
-        meta = pod["metadata"]
-        events = events_of(self._cluster, meta["namespace"], meta["uid"])
-        if not any(it.get("reason") == _SCALING_UP for it in events):
-            return verdict
-        self._waived.add((identity, verdict.reason))
-        signals = tuple(_patient(it) if it.reason == verdict.reason else it for it in judgement.signals)
-        waiting = self._judgements[identity] = replace(judgement, signals=signals)
-        return self._patience.decide(identity, waiting, now)[0]
+        return replace(found, signals=tuple(signals), settle=settle)
 
     def _unblocked(self, identity: ObjectId, verdict: Verdict, judgement: Judgement, now: float) -> Verdict:
         """Delete the broken pod of an older version that a StatefulSet waits for, once; it makes a new one."""
@@ -198,13 +270,8 @@ class Judging:
         self._tell(str(verdict))
 
 
-def _patient(unschedulable: Signal) -> Signal:
-    message = f"{unschedulable.message} (a node is being added)"
-    return replace(unschedulable, message=message, grace=NEVER, key="scaling up")
-
-
 def _deadline_stamp(workload: Object) -> str:
     for each in (workload.get("status") or {}).get("conditions") or ():
-        if each.get("type") == "Progressing" and each.get("reason") == _DEADLINE:
+        if each.get("type") == "Progressing" and each.get("reason") == DEADLINE:
             return f"{each.get('lastUpdateTime')} {each.get('lastTransitionTime')}"
     return ""

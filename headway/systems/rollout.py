@@ -31,20 +31,26 @@ _LONG = 1e9
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """How a rollout ended: everything live, something failed, or a newer change took over.
+    """How a rollout ended: done, something failed, or a newer change took over.
 
-    `live` looks at what this release touched; a workload that it did not touch has its
-    verdict, and does not count. `seconds` is the time that was watched.
+    `done` says of what this release touched that it is live, or applied and held back by the cluster
+    (paused, no replicas); a workload that it did not touch has its verdict, and does not count.
+    `seconds` is the time that was watched.
     """
 
-    live: bool
+    done: bool
     superseded: bool
     verdicts: tuple[Verdict, ...]
     seconds: float
 
     @property
+    def live(self) -> bool:
+        """Whether everything that counts is live."""
+        return self.done and not any(it.changed and it.status == "applied" for it in self.verdicts)
+
+    @property
     def diagnosis(self) -> str:
-        """Say what failed and why; empty when everything that counts is live."""
+        """Say what failed and why; empty when nothing that counts has failed."""
         return "\n".join(str(it) for it in self.verdicts if it.changed and it.status == "failed")
 
 
@@ -64,7 +70,8 @@ class Standing:
 
     def __str__(self) -> str:
         cause = self.verdict.reason or self.verdict.message
-        return self.verdict.status + (f": {cause}" if cause else "")
+        status = "applied, not running" if self.verdict.status == "applied" else self.verdict.status
+        return status + (f": {cause}" if cause else "")
 
 
 def watch(
@@ -133,7 +140,7 @@ def watch_workloads(
             stream.close()
     superseded = stopped.is_set() and not judging.settled
     return Rollout(
-        judging.live and not superseded, superseded, judging.verdicts(followed), time.monotonic() - began
+        judging.done and not superseded, superseded, judging.verdicts(followed), time.monotonic() - began
     )
 
 
@@ -143,7 +150,7 @@ def look(
     """Say how each workload of the manifests is now, without waiting for anything."""
     followed = workloads_of(manifests, namespace)
     observed, _ = observe(cluster, followed)
-    judging = Judging(cluster, observed, planned, None, lambda line: None)
+    judging = Judging(cluster, observed, planned, None, lambda line: None, together=False)
     # A sign that could become certain counts, however short it has been there.
     judging.hear(followed, 0.0, first=True)
     judging.hear(followed, _LONG)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headway.domain.health import NEVER, Judgement, Patience, Signal
+from headway.domain.health import NEVER, Judgement, Patience, Signal, deadline_verdict, one_deadline
 from headway.domain.objects import ObjectId
 
 WEB = ObjectId("apps", "Deployment", "shop", "web")
@@ -74,6 +74,40 @@ def test_a_deadline_without_any_sign_says_what_was_waited_for() -> None:
         WEB, sick(Signal("ProgressDeadlineExceeded", "no progress for 60 s", 0)), 0.0
     )
     assert verdict.message == "no progress for 60 s: 0 of 1 new pods are ready"
+
+
+LACK = Signal("Unschedulable", "no node takes the pod", NEVER, "web-1", blames=False)
+PASSED = Signal("ProgressDeadlineExceeded", "no progress for 60 s", 0)
+PROBE = Signal("NotReady", "readiness probe failed: 503", NEVER, "web-1", "app")
+LATE = Signal("DeadlineExceeded", "not live after 90 s", 0)
+
+
+def test_a_shortage_outlasts_a_controller_s_deadline() -> None:
+    """A Deployment's own deadline knows nothing of the node that is being made; what is waited for is said."""
+    verdict, _ = Patience().decide(WEB, sick(LACK, PASSED), 0.0)
+    assert verdict.status == "progressing"
+    assert verdict.message == "0 of 1 new pods are ready; waiting: no node takes the pod"
+
+
+def test_at_the_deadline_a_shortage_blames_nobody() -> None:
+    """The release ends, and its image may come again."""
+    verdict = deadline_verdict(WEB, sick(LACK), LATE)
+    assert (verdict.status, verdict.reason, verdict.blames) == ("failed", "Unschedulable", False)
+    assert not deadline_verdict(WEB, FINE, LATE).blames, "of what no sign explains nothing is known"
+    assert deadline_verdict(WEB, sick(PROBE), LATE).blames
+
+
+def test_what_is_late_beside_a_shortage_is_not_blamed_either() -> None:
+    """A program that is not ready may wait for the one that no node takes."""
+    verdicts = [deadline_verdict(WEB, sick(it), LATE) for it in (LACK, PROBE)]
+    assert [it.blames for it in one_deadline(verdicts)] == [False, False]
+    assert [it.blames for it in one_deadline(verdicts[1:])] == [True]
+
+
+def test_what_is_put_off_is_applied_and_not_live() -> None:
+    """Nothing is waited for, and nothing is claimed."""
+    verdict, _ = Patience().decide(WEB, Judgement(True, "paused", put_off="held"), 0.0)
+    assert str(verdict) == "shop Deployment/web is applied, not running: paused"
 
 
 def test_a_cause_goes_before_its_consequence() -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from headway.domain.workloadhealth import CREATE_GRACE, SETTLE, judge, newest_pods
+from headway.domain.health import NEVER
+from headway.domain.workloadhealth import RESTARTED_SETTLE, SETTLE, judge, newest_pods
 
 DIGEST = "sha256:aa"
 
@@ -69,9 +70,10 @@ def test_a_deployment_is_done_by_the_rules_of_rollout_status(
     assert message in found.message
 
 
-def test_no_replicas_wanted_is_live_at_once() -> None:
-    """Nobody waits for a controller to look at a workload without pods."""
-    assert judge(deployment(replicas=0, observedGeneration=0), [], [], {}).done
+def test_no_replicas_wanted_is_applied_and_not_live() -> None:
+    """Nobody waits for a controller to look at a workload without pods, and nobody says that it ran."""
+    found = judge(deployment(replicas=0, observedGeneration=0), [], [], {})
+    assert (found.done, found.put_off) == (True, "idle")
 
 
 def test_a_pod_with_another_digest_is_not_success() -> None:
@@ -110,7 +112,7 @@ def test_quota_is_named_and_a_pod_more_starts_its_clock_anew() -> None:
         judge(deployment(updatedReplicas=count, conditions=[failure]), SETS, [], {}).signals[0]
         for count in (0, 1)
     )
-    assert (one.reason, one.grace) == ("FailedCreate", CREATE_GRACE)
+    assert (one.reason, one.grace, one.blames) == ("FailedCreate", NEVER, False)
     assert "exceeded quota" in one.message
     assert one.key != two.key
 
@@ -142,8 +144,33 @@ def test_a_probe_that_fails_is_quoted() -> None:
 def test_a_paused_deployment_is_said_and_not_waited_for() -> None:
     """Its pods will not change, and the verdict says why."""
     found = judge(deployment(paused=True, updatedReplicas=0), SETS, [], PLAN)
-    assert found.done
+    assert (found.done, found.put_off) == (True, "held")
     assert "paused" in found.message
+
+
+def test_a_paused_deployment_whose_pods_are_the_new_ones_is_live() -> None:
+    """Pausing what runs changes nothing about what runs; the digests are looked at as ever."""
+    assert judge(deployment(paused=True), SETS, PODS, PLAN).put_off == ""
+    wrong = judge(deployment(paused=True), SETS, [pod("a"), pod("b", digest="sha256:bb")], PLAN)
+    assert [it.reason for it in wrong.signals] == ["DigestDiffers"]
+
+
+def test_pods_that_are_still_ending_are_named() -> None:
+    """A rollout that waits for an old pod to end says so, and that blames nobody."""
+    leaving = pod("old", "rs1", deletionTimestamp="2026-01-01T00:00:00Z", deletionGracePeriodSeconds=25)
+    found = judge(deployment(updatedReplicas=0), SETS, [leaving], PLAN)
+    assert [(it.reason, it.grace, it.blames) for it in found.signals] == [("OldPodEnding", NEVER, False)]
+    assert found.signals[0].message == "pod old is still ending (at most 25 s)"
+
+
+def test_a_pod_that_was_restarted_must_stay_up_longer_than_it_did() -> None:
+    """A probe that passes once makes no live release of a program that ends again and again."""
+    again = pod("a", uid="a")
+    run = {"startedAt": "2026-01-01T00:00:00Z", "finishedAt": "2026-01-01T00:00:20Z"}
+    again["status"]["containerStatuses"][0] |= {"restartCount": 1, "lastState": {"terminated": run}}
+    found = judge(deployment(), SETS, [again, pod("b", uid="b")], PLAN)
+    assert (found.done, found.settle) == (True, 20 + RESTARTED_SETTLE)
+    assert judge(deployment(), SETS, [again, pod("b", uid="b")], PLAN, past={"a": 1}).settle == 0
 
 
 def test_without_a_readiness_probe_up_must_last() -> None:
@@ -172,7 +199,7 @@ def test_a_stateful_set_updates_above_its_partition_only() -> None:
     """A canary by partition is done when the pods above it are of the new version."""
     canary = stateful_set({"rollingUpdate": {"partition": 1}}, updatedReplicas=1)
     found = judge(canary, [], [revision_pod("a", "r2"), revision_pod("b", "r1")], {})
-    assert found.done
+    assert (found.done, found.put_off) == (True, "held")
     assert "partition 1" in found.message
     assert not judge(stateful_set(updatedReplicas=1), [], [], {}).done
 
@@ -180,7 +207,7 @@ def test_a_stateful_set_updates_above_its_partition_only() -> None:
 def test_a_stateful_set_that_updates_on_delete_is_not_waited_for() -> None:
     """Nothing happens to its pods until somebody deletes them, and the verdict says so."""
     found = judge(stateful_set({"type": "OnDelete"}, updatedReplicas=0, currentRevision="r1"), [], [], {})
-    assert found.done
+    assert (found.done, found.put_off) == (True, "held")
     assert "delete" in found.message
 
 
@@ -215,6 +242,25 @@ def test_a_job_is_done_when_it_is_complete(
     item = {"kind": "Job", "metadata": {}, "spec": {"suspend": suspend}, "status": {"conditions": conditions}}
     found = judge(item, [], [], {})
     assert (found.done, [it.reason for it in found.signals]) == (done, reasons)
+    assert found.put_off == ("idle" if suspend else "")
+
+
+@pytest.mark.parametrize(("suspend", "put_off"), [(True, "idle"), (False, "")])
+def test_a_cron_job_that_is_suspended_starts_nothing(suspend: bool, put_off: str) -> None:
+    """One that is not suspended is done when it is applied, since what it runs is started later."""
+    found = judge({"kind": "CronJob", "metadata": {}, "spec": {"suspend": suspend}}, [], [], {})
+    assert (found.done, found.put_off) == (True, put_off)
+
+
+def test_a_daemon_set_that_no_node_wants_has_not_run() -> None:
+    """Nothing was started anywhere."""
+    item = {
+        "kind": "DaemonSet",
+        "metadata": {"generation": 1},
+        "spec": {},
+        "status": {"observedGeneration": 1},
+    }
+    assert judge(item, [], [], {}).put_off == "idle"
 
 
 def test_a_kind_that_nobody_knows_is_live_when_applied_and_that_is_said() -> None:

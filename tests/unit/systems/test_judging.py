@@ -75,26 +75,93 @@ def news(observed: Observed, resource: Resource, item: dict[str, Any]) -> set[Ob
     return observed.take(Event("there", resource, "shop", item))
 
 
-def test_no_node_fails_after_a_while_without_any_news() -> None:
-    """Nothing happens, and still the verdict comes when its time has come."""
+def test_no_node_is_waited_for_until_time_is_up() -> None:
+    """A shortage fails by the environment's timeout and not before, with the scheduler's words and no blame."""
     it, _, told = judging(Quiet(), deployment(), pod(conditions=UNSCHEDULABLE))
     it.hear([WEB], 0.0, first=True)
-    assert (it.settled, it.again) == (False, 15.0)
-    it.hear([], 15.0)
-    assert it.failed
-    assert it.verdict(WEB).reason == "Unschedulable"
-    assert "0/1 nodes" in told[-1]
-
-
-def test_a_node_that_is_being_added_is_waited_for() -> None:
-    """An autoscaler's word keeps the rollout from being failed; a deadline tells both."""
-    it, _, _ = judging(Quiet("TriggeredScaleUp"), deployment(), pod(conditions=UNSCHEDULABLE))
-    it.hear([WEB], 0.0, first=True)
-    it.hear([], 15.0)
-    it.hear([WEB], 100.0)
+    it.hear([], 500.0)
     assert not it.settled
-    it.time_is_up(120)
-    assert "0/1 nodes (a node is being added)" in it.verdict(WEB).message
+    assert "waiting: no node takes the pod: 0/1 nodes" in told[-1]
+    it.time_is_up(600)
+    found = it.verdict(WEB)
+    assert (found.status, found.reason, found.blames) == ("failed", "Unschedulable", False)
+
+
+def test_a_node_that_is_being_added_is_said() -> None:
+    """The autoscaler is asked every now and then, and its word stands beside the scheduler's."""
+    it, _, told = judging(Quiet("TriggeredScaleUp"), deployment(), pod(conditions=UNSCHEDULABLE))
+    it.hear([WEB], 0.0, first=True)
+    assert it.again == 15.0
+    it.hear([], 15.0)
+    assert "0/1 nodes (a node is being added)" in told[-1]
+
+
+def crashing(again: int) -> dict[str, Any]:
+    ended = {"terminated": {"exitCode": 1}}
+    status = {"name": "app", "restartCount": again, "lastState": ended, "state": {"waiting": CRASH}}
+    return pod(containerStatuses=[status])
+
+
+CRASH = {"reason": "CrashLoopBackOff"}
+DB = ObjectId("apps", "Deployment", "shop", "db")
+
+
+def two(web: dict[str, Any]) -> tuple[Judging, Observed, list[str]]:
+    """Two Deployments of one release: web with this pod, and db whose pod is not ready yet."""
+    observed, told = Observed([WEB, DB]), list[str]()
+    db = {**deployment(), "metadata": meta("db", "d2", generation=1, annotations=REVISION)}
+    observed.replace(DEPLOYMENTS, "shop", [deployment(), db])
+    sets = [meta("web-r", "r", "d", annotations=REVISION), meta("db-r", "r2", "d2", annotations=REVISION)]
+    observed.replace(REPLICA_SETS, "shop", [{"metadata": it} for it in sets])
+    observed.replace(PODS, "shop", [web, db_pod("False")])
+    it = Judging(Quiet(), observed, {}, None, told.append)  # type: ignore[arg-type]
+    it.hear([WEB, DB], 0.0, first=True)
+    return it, observed, told
+
+
+def db_pod(ready: str) -> dict[str, Any]:
+    return {**pod(conditions=[{"type": "Ready", "status": ready}]), "metadata": meta("db-1", "p2", "r2")}
+
+
+def db_up(it: Judging, observed: Observed) -> None:
+    db = {**deployment(availableReplicas=1), "metadata": meta("db", "d2", generation=1, annotations=REVISION)}
+    it.hear(news(observed, PODS, db_pod("True")) | news(observed, DEPLOYMENTS, db), 50.0)
+
+
+def test_a_crash_waits_for_what_comes_up_in_the_same_release() -> None:
+    """A program that ends until its database is up is started once more after that, and then it counts."""
+    it, observed, told = two(crashing(4))
+    assert not it.failed
+    assert "waiting: db of this release may be what it needs" in told[0]
+    db_up(it, observed)
+    it.hear([WEB], 51.0)
+    assert not it.failed
+    it.hear(news(observed, PODS, crashing(5)), 60.0)
+    assert (it.failed, it.verdict(WEB).reason) == (True, "CrashLoopBackOff")
+
+
+def test_a_crash_that_its_database_ends_is_live() -> None:
+    """It was waited for, and nothing failed."""
+    it, observed, _ = two(crashing(4))
+    db_up(it, observed)
+    ready = pod(conditions=[{"type": "Ready", "status": "True"}])
+    it.hear(news(observed, PODS, ready) | news(observed, DEPLOYMENTS, deployment(availableReplicas=1)), 60.0)
+    assert it.done
+
+
+def test_all_that_crash_together_have_failed() -> None:
+    """Where nothing is left that could help, nobody waits."""
+    it, observed, _ = two(crashing(4))
+    status = {**crashing(3)["status"]}
+    it.hear(news(observed, PODS, {**db_pod("False"), "status": status}), 5.0)
+    assert {it.verdict(WEB).status, it.verdict(DB).status} == {"failed"}
+
+
+def test_a_crash_alone_fails_at_once() -> None:
+    """One service is released: its third end is certain, as ever."""
+    it, _, _ = judging(Quiet(), deployment(), crashing(2))
+    it.hear([WEB], 0.0, first=True)
+    assert it.failed
 
 
 def test_a_missed_deadline_of_before_does_not_fail_what_comes_after() -> None:
@@ -126,7 +193,7 @@ def test_news_about_a_pod_reach_its_workload_in_any_order() -> None:
     touched = news(observed, REPLICA_SETS, {"metadata": meta("web-r", "r", "d", annotations=REVISION)})
     assert touched == {WEB}
     it.hear(touched, 1.0)
-    assert it.live
+    assert it.done
 
 
 def test_progress_is_told_once() -> None:
