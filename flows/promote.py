@@ -8,7 +8,7 @@ from headway.connections import Connections
 from headway.desired import Desired
 from headway.domain.plans import Plan, plan_images
 from headway.flows.carrying import Intent, carry_out, committed_before, identified
-from headway.promotion import kept_out, promoted, source_environment
+from headway.promotion import kept_out, not_running, promoted, source_environment
 from headway.requests import PromoteRequest
 from headway.steps import flow, log
 from headway.tasks.looking import fetch_head, live_images
@@ -61,6 +61,9 @@ def promote_images(connections: Connections, request: PromoteRequest) -> dict[st
         make,
         reason=f"live in {source} at {live.commit[:9]}",
         trailers=lambda: (("Promoted-From", f"{source} {live.commit}"),),
-        bars=lambda head, plan: kept_out(connections.config(head), plan.environment, plan.changes),
+        bars=lambda head, plan: [
+            *kept_out(connections.config(head), plan.environment, plan.changes),
+            *not_running(live, plan.environment, plan.changes),
+        ],
     )
     return carry_out(connections, intent)

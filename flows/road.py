@@ -163,6 +163,7 @@ def _arrive(connections: Connections, name: str, head: str, held: Held, failures
     if last.state == "failed" and _may_go_back(desired, before):
         log(f"{name}: {last.commit[:9]} failed before and was not taken back yet")
         failed = Arrival(name, last.commit, "failed", 0.0, diagnosis=last.diagnosis)
+        failed.blames = last.blames
         failures.append(failed)
         return _take_back(connections, desired, before, last, held, failed, failures)
 
@@ -183,7 +184,7 @@ def _arrive(connections: Connections, name: str, head: str, held: Held, failures
         changed = (
             touched if settled else _changed(desired, _since(connections, desired, before, last), touched)
         )
-        told = not settled and not last.reverts and last.state != "failed"
+        told = not settled and not last.reverts and last.state not in ("failed", "applied")
         if told:
             tell_entry(connections, desired.config, name, last, "releasing")
         progress = teller(connections, desired.config, name, last) if told else log
@@ -199,21 +200,22 @@ def _arrive(connections: Connections, name: str, head: str, held: Held, failures
         )
     else:
         steps.append(("roll out", rollout.seconds))
-        arrival = Arrival.of(name, last.commit, rollout, time.monotonic() - began, applied, steps)
+        ran = before.images if before is not None else frozenset[str]()
+        arrival = Arrival.of(name, last.commit, rollout, time.monotonic() - began, applied, steps, ran)
         if arrival.state == "live" and desired.environment.verify is not None and not settled:
             arrival = _verified(connections, desired, last, held, arrival, began)
 
     if settled:
         # What runs here was live before: there is nothing new to record, and nothing better to go back to.
         return arrival
-    if arrival.state == "failed" and last.state == "failed":
-        # It stays as it is (`on_failure: keep`), and everybody knows already.
+    if arrival.state == last.state and arrival.state in ("failed", "applied"):
+        # It stays as it is (`on_failure: keep`, or still paused), and everybody knows already.
         return arrival
     _pass_over(connections, desired, before, last)
-    outcome = Outcome.now(arrival.state, arrival.seconds, last.release_id, arrival.diagnosis)
+    outcome = Outcome.now(arrival.state, arrival.seconds, last.release_id, arrival.diagnosis, arrival.blames)
     # Told before it is recorded: killed in between, it is told again, and nobody hears the same twice.
     tell_end(connections, desired.config, name, last, arrival)
-    if arrival.state == "live" and last.reverts:
+    if arrival.state in ("live", "applied") and last.reverts:
         # First the commit that failed, since "live" is what ends this: killed in between, it is done again.
         record(connections, name, last.reverts, Outcome.now("rolled-back", arrival.seconds), None)
     record(connections, name, last.commit, outcome, last.commit if arrival.state == "live" else None)
@@ -296,7 +298,7 @@ def _take_back(
             reason=f"{last.commit[:9]} failed: {diagnosis}",
             trailers=((REVERTS, last.commit),),
         )
-        guilty = blamed(desired, last, written.changes, failed.verdicts)
+        guilty = blamed(desired, last, written.changes, failed.verdicts) if failed.blames else []
         why = f"{last.commit[:9]} failed: {diagnosis}"
         holds = vetoed(connections, head, name, guilty, why, "headway")
         return Draft(files=holds, trees={folder: good}, message=format_message(written), author="headway")

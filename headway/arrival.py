@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Self
 
-from headway.domain.health import Verdict
+from headway.domain.health import Verdict, not_run
 from headway.errors import FailedError
 from headway.systems.apply import Applied
 from headway.systems.rollout import Rollout
@@ -17,11 +17,13 @@ Step = tuple[str, float]
 class Arrival:
     """Where one environment stands after its cluster was made equal to a commit.
 
-    `state` is `live`, `unchanged` (nothing was to do), `superseded` (a newer
-    change took over), `failed`, or `rolled-back` (failed, and `back_to` is live again).
+    `state` is `live`, `applied` (the cluster holds back what should run: paused, no replicas),
+    `unchanged` (nothing was to do), `superseded` (a newer change took over),
+    `failed`, or `rolled-back` (failed, and `back_to` is live again).
     One that failed and has a `back_to` was taken back, and that did not become live either.
     `back_by` is the commit that took it back, `back` how the workloads were after that,
-    `vetoed` says that this commit holds the failure against images.
+    `vetoed` says that this commit holds the failure against images, `blames` that the failure speaks of
+    them: a shortage or an outage does not.
     `untouched` says that it failed before anything in the cluster was changed.
     `seconds` counts from the first request to the cluster; `steps` are parts of it, by name.
     """
@@ -31,6 +33,7 @@ class Arrival:
         "back",
         "back_by",
         "back_to",
+        "blames",
         "commit",
         "diagnosis",
         "environment",
@@ -67,6 +70,8 @@ class Arrival:
         self.back_to = self.back_by = ""
         self.back: tuple[Verdict, ...] = ()
         self.vetoed = False
+        failed = [it for it in verdicts if it.changed and it.status == "failed"]
+        self.blames = not failed or any(it.blames for it in failed)
 
     @classmethod
     def of(
@@ -77,9 +82,15 @@ class Arrival:
         seconds: float,
         applied: Applied,
         steps: Iterable[Step] = (),
+        ran: Set[str] = frozenset(),
     ) -> Self:
-        """Read a rollout's end."""
-        state = "superseded" if rollout.superseded else "live" if rollout.live else "failed"
+        """Read a rollout's end; `ran` are the images that ran here before."""
+        state, diagnosis = "failed", rollout.diagnosis
+        if rollout.superseded:
+            state = "superseded"
+        elif rollout.done:
+            idle = not_run(rollout.verdicts, ran)
+            state, diagnosis = "applied" if idle else "live", "\n".join(map(str, idle))
         return cls(
             environment,
             commit,
@@ -87,13 +98,13 @@ class Arrival:
             seconds,
             applied=applied,
             verdicts=rollout.verdicts,
-            diagnosis="" if rollout.live else rollout.diagnosis,
+            diagnosis=diagnosis,
             steps=steps,
         )
 
     def taken_back(self, to: str, by: str, back: Arrival, seconds: float, *, vetoed: bool) -> Arrival:
         """Give how it ended after commit `by` put the environment back to `to`: `back` is how that arrived."""
-        again = back.state in ("live", "unchanged")
+        again = back.state in ("live", "unchanged", "applied")
         steps = [*self.steps, *((f"going back: {name}", took) for name, took in back.steps)]
         ended = Arrival(
             self.environment,
@@ -106,7 +117,10 @@ class Arrival:
             steps=steps,
         )
         ended.back_to, ended.back_by, ended.vetoed = to, by, vetoed
+        ended.blames = self.blames
         ended.back = back.verdicts
+        if back.state == "applied":
+            ended.diagnosis += f"\nwhat it went back to is {back.diagnosis or 'applied, not running'}"
         if not again:
             ended.diagnosis += (
                 f"\ngoing back to {to[:9]} did not become live either: {back.diagnosis or back.state}"
@@ -127,6 +141,11 @@ class Arrival:
     @property
     def advice(self) -> str:
         """Say how things are now and what to do next; nothing where the environment is where it should be."""
+        if self.state == "applied":
+            return (
+                "the repo and the cluster's objects are as asked, and no pod runs it; once it runs, the next "
+                f"`headway reconcile {self.environment}` records it as live"
+            )
         if self.state == "rolled-back":
             return f"{self.environment} runs what was live at {self.back_to[:9]} again, in the repo too"
         if self.state == "failed" and self.back_to:

@@ -11,7 +11,7 @@ from headway.domain.drift import Drift
 from headway.domain.manifests import Manifest
 from headway.domain.objects import ObjectId, Owner, id_of
 from headway.domain.oneshot import already_run, runs_once
-from headway.domain.planned import planned_digests
+from headway.domain.planned import containers_of, planned_digests, pod_spec
 from headway.domain.provenance import Provenance, Source, plain_url
 from headway.errors import HeadwayError, Problem, UsageError
 from headway.systems.drift import diff
@@ -61,6 +61,12 @@ class Desired:
                 f"environment {name} has no manifests: {self.environment.path}/ at {commit[:9]} is empty or missing",
                 hint="put Kubernetes YAML there, or correct `path` in headway.yaml",
             )
+
+    @property
+    def images(self) -> frozenset[str]:
+        """The images of all containers."""
+        specs = (pod_spec(it.object) or {} for it in self.manifests)
+        return frozenset(str(each.get("image", "")) for spec in specs for each in containers_of(spec))
 
     @property
     def namespace(self) -> str:

@@ -41,6 +41,7 @@ def arrival_report(
     back = f"`{arrival.back_to[:9]}`"
     headline = {
         "live": "live",
+        "applied": "applied, not running",
         "unchanged": "already equal to the repo",
         "superseded": "superseded by a newer change",
         "failed": f"failed, and so did going back to {back}" if arrival.back_to else "failed",
@@ -135,6 +136,8 @@ def _undoing(arrival: Arrival, page: Page) -> str:
         " Its `holds.yaml` vetoes what failed, so that automation does not bring it again."
         if arrival.vetoed
         else ""
+        if arrival.blames
+        else " No image is vetoed: the cluster lacked something, which says nothing about an image."
     )
     return (
         f"**What headway did:** commit {_commit(arrival.back_by, page)} puts the environment's folder back to what "

@@ -18,7 +18,7 @@ from headway.domain.plans import Change, images_of, service_of
 from headway.domain.tagrules import Refused, TagRule
 from headway.errors import ConfigError, HeadwayError, Problem, RefusedError, UsageError
 from headway.requests import PromoteRequest
-from headway.systems.rollout import look
+from headway.systems.rollout import Standing, look
 
 LOOK_BACK = 500
 """How many commits of an environment are searched for when an image came."""
@@ -27,15 +27,17 @@ LOOK_BACK = 500
 class Live:
     """What is live in an environment: its commit, and each service's one image, pinned to a digest.
 
-    `refused` says of the other services why they cannot be promoted.
+    `refused` says of the other services why they cannot be promoted. `applied` says of some of the
+    images that no pod runs them (paused, no replicas): they go by force only.
     """
 
-    __slots__ = ("commit", "environment", "images", "refused")
+    __slots__ = ("applied", "commit", "environment", "images", "refused")
 
     def __init__(
         self, environment: str, commit: str, images: dict[str, ImageRef], refused: dict[str, str]
     ) -> None:
         self.environment, self.commit, self.images, self.refused = environment, commit, images, refused
+        self.applied: dict[str, str] = {}
 
 
 def source_environment(config: Config, request: PromoteRequest) -> str:
@@ -63,6 +65,35 @@ def live_in(connections: Connections, config: Config, source: str, services: Ite
         raise RefusedError(
             f"nothing was ever live in {source}", hint=f"`headway reconcile {source}` makes it live first"
         )
+    return _images_at(connections, config, source, commit, services)
+
+
+def live_or_applied(connections: Connections, config: Config, source: str, services: Iterable[str]) -> Live:
+    """Read what is live in an environment, and what was applied after that and is held back by the cluster.
+
+    A service that runs what was applied is live as it is; one that does not is named in `applied`.
+    """
+    services = list(services)
+    last = connections.repo.last_change(source, config.environment(source).path)
+    if last.state != "applied":
+        return live_in(connections, config, source, services)
+    newer = _images_at(connections, config, source, last.commit, services)
+    live = live_in(connections, config, source, services) if connections.repo.live(source) else newer
+    fresh = [it for it, image in newer.images.items() if live is newer or live.images.get(it) != image]
+    idle = _put_off(connections, config, newer, fresh)
+    images = {**live.images, **{it: newer.images[it] for it in fresh}}
+    refused = {name: why for name, why in live.refused.items() if name not in images}
+    found = Live(source, newer.commit, images, refused)
+    found.applied = {
+        service: f"{images[service].tag or images[service]} is applied in {source}, and no pod runs it: {why}"
+        for service, why in idle.items()
+    }
+    return found
+
+
+def _images_at(
+    connections: Connections, config: Config, source: str, commit: str, services: Iterable[str]
+) -> Live:
     desired = Desired(connections, config, source, commit)
     values = images_of(config, desired.indexes)
     chosen = list(services) or [name for name in config.services if name in values]
@@ -83,10 +114,22 @@ def live_in(connections: Connections, config: Config, source: str, services: Ite
     return Live(source, commit, images, refused)
 
 
-def unhealthy(
+def _put_off(connections: Connections, config: Config, at: Live, services: Iterable[str]) -> dict[str, str]:
+    """Say of services why no pod runs their image; one that runs in some workload, and is held back in none, does."""
+    _, standings = _standings(connections, config, at, services)
+    found: dict[str, str] = {}
+    for service, several in standings.items():
+        held = [it for _, it in several if it.verdict.put_off == "held"]
+        idle = [it for _, it in several if it.verdict.put_off == "idle"]
+        if why := held or (idle if len(idle) == len(several) else []):
+            found[service] = why[0].verdict.message
+    return found
+
+
+def _standings(
     connections: Connections, config: Config, live: Live, services: Iterable[str]
-) -> dict[str, str]:
-    """Say which of the services have a workload that is not healthy in its cluster now, and how it is."""
+) -> tuple[Desired, dict[str, list[tuple[ObjectId, Standing]]]]:
+    """Look how the workloads of services are in the cluster."""
     desired = Desired(connections, config, live.environment, live.commit)
     wanted = set(services)
     of: dict[ObjectId, set[str]] = {}
@@ -94,16 +137,31 @@ def unhealthy(
     for key, manifest in desired.by_id.items():
         containers = containers_of(pod_spec(manifest.object) or {})
         found = {service_of(config, str(it.get("image", ""))) or "" for it in containers} & wanted
-        if found and manifest.object.get("kind") != "CronJob":
+        if found:
             mine.append(manifest)
             of[key] = found
+    if not mine:
+        return desired, {}
     cluster = connections.environment_cluster(desired.environment)
     standings = look(cluster, mine, desired.namespace, desired.planned)
+    by_service: dict[str, list[tuple[ObjectId, Standing]]] = {}
+    for key, standing in standings.items():
+        for service in of[key]:
+            by_service.setdefault(service, []).append((key, standing))
+    return desired, by_service
+
+
+def unhealthy(
+    connections: Connections, config: Config, live: Live, services: Iterable[str]
+) -> dict[str, str]:
+    """Say which of the services have a workload that is not healthy in its cluster now, and how it is."""
+    desired, standings = _standings(connections, config, live, services)
     return {
         service: f"{key} is not healthy in {desired.name} now: {standing}"
-        for key, standing in standings.items()
-        if standing.verdict.status != "live"
-        for service in of[key]
+        for service, several in standings.items()
+        for key, standing in several
+        # One that was stopped after it had been live is not sick.
+        if standing.verdict.status != "live" and standing.verdict.put_off != "idle"
     }
 
 
@@ -129,6 +187,15 @@ def _absent(desired: Desired, service: str) -> Problem:
     image, folder = desired.config.services[service].image, desired.environment.path
     said = f"no manifest below {folder}/ has a container with the image {image} of service {service}"
     return desired.config.problem(("environments", desired.name), said)
+
+
+def not_running(live: Live, environment: str, changes: Iterable[Change]) -> list[Barred]:
+    """Give what a promotion would bring although no pod has run it where it comes from."""
+    return [
+        Barred(environment, it.service, "not running", f"not to be promoted: {live.applied[it.service]}")
+        for it in changes
+        if it.service in live.applied
+    ]
 
 
 def kept_out(config: Config, environment: str, changes: Iterable[Change]) -> list[Barred]:

@@ -90,6 +90,7 @@ def _service(
 
 
 def _summary(commit: str, state: str, live: str | None) -> str:
+    state = "applied, not running" if state == "applied" else state
     if live == commit:
         return f"live at {commit[:9]}"
     if live is None:

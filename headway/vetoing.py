@@ -52,14 +52,18 @@ def blamed(
 ) -> list[Change]:
     """Give those of the changes that a failure is held against.
 
-    They are the images of the workloads that failed. Where none of these changed, or nothing is known of
-    workloads, it is what the failed commit itself brought, and where that says nothing, all of them.
+    They are the images of the workloads that failed, but for those that only lacked something. Where none
+    of these changed, or nothing is known of workloads, it is what the failed commit itself brought, and where
+    that says nothing, all of them.
     """
     changes = list(changes)
+    verdicts = [it for it in verdicts if it.status == "failed" and it.changed]
+    if verdicts and not any(it.blames for it in verdicts):
+        return []
     found = {
         service_of(desired.config, str(it.get("image", "")))
         for verdict in verdicts
-        if verdict.status == "failed" and (manifest := desired.by_id.get(verdict.workload)) is not None
+        if verdict.blames and (manifest := desired.by_id.get(verdict.workload)) is not None
         for it in containers_of(pod_spec(manifest.object) or {})
     }
     brought = {service for service, _, _ in failed.record.changes} if failed.record else set()

@@ -7,7 +7,7 @@ from headway.domain.config import Config
 from headway.domain.holds import Holds
 from headway.domain.images import ImageRef
 from headway.errors import RefusedError
-from headway.promotion import Live, live_in, unhealthy
+from headway.promotion import Live, live_or_applied, unhealthy
 from headway.steps import task
 from headway.watching import Key, Look, look
 
@@ -32,9 +32,13 @@ def missing_images(connections: Connections, references: list[ImageRef]) -> list
 
 @task(name="read what is live", run_name="read what is live in {source}")
 def live_images(connections: Connections, config: Config, source: str, services: list[str]) -> Live:
-    """Give what is live in an environment, as its record and its cluster have it; refuse what is not."""
-    live = live_in(connections, config, source, services)
-    refused = {**live.refused, **unhealthy(connections, config, live, live.images)}
+    """Give what is live in an environment, as its record and its cluster have it; refuse what is not.
+
+    What is applied there and not running is given too, and named: the caller refuses it, or is forced.
+    """
+    live = live_or_applied(connections, config, source, services)
+    running = [it for it in live.images if it not in live.applied]
+    refused = {**live.refused, **unhealthy(connections, config, live, running)}
     if refused:
         raise RefusedError(
             "; ".join(dict.fromkeys(refused.values())),

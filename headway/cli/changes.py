@@ -302,6 +302,11 @@ def _summary(flow: str, result: dict[str, Any]) -> str:
     if "changes" in result:
         held = "".join(f"\nheld back: {it}" for it in result.get("held_back", ()))
         return f"{result['environment']}: {len(result['changes'])} to change; nothing was done{held}"
+    if result.get("state") == "applied":
+        return (
+            f"{result['environment']}: applied, not running ({result['commit'][:9]})\n{result['diagnosis']}\n"
+            f"once it runs, `headway reconcile {result['environment']}` records it as live"
+        )
     if "state" in result:
         return f"{result['environment']}: {result['state']} in {result['seconds']:.1f} s ({result['commit'][:9]})"
     return f"{flow}: " + ", ".join(f"{key} {_short(value)}" for key, value in result.items())

@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
     from headway.domain.history import Entry
 
-STATE_STYLE = {"live": "green", "failed": "red", "rolled-back": "yellow", "superseded": "dim"}
+STATE_STYLE = {
+    "live": "green",
+    "applied": "yellow",
+    "failed": "red",
+    "rolled-back": "yellow",
+    "superseded": "dim",
+}
 Service = Annotated[str, typer.Option("--service", "-s", help="Only what is about this service.")]
 Since = Annotated[str, typer.Option("--since", help="From this time on: 2026-11-23T10:00, 12h, 7d.")]
 Until = Annotated[str, typer.Option("--until", help="Up to this time.")]

@@ -9,7 +9,7 @@ that the whole of it can be tried in a test without waiting.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -175,6 +175,21 @@ def one_deadline(late: Iterable[Verdict]) -> list[Verdict]:
     if all(it.blames for it in verdicts):
         return verdicts
     return [replace(it, blames=False) for it in verdicts]
+
+
+def not_run(verdicts: Iterable[Verdict], ran: Set[str] = frozenset()) -> list[Verdict]:
+    """Give those that this release touched and whose images no pod has run; `ran` are images that ran before.
+
+    A workload without pods (no replicas, suspended) is no reason where its images run elsewhere, or ran
+    before this release: it was only stopped. One whose old pods go on (paused, OnDelete) always is.
+    """
+    verdicts = list(verdicts)
+    running = frozenset[str]().union(ran, *(it.images for it in verdicts if it.status == "live"))
+    return [
+        it
+        for it in verdicts
+        if it.changed and it.status == "applied" and (it.put_off == "held" or not it.images <= running)
+    ]
 
 
 def _verdict(status: Status, workload: ObjectId, signal: Signal) -> Verdict:

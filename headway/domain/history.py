@@ -49,7 +49,8 @@ class Outcome:
     """How reaching a commit ended: `live`, `failed`, `rolled-back`, `superseded`.
 
     `at` is when that was known, `seconds` how long it took, `by` who saw it. A commit may change
-    several environments, and its note is one: `environment` says which of them this is about.
+    several environments, and its note is one: `environment` says which of them this is about. `blames`
+    is false for a failure that says nothing about the images, such as a shortage.
     """
 
     state: str
@@ -59,11 +60,15 @@ class Outcome:
     diagnosis: str = ""
     by: str = "headway"
     environment: str = ""
+    blames: bool = True
 
     @classmethod
-    def now(cls, state: str, seconds: float, release_id: str = "", diagnosis: str = "") -> Outcome:
+    def now(
+        cls, state: str, seconds: float, release_id: str = "", diagnosis: str = "", blames: bool = True
+    ) -> Outcome:
         """Make the outcome of what has just ended."""
-        return cls(state, datetime.now(UTC).replace(microsecond=0), round(seconds, 3), release_id, diagnosis)
+        at = datetime.now(UTC).replace(microsecond=0)
+        return cls(state, at, round(seconds, 3), release_id, diagnosis, blames=blames)
 
     def as_dict(self) -> dict[str, object]:
         """Give what `--output json` prints, without what is empty."""
@@ -75,6 +80,7 @@ class Outcome:
             "diagnosis": self.diagnosis,
             "by": self.by,
             "environment": self.environment,
+            "blames": "" if self.blames else False,
         }
         return {name: each for name, each in value.items() if each != ""}
 
@@ -96,6 +102,7 @@ class Outcome:
                 diagnosis=str(value.get("diagnosis", "")),
                 by=str(value.get("by", "")),
                 environment=str(value.get("environment", "")),
+                blames=value.get("blames") is not False,
             )
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             return None
@@ -179,6 +186,11 @@ class Entry:
     def state(self) -> str:
         """The state it ended in; empty while nothing is known."""
         return self.outcomes[-1].state if self.outcomes else ""
+
+    @property
+    def blames(self) -> bool:
+        """Whether the failure, where it failed, says anything about its images."""
+        return not any(it.state == "failed" and not it.blames for it in self.outcomes)
 
     @property
     def diagnosis(self) -> str:

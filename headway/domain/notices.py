@@ -12,9 +12,19 @@ from datetime import UTC, datetime
 from headway.domain.model import Notify, Route
 from headway.domain.windows import opening, parse_window
 
-STATES = ("planned", "waiting", "releasing", "live", "failed", "rolled-back", "superseded", "rejected")
+STATES = (
+    "planned",
+    "waiting",
+    "releasing",
+    "applied",
+    "live",
+    "failed",
+    "rolled-back",
+    "superseded",
+    "rejected",
+)
 UNDER_WAY = ("planned", "waiting", "releasing")
-SETTLED = ("live", "rolled-back", "superseded")
+SETTLED = ("applied", "live", "rolled-back", "superseded")
 """The states after which a release is not under way again. One that failed or was rejected may be begun anew."""
 FAILURES = ("failed", "rolled-back")
 IN_PLACE = ("slack", "commit")
@@ -89,6 +99,7 @@ class Notice:
             "planned": "planned",
             "waiting": "waiting for approval",
             "releasing": "rolling out" + (f": {self.progress}" if self.progress else ""),
+            "applied": "applied, not running",
             "live": f"live in {self.seconds:.1f} s",
             "failed": "failed",
             "rolled-back": "failed and rolled back",

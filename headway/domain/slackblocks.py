@@ -21,6 +21,7 @@ _SIGNS = {
     "planned": ":memo:",
     "waiting": ":raised_hand:",
     "releasing": ":hourglass_flowing_sand:",
+    "applied": ":double_vertical_bar:",
     "live": ":white_check_mark:",
     "failed": ":x:",
     "rolled-back": ":leftwards_arrow_with_hook:",

@@ -17,7 +17,13 @@ from headway.domain.notices import Notice
 from headway.errors import FailedError, TransientError
 
 SECONDS = 10.0
-_GITHUB = {"planned": "pending", "waiting": "pending", "releasing": "pending", "live": "success"}
+_GITHUB = {
+    "planned": "pending",
+    "waiting": "pending",
+    "releasing": "pending",
+    "applied": "pending",
+    "live": "success",
+}
 _DEPLOYED = {
     **_GITHUB,
     "waiting": "queued",
@@ -25,7 +31,13 @@ _DEPLOYED = {
     "releasing": "in_progress",
     "superseded": "inactive",
 }
-_GITLAB = {"planned": "pending", "waiting": "pending", "releasing": "running", "live": "success"}
+_GITLAB = {
+    "planned": "pending",
+    "waiting": "pending",
+    "releasing": "running",
+    "applied": "running",
+    "live": "success",
+}
 
 
 _PUBLIC = {"github": "https://api.github.com", "gitlab": "https://gitlab.com/api/v4"}

@@ -6,8 +6,10 @@ StatefulSet would ever arrive: a broken pod of an older version that holds it up
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
 
 from headway.domain.health import (
     DEADLINE,
@@ -34,7 +36,11 @@ ASK_EVERY = 15.0
 
 
 class Judging:
-    """The verdicts of one rollout, so far. Workloads that come up `together` may wait for each other."""
+    """The verdicts of one rollout, so far.
+
+    Workloads that come up `together` may wait for each other. `unwatched` are manifests of kinds that
+    are judged by what they ask for, since nothing of them is watched.
+    """
 
     def __init__(
         self,
@@ -45,6 +51,7 @@ class Judging:
         tell: Callable[[str], None],
         *,
         together: bool = True,
+        unwatched: Mapping[ObjectId, Mapping[str, Any]] = MappingProxyType({}),
     ) -> None:
         self._cluster = cluster
         self._observed = observed
@@ -52,6 +59,7 @@ class Judging:
         self._changed = changed
         self._tell = tell
         self._together = together
+        self._unwatched = unwatched
         self._patience = Patience()
         self._verdicts: dict[ObjectId, Verdict] = {}
         self._judgements: dict[ObjectId, Judgement] = {}
@@ -142,8 +150,9 @@ class Judging:
             for each in [*together, verdict]:
                 self._fail(each)
             return
-        if verdict.status in ("live", "applied") and workload is not None:
-            images = (it.get("image", "") for it in containers_of(pod_spec(workload) or {}))
+        known = self._unwatched.get(identity) if verdict.status == "applied" else None
+        if verdict.status in ("live", "applied") and (asked := workload or known) is not None:
+            images = (it.get("image", "") for it in containers_of(pod_spec(asked) or {}))
             verdict = replace(verdict, images=frozenset(map(str, images)))
         if any(it.reason == "Unschedulable" for it in judgement.signals):
             again = min(again, now + ASK_EVERY)
@@ -213,6 +222,8 @@ class Judging:
 
     def _look(self, identity: ObjectId, workload: Object | None, first_look: bool, counts: bool) -> Judgement:
         if workload is None:
+            if (known := self._unwatched.get(identity)) is not None:
+                return judge(known, (), (), {})
             if (identity.group, identity.kind) not in WORKLOADS:
                 return Judgement(True, f"applied; a {identity.kind} is not watched")
             return Judgement(

@@ -9,8 +9,9 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from headway.domain.health import Verdict
@@ -92,9 +93,17 @@ def watch(
     superseded. Raises TransientError when the API server stays away, ApiRefused when it
     does not let us look.
     """
+    manifests = list(manifests)
     workloads = workloads_of(manifests, namespace)
     return watch_workloads(
-        cluster, workloads, planned, changed=changed, timeout=timeout, stop=stop, on_progress=on_progress
+        cluster,
+        workloads,
+        planned,
+        changed=changed,
+        timeout=timeout,
+        stop=stop,
+        on_progress=on_progress,
+        unwatched=_unwatched(manifests, namespace),
     )
 
 
@@ -107,13 +116,15 @@ def watch_workloads(
     timeout: float = 600.0,
     stop: Callable[[], bool] | None = None,
     on_progress: Callable[[str], None] | None = None,
+    unwatched: Mapping[ObjectId, Mapping[str, Any]] = MappingProxyType({}),
 ) -> Rollout:
-    """Do what `watch` does, for workloads given by name."""
+    """Do what `watch` does, for workloads given by name; `unwatched` are judged by their manifests."""
     began = time.monotonic()
     followed = list(dict.fromkeys(workloads))
     news: queue.SimpleQueue[Event] = queue.SimpleQueue()
     observed, streams = observe(cluster, followed, news)
-    judging = Judging(cluster, observed, planned, changed, on_progress or (lambda line: None))
+    tell = on_progress or (lambda line: None)
+    judging = Judging(cluster, observed, planned, changed, tell, unwatched=unwatched)
     stopped = threading.Event()
     ended = threading.Event()
     try:
@@ -148,9 +159,12 @@ def look(
     cluster: Cluster, manifests: Iterable[Manifest], namespace: str, planned: Planned
 ) -> dict[ObjectId, Standing]:
     """Say how each workload of the manifests is now, without waiting for anything."""
-    followed = workloads_of(manifests, namespace)
+    manifests = list(manifests)
+    followed, unwatched = workloads_of(manifests, namespace), _unwatched(manifests, namespace)
     observed, _ = observe(cluster, followed)
-    judging = Judging(cluster, observed, planned, None, lambda line: None, together=False)
+    judging = Judging(
+        cluster, observed, planned, None, lambda line: None, together=False, unwatched=unwatched
+    )
     # A sign that could become certain counts, however short it has been there.
     judging.hear(followed, 0.0, first=True)
     judging.hear(followed, _LONG)
@@ -160,6 +174,11 @@ def look(
 def workloads_of(manifests: Iterable[Manifest], namespace: str) -> list[ObjectId]:
     """Name the manifests' workloads: everything with a pod spec or a pod template."""
     return [id_of(it.object, namespace) for it in manifests if pod_spec(it.object) is not None]
+
+
+def _unwatched(manifests: Iterable[Manifest], namespace: str) -> dict[ObjectId, Mapping[str, Any]]:
+    """Give the CronJobs: what they run is started later, so that their manifests say all there is to say."""
+    return {id_of(it.object, namespace): it.object for it in manifests if it.object.get("kind") == "CronJob"}
 
 
 def observe(
