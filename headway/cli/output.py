@@ -7,8 +7,9 @@ import sys
 import time
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TextIO
 
+from headway.domain.visible import visible, visible_json
 from headway.errors import HeadwayError
 
 if TYPE_CHECKING:
@@ -25,28 +26,36 @@ class Output(StrEnum):
 
 def out() -> Console:
     """Give the console for data. It has colours on a terminal only, and never with NO_COLOR."""
-    from rich.console import Console
-
-    return Console(file=sys.stdout, highlight=False, soft_wrap=not sys.stdout.isatty())
+    return _console(sys.stdout)
 
 
 def err() -> Console:
     """Give the console for progress and errors."""
+    return _console(sys.stderr)
+
+
+def _console(stream: TextIO) -> Console:
     from rich.console import Console
 
-    return Console(file=sys.stderr, highlight=False, soft_wrap=not sys.stderr.isatty())
+    class Plain(Console):
+        """A console that shows what a terminal would obey: only its own styles reach it as such."""
+
+        def print(self, *objects: Any, **options: Any) -> None:
+            super().print(*(visible(it) if isinstance(it, str) else it for it in objects), **options)
+
+    return Plain(file=stream, highlight=False, soft_wrap=not stream.isatty())
 
 
 def print_json(data: object) -> None:
     """Print data for a program to read."""
-    print(json.dumps(data, indent=2, ensure_ascii=False))
+    print(visible_json(json.dumps(data, indent=2, ensure_ascii=False)))
 
 
 def styled(text: str, style: str) -> Text:
     """Give a cell in a colour."""
     from rich.text import Text
 
-    return Text(text, style)
+    return Text(visible(text), style)
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str = "nothing") -> None:
@@ -62,7 +71,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, emp
         table.add_column(column, overflow="fold")
     for row in rows:
         # As they are: a rule such as `regex:v[a-z]+` is no markup.
-        table.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
+        table.add_row(*(cell if isinstance(cell, Text) else Text(visible(str(cell))) for cell in row))
     out().print(table)
 
 
@@ -88,7 +97,7 @@ class Teller:
             # Imported when it is needed: it takes as long as everything else of a start.
             from rich.markdown import Markdown
 
-            self._console.print(Markdown(text))
+            self._console.print(Markdown(visible(text)))
         elif kind == "report":
             self._console.print(text, markup=False)
         else:

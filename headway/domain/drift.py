@@ -77,7 +77,7 @@ def examine(wanted: Mapping[str, Any], live: Mapping[str, Any]) -> Examination:
         return SAME
     removed = tuple(FieldDiff(path, _at(live, path), None) for path in dict.fromkeys([*gone, *added]))
     fields = tuple(result.fields) + removed
-    if wanted.get("kind") == "Secret":
+    if "Secret" in (wanted.get("kind"), live.get("kind")):
         fields = hide(fields)
     return Examination(False, fields, tuple(handed_over), bool(gone or added))
 
@@ -95,7 +95,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Fi
     for name in dict.fromkeys([*before, *after]):
         if name not in _ASIDE:
             _differ(before.get(name), after.get(name), name, found)
-    return hide(found) if after.get("kind") == "Secret" else tuple(found)
+    return hide(found) if "Secret" in (before.get("kind"), after.get("kind")) else tuple(found)
 
 
 def same_owners(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:

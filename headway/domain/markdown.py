@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from headway.domain.visible import visible
+
 ROWS = 50
 """A longer table is cut, with a count."""
 WIDEST = 500
@@ -49,7 +51,7 @@ def code(text: str) -> str:
 
 def fence(lines: Iterable[str], language: str = "") -> str:
     """Give lines as a block that shows them as they are; very long ones are cut."""
-    text = "\n".join(_cut(_CONTROLS.sub("", _ESCAPES.sub("", line))) for line in lines)
+    text = "\n".join(_cut(visible(_CONTROLS.sub("", _ESCAPES.sub("", line)))) for line in lines)
     bar = "`" * max(3, _longest_run(text) + 1)
     return f"{bar}{language}\n{text}\n{bar}"
 
@@ -73,7 +75,7 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(_CONTROLS.sub(" ", _ESCAPES.sub("", text)).split())
+    return " ".join(visible(_CONTROLS.sub(" ", _ESCAPES.sub("", text))).split())
 
 
 def _cut(line: str) -> str:

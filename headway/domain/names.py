@@ -7,8 +7,10 @@ know may follow the weakest of them, that for a part of a path; the API server j
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 from headway.domain.ordering import built_in
+from headway.errors import UsageError
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _PART = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -46,3 +48,10 @@ _EXPECTED = (
     "at most {} lower-case letters, digits{} and dashes are expected as the name of a {}, "
     "the first and the last no dash"
 )
+
+
+def segment(name: str) -> str:
+    """Return a name as one part of an address, whatever is in it; raise UsageError for what would be another part."""
+    if name in ("", ".", ".."):
+        raise UsageError(f"{name!r} cannot be the name of an object", hint="correct its name")
+    return quote(name, safe=":")

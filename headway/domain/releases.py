@@ -22,7 +22,9 @@ VALUE_LENGTH = 1000
 _TIMED_ID = re.compile(r"(\d{8}T\d{6}Z)-[0-9A-Za-z.-]+")
 _VALID_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _COMMIT = re.compile(r"[0-9a-fA-F]{40}|[0-9a-fA-F]{64}")
-_NOT_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+_NOT_TEXT = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]+"
+)
 _TRAILER = re.compile(r"Headway-([A-Za-z]+(?:-[A-Za-z]+)*):[ \t]*(.*)", re.IGNORECASE)
 _KNOWN = frozenset({"Release", "Environment", "Kind", "Actor", "Reason", "Change"})
 _VERBS = {"release": "Release", "promotion": "Promote", "rollback": "Roll back"}

@@ -9,6 +9,7 @@ from typing import Any
 
 from headway.domain.notices import Notice
 from headway.domain.releases import short_tag
+from headway.domain.visible import visible
 
 SERVICES = 10
 CAUSE = 600
@@ -53,7 +54,7 @@ def reply(notice: Notice) -> dict[str, Any]:
 
 def escape(text: str) -> str:
     """Escape what Slack would read as markup or as a mention (Slack, "Formatting text": &, <, >)."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def escaped(text: str, most: int) -> str:

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from headway.domain.visible import visible
 from headway.errors import RefusedError, TransientError
 from headway.steps.retry import ATTEMPTS, delay
 
@@ -34,7 +35,7 @@ def log(message: str) -> None:
     if _listeners:
         _listeners[0]("log", "", message)
     else:
-        print(f"{time.monotonic() - _started:7.2f}s  {message}", file=sys.stderr, flush=True)
+        print(f"{time.monotonic() - _started:7.2f}s  {visible(message)}", file=sys.stderr, flush=True)
 
 
 def warn(message: str) -> None:
@@ -47,7 +48,7 @@ def report(key: str, markdown: str) -> None:
     if _listeners:
         _listeners[0]("report", key, markdown)
     else:
-        print(markdown, file=sys.stderr, flush=True)
+        print(visible(markdown), file=sys.stderr, flush=True)
 
 
 def run_identity() -> tuple[datetime, str]:

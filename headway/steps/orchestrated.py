@@ -35,6 +35,7 @@ from pydantic import ConfigDict, Field
 
 from headway.domain.claims import apps_in
 from headway.domain.notices import Notice
+from headway.domain.visible import visible, visible_line
 from headway.errors import FailedError, HeadwayError, RefusedError, TransientError, UsageError
 from headway.runtime.leaving import left
 from headway.steps.retry import ATTEMPTS, FIRST, GROWTH, JITTER, LONGEST
@@ -58,6 +59,7 @@ logging.getLogger("prefect.task_runs").addFilter(_without_traceback)
 
 def log(message: str) -> None:
     """Say one line of progress in the run's log."""
+    message = visible(message)
     try:
         get_run_logger().info("%s", message)
     except MissingContextError:
@@ -80,7 +82,9 @@ def report(key: str, markdown: str) -> None:
     # Several applications may share a server, and each has a `staging`.
     key = f"{app}-{key}" if (app := _app()) else key
     try:
-        create_markdown_artifact(markdown, key=re.sub(r"[^a-z0-9-]+", "-", key.lower()), description=key)
+        create_markdown_artifact(
+            visible(markdown), key=re.sub(r"[^a-z0-9-]+", "-", key.lower()), description=key
+        )
     except Exception as error:  # noqa: BLE001 - what a run does counts for more than what its page shows
         why, _, _ = str(error).partition("\n")
         log(f"{key} could not be put on the run's page: {type(error).__name__}: {why}")
@@ -102,7 +106,7 @@ def flow(*, name: str, run_name: Callable[[dict[str, Any]], str] | None = None) 
 
     def title() -> str:
         assert run_name is not None
-        said = run_name(dict(runtime.flow_run.parameters))
+        said = visible_line(run_name(dict(runtime.flow_run.parameters)))
         return f"{app}: {said}" if (app := _app()) else said
 
     def decorate(function: F) -> F:
@@ -113,7 +117,7 @@ def flow(*, name: str, run_name: Callable[[dict[str, Any]], str] | None = None) 
             except HeadwayError as error:
                 # An error that explains itself is the run's state; a traceback would only bury it.
                 log(f"error: {error}")
-                return Failed(message=f"{_kind(error)}: {error}")
+                return Failed(message=visible(f"{_kind(error)}: {error}"))
             except TerminationSignal:
                 for it in left():
                     log(f"it was ended in the middle: {it}")

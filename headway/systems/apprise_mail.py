@@ -6,6 +6,7 @@ import logging
 
 from headway.domain.notices import FAILURES, Notice
 from headway.domain.releases import short_tag
+from headway.domain.visible import visible, visible_line
 from headway.errors import FailedError, TransientError
 
 
@@ -37,5 +38,6 @@ def send(said: str, name: str, notice: Notice) -> None:
     lines += [f"By {notice.actor}" + (f": {notice.reason}" if notice.reason else "")] if notice.actor else []
     lines += [f"{name}: {url}" for name, url in notice.links]
     kind = "failure" if notice.state in FAILURES else "success" if notice.state == "live" else "info"
-    if not there.notify(title=notice.headline, body="\n".join(lines) or notice.headline, notify_type=kind):
+    title, body = visible_line(notice.headline), visible("\n".join(lines))
+    if not there.notify(title=title, body=body or title, notify_type=kind):
         raise TransientError(f"the message to {name} could not be sent")

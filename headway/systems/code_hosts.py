@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from headway.domain.notices import Notice
+from headway.domain.visible import visible_line
 from headway.errors import FailedError, TransientError
 
 SECONDS = 10.0
@@ -105,7 +106,7 @@ class CodeHost:
 
     def _tell_github(self, path: str, sha: str, notice: Notice, page: str) -> None:
         deployments = f"/repos/{path}/deployments"
-        state, description = _DEPLOYED.get(notice.state, "failure"), notice.headline[:140]
+        state, description = _DEPLOYED.get(notice.state, "failure"), visible_line(notice.headline)[:140]
         known = self._get(f"{deployments}?sha={sha}&environment={quote(notice.environment)}")
         if known:
             # What is said already is not said again: others may listen to these events.
@@ -142,7 +143,7 @@ class CodeHost:
         status = {
             "state": state,
             "name": f"headway/{notice.environment}",
-            "description": notice.headline[:250],
+            "description": visible_line(notice.headline)[:250],
         }
         # GitLab refuses a status that is there already, and one that goes back, such as from running to pending.
         done = "Cannot transition status" if state in ("pending", "running") else f"from :{state}"

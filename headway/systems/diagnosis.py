@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from headway.domain.health import Verdict
+from headway.domain.names import segment
 from headway.errors import HeadwayError
 from headway.systems.cluster import Cluster
 
@@ -30,7 +31,7 @@ def logs(
     and the kubelet then says so in place of the log.
     """
     query = {"tailLines": str(LOG_LINES), **({"container": container} if container else {})}
-    path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
+    path = f"/api/v1/namespaces/{segment(namespace)}/pods/{segment(pod)}/log"
     for asked in ({}, {"previous": "true"}) if previous else ({},):
         try:
             data = cluster.send("GET", path, {**query, **asked}, accept="*/*", timeout=_SECONDS, attempts=1)
@@ -45,7 +46,7 @@ def events_of(cluster: Cluster, namespace: str, uid: str) -> list[dict[str, Any]
     """List the events about one object, the oldest first."""
     try:
         found = cluster.get(
-            f"/api/v1/namespaces/{namespace}/events",
+            f"/api/v1/namespaces/{segment(namespace)}/events",
             {"fieldSelector": f"involvedObject.uid={uid}"},
             timeout=_SECONDS,
             attempts=1,

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from headway.domain.names import segment
 from headway.domain.objects import split_api_version
 from headway.errors import TransientError
 from headway.systems.cluster import Cluster
@@ -43,9 +44,9 @@ class Resource:
         root = f"/apis/{self.api_version}" if self.group else f"/api/{self.version}"
         parts = [root]
         if self.namespaced and namespace:
-            parts += ["namespaces", namespace]
-        parts.append(self.plural)
-        parts += [part for part in (name, subresource) if part]
+            parts += ["namespaces", segment(namespace)]
+        parts.append(segment(self.plural or self.kind.lower()))
+        parts += [segment(part) for part in (name, subresource) if part]
         return "/".join(parts)
 
 

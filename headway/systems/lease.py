@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from headway.domain.names import segment
 from headway.errors import TransientError
 from headway.systems.cluster import ApiRefused, Cluster
 from headway.systems.state_folder import private_folder
@@ -84,7 +85,7 @@ class Lease:
 
 def lease_path(namespace: str, environment: str) -> str:
     """Return the address of an environment's lease."""
-    return f"{GROUP}/namespaces/{namespace}/leases/headway-{environment}"
+    return f"{GROUP}/namespaces/{segment(namespace)}/leases/headway-{environment}"
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 import httpx
 
 from headway.domain.model import Verify
+from headway.domain.names import segment
 from headway.domain.objects import ObjectId, selector
 from headway.domain.verification import (
     BASE,
@@ -144,11 +145,11 @@ def _job(
     on_progress: Callable[[str], None],
 ) -> Check | None:
     name = job["metadata"]["name"]
-    jobs = _JOBS.format(namespace)
+    jobs = _JOBS.format(segment(namespace))
     _clean(cluster, jobs, job)
     query = {"fieldManager": "headway-verify", "force": "true"}
     body = apply_body(job)
-    cluster.send("PATCH", f"{jobs}/{name}", query, body, content_type="application/apply-patch+yaml")
+    cluster.send("PATCH", f"{jobs}/{segment(name)}", query, body, content_type="application/apply-patch+yaml")
     followed = ObjectId("batch", "Job", namespace, name)
     left = max(until - time.monotonic(), 1.0)
     rollout = watch_workloads(cluster, [followed], {}, timeout=left, stop=stop, on_progress=on_progress)
@@ -175,7 +176,7 @@ def _clean(cluster: Cluster, jobs: str, job: Mapping[str, Any]) -> None:
             _delete(cluster, jobs, item["metadata"]["name"])
         elif failed:
             _delete(cluster, jobs, item["metadata"]["name"], policy="Foreground")
-            _wait_gone(cluster, f"{jobs}/{item['metadata']['name']}", item["metadata"]["uid"])
+            _wait_gone(cluster, f"{jobs}/{segment(item['metadata']['name'])}", item["metadata"]["uid"])
 
 
 def _wait_gone(cluster: Cluster, path: str, uid: str) -> None:
@@ -189,5 +190,5 @@ def _wait_gone(cluster: Cluster, path: str, uid: str) -> None:
 
 def _delete(cluster: Cluster, jobs: str, name: str, policy: str = "Background") -> None:
     options = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": policy}
-    if cluster.get(f"{jobs}/{name}") is not None:
-        cluster.send("DELETE", f"{jobs}/{name}", body=json.dumps(options).encode())
+    if cluster.get(f"{jobs}/{segment(name)}") is not None:
+        cluster.send("DELETE", f"{jobs}/{segment(name)}", body=json.dumps(options).encode())

@@ -242,3 +242,12 @@ def test_two_states_of_an_object_are_compared_container_by_container() -> None:
     after = live()
     app_of(after)["image"] = "r/web:2"
     assert [str(it) for it in differences(live(), after)] == [f"{APP}.image: r/web:1 -> r/web:2"]
+
+
+def test_what_came_back_as_a_secret_is_hidden_whatever_was_asked_for() -> None:
+    """The kind of the answer decides, and not only the manifest's."""
+    entry = {"manager": "headway", "operation": "Apply", "fieldsV1": {"f:data": {"f:a": {}}}}
+    live = {"kind": "Secret", "metadata": {"managedFields": [entry]}, "data": {"a": "cGFzc3dvcmQ="}}
+    wanted = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}, "data": {"a": "b"}}
+    assert "cGFzc3dvcmQ=" not in str(examine(wanted, live))
+    assert "cGFzc3dvcmQ=" not in str(differences(live, {**live, "kind": "ConfigMap", "data": {}}))

@@ -9,6 +9,8 @@ import pytest
 from headway.domain.manifests import index_file
 from headway.domain.names import name_problem
 from headway.domain.wanted import prepare
+from headway.errors import UsageError
+from headway.systems.discovery import Resource
 
 META = "metadata: {name: a}\n"
 
@@ -121,3 +123,15 @@ def test_a_typed_list_gives_its_items_their_kind() -> None:
 def test_names_are_checked_as_kubernetes_does(group: str, kind: str, name: str, good: bool) -> None:
     """A name that could become another address is no name."""
     assert (name_problem(group, kind, name) == "") is good
+
+
+def test_a_name_is_one_part_of_an_address() -> None:
+    """Whatever stands in it, it leads nowhere else."""
+    pods = Resource("", "v1", "Pod", "pods", True)
+    assert (
+        pods.path("a/../b", "x?dryRun=All#%2f")
+        == "/api/v1/namespaces/a%2F..%2Fb/pods/x%3FdryRun%3DAll%23%252f"
+    )
+    assert pods.path("a", "system:node:x", "log") == "/api/v1/namespaces/a/pods/system:node:x/log"
+    with pytest.raises(UsageError):
+        pods.path("a", "..")

@@ -95,3 +95,20 @@ def test_characters_beyond_the_first_65536_reach_the_cluster(place: Place) -> No
     assert place.run("reconcile").code == 0
     found = [it["data"]["a"] for it in place.kube.objects.values() if it.get("kind") == "ConfigMap"]
     assert found == ["😀", "😀"]
+
+
+def test_escape_characters_of_others_reach_no_terminal(place: Place) -> None:
+    """A commit subject, a file name and a value with ESC are shown as text, as a table and as JSON."""
+    place.start("1.0.0", staging="release: manual")
+    esc, back = "\x1b]0;gone\x07", "\u202e"
+    place.remote.push({f"staging/odd{esc}{back}.yaml": "a: [1"}, message=f"subject {esc}{back}")
+    for arguments in (
+        ("history", "staging"),
+        ("history", "staging", "--output", "json"),
+        ("status", "staging"),
+        ("status", "staging", "--output", "json"),
+        ("reconcile",),
+        ("show", "HEAD"),
+    ):
+        done = place.run(*arguments)
+        assert not set("\x1b\x07\u202e") & set(done.said), (arguments, done.said)
