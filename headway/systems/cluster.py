@@ -128,6 +128,10 @@ class Cluster:
         """Close the connections that are idle."""
         self._pools.clear()
 
+    def apart(self) -> Cluster:
+        """Give the same API server over connections of its own, which share nothing with those that may be dead."""
+        return Cluster(self._configuration, self.where)
+
     def __repr__(self) -> str:
         return f"Cluster({self.where!r})"
 

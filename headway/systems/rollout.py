@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Any
 from headway.domain.health import Verdict
 from headway.domain.objects import ObjectId, id_of
 from headway.domain.planned import Planned, pod_spec
+from headway.errors import explained
 from headway.systems.cluster import ApiRefused, Cluster
 from headway.systems.judging import Judging
+from headway.systems.news import News
 from headway.systems.observed import PODS, REPLICA_SETS, WARNINGS, WORKLOADS, Observed
 from headway.systems.parallel import each
-from headway.systems.streams import Event, Stream, wait_for
+from headway.systems.streams import Event, Stream
 
 if TYPE_CHECKING:
     from headway.domain.manifests import Manifest
@@ -125,6 +127,7 @@ def watch_workloads(
     observed, streams = observe(cluster, followed, news)
     tell = on_progress or (lambda line: None)
     judging = Judging(cluster, observed, planned, changed, tell, unwatched=unwatched)
+    heard = News(cluster, observed, streams, news, tell)
     stopped = threading.Event()
     ended = threading.Event()
     try:
@@ -135,15 +138,13 @@ def watch_workloads(
             if stop is not None:
                 threading.Thread(target=_ask, args=(stop, stopped, ended, news), daemon=True).start()
         while not judging.settled and not stopped.is_set():
-            until = min(began + timeout, judging.again)
-            events = wait_for(news, until)
-            for event in events:
-                if event.what == "lost" and event.resource is not WARNINGS:
-                    raise event.item
-            touched = {it for event in events for it in observed.take(event)}
-            now = time.monotonic()
+            deadline = began + timeout
+            until = min(deadline, judging.again)
+            touched = heard.wait(until)
+            touched |= heard.look(until, at_all_costs=until == deadline)
+            now = heard.clock()
             judging.hear(touched, now)
-            if now >= began + timeout:
+            if now >= deadline and heard.sees:
                 judging.time_is_up(timeout)
     finally:
         ended.set()
@@ -224,7 +225,11 @@ def _ask(
     news: queue.SimpleQueue[Event],
 ) -> None:
     while not ended.wait(STOP_SECONDS):
-        if stop():
-            stopped.set()
-            news.put(Event("there", WARNINGS, "", {}))
+        try:
+            if stop():
+                stopped.set()
+                news.put(Event("there", WARNINGS, "", {}))
+                return
+        except Exception as error:  # noqa: BLE001 - whoever waits for news must hear of it
+            news.put(Event("lost", PODS, "", explained(error)))
             return

@@ -10,25 +10,31 @@ import json
 import queue
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import urllib3
 
-from headway.errors import HeadwayError, TransientError
-from headway.systems.cluster import ApiRefused, Cluster
+from headway.errors import TransientError, explained
+from headway.systems.cluster import Cluster
 from headway.systems.discovery import Resource
 
-# A quiet watch gets a bookmark about once a minute; one that says nothing for longer is dead.
-_SILENCE = 90.0
+# A watch is taken up anew after a few seconds, so that a connection that died silently is noticed soon.
+_SECONDS = 8
+_SILENCE = 10.0
+_PEEK_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """News about one object; `relisted` carries everything there is instead, and the rest is gone."""
+    """News about one object; `relisted` carries everything there is instead, and the rest is gone.
 
-    what: Literal["there", "gone", "relisted", "lost"]
+    `blind` carries since when (monotonic) nothing is heard; `relisted` ends that. `lost` carries the error that
+    ended the stream for good.
+    """
+
+    what: Literal["there", "gone", "relisted", "blind", "lost"]
     resource: Resource
     namespace: str
     item: Any
@@ -54,13 +60,23 @@ class Stream:
         self._version = ""
         self._closed = threading.Event()
         self._answer: urllib3.BaseHTTPResponse | None = None
+        self.heard = time.monotonic()
+        """When the API server last answered about this (monotonic)."""
 
     def list(self, limit: int = 0) -> list[dict[str, Any]]:
         """Read what there is, and remember the place from which to follow."""
         query = {**self._query, **({"limit": str(limit)} if limit else {})}
         page = self._cluster.get(self._path, query) or {}
+        self.heard = time.monotonic()
         self._version = str((page.get("metadata") or {}).get("resourceVersion", ""))
         items: list[dict[str, Any]] = page.get("items") or []
+        return items
+
+    def peek(self, cluster: Cluster) -> Sequence[dict[str, Any]]:
+        """Read what there is by another connection, and follow from where it was."""
+        page = cluster.get(self._path, self._query, timeout=_PEEK_SECONDS, attempts=2) or {}
+        self.heard = time.monotonic()
+        items: Sequence[dict[str, Any]] = page.get("items") or ()
         return items
 
     def start(self) -> None:
@@ -89,12 +105,17 @@ class Stream:
                     self._version = ""
                 failures = 0
             except TransientError:
+                if self._closed.is_set():
+                    return
                 # Behind a broken connection may be a cluster made anew, which counts from the start again.
                 self._version = ""
+                self._news.put(Event("blind", self.resource, self.namespace, self.heard))
+                # What lies idle may be as dead as this one was.
+                self._cluster.close()
                 failures += 1
                 self._closed.wait(min(0.1 * 2**failures, 5.0))
-            except HeadwayError as error:
-                self._news.put(Event("lost", self.resource, self.namespace, error))
+            except Exception as error:  # noqa: BLE001 - whoever waits for news must hear that there will be none
+                self._news.put(Event("lost", self.resource, self.namespace, explained(error)))
                 return
 
     def _watch(self) -> bool:
@@ -104,7 +125,7 @@ class Stream:
             "watch": "true",
             "resourceVersion": self._version,
             "allowWatchBookmarks": "true",
-            "timeoutSeconds": "600",
+            "timeoutSeconds": str(_SECONDS),
         }
         answer = self._cluster.exchange("GET", self._path, query, timeout=_SILENCE, stream=True)
         self._answer = answer
@@ -113,20 +134,26 @@ class Stream:
                 return False
             if answer.status >= 400:
                 said = answer.read(2000)[:500].decode(errors="replace")
-                if answer.status in (429, 500, 502, 503, 504):
-                    raise TransientError(f"watch {self._path}: {said}")
-                raise ApiRefused(f"watch {self._path}: {said}", answer.status)
+                # Who may not look hears it from the LIST that follows, which also renews a login.
+                raise TransientError(f"watch {self._path}: {answer.status} {said}")
+            self.heard = time.monotonic()
             rest = b""
             for chunk in answer.stream(1 << 16, decode_content=True):
+                self.heard = time.monotonic()
                 *lines, rest = (rest + chunk).split(b"\n")
                 for line in lines:
                     if line and not self._take(json.loads(line)):
                         return False
             return True
-        except (urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError) as error:
+        except (
+            urllib3.exceptions.HTTPError,
+            OSError,
+            ValueError,
+            AttributeError,
+            KeyError,
+            TypeError,
+        ) as error:
             if self._closed.is_set():
-                return True
-            if isinstance(error, urllib3.exceptions.ReadTimeoutError):
                 return True
             raise TransientError(f"watch {self._path}: {error}") from error
         finally:
