@@ -17,7 +17,7 @@ from headway.arrival import Step
 from headway.connections import Connections
 from headway.domain.config import Config
 from headway.domain.gates import Barred, gates
-from headway.domain.history import APPROVED, ReleaseRecord, new_release_id
+from headway.domain.history import APPROVED, REQUEST, Entry, ReleaseRecord, new_release_id
 from headway.domain.people import actor_of, is_named, same_person
 from headway.domain.plans import Plan
 from headway.domain.verification import unaskable
@@ -99,6 +99,7 @@ def committed_before(
             f"the release {request.release_id} is one of {entry.environment} already ({found[:9]})",
             hint=f"give the release to {environment} an id of its own",
         )
+    _same_request(entry, request)
     log(f"{environment}: this release is commit {found[:9]} already; finishing it")
     arrival = reach(connections, environment)
     ended = repo.entry(found).of(environment)
@@ -109,6 +110,16 @@ def committed_before(
             hint=f"`headway history {environment}` says what is live now",
         )
     return arrival.check().as_dict()
+
+
+def _same_request(entry: Entry, request: Forcible) -> None:
+    """Refuse a release's id that stands for another request: what is there is not what is asked for."""
+    if entry.request and request.mark and entry.request != request.mark:
+        raise UsageError(
+            f"the release id {request.release_id} stands for another request already: {entry.what} "
+            f"in {entry.environment} ({entry.commit[:9]})",
+            hint="give each request an id of its own; only a repeated call has the id of the first",
+        )
 
 
 def carry_out(connections: Connections, intent: Intent) -> dict[str, object]:
@@ -168,12 +179,21 @@ def _carry_out(connections: Connections, intent: Intent) -> dict[str, object]:
             actor=actor_of(request.actor),
             reason=intent.reason,
             why={change.service: change.why for change in it.changes},
-            trailers=(*intent.trailers(), *_sources(connections, it), *_passed(barred), *approved),
+            trailers=(
+                *intent.trailers(),
+                *_sources(connections, it),
+                *_passed(barred),
+                *approved,
+                (REQUEST, request.mark),
+            ),
         ),
         release_id,
         intent.also,
     )
     steps.append(("commit", time.monotonic() - began))
+    if published is not None and published.already:
+        # Somebody else's call with the same id came between.
+        _same_request(connections.repo.entry(published.commit), request)
     if published is None:
         log(f"{name}: the config repo names these images already")
         if intent.told is not None:

@@ -10,7 +10,7 @@ from headway.desired import Desired
 from headway.domain.config import Config
 from headway.errors import FailedError, HeadwayError
 from headway.flows.road import reach
-from headway.flows.telling import tell_dead, tell_missing
+from headway.flows.telling import tell_dead, tell_missing, tell_rewritten
 from headway.metrics import measured, metrics_report
 from headway.requests import ReconcileRequest
 from headway.reviving import newer_change
@@ -77,6 +77,7 @@ def reconcile_images(connections: Connections, request: ReconcileRequest) -> dic
         # What could not be told before is told now.
         connections.courier.start()
     if not request.dry_run:
+        tell_rewritten(connections, config)
         _restart_dead(connections, config)
     alongside(one, names)
     if not (request.dry_run or request.environment):

@@ -12,7 +12,7 @@ from headway.domain.images import ImageRef, wanted_reference
 from headway.domain.plans import Plan, plan_images
 from headway.errors import UsageError
 from headway.flows.carrying import Intent, carry_out, committed_before, identified
-from headway.requests import ReleaseRequest
+from headway.requests import ReleaseRequest, ServiceImage
 from headway.steps import flow, side_by_side
 from headway.tasks.looking import fetch_head, resolve_image
 
@@ -43,14 +43,16 @@ def release_images(
     """Run the steps of a release with connections that are open already; `before` is what took time until here."""
     config = connections.config(fetch_head(connections))
     config.environment(request.environment)
-    request = identified(request, request.environment)
-    if (done := committed_before(connections, request, request.environment)) is not None:
-        return done
     asked = [
         (it.service, wanted_reference(config.service(it.service).image, it.image)) for it in request.images
     ]
     if len(asked) != len(dict(asked)):
         raise UsageError("a service is named twice", hint="give one image for each service")
+    # However an image was spelled, it is the same request.
+    images = [ServiceImage(service=service, image=str(reference)) for service, reference in asked]
+    request = identified(request.model_copy(update={"images": images}), request.environment)
+    if (done := committed_before(connections, request, request.environment)) is not None:
+        return done
     pinned = side_by_side(
         resolve_image, [{"connections": connections, "reference": reference} for _, reference in asked]
     )

@@ -161,11 +161,10 @@ def _arrive(connections: Connections, name: str, head: str, held: Held, failures
     before = _live(connections, desired)
     settled = last.state == "live" and before is not None and before.tree == desired.tree
     if last.state == "failed" and _may_go_back(desired, before):
-        log(f"{name}: {last.commit[:9]} failed before and was not taken back yet")
-        failed = Arrival(name, last.commit, "failed", 0.0, diagnosis=last.diagnosis)
-        failed.blames = last.blames
-        failures.append(failed)
-        return _take_back(connections, desired, before, last, held, failed, failures)
+        # A note says so, and whoever may push notes need not be one who may push the branch: so it is seen again.
+        log(
+            f"{name}: {last.commit[:9]} failed before and was not rolled back yet; looking whether it still fails"
+        )
 
     steps: list[Step] = []
     began = time.monotonic()
@@ -209,8 +208,14 @@ def _arrive(connections: Connections, name: str, head: str, held: Held, failures
         # What runs here was live before: there is nothing new to record, and nothing better to go back to.
         return arrival
     if arrival.state == last.state and arrival.state in ("failed", "applied"):
-        # It stays as it is (`on_failure: keep`, or still paused), and everybody knows already.
-        return arrival
+        # Everybody knows already. It stays as it is (`on_failure: keep`, still paused), or its rollback was cut off.
+        if arrival.state == "applied" or not _may_go_back(desired, before):
+            return arrival
+        failures.append(arrival)
+        return _take_back(connections, desired, before, last, held, arrival, failures)
+    if arrival.state in ("live", "applied") and _left_the_branch(connections, last):
+        log(f"{name}: {last.commit[:9]} is no longer on the branch: its history was rewritten meanwhile")
+        return _arrive(connections, name, connections.repo.head, held, failures)
     _pass_over(connections, desired, before, last)
     outcome = Outcome.now(arrival.state, arrival.seconds, last.release_id, arrival.diagnosis, arrival.blames)
     # Told before it is recorded: killed in between, it is told again, and nobody hears the same twice.
@@ -256,6 +261,12 @@ def _verified(
     elif not found.ok:
         arrival.state, arrival.diagnosis = "failed", f"verification: {found.diagnosis}"
     return arrival
+
+
+def _left_the_branch(connections: Connections, last: Entry) -> bool:
+    with contextlib.suppress(TransientError):
+        connections.repo.look_again(LOOK_FOR_NEWER)
+    return not connections.repo.on_branch(last.commit)
 
 
 def _may_go_back(desired: Desired, before: Desired | None) -> bool:
@@ -314,6 +325,11 @@ def _take_back(
 
 def _live(connections: Connections, desired: Desired) -> Desired | None:
     """What was live last, read with the configuration of the commit that is to be reached."""
+    if stray := connections.repo.stray_live(desired.name):
+        log(
+            f"warning: {desired.name}: refs/headway/{desired.name}/live names {stray[:9]}, which is no commit of "
+            f"{connections.repo.branch}, so it is not believed: the branch was rewritten, or somebody else wrote it"
+        )
     commit = connections.repo.live(desired.name)
     return _at(connections, desired, commit) if commit is not None else None
 

@@ -197,6 +197,49 @@ def teller(connections: Connections, config: Config, environment: str, entry: En
     return progress
 
 
+def tell_noticed(
+    connections: Connections,
+    config: Config,
+    environment: str,
+    what: str,
+    *,
+    commit: str,
+    about: str = "",
+    cause: str = "",
+    changes: tuple[tuple[str, str, str], ...] = (),
+) -> None:
+    """Notify of something that others did in the config repo, once for each `about` and commit."""
+    log(f"warning: {environment}: {what}" + (f": {cause}" if cause else ""))
+    notice = Notice(
+        release=f"{about or 'noticed'}-{commit[:12]}-{environment}",
+        app=config.app,
+        environment=environment,
+        kind="push",
+        state="noticed",
+        changes=changes,
+        reason=what,
+        cause=cause,
+        commit=commit,
+        at=stamp(datetime.now(UTC)),
+        links=_links(connections, commit),
+    )
+    _tell(connections, config, notice)
+
+
+def tell_rewritten(connections: Connections, config: Config) -> None:
+    """Notify, once, that the branch lost commits: somebody reset it or pushed by force."""
+    if (found := connections.repo.rewritten()) is None:
+        return
+    before, now = found
+    what = f"the history of {connections.repo.branch} was rewritten: {before[:9]} is no longer part of it"
+    cause = f"somebody reset the branch or pushed by force; it is at {now[:9]} now, and headway follows it"
+    for name, place in config.environments.items():
+        if connections.repo.tree_sha(before, place.path) != connections.repo.tree_sha(now, place.path):
+            tell_noticed(
+                connections, config, name, what, commit=now, about=f"rewritten-{before[:12]}", cause=cause
+            )
+
+
 def tell_superseded(connections: Connections, config: Config, release_id: str, environment: str) -> None:
     """Tell of a release that waited and that a newer one took the place of."""
     notice = Notice(release_id, config.app, environment, "release", "superseded", at=stamp(datetime.now(UTC)))
@@ -266,7 +309,7 @@ def _who(connections: Connections, config: Config, notice: Notice, now: datetime
     """Say who hears a notice: people, programs, and the hosts of the source commits."""
     notify = config.document.notify
     heard = who_hears(notify, notice, now)
-    if notify is not None and notify.commits and not notice.progress:
+    if notify is not None and notify.commits and not notice.progress and notice.state != "noticed":
         heard += [Heard("commit", it, now) for it in _commits(connections, config, notice)]
     return heard
 

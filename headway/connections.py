@@ -123,7 +123,7 @@ class Connections:
 
     def config(self, commit: str) -> Config:
         """Read headway.yaml as it stands at a commit."""
-        data = self.repo.read(commit, CONFIG_FILE)
+        data = self.repo.own_file(commit, CONFIG_FILE)
         if data is None:
             raise UsageError(
                 f"{CONFIG_FILE} is missing at {commit[:9]} of {self.repo.url}",
@@ -155,12 +155,12 @@ class Connections:
 
     def holds(self, commit: str) -> Holds:
         """Read holds.yaml as it stands at a commit."""
-        return read_holds(self.repo.read(commit, HOLDS_FILE))
+        return read_holds(self.repo.own_file(commit, HOLDS_FILE))
 
     def unknown_holds(self, commit: str) -> list[Problem]:
         """Give the lines of holds.yaml that are about nothing in headway.yaml: they hold nothing back."""
         config = self.config(commit)
-        return unknown_names(self.repo.read(commit, HOLDS_FILE), config.environments, config.services)
+        return unknown_names(self.repo.own_file(commit, HOLDS_FILE), config.environments, config.services)
 
     def history(self, source: Source) -> SourceHistory:
         """Give the history of a service's source branch."""

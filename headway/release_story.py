@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from headway.connections import Connections
-from headway.domain.history import Entry, Outcome
+from headway.domain.history import REQUEST, Entry, Outcome
 from headway.targets import commit_named
 
 
@@ -39,7 +39,7 @@ def release_story(connections: Connections, name: str) -> ReleaseStory:
         ("who", entry.actor),
         ("when", f"{entry.time:%Y-%m-%d %H:%M:%S} UTC"),
         ("why", entry.reason),
-        *((_spaced(key), value) for key, value in (record.trailers if record else ())),
+        *((_spaced(key), value) for key, value in (record.trailers if record else ()) if key != REQUEST),
     ]
     if entry.environment and repo.live(entry.environment) == commit:
         facts.append(("now", f"it is what is live in {entry.environment}"))

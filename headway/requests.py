@@ -7,6 +7,9 @@ flows, since Prefect loads a flow's file under another module name.
 
 from __future__ import annotations
 
+import hashlib
+import json
+
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
@@ -28,6 +31,19 @@ class Request(BaseModel):
 
     release_id: str = Field(default="", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$|^$", max_length=80)
     """Leave empty. A caller that repeats its call gives the same id each time, and one release is made."""
+
+    @property
+    def mark(self) -> str:
+        """Return what tells this request from another with the same id, in 12 digits; who asked and why is left out.
+
+        Empty where nothing is asked for beside what every request has.
+        """
+        said = self.model_dump(mode="json", exclude=set(Forcible.model_fields))
+        for value in said.values():
+            if isinstance(value, list):
+                value.sort(key=str)
+        text = json.dumps([type(self).__name__, said], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12] if said else ""
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:

@@ -23,6 +23,7 @@ from headway.domain.releases import (
 
 __all__ = [
     "APPROVED",
+    "REQUEST",
     "REVERTS",
     "Entry",
     "Outcome",
@@ -42,6 +43,8 @@ APPROVED = "Approved-By"
 """The trailer that names who approved a release; one for each of them."""
 REVERTS = "Reverts"
 """The trailer that names the failed commit which a commit takes back."""
+REQUEST = "Request"
+"""The trailer that tells the request which a release's id stands for from any other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +172,11 @@ class Entry:
     def reverts(self) -> str:
         """The failed commit that it takes back; empty where it is no take-back."""
         return dict(self.record.trailers).get(REVERTS, "") if self.record else ""
+
+    @property
+    def request(self) -> str:
+        """The mark of the request that its id stands for; empty where none is recorded."""
+        return dict(self.record.trailers).get(REQUEST, "") if self.record else ""
 
     @property
     def what(self) -> str:

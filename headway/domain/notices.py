@@ -22,11 +22,15 @@ STATES = (
     "rolled-back",
     "superseded",
     "rejected",
+    "noticed",
 )
+"""`noticed` is no state of a release: people are notified of something that others did in the config repo."""
 UNDER_WAY = ("planned", "waiting", "releasing")
 SETTLED = ("applied", "live", "rolled-back", "superseded")
 """The states after which a release is not under way again. One that failed or was rejected may be begun anew."""
 FAILURES = ("failed", "rolled-back")
+WARNINGS = (*FAILURES, "noticed")
+"""What those hear, too, who want to hear of failures only, and at any hour."""
 IN_PLACE = ("slack", "commit")
 """The ways on which what is told later takes the place of what was told before; on others it is one more message."""
 
@@ -94,6 +98,8 @@ class Notice:
     @property
     def headline(self) -> str:
         """Say it in a line: `production: orders, users live in 12.3 s`."""
+        if self.state == "noticed":
+            return f"{self.environment}: {self.reason}"
         names = listed(dict.fromkeys(name for name, _, _ in self.changes), 5) or "the repo's state"
         words = {
             "planned": "planned",
@@ -153,13 +159,13 @@ def _matches(route: Route, notice: Notice) -> bool:
         (not route.environments or notice.environment in route.environments)
         and (not route.services or not services or bool(services & set(route.services)))
         # Whoever hears only failures hears nothing of a release that is under way.
-        and (route.only == "everything" or notice.state in FAILURES)
+        and (route.only == "everything" or notice.state in WARNINGS)
     )
 
 
 def _after_quiet(route: Route, notice: Notice, now: datetime) -> datetime:
     """Give the end of the quiet hours for what automation does; people's releases and failures wait for nothing."""
-    if not route.quiet or not notice.automatic or notice.state in FAILURES:
+    if not route.quiet or not notice.automatic or notice.state in WARNINGS:
         return now
     quiet = opening((), [parse_window(it) for it in route.quiet], now)
     return now if quiet.open else (quiet.until or now)

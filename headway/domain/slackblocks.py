@@ -28,6 +28,7 @@ _SIGNS = {
     "rolled-back": ":leftwards_arrow_with_hook:",
     "superseded": ":fast_forward:",
     "rejected": ":no_entry_sign:",
+    "noticed": ":warning:",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 import re
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,6 +17,8 @@ from headway.systems.git import Mirror
 KEPT = 20_000
 OLD_IN_A_ROW = 64
 """So many commits in a row older than asked for end a walk: one whose clock was wrong ends nothing."""
+NEAR = 256
+"""So many commits are looked at in this process for an ancestor before Git is asked."""
 COMMITTER = "headway <headway@headway.invalid>"
 """The domain is one that never is anybody's (RFC 2606)."""
 
@@ -55,6 +58,7 @@ class Commits:
     def __init__(self, mirror: Mirror) -> None:
         self._mirror = mirror
         self._read: OrderedDict[str, Commit] = OrderedDict()
+        self._from: dict[tuple[str, str], bool] = {}
 
     def get(self, sha: str) -> Commit:
         """Read a commit; raise UsageError where the mirror has none of that name."""
@@ -89,6 +93,19 @@ class Commits:
         text = message.replace("\0", "").rstrip("\n") + "\n"
         raw = "\n".join([*lines, "", text]).encode("utf-8", "replace")
         return self._mirror.write("commit", raw)
+
+    def comes_from(self, head: str, commit: str) -> bool:
+        """Say whether a commit is another or one of its ancestors."""
+        if (known := self._from.get((head, commit))) is None:
+            near = itertools.islice(self.newest_first(head, self.get(commit).time), NEAR)
+            known = (
+                any(it.sha == commit for it in near)
+                or not self._mirror.run("merge-base", "--is-ancestor", commit, head).code
+            )
+            if len(self._from) > NEAR:
+                self._from.clear()
+            self._from[head, commit] = known
+        return known
 
     def newest_first(self, head: str, oldest: datetime) -> Iterator[Commit]:
         """Walk from a commit through all its parents, as far back as `oldest`, and a little further."""

@@ -18,12 +18,12 @@ from typing import Self
 
 from headway.domain.history import Entry, Outcome, is_release_id, oldest_commit_time
 from headway.domain.manifests import FileIndex
-from headway.errors import FailedError, TransientError, UsageError
+from headway.errors import ConfigError, FailedError, Problem, TransientError, UsageError
 from headway.systems.commits import Commits, author_line
 from headway.systems.folder_states import FolderStates
 from headway.systems.git import Mirror, Push
 from headway.systems.git_errors import LostRace, NoAtomicPush
-from headway.systems.git_tree import FOLDER, Tree, Trees, folder_path
+from headway.systems.git_tree import FOLDER, LINK, Tree, Trees, folder_path
 from headway.systems.index_cache import IndexCache
 from headway.systems.ledger import Ledger
 from headway.systems.notes import NOTES, Notes
@@ -129,6 +129,17 @@ class ConfigRepo:
         if name == self._branch or name.startswith((f"{self._branch}~", f"{self._branch}^")):
             name = f"HEAD{name[len(self._branch) :]}"
         return self._mirror.resolve(name)
+
+    def own_file(self, commit: str, path: str) -> bytes | None:
+        """Return one of headway's own files; None where there is none, ConfigError where it is no plain file."""
+        item = self._trees.at(self._commits.get(commit).tree, path)
+        if item is not None and not item.mode.startswith("100"):
+            what = {FOLDER: "a folder", LINK: "a symbolic link"}.get(item.mode, "a submodule")
+            raise ConfigError(
+                [Problem(path, 1, 1, f"this is {what}, and a plain file is expected")],
+                hint=f"put the file itself at {path}; headway does not release past what it cannot read",
+            )
+        return self.read(commit, path)
 
     def read(self, commit: str, path: str) -> bytes | None:
         """Give a file's content at a commit; None where there is no such file."""
@@ -237,8 +248,40 @@ class ConfigRepo:
         return next((it.sha for it in named if it.release_id == release_id), None)
 
     def live(self, environment: str) -> str | None:
-        """Give the commit that an environment reached last, as last looked at."""
-        return self._mirror.seen(live_ref(environment))
+        """Return the commit that an environment reached last, as last looked at.
+
+        Whoever may push this ref need not be one who may push the branch: it is believed for commits of the branch.
+        """
+        found = self._mirror.seen(live_ref(environment))
+        return found if found is not None and self.on_branch(found) else None
+
+    def stray_live(self, environment: str) -> str:
+        """Return what the ref of the last commit reached names, where that is no commit of the branch; else empty."""
+        found = self._mirror.seen(live_ref(environment))
+        return found if found is not None and not self.on_branch(found) else ""
+
+    def on_branch(self, commit: str) -> bool:
+        """Say whether the branch, as last looked at, has a commit."""
+        found = self._mirror.find(commit)
+        return found is not None and found[1] == "commit" and self._commits.comes_from(self.head, found[0])
+
+    def look_again(self, seconds: float) -> None:
+        """Look at the remote, unless that was done in the last so many seconds."""
+        if time.monotonic() - self._looked > seconds:
+            self.fetch()
+
+    def rewritten(self) -> tuple[str, str] | None:
+        """Return the head before and the head now, once, where the branch lost commits since this was last asked.
+
+        It is known to this machine's mirror alone: the remote keeps no trace of it.
+        """
+        known, head = f"refs/known/heads/{self._branch}", self.head
+        before = self._mirror.find(known)
+        if before is not None and before[0] == head:
+            return None
+        lost = before is not None and not self._commits.comes_from(head, before[0])
+        self._mirror.run("update-ref", known, head)
+        return (before[0], head) if before is not None and lost else None
 
     # --- writing ---
 
@@ -325,7 +368,9 @@ class ConfigRepo:
         noted = self._commits.write(
             tree, [head] if head else [], subject, author_line(outcome.by), datetime.now(UTC)
         )
-        return [Push(NOTES, noted, lease=None if head else "")]
+        # What stands there and is no notes' commit holds nothing: it gives way, if it is still that.
+        odd = self._mirror.seen(NOTES) or ""
+        return [Push(NOTES, noted, lease=None if head else odd)]
 
     def _push(self, changes: list[Push]) -> None:
         if not changes:

@@ -105,13 +105,13 @@ _REJECTED = re.compile(
 
 
 def is_damage(stderr: str) -> bool:
-    """Say whether Git complains about its own copy."""
-    return _DAMAGE.search(stderr) is not None
+    """Say whether Git complains about its own copy; what the remote and its hooks say is about no copy here."""
+    return _DAMAGE.search(_own(stderr)) is not None
 
 
 def is_locked(stderr: str) -> bool:
     """Say whether a lock file that a killed Git left is in the way."""
-    return re.search(r"\.lock': File exists", stderr) is not None
+    return re.search(r"\.lock': File exists", _own(stderr)) is not None
 
 
 def failure(url: str, stderr: str) -> HeadwayError:
@@ -131,7 +131,7 @@ def rejection(url: str, porcelain: str, stderr: str) -> HeadwayError | None:
     guilty = [line for line in refused if "atomic" not in line.rpartition("\t")[2]] or refused
     parts = guilty[0].split("\t")
     ref, summary = parts[1].rpartition(":")[2], parts[-1]
-    if _REJECTED.search(summary) or (_REJECTED.search(stderr) and "hook declined" not in summary):
+    if _REJECTED.search(summary) or (_REJECTED.search(stderr) and "declined" not in summary):
         return LostRace(f"somebody else pushed to {url} at the same time", hint="try again")
     if "unpacker error" in summary or "Internal" in summary:
         return TransientError(
@@ -157,6 +157,10 @@ def wrong_branch(url: str, branch: str, branches: list[str]) -> UsageError:
         f"{url} has no branch {branch}; it has {shown}",
         hint="set HEADWAY_BRANCH to the one that says what runs",
     )
+
+
+def _own(stderr: str) -> str:
+    return "\n".join(line for line in stderr.splitlines() if not line.startswith("remote:"))
 
 
 def _remote_lines(stderr: str) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from headway.systems.git import Mirror
+from headway.systems.git import Mirror, seen
 from headway.systems.git_tree import FOLDER, Trees
 
 NOTES = "refs/notes/headway"
@@ -23,8 +23,9 @@ class Notes:
         self._trees = trees
 
     def head(self) -> str | None:
-        """Give the newest commit of the notes; None where nothing was ever noted."""
-        return self._mirror.seen(NOTES)
+        """Return the newest commit of the notes; None where nothing was ever noted, or the ref names no commit."""
+        found = self._mirror.find(seen(NOTES))
+        return found[0] if found is not None and found[1] == "commit" else None
 
     def read(self, commits: Iterable[str]) -> dict[str, str]:
         """Give the notes of commits; those that have none are left out."""
@@ -59,7 +60,7 @@ class Notes:
         while True:
             entries: Mapping = self._trees.entries(tree)
             whole, below = entries.get(rest), entries.get(rest[:2])
-            if whole is not None and whole.mode != FOLDER:
+            if whole is not None and whole.mode.startswith("100"):
                 found.append((above + rest, whole.sha))
             if len(rest) <= 2 or below is None or below.mode != FOLDER:
                 return found

@@ -77,7 +77,7 @@ def test_an_object_that_the_server_refuses(app: App) -> None:
 
 
 def test_killed_between_the_failure_and_the_taking_back(app: App) -> None:
-    """The next run reads that it failed, and takes it back instead of trying it again."""
+    """The next run reads that it failed, sees that it still does, and rolls it back."""
     app.pull()
     before = app.show("staging/web.yaml")
     app.write("staging/web.yaml", app.deployment("web", f"{app.registry}/cluster-tests/box:never"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.unit.flows.conftest import Place
 
 
@@ -21,3 +23,71 @@ def test_a_state_that_a_merge_made_is_one_to_go_back_to(place: Place) -> None:
     assert place.run("rollback", "staging").code == 0
     assert place.tags("staging") == {"web": "1.2.0", "api": "1.1.0"}
     assert "api" not in place.remote.file("holds.yaml").decode()
+
+
+@pytest.mark.parametrize("stray", ["a commit of his own", "an older commit"])
+def test_a_strangers_ref_and_note_roll_nothing_back(place: Place, stray: str) -> None:
+    """Who may push refs but not the branch says that the release failed: it still runs, and the branch stays as it is."""
+    place.start("1.0.0", staging="release: manual")
+    base = place.remote.head()
+    place.image("web", "1.1.0")
+    assert place.run("release", "staging", "web=1.1.0").code == 0
+    head = place.remote.head()
+    evil: dict[str, str | bytes | None] = {"staging/web.yaml": place.job("web", place.image("web", "6.6.6"))}
+    other = place.remote.push(evil, "mine", branch="evil", parents=[base])
+    live = other if stray == "a commit of his own" else base
+    place.remote.git("update-ref", "refs/headway/staging/live", live)
+    note = '{"state":"failed","at":"2099-01-01T00:00:00Z","environment":"staging","diagnosis":"no"}'
+    place.remote.git("notes", "--ref=headway", "append", "-m", note, head)
+    done = place.run("reconcile")
+    assert done.code == 0, done.said
+    assert place.tags("staging") == {"web": "1.1.0", "api": "1.0.0"}
+    assert place.remote.head() == head
+    assert place.remote.git("rev-parse", "refs/headway/staging/live").strip() == head
+    if live == other:
+        assert f"live names {other[:9]}, which is no commit of main" in done.err
+
+
+def test_holds_that_are_no_file_hold_everything_back(place: Place) -> None:
+    """A link or a folder in the place of holds.yaml is an error and not "nothing is held back"."""
+    place.start("1.0.0", staging="release: automatic")
+    place.image("web", "1.1.0")
+    place.remote.push({"holds.yaml": "elsewhere.yaml"}, modes={"holds.yaml": "120000"})
+    done = place.run("watch")
+    assert "holds.yaml:1:1: this is a symbolic link, and a plain file is expected" in done.err
+    assert place.run("release", "staging", "web=1.1.0").code == 2
+    assert place.tags("staging")["web"] == "1.0.0"
+
+
+def test_rewritten_history_is_notified_once(place: Place) -> None:
+    """Somebody resets the branch: headway follows, says so once, and calls no commit live that the branch has not."""
+    place.start("1.0.0", staging="release: manual")
+    base = place.remote.head()
+    place.image("web", "1.1.0")
+    assert place.run("release", "staging", "web=1.1.0").code == 0
+    assert "rewritten" not in place.run("reconcile").err
+    lost = place.remote.head()
+    place.remote.git("update-ref", "refs/heads/main", base)
+    done = place.run("reconcile")
+    assert done.err.count(f"the history of main was rewritten: {lost[:9]} is no longer part of it") == 1
+    assert place.tags("staging")["web"] == "1.0.0"
+    assert place.remote.git("rev-parse", "refs/headway/staging/live").strip() == base
+    assert "rewritten" not in place.run("reconcile").err
+
+
+def test_a_releases_id_holds_its_request(place: Place) -> None:
+    """The same call again is the same release, however it spells the image; other images under its id are refused."""
+    place.start("1.0.0", staging="release: manual")
+    image = place.image("web", "1.1.0")
+    place.image("web", "1.2.0")
+    place.image("api", "1.1.0")
+    assert place.run("release", "staging", "web=1.1.0", "--release-id", "ci-7").code == 0
+    head = place.remote.head()
+    assert place.run("release", "staging", f"web={image.split('@')[0]}", "--release-id", "ci-7").code == 0
+    for other in (["web=1.2.0"], ["web=1.1.0", "api=1.1.0"]):
+        done = place.run("release", "staging", *other, "--release-id", "ci-7")
+        assert done.code == 2, done.said
+        assert "the release id ci-7 stands for another request already: web 1.1.0" in done.err
+    assert place.run("rollback", "staging", "--release-id", "ci-7").code == 2
+    assert place.remote.head() == head
+    assert place.tags("staging") == {"web": "1.1.0", "api": "1.0.0"}

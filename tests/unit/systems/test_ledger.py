@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from headway.domain.history import Outcome, ReleaseRecord, format_message, new_release_id
-from headway.errors import UsageError
+from headway.errors import FailedError, UsageError
 from headway.systems import folder_states
 from headway.systems.config_repo import ConfigRepo, Draft, Published
 from headway.systems.git_errors import NoAtomicPush
@@ -307,3 +307,61 @@ def test_a_diff_is_gits_own(repo: ConfigRepo, seeded: Remote) -> None:
     assert "-image: a:1\n+image: a:2\n" in text
     assert "x" not in [line[6:] for line in text.splitlines() if line.startswith("+++ b/")]
     assert "+++ b/x" in repo.diff(old, new)
+
+
+def test_what_is_live_is_a_commit_of_the_branch_or_nothing(repo: ConfigRepo, seeded: Remote) -> None:
+    """Whoever may push refs but not the branch cannot say what is live with a commit, a file or a folder of his own."""
+    base = seeded.head()
+    other = seeded.push({"staging/app.yaml": "image: evil:1\n"}, branch="other", parents=[base])
+    blob = seeded.git("rev-parse", f"{base}:headway.yaml").strip()
+    for found in (other, blob, seeded.git("rev-parse", f"{base}^{{tree}}").strip()):
+        seeded.git("update-ref", "refs/headway/staging/live", found)
+        repo.fetch()
+        assert repo.live("staging") is None
+        assert repo.stray_live("staging") == found
+        repo.record("staging", base, Outcome("live", datetime.now(UTC), 1.0, "id"), live=base)
+        assert (repo.live("staging"), repo.stray_live("staging")) == (base, "")
+    for number in range(300):
+        head = seeded.push({"n": str(number)}) if number % 100 == 0 else seeded.head()
+    assert repo.fetch() == head
+    assert repo.live("staging") == base
+
+
+@pytest.mark.parametrize("kind", ["headway.yaml", "staging"])
+def test_notes_that_are_none_stop_nothing(repo: ConfigRepo, seeded: Remote, kind: str) -> None:
+    """A file or a folder where the notes should be is no note of any commit, and gives way to the first."""
+    base = seeded.head()
+    seeded.git("update-ref", "refs/notes/headway", seeded.git("rev-parse", f"{base}:{kind}").strip())
+    repo.fetch()
+    assert repo.last_change("staging", "staging").outcomes == ()
+    repo.record("staging", base, Outcome("live", AT, 1.0, "id"), live=base)
+    assert repo.last_change("staging", "staging").state == "live"
+
+
+def test_rewritten_history_is_said_once(repo: ConfigRepo, seeded: Remote, tmp_path: Path) -> None:
+    """A branch that goes on is no news; one that lost commits is, once, to whom had seen them."""
+    base, first = seeded.head(), seeded.push({"x": "1"})
+    repo.fetch()
+    assert repo.rewritten() is None
+    second = seeded.push({"x": "2"})
+    repo.fetch()
+    assert repo.rewritten() is None
+    seeded.git("update-ref", "refs/heads/main", base)
+    repo.fetch()
+    assert repo.rewritten() == (second, base)
+    assert repo.rewritten() is None
+    with ConfigRepo.open(seeded.url, "main", tmp_path / "elsewhere") as other:
+        other.fetch()
+        assert other.rewritten() is None
+    assert first != second
+
+
+def test_what_a_hook_says_is_no_damage(repo: ConfigRepo, seeded: Remote) -> None:
+    """A server's refusal in words that Git has for a broken repo keeps the mirror, and is shown."""
+    seeded.hook("pre-receive", "echo 'fatal: bad object 1234, missing blob: already exists' >&2; exit 1")
+    mirror = repo._mirror.folder.stat().st_ino
+    with pytest.raises(FailedError, match="missing blob"):
+        release(repo, "staging", "2")
+    assert repo._mirror.folder.stat().st_ino == mirror
+    seeded.hook("pre-receive", "exit 0")
+    assert release(repo, "staging", "2").commit == seeded.head()
