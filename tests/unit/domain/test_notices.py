@@ -77,8 +77,10 @@ def test_a_notice_survives_the_disk() -> None:
 
 @pytest.mark.parametrize("state", STATES)
 def test_every_state_has_its_words(state: str) -> None:
-    """A headline names the environment, the services and the state."""
-    assert dataclasses.replace(NOTICE, state=state).headline.startswith("production: orders ")
+    """A headline names the environment, the services and the state, or what others did in the config repo."""
+    what = "somebody did something" if state == "noticed" else "orders "
+    notice = dataclasses.replace(NOTICE, state=state, reason="somebody did something")
+    assert notice.headline.startswith(f"production: {what}")
 
 
 @pytest.mark.parametrize(
