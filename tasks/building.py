@@ -41,6 +41,6 @@ def build_service(connections: Connections, config: Config, service: str, ref: s
             sha=sha,
             folder=lambda: opened.enter_context(repo.export(sha, source.context)),
             dockerfile=source.dockerfile,
-            source=url,
+            source=repo.url,
             on_line=lambda line: log(f"{service} | {line}"),
         )

@@ -29,8 +29,10 @@ from headway.systems.git_errors import (
     is_damage,
     is_locked,
     rejection,
+    unusable,
     wrong_branch,
 )
+from headway.systems.git_login import split_login
 from headway.systems.git_objects import Objects, Unreadable
 from headway.systems.state_folder import private_folder
 
@@ -75,13 +77,14 @@ class Mirror:
 
         With `commits_only` no files are brought here, where the server can leave them out.
         """
-        self._url = absolute_url(url)
+        plain, self._login = split_login(url)
+        self._url = absolute_url(plain)
         self.url = redact(self._url)
         self.branch = branch
         self._filter = ["--filter=tree:0"] if commits_only else []
         name = f"{self._url}\n{branch or ''}" + ("\ncommits" if commits_only else "")
         self.folder = folder / hashlib.sha256(name.encode()).hexdigest()[:20]
-        self._runner = Runner(self.folder, self._url, self._refspecs())
+        self._runner = Runner(self.folder, self._url, self._refspecs(), self._login)
         self._objects = Objects(self.folder, self._runner.environment())
 
     def __enter__(self) -> Self:
@@ -216,6 +219,8 @@ class Mirror:
         ]
         result = self._command(lock, runner, [*command, "origin", *extra], timeout)
         if not result.code:
+            if shallow := unusable(self.url, result.stderr):
+                raise shallow
             return
         error = failure(self.url, result.stderr)
         if isinstance(error, MissingRef) and self.branch is not None and not extra:
@@ -260,7 +265,7 @@ class Mirror:
             shutil.rmtree(dead, ignore_errors=True)
         fresh = Path(tempfile.mkdtemp(prefix=f"{self.folder.name}.", suffix=".new", dir=self.folder.parent))
         try:
-            runner = Runner(fresh, self._url, self._refspecs())
+            runner = Runner(fresh, self._url, self._refspecs(), self._login)
             made = runner.run("init", "--quiet", "--bare", "--template=")
             if made.code:
                 raise failure(self.url, made.stderr)

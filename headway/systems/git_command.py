@@ -12,12 +12,13 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote
 
 from headway.errors import FailedError, TransientError
+from headway.systems.git_login import Login
 
 QUICK = 60.0
 NETWORK = 180.0
@@ -40,15 +41,12 @@ _USERINFO = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^/\s@'\"]*@", re.IGNORECASE)
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
-def redact(text: str, url: str = "") -> str:
-    """Take every credential that a URL carries out of a text."""
+def redact(text: str, secrets: Iterable[str] = ()) -> str:
+    """Take every credential that a URL carries, and these secrets, out of a text."""
     text = _USERINFO.sub(r"\1", text)
-    with contextlib.suppress(ValueError):
-        parts = urlsplit(url)
-        for secret in {parts.password or "", unquote(parts.password or "")} - {""}:
-            text = text.replace(secret, "***")
-        if parts.scheme in {"http", "https"} and parts.username and not parts.password:
-            text = text.replace(parts.username, "***")
+    for secret in secrets:
+        for spelling in {secret, quote(secret, safe=""), quote(secret)}:
+            text = text.replace(spelling, "***")
     return text
 
 
@@ -62,12 +60,15 @@ class Result:
 
 
 class Runner:
-    """Runs Git on one mirror, with the remote's URL handed over where no process list shows it."""
+    """Runs Git on one mirror; `url` has no login, and `login` reaches Git in its environment."""
 
-    def __init__(self, folder: Path, url: str, refspecs: Sequence[str] = ()) -> None:
+    def __init__(
+        self, folder: Path, url: str, refspecs: Sequence[str] = (), login: Login | None = None
+    ) -> None:
         self.folder = folder
         self.url = url
         self._refspecs = refspecs
+        self._login = login
 
     def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
         """Give the environment that every command runs in."""
@@ -89,12 +90,13 @@ class Runner:
             ("maintenance.auto", "false"),
             ("core.quotePath", "false"),
             ("credential.interactive", "false"),
+            *(self._login.settings() if self._login else ()),
         ]
         count = int(env.get("GIT_CONFIG_COUNT") or 0)
         for number, (name, value) in enumerate(settings, count):
             env[f"GIT_CONFIG_KEY_{number}"], env[f"GIT_CONFIG_VALUE_{number}"] = name, value
         env["GIT_CONFIG_COUNT"] = str(count + len(settings))
-        return env | dict(extra or {})
+        return env | (self._login.environment() if self._login else {}) | dict(extra or {})
 
     def run(
         self,
@@ -116,7 +118,7 @@ class Runner:
                     f"git {arguments[0]} of {redact(self.url)} did not end within {timeout:.0f} s",
                     hint="see whether the Git server answers, then try again",
                 ) from None
-        return Result(process.returncode, out, clean(err, self.url))
+        return Result(process.returncode, out, clean(err, self._login.secrets() if self._login else ()))
 
     @contextlib.contextmanager
     def stream(self, *arguments: str) -> Iterator[Iterator[bytes]]:
@@ -167,10 +169,10 @@ def _records(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
         yield rest
 
 
-def clean(raw: bytes, url: str) -> str:
+def clean(raw: bytes, secrets: Iterable[str] = ()) -> str:
     """Make what Git printed fit to show: text, without control characters, without credentials."""
     text = _CONTROL.sub("", raw.decode("utf-8", "replace").replace("\r", "\n"))
-    return redact(text, url).strip()
+    return redact(text, secrets).strip()
 
 
 def no_git() -> FailedError:

@@ -122,6 +122,16 @@ def failure(url: str, stderr: str) -> HeadwayError:
     return FailedError(f"git failed for {url}: {_detail(stderr)}", hint="`git ls-remote URL` tries the same")
 
 
+def unusable(url: str, stderr: str) -> UsageError | None:
+    """Make the error for a fetch that ends well and brings nothing; None where it brought what there is."""
+    if "shallow roots are not allowed" not in stderr:
+        return None
+    return UsageError(
+        f"the repo {url} is shallow: it lacks the history that headway reads",
+        hint="run `git fetch --unshallow` in it, or use the repo that it was cloned from",
+    )
+
+
 def rejection(url: str, porcelain: str, stderr: str) -> HeadwayError | None:
     """Make the error for refs that a push could not change, from `git push --porcelain`; None where all changed."""
     refused = [line for line in porcelain.splitlines() if line.startswith("!")]

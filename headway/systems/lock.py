@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from headway.errors import TransientError
+from headway.systems.git_login import split_login
 from headway.systems.state_folder import private_folder
 
 POLL = 0.05
@@ -36,7 +37,8 @@ def environment_lock(
     folder = state / "locks"
     private_folder(state)
     private_folder(folder)
-    name = hashlib.sha256(repo.encode()).hexdigest()[:12]
+    # Two logins for one repo are one environment all the same.
+    name = hashlib.sha256(split_login(repo)[0].encode()).hexdigest()[:12]
     with (folder / f"{name}-{environment}.lock").open("a") as handle:
         deadline = time.monotonic() + wait
         told = False
