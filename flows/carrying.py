@@ -1,6 +1,6 @@
 """From a plan to its arrival: the steps that every release, promotion and rollback shares.
 
-look at what holds it back -> ask who must approve -> commit -> reach
+look at what holds it back -> rehearse on the cluster -> ask who must approve -> commit -> reach
 
 Nothing is held while people are asked. After the answer the world is looked at again,
 and what was approved is carried out only if it is still the very same plan.
@@ -14,14 +14,16 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from headway.arrival import Step
-from headway.connections import Connections
+from headway.connections import CONFIG_FILE, Connections
 from headway.domain.config import Config
 from headway.domain.gates import Barred, gates
 from headway.domain.history import APPROVED, REQUEST, Entry, ReleaseRecord, new_release_id
 from headway.domain.people import actor_of, is_named, same_person
 from headway.domain.plans import Plan
+from headway.domain.rehearsal import Rehearsal
 from headway.domain.verification import unaskable
 from headway.errors import FailedError, HeadwayError, RefusedError, UsageError
+from headway.flows.rehearsing import refuse, rehearsed
 from headway.flows.road import publish, reach
 from headway.flows.telling import tell_plan, tell_superseded, told_before
 from headway.requests import Forcible
@@ -61,8 +63,16 @@ class Intent:
         self.reason = request.reason or reason
         self.undo = undo
         self.before = tuple(before)
+        # What the cluster made of each plan when it was tried there, by the plan's base.
+        self.tried: dict[str, Rehearsal] = {}
         # What people were told of and is not committed yet: the plan, and the release's id.
         self.told: tuple[Plan, str] | None = None
+
+    @property
+    def refused(self) -> str:
+        """Say why the cluster refused what is planned; empty where it did not, or was not asked yet."""
+        last = next(reversed(self.tried.values()), Rehearsal())
+        return last.refusal if last.refused and not (last.unable or last.strangers) else ""
 
     def plan(self, head: str) -> Plan:
         """Plan on a head, once."""
@@ -142,24 +152,26 @@ def _carry_out(connections: Connections, intent: Intent) -> dict[str, object]:
         intent.told = plan, release_id
     barred = _barred(connections, intent, head, plan)
     if request.dry_run:
-        report(f"plan-{name}", _plan_report(connections, intent, plan, barred))
-        for each in barred:
-            log(f"held back: {each}")
-        return {**plan.as_dict(), "held_back": [str(it) for it in barred]}
+        return _only_told(connections, intent, plan, barred)
     _refuse(intent, barred)
+    began = time.monotonic()
+    forced = refuse(name, _tried(connections, intent, plan, head), request)
+    rehearsal: Step = ("rehearse", time.monotonic() - began)
     approved = _approvals(connections, intent, plan, release_id)
-    steps = list(intent.before)
+    steps = [*intent.before, rehearsal]
     if any(name == APPROVED for name, _ in approved):
         # The run began anew when the answer came, and knows when it was first to start.
         steps.append(("wait for approval", (datetime.now(UTC) - run_identity()[0]).total_seconds()))
 
     def again(newer: str) -> Plan:
         """Plan on the head that is about to be built on, and see that it may still be done."""
-        nonlocal barred
+        nonlocal barred, forced
         now = intent.plan(newer)
         if newer != head:
             barred = _barred(connections, intent, newer, now)
             _refuse(intent, barred)
+            if _differs(connections, name, head, newer):
+                forced = refuse(name, _tried(connections, intent, now, newer), request)
             # Also where there was nothing to approve before: what nobody has seen is not carried out.
             if now and now.fingerprint != plan.fingerprint and _asks(connections, intent, newer):
                 raise _changed(name, plan, now)
@@ -183,12 +195,14 @@ def _carry_out(connections: Connections, intent: Intent) -> dict[str, object]:
                 *intent.trailers(),
                 *_sources(connections, it),
                 *_passed(barred),
+                *forced,
                 *approved,
                 (REQUEST, request.mark),
             ),
         ),
         release_id,
         intent.also,
+        lambda it: intent.tried.get(it.base, intent.tried.get(head)),
     )
     steps.append(("commit", time.monotonic() - began))
     if published is not None and published.already:
@@ -204,10 +218,39 @@ def _carry_out(connections: Connections, intent: Intent) -> dict[str, object]:
     return reach(connections, name, pushed, steps).check().as_dict()
 
 
+def _only_told(
+    connections: Connections, intent: Intent, plan: Plan, barred: list[Barred]
+) -> dict[str, object]:
+    """Tell what would be done, in the config repo and in the cluster, and what stands against it."""
+    cluster = _tried(connections, intent, plan, plan.base)
+    report(f"plan-{plan.environment}", _plan_report(connections, intent, plan, barred))
+    held = [*map(str, barred), *(f"the cluster would refuse it: {it}" for it in cluster.against)]
+    for each in held:
+        log(f"held back: {each}")
+    return {**plan.as_dict(), "held_back": held, "cluster": cluster.as_dict()}
+
+
+def _tried(connections: Connections, intent: Intent, plan: Plan, head: str) -> Rehearsal:
+    """Try a plan on its cluster; where people read it before it is done, also look what would be deleted."""
+    whole = intent.request.dry_run or _asks(connections, intent, head)
+    intent.tried[plan.base] = rehearsed(connections, plan, intent.request, whole=whole)
+    return intent.tried[plan.base]
+
+
+def _differs(connections: Connections, name: str, old: str, new: str) -> bool:
+    """Say whether an environment is another on a newer head, so that it must be tried again."""
+    repo, place = connections.repo, connections.config(new).environment(name)
+    same_place = repo.read(old, CONFIG_FILE) == repo.read(new, CONFIG_FILE)
+    return not same_place or repo.tree_sha(old, place.path) != repo.tree_sha(new, place.path)
+
+
 def _plan_report(connections: Connections, intent: Intent, plan: Plan, barred: Iterable[Barred] = ()) -> str:
     who = actor_of(intent.request.actor)
     also = intent.also(plan.base, plan) if plan else {}
-    return plan_report(plan, connections.repo.read, asked_by(who, intent.reason), also, map(str, barred))
+    cluster = intent.tried.get(plan.base)
+    return plan_report(
+        plan, connections.repo.read, asked_by(who, intent.reason), also, map(str, barred), cluster
+    )
 
 
 def _barred(connections: Connections, intent: Intent, head: str, plan: Plan) -> list[Barred]:

@@ -20,6 +20,7 @@ from headway.domain.history import REVERTS, Entry, Outcome, ReleaseRecord, deriv
 from headway.domain.links import commit_page
 from headway.domain.objects import ObjectId
 from headway.domain.plans import Plan, image_changes
+from headway.domain.rehearsal import Rehearsal
 from headway.endings import arrival_report, unfinished_report
 from headway.errors import HeadwayError, RejectedError, TransientError, UsageError, explained
 from headway.flows.telling import tell_end, tell_entry, tell_unreached, teller
@@ -48,8 +49,12 @@ def publish(
     describe: Callable[[Plan], ReleaseRecord],
     release_id: str,
     also: Callable[[str, Plan], Mapping[str, bytes]] = lambda head, plan: {},
+    tried: Callable[[Plan], Rehearsal | None] = lambda plan: None,
 ) -> Published | None:
-    """Commit what `make` plans on the newest head, and `also` these files; None where that changes nothing."""
+    """Commit what `make` plans on the newest head, and `also` these files; None where that changes nothing.
+
+    `tried` gives what the cluster made of the plan, for the report.
+    """
 
     told = set[str]()
 
@@ -61,7 +66,8 @@ def publish(
         if plan.fingerprint not in told:
             told.add(plan.fingerprint)
             asked = asked_by(written.actor, written.reason)
-            report(f"plan-{plan.environment}", plan_report(plan, connections.repo.read, asked, more))
+            text = plan_report(plan, connections.repo.read, asked, more, cluster=tried(plan))
+            report(f"plan-{plan.environment}", text)
         return Draft(files={**plan.files, **more}, message=format_message(written), author=written.actor)
 
     # Told before this takes its turn at the config repo, so that the others do not wait for a Prefect server.

@@ -65,6 +65,12 @@ def tell_plan(
     _tell(connections, config, notice, as_known=not plan.triples)
 
 
+def tell_held(connections: Connections, plan: Plan, kind: str, actor: str, cause: str) -> None:
+    """Tell, once for each plan, that automation would release something and that the cluster would refuse it."""
+    held = f"held-{plan.fingerprint}"
+    tell_plan(connections, plan, held, kind, "rejected", actor=actor, reason="", cause=cause)
+
+
 def tell_entry(
     connections: Connections,
     config: Config,

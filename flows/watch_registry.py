@@ -14,6 +14,7 @@ from headway.domain.images import ImageRef
 from headway.domain.plans import Plan, plan_images
 from headway.errors import FailedError, HeadwayError, RefusedError
 from headway.flows.carrying import Intent, carry_out
+from headway.flows.telling import tell_held
 from headway.following import Following, followings, ripe
 from headway.requests import Forcible, WatchRequest
 from headway.steps import alongside, flow, log
@@ -159,6 +160,10 @@ def _carry(connections: Connections, intent: Intent, errors: list[HeadwayError])
         log(f"{name}: {error.message}")
         return {"state": "held back", "why": error.message}
     except HeadwayError as error:
-        log(f"{name}: {error.message}")
+        log(error.message if error.message.startswith(name) else f"{name}: {error.message}")
+        if intent.refused:
+            # Looked at again with each pass: it goes out as soon as the cluster takes it.
+            tell_held(connections, intent.plan(connections.repo.head), intent.kind, ACTOR, intent.refused)
+            return {"state": "held back", "why": error.message}
         errors.append(error)
         return {"state": "failed", "why": error.message}

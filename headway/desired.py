@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from headway.connections import Connections
 from headway.domain.config import Config
 from headway.domain.drift import Drift
-from headway.domain.manifests import Manifest
+from headway.domain.manifests import FileIndex, Manifest, index_file
 from headway.domain.objects import ObjectId, Owner, id_of
 from headway.domain.oneshot import already_run, runs_once
 from headway.domain.planned import containers_of, planned_digests, pod_spec
@@ -48,19 +49,30 @@ class Desired:
         self.commit = commit
         tree = connections.repo.tree(commit, self.environment.path)
         self.tree = tree.sha
-        self.indexes = connections.repo.index(tree)
-        self.manifests: list[Manifest] = [it for index in self.indexes for it in index.manifests]
-        self.problems: tuple[Problem, ...] = tuple(it for index in self.indexes for it in index.problems)
-        self.by_id: dict[ObjectId, Manifest] = {
-            id_of(it.object, self.environment.cluster.namespace): it for it in self.manifests
-        }
         self.owner = Owner(config.app, name)
-        self.planned = planned_digests(self.manifests, self.environment.cluster.namespace)
+        self._read(connections.repo.index(tree))
         if not self.indexes:
             raise UsageError(
                 f"environment {name} has no manifests: {self.environment.path}/ at {commit[:9]} is empty or missing",
                 hint="put Kubernetes YAML there, or correct `path` in headway.yaml",
             )
+
+    def with_files(self, files: Mapping[str, bytes]) -> Desired:
+        """Give the environment as it would be with other contents of some of its files; it is no commit yet."""
+        planned = copy.copy(self)
+        planned._read(
+            [index_file(files[it.path]).at(it.path) if it.path in files else it for it in self.indexes]
+        )
+        return planned
+
+    def _read(self, indexes: list[FileIndex]) -> None:
+        self.indexes = indexes
+        self.manifests: list[Manifest] = [it for index in self.indexes for it in index.manifests]
+        self.problems: tuple[Problem, ...] = tuple(it for index in self.indexes for it in index.problems)
+        self.by_id: dict[ObjectId, Manifest] = {
+            id_of(it.object, self.environment.cluster.namespace): it for it in self.manifests
+        }
+        self.planned = planned_digests(self.manifests, self.environment.cluster.namespace)
 
     @property
     def images(self) -> frozenset[str]:

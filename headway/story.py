@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from headway.domain.history import short_tag
 from headway.domain.images import ImageRef, InvalidImage
 from headway.domain.markdown import blocks, code, fence, inline, prose, table
+from headway.domain.rehearsal import counted
 from headway.metrics import duration
 
 if TYPE_CHECKING:
     from headway.domain.drift import Drift
     from headway.domain.plans import Plan
+    from headway.domain.rehearsal import Rehearsal
     from headway.systems.builds import Built, ToBuild
     from headway.systems.proof import Proof
     from headway.systems.set_image import ImageSet
@@ -21,6 +23,15 @@ if TYPE_CHECKING:
 DIFF_LINES = 200
 VALUE = 80
 """Where a field's value is cut, in characters."""
+OBJECTS, FIELDS = 30, 12
+"""So many objects, and fields of one object, are shown of what a plan changes in the cluster."""
+_ACTIONS = {
+    "create": "create",
+    "change": "change",
+    "prune": "delete",
+    "deleting": "wait for",
+    "adopt": "take over",
+}
 
 
 def plan_report(
@@ -29,8 +40,9 @@ def plan_report(
     asked: str = "",
     also: Mapping[str, bytes] | None = None,
     held: Iterable[str] = (),
+    cluster: Rehearsal | None = None,
 ) -> str:
-    """Tell what a plan changes: who asked, a table of services, and the diff of all files of its commit.
+    """Tell what a plan changes: who asked, a table of services, what changes in the cluster, and its commit's diff.
 
     `also` is what the commit changes besides the manifests, `held` what holds it back.
     """
@@ -47,6 +59,7 @@ def plan_report(
             table(("service", "from", "to", "why"), rows),
             "\n".join(notes),
             f"Plan `{plan.fingerprint}`, worked out on `{plan.base[:9]}`.",
+            cluster_report(cluster) if cluster is not None else "",
             fence(plan_diff(plan, read, also or {}), "diff"),
         ]
     )
@@ -63,6 +76,28 @@ def plan_diff(plan: Plan, read: Callable[[str, str], bytes | None], also: Mappin
             beyond.append(path)
     more = len(lines) - DIFF_LINES
     return lines[:DIFF_LINES] + ([f"… {more} more lines, of {', '.join(beyond)}"] if more > 0 else [])
+
+
+def cluster_report(cluster: Rehearsal) -> str:
+    """Tell what a plan does in the cluster, as it was tried there: warnings first, then object by object."""
+    lines = [f"- refused: {inline(it)}" for it in cluster.refusal.splitlines()]
+    lines += [f"- warning: {inline(it)}" for it in cluster.warnings]
+    lines += [f"- note: {inline(it)}" for it in cluster.notes]
+    if cluster.unasked:
+        lines.append(f"- {inline(cluster.unasked)}")
+    rows: list[str] = []
+    for it in cluster.changes[:OBJECTS]:
+        rows.append(f"- {_ACTIONS[it.action]} {code(str(it.object))}")
+        shown = it.fields if len(it.fields) <= FIELDS else it.fields[: FIELDS - 1]
+        rows += [f"  - {code(path)}: {_value(live)} → {_value(wanted)}" for path, live, wanted in shown]
+        if len(shown) < len(it.fields):
+            rows.append(f"  - … and {len(it.fields) - len(shown)} more fields")
+    if len(cluster.changes) > OBJECTS:
+        rows.append(f"- … and {len(cluster.changes) - OBJECTS} more objects")
+    said = counted(cluster.changes) or (
+        "not known" if cluster.unasked or cluster.refused else "nothing changes"
+    )
+    return "\n".join([f"In the cluster: {said}.", "", *lines, *rows])
 
 
 def asked_by(actor: str, reason: str) -> str:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from headway.connections import Connections
 from headway.desired import Desired, drift_of, ran_before, source_of
 from headway.domain.images import ImageRef, InvalidImage
 from headway.domain.objects import ObjectId
 from headway.domain.provenance import Provenance, same_repo
+from headway.domain.rehearsal import Rehearsal, touched
 from headway.steps import log, task
 from headway.systems.adoption import adopt
 from headway.systems.apply import Applied, apply
 from headway.systems.drift import Drift
 from headway.systems.proof import Proof, prove
 from headway.systems.provenance import record, recorded, refuse_copy
+from headway.systems.rehearsal import rehearse_all
 from headway.systems.rollout import Rollout, watch, watch_workloads
 from headway.systems.set_image import ImageSet, set_image
 from headway.systems.verify import Verification, verify
@@ -37,6 +39,28 @@ def adopt_objects(connections: Connections, desired: Desired) -> None:
     if last is not None and not same_repo(last, source):
         record(cluster, desired.namespace, desired.owner, Provenance(source.repo, desired.commit))
         log(f"{desired.owner} was applied from {last.repo}, and is {source.repo}'s from now on")
+
+
+@task(name="rehearse on the cluster", run_name="rehearse on {desired.name}", attempts=2)
+def rehearse(
+    connections: Connections, desired: Desired, files: Mapping[str, bytes], whole: bool
+) -> Rehearsal:
+    """Try on the cluster what an environment would be with these files; `whole`: also look what would be pruned."""
+    planned = desired.with_files(files)
+    before, after = ({key: it.object for key, it in each.by_id.items()} for each in (desired, planned))
+    cluster = connections.environment_cluster(planned.environment)
+    last = recorded(cluster, planned.namespace, planned.owner)
+    refuse_copy(last, source_of(connections, desired, last), planned.owner, planned.namespace)
+    return rehearse_all(
+        cluster,
+        planned.manifests,
+        planned.namespace,
+        planned.owner,
+        of_release=touched(before, after),
+        takeover=planned.environment.takeover,
+        ran=ran_before(connections, planned) if last is not None else frozenset(),
+        prune=whole and not planned.problems,
+    )
 
 
 @task(name="apply to the cluster", run_name="apply {desired.name} to the cluster")

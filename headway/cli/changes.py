@@ -301,7 +301,8 @@ def _summary(flow: str, result: dict[str, Any]) -> str:
         return f"{flow}: {result['state'].lower()}"
     if "changes" in result:
         held = "".join(f"\nheld back: {it}" for it in result.get("held_back", ()))
-        return f"{result['environment']}: {len(result['changes'])} to change; nothing was done{held}"
+        counts = f", {it}" if (it := _in_cluster(result.get("cluster"))) else ""
+        return f"{result['environment']}: {len(result['changes'])} to change{counts}; nothing was done{held}"
     if result.get("state") == "applied":
         return (
             f"{result['environment']}: applied, not running ({result['commit'][:9]})\n{result['diagnosis']}\n"
@@ -310,6 +311,14 @@ def _summary(flow: str, result: dict[str, Any]) -> str:
     if "state" in result:
         return f"{result['environment']}: {result['state']} in {result['seconds']:.1f} s ({result['commit'][:9]})"
     return f"{flow}: " + ", ".join(f"{key} {_short(value)}" for key, value in result.items())
+
+
+def _in_cluster(cluster: dict[str, Any] | None) -> str:
+    """Say in a few words what a plan does in the cluster."""
+    if not cluster or not cluster["changes"]:
+        return ""
+    count = len(cluster["changes"])
+    return f"{count} object{'' if count == 1 else 's'} in the cluster"
 
 
 def _short(value: Any) -> str:

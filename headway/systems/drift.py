@@ -6,7 +6,7 @@ with the object as it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from headway.domain.applied import held_by
@@ -104,8 +104,10 @@ def _fields(cluster: Cluster, item: Item) -> tuple[FieldDiff, ...]:
         return item.examination.fields or (FieldDiff("(refused)", None, None),)
     if changes_nothing(item, after):
         return ()
-    fields = differences(item.live, after)
-    if fields:
-        return fields
-    theirs = owner_of(item.live["metadata"].get("labels") or {})
+    return differences(item.live, after) or takes_over(item.live)
+
+
+def takes_over(live: Mapping[str, Any]) -> tuple[FieldDiff, ...]:
+    """Say that nothing changes of an object but who owns its fields."""
+    theirs = owner_of(live["metadata"].get("labels") or {})
     return (FieldDiff(_MANAGER, theirs or "somebody else", MANAGER),)

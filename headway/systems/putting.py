@@ -70,7 +70,7 @@ def put(cluster: Cluster, item: Item) -> str | Rejection:
             hand_over(cluster, item)
         after = _apply(cluster, item)
     except ApiRefused as refusal:
-        if not (_is_immutable(refusal) and item.live is not None and to_be_replaced(item.wanted)):
+        if not (is_immutable(refusal) and item.live is not None and to_be_replaced(item.wanted)):
             return _judged(item, refusal)
         try:
             _delete(cluster, item, meta["uid"])
@@ -93,21 +93,22 @@ def rehearse(cluster: Cluster, item: Item) -> bool | Rejection:
     try:
         after = dry_run(cluster, item)
     except ApiRefused as refusal:
-        if "dry run" in refusal.said.lower() or (_is_immutable(refusal) and to_be_replaced(item.wanted)):
+        if "dry run" in refusal.said.lower() or (is_immutable(refusal) and to_be_replaced(item.wanted)):
             return False
         return _judged(item, refusal)
     return item.live is not None and changes_nothing(item, after)
 
 
-def ensure_namespace(cluster: Cluster, name: str, owner: Owner) -> None:
-    """Make a namespace that is missing, and mark whose it is; one that is there stays as it is."""
+def ensure_namespace(cluster: Cluster, name: str, owner: Owner, *, dry: bool = False) -> None:
+    """Make a namespace that is missing, and mark whose it is; `dry` only tries it."""
     body = {
         "apiVersion": "v1",
         "kind": "Namespace",
         "metadata": {"name": name, "labels": owner.labels_at(name)},
     }
+    query = {**_APPLY, "dryRun": "All"} if dry else _APPLY
     path = NAMESPACE.path("", name)
-    cluster.send("PATCH", path, _APPLY, json.dumps(body).encode(), content_type=APPLY_PATCH)
+    cluster.send("PATCH", path, query, json.dumps(body).encode(), content_type=APPLY_PATCH)
 
 
 def wait_gone(cluster: Cluster, namespaces: Iterable[str]) -> None:
@@ -163,7 +164,7 @@ def unknown_kind(item: Item) -> Rejection:
 def rejection(item: Item, refusal: ApiRefused) -> Rejection:
     """Put the server's words beside the manifest's place."""
     said = refusal.said or refusal.message
-    return Rejection(item.manifest.path, item.manifest.line, item.id, said, _is_immutable(refusal))
+    return Rejection(item.manifest.path, item.manifest.line, item.id, said, is_immutable(refusal))
 
 
 def _judged(item: Item, refusal: ApiRefused) -> Rejection:
@@ -231,5 +232,6 @@ def _wait_gone(cluster: Cluster, item: Item, uid: str) -> None:
         pause = min(pause * 2, 1.0)
 
 
-def _is_immutable(refusal: ApiRefused) -> bool:
+def is_immutable(refusal: ApiRefused) -> bool:
+    """Say whether an object was refused because it would have to be made anew."""
     return refusal.code == 422 and bool(_IMMUTABLE.search(refusal.said))

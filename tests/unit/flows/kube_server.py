@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 Answer = tuple[int, dict[str, Any] | bytes]
+Mood = Callable[[str, str, dict[str, Any]], Answer | None]
 CLOSED: Answer = (0, b"")
 SILENT: Answer = (-1, b"")
 VERBS = ["get", "list", "patch", "create", "update", "delete"]
@@ -41,7 +42,7 @@ class KubeServer:
     or bytes as they stand; CLOSED closes the connection instead, SILENT never answers on it.
     """
 
-    mood: Callable[[str, str, dict[str, Any]], Answer | None]
+    mood: Mood
 
     def __init__(self) -> None:
         self.mood = lambda method, path, body: None
@@ -49,6 +50,8 @@ class KubeServer:
         self.changes: list[tuple[str, str]] = []
         self.forbidden = ""
         """Requests to addresses that hold this are refused."""
+        self.rules: list[dict[str, list[str]]] = [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}]
+        """What the user may do, as a SelfSubjectRulesReview says it."""
         self._versions = itertools.count(1)
         self._lock = threading.Lock()
         self._over = threading.Event()
@@ -116,6 +119,8 @@ class KubeServer:
             return 200, {}
         if self.forbidden and self.forbidden in path:
             return 403, {"kind": "Status", "reason": "Forbidden", "message": f"{path} is forbidden"}
+        if path.startswith("/apis/authorization.k8s.io/"):
+            return 201, {"status": {"resourceRules": self.rules, "allowed": False}}
         plurals = {plural for kinds in KINDS.values() for _, plural, _, _ in kinds}
         if method == "GET" and path.rpartition("/")[2] in plurals:
             return 200, {"metadata": {"resourceVersion": "1"}, "items": self._list(path)}
@@ -179,6 +184,19 @@ def _overlaid(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     for key, value in new.items():
         after[key] = _overlaid(after.get(key) or {}, value) if isinstance(value, dict) else value
     return after
+
+
+def once_tried(mood: Mood) -> Mood:
+    """Make a mood that begins when a release has been rehearsed: what is only tried is taken."""
+    tried: list[str] = []
+
+    def later(method: str, path: str, body: dict[str, Any]) -> Answer | None:
+        if "dryRun" in path:
+            tried.append(path)
+            return None
+        return mood(method, path, body) if tried else None
+
+    return later
 
 
 def _merge(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.unit.flows.conftest import Done, Place
-from tests.unit.flows.kube_server import Answer
+from tests.unit.flows.kube_server import Answer, once_tried
 
 
 def status(code: int, said: str, reason: str = "") -> Answer:
@@ -50,12 +50,12 @@ def release(place: Place, tag: str) -> Done:
 
 
 def answering(place: Place, method: str, answer: Answer) -> None:
-    """Have the API server give an answer to each request of one method about the CronJob."""
+    """Have the API server give an answer to each request of one method about the CronJob, after the rehearsal."""
 
     def mood(asked: str, path: str, body: dict[str, Any]) -> Answer | None:
         return answer if asked == method and "/cronjobs/web" in path else None
 
-    place.kube.mood = mood
+    place.kube.mood = once_tried(mood)
 
 
 @pytest.mark.parametrize(("method", "answer"), BLIND.values(), ids=BLIND)
@@ -85,7 +85,7 @@ def test_what_the_cluster_refuses_is_rolled_back(place: Place, answer: Answer) -
     def mood(method: str, path: str, body: dict[str, Any]) -> Answer | None:
         return answer if method == "PATCH" and "1.1.0" in str(body) else None
 
-    place.kube.mood = mood
+    place.kube.mood = once_tried(mood)
     done = release(place, "1.1.0")
     assert done.code == 1, done.said
     assert "failed, and taken back" in done.err

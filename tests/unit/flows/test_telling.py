@@ -17,6 +17,7 @@ from headway.flows import telling
 from headway.settings import Settings
 from headway.systems.prefect_api import DeadRun
 from tests.unit.flows.conftest import Done, Place
+from tests.unit.flows.kube_server import once_tried
 from tests.unit.systems.http_server import HttpServer
 from tests.unit.systems.slack_server import TOKEN, SlackServer
 from tests.unit.systems.test_slack import NOTICE
@@ -99,7 +100,13 @@ def test_a_take_back_that_fails_is_told(place: Place, slack: SlackServer, server
 def test_a_cluster_that_refuses_is_told_once(place: Place, slack: SlackServer, server: HttpServer) -> None:
     """Who may not write learns nothing about the release, but people hear that it did not get there; once, until it does."""
     notified(place, server, staging="")
-    place.kube.forbidden = "/cronjobs"
+    place.kube.mood = once_tried(
+        lambda method, path, body: (
+            (403, {"kind": "Status", "reason": "Forbidden", "message": f"{path} is forbidden"})
+            if "/cronjobs" in path
+            else None
+        )
+    )
     assert run(place, slack, "release", "staging", f"web={place.image('web', '1.1.0')}").code == 1
     for _ in range(2):
         assert run(place, slack, "reconcile", "staging").code == 1
@@ -107,10 +114,25 @@ def test_a_cluster_that_refuses_is_told_once(place: Place, slack: SlackServer, s
     assert "forbidden" in message(slack)
     assert told(server)[-1] == "failed"
     assert told(server).count("failed") == 1
-    place.kube.forbidden = ""
+    place.kube.mood = lambda method, path, body: None
     assert run(place, slack, "reconcile", "staging").code == 0
     assert "staging: web live in" in message(slack)
     assert told(server).count("live") == 1
+
+
+def test_what_the_cluster_would_refuse_is_told_once(
+    place: Place, slack: SlackServer, server: HttpServer
+) -> None:
+    """Automation tries it again with each pass; people hear of it once."""
+    notified(place, server, staging="release: automatic")
+    place.image("web", "1.1.0")
+    refusal = {"kind": "Status", "reason": "Invalid", "message": "no such schedule"}
+    place.kube.mood = lambda method, path, body: (422, refusal) if "1.1.0" in str(body) else None
+    for _ in range(2):
+        assert run(place, slack, "watch").code == 0
+    assert "staging: web not released" in message(slack)
+    assert "no such schedule" in message(slack)
+    assert told(server) == ["rejected"]
 
 
 def test_a_commit_that_is_refused_is_told(place: Place, slack: SlackServer, server: HttpServer) -> None:

@@ -1,0 +1,68 @@
+"""Try a plan on its cluster before it is committed: what would be refused there is not committed at all."""
+
+from __future__ import annotations
+
+from headway.connections import Connections
+from headway.desired import Desired
+from headway.domain.plans import Plan
+from headway.domain.rehearsal import Rehearsal
+from headway.errors import FailedError, RefusedError, RejectedError, UsageError, explained
+from headway.requests import Forcible
+from headway.steps import log
+from headway.tasks.deploying import rehearse
+
+UNCHANGED = "nothing was committed"
+
+
+def rehearsed(connections: Connections, plan: Plan, request: Forcible, *, whole: bool) -> Rehearsal:
+    """Say what the cluster would make of a plan; `whole`: also what would be deleted.
+
+    Where the cluster cannot be asked, a dry run and a forced release hear why, and others get the error.
+    """
+    if not plan:
+        return Rehearsal()
+    try:
+        desired = Desired(connections, connections.config(plan.base), plan.environment, plan.base)
+        found: Rehearsal = rehearse(connections, desired, plan.files, whole)
+        return found
+    except Exception as problem:  # noqa: BLE001 - whatever it is, nothing was committed
+        error = explained(problem)
+        said = f"the cluster could not be asked: {error.message}"
+        if request.dry_run and isinstance(error, FailedError | RefusedError):
+            # It was asked, and the answer is no: objects of another application, an account that may not look.
+            return Rehearsal(unable=(error.message,))
+        if request.dry_run or (_forced(request) and not isinstance(error, UsageError | RefusedError)):
+            return Rehearsal(unasked=said)
+        error.hint = "; ".join(filter(None, [error.hint, UNCHANGED]))
+        raise error from None
+
+
+def refuse(name: str, rehearsal: Rehearsal, request: Forcible) -> list[tuple[str, str]]:
+    """Stop a release that its cluster would refuse, unless it is forced; give what goes on record then."""
+    for note in rehearsal.notes:
+        log(f"{name}: {note}")
+    for warning in rehearsal.warnings:
+        log(f"{name}: warning: {warning}")
+    against = rehearsal.refusal or rehearsal.unasked
+    if not against:
+        return []
+    if rehearsal.strangers:
+        # Applying them is refused as well, by force too.
+        raise RefusedError(
+            f"{name}: {UNCHANGED}:\n{against}",
+            hint=f"`headway diff {name}` shows what would change; `headway reconcile {name} --adopt` takes these "
+            "objects over: from then on they are as the repo says, and go when they leave it",
+        )
+    if _forced(request):
+        log(f"{name}: going past it by force: {against}")
+        return [("Forced", f"the rehearsal said: {against.partition(chr(10))[0]}")]
+    if request.force:
+        raise UsageError(f"{against}, and force needs a reason", hint="say why with --reason; it is recorded")
+    raise RejectedError(
+        f"{name}: the cluster would refuse this, so {UNCHANGED}:\n{against}",
+        hint='correct it in the config repo or in the cluster; --force --reason "…" commits it all the same',
+    )
+
+
+def _forced(request: Forcible) -> bool:
+    return request.force and bool(request.reason)
