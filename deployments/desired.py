@@ -12,6 +12,7 @@ from headway.deployments.files import Wanted
 from headway.deployments.forms import chosen_from
 from headway.deployments.owner import MADE, TAG, Owner
 from headway.domain.config import Config
+from headway.domain.looks import PEOPLE
 from headway.errors import UsageError
 from headway.settings import Settings
 
@@ -45,6 +46,7 @@ def desired_deployment(
         "parameter_openapi_schema": chosen_from(schema, config, wanted.environment) if config else schema,
         "enforce_parameter_schema": True,
         "work_pool_name": pool,
+        "work_queue_name": (keys.get("work_pool") or {}).get("work_queue_name", PEOPLE),
         "pull_steps": [],
         "job_variables": {"env": _environment(settings)} if settings.deployments else {},
         "concurrency_limit": limit.get("limit"),

@@ -24,6 +24,7 @@ from headway.deployments.owner import LABEL, TAG, Owner
 from headway.deployments.sameness import differences
 from headway.domain.claims import REPO_LABEL
 from headway.domain.config import Config
+from headway.domain.looks import QUEUE
 from headway.errors import HeadwayError, UsageError
 from headway.settings import Settings
 from headway.systems.prefect_http import PrefectHttp
@@ -55,6 +56,7 @@ class Sync:
         # What is somebody else's is refused before anything is changed.
         there = self._there(list(bodies), owner)
         self._pool(made)
+        self._queue(str(made["name"]))
         self._deployments(bodies, there)
         block = alarm_block(
             self._api, config, self._settings, owner, self._say, self._tell, check=self._check
@@ -89,6 +91,22 @@ class Sync:
         if different := differences(found, settings):
             self._say("change", f"work pool {made['name']}", different)
             self._do("PATCH", path, settings)
+
+    def _queue(self, pool: str) -> None:
+        """See that the pool has a queue for looks. A new queue comes after those that are there."""
+        path = f"/work_pools/{pool}/queues"
+        if self._api.find(f"{path}/{QUEUE}") is None:
+            self._say("create", f"work queue {QUEUE} of {pool}")
+            body = {
+                "name": QUEUE,
+                "description": "Looks at registries and clusters: they come after people's runs.",
+            }
+            try:
+                self._do("POST", f"{path}/", body)
+            except UsageError:
+                # Another sync may have made it at the same moment.
+                if self._api.find(f"{path}/{QUEUE}") is None:
+                    raise
 
     def _there(self, names: list[str], owner: Owner) -> dict[str, dict[str, Any]]:
         """Give what the server has under the wanted names, and what else sync made for this owner."""

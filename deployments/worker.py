@@ -15,20 +15,24 @@ import signal
 import socket
 import time
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import anyio
 import anyio.abc
 from prefect.client.schemas.filters import FlowRunFilter
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.responses import WorkerFlowRunResponse
 from prefect.exceptions import InfrastructureNotAvailable, InfrastructureNotFound, ObjectNotFound
 from prefect.states import Cancelled
 from prefect.workers.base import BaseWorker, BaseWorkerResult
 from prefect.workers.process import ProcessJobConfiguration, ProcessVariables
 
 from headway.deployments.processes import Processes
+from headway.domain.looks import Look, look_of, needless
 from headway.systems.prefect_api import CANCELLED
+from headway.systems.prefect_runs import NEEDLESS
 
 PRELOAD = ["headway.deployments.preloaded"]
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
@@ -65,6 +69,7 @@ class WarmWorker(BaseWorker[ProcessJobConfiguration, ProcessVariables, WarmResul
         self._processes = processes
         self._ending = ending
         self._looked = 0.0
+        self._begun: dict[str, datetime] = {}
 
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
         """End what was cancelled, and take the runs that wait; none more when this worker is to end."""
@@ -74,6 +79,32 @@ class WarmWorker(BaseWorker[ProcessJobConfiguration, ProcessVariables, WarmResul
             if self._ending.told and not self._processes.alive:
                 self._ending.scope.cancel()
         return [] if self._ending.told else await super().get_and_submit_flow_runs()
+
+    async def _submit_scheduled_flow_runs(
+        self, flow_run_response: list[WorkerFlowRunResponse]
+    ) -> list[FlowRun]:
+        """Start the runs, but of the looks that are late only one of each kind."""
+        looks = {it.flow_run.id: look for it in flow_run_response if (look := _look(it.flow_run)) is not None}
+        dropped = needless(looks.values(), self._begun)
+        async with anyio.create_task_group() as group:
+            for look in dropped:
+                group.start_soon(self._drop, look)
+        gone = {it.run_id for it in dropped}
+        taken = await super()._submit_scheduled_flow_runs(
+            [it for it in flow_run_response if str(it.flow_run.id) not in gone]
+        )
+        for run in taken:
+            if run.id in looks:
+                self._begun[looks[run.id].scope] = max(datetime.now(UTC), looks[run.id].due)
+        return taken
+
+    async def _drop(self, look: Look) -> None:
+        """End a look that another one stands for; where that fails, it is looked at again with the next poll."""
+        state: State[Any] = Cancelled(name="Superseded", message=NEEDLESS)
+        try:
+            await self.client.set_flow_run_state(uuid.UUID(look.run_id), state)
+        except Exception as error:  # noqa: BLE001 - a look too many does no harm
+            self._logger.warning("A late look could not be dropped: %s: %s", type(error).__name__, error)
 
     async def _see_to_cancelled(self) -> None:
         """End the processes of cancelled runs, and make cancelled the runs whose processes are over.
@@ -136,6 +167,19 @@ class WarmWorker(BaseWorker[ProcessJobConfiguration, ProcessVariables, WarmResul
         if found is None:
             raise InfrastructureNotFound(f"no process {pid} of this worker")
         await found.end(grace_seconds)
+
+
+def _look(run: FlowRun) -> Look | None:
+    """Give a run as a look; None where it is more than that."""
+    made_by = run.created_by.type if run.created_by is not None else None
+    return look_of(
+        str(run.id),
+        str(run.deployment_id),
+        run.tags,
+        run.parameters,
+        run.expected_start_time,
+        str(made_by or ""),
+    )
 
 
 def _stopped(run_ids: set[uuid.UUID]) -> FlowRunFilter:

@@ -38,7 +38,8 @@ R = TypeVar("R", bound=Forcible)
 class Intent:
     """What is to be done: `make` plans it on a head, `also` gives further files of its commit.
 
-    `bars` says what holds back this kind of release besides the gates that all have.
+    `bars` says what holds back this kind of release besides the gates that all have, `notes` what people should
+    know of it before it is done.
     `undo` marks a rollback, which waits for no window and asks for no approval.
     `before` is what took time until it was to be done.
     """
@@ -54,11 +55,12 @@ class Intent:
         also: Callable[[str, Plan], Files] = lambda head, plan: {},
         trailers: Callable[[], tuple[tuple[str, str], ...]] = tuple,
         bars: Callable[[str, Plan], list[Barred]] = lambda head, plan: [],
+        notes: Callable[[str, Plan], list[str]] = lambda head, plan: [],
         undo: bool = False,
         before: Iterable[Step] = (),
     ) -> None:
         self.kind, self.request, self.environment = kind, request, environment
-        self.also, self.trailers, self.bars = also, trailers, bars
+        self.also, self.trailers, self.bars, self.notes = also, trailers, bars, notes
         self._make, self._made = make, dict[str, Plan]()
         self.reason = request.reason or reason
         self.undo = undo
@@ -151,6 +153,8 @@ def _carry_out(connections: Connections, intent: Intent) -> dict[str, object]:
     if not request.dry_run and told_before(connections, connections.config(head), release_id):
         intent.told = plan, release_id
     barred = _barred(connections, intent, head, plan)
+    for note in intent.notes(head, plan):
+        warn(f"{name}: {note}")
     if request.dry_run:
         return _only_told(connections, intent, plan, barred)
     _refuse(intent, barred)
@@ -247,9 +251,9 @@ def _differs(connections: Connections, name: str, old: str, new: str) -> bool:
 def _plan_report(connections: Connections, intent: Intent, plan: Plan, barred: Iterable[Barred] = ()) -> str:
     who = actor_of(intent.request.actor)
     also = intent.also(plan.base, plan) if plan else {}
-    cluster = intent.tried.get(plan.base)
+    cluster, notes = intent.tried.get(plan.base), intent.notes(plan.base, plan)
     return plan_report(
-        plan, connections.repo.read, asked_by(who, intent.reason), also, map(str, barred), cluster
+        plan, connections.repo.read, asked_by(who, intent.reason), also, map(str, barred), cluster, notes
     )
 
 

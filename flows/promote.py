@@ -6,6 +6,7 @@ from typing import Any
 
 from headway.connections import Connections
 from headway.desired import Desired
+from headway.domain.gates import not_promoted
 from headway.domain.plans import Plan, plan_images
 from headway.flows.carrying import Intent, carry_out, committed_before, identified
 from headway.promotion import kept_out, not_running, promoted, source_environment
@@ -62,6 +63,7 @@ def promote_images(connections: Connections, request: PromoteRequest) -> dict[st
         reason=f"live in {source} at {live.commit[:9]}",
         trailers=lambda: (("Promoted-From", f"{source} {live.commit}"),),
         bars=lambda head, plan: [
+            *not_promoted(connections.config(head), plan.environment, source),
             *kept_out(connections.config(head), plan.environment, plan.changes),
             *not_running(live, plan.environment, plan.changes),
         ],

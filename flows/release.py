@@ -8,10 +8,12 @@ from typing import Any
 from headway.arrival import Step
 from headway.connections import Connections
 from headway.desired import Desired
+from headway.domain.gates import not_promoted
 from headway.domain.images import ImageRef, wanted_reference
 from headway.domain.plans import Plan, plan_images
 from headway.errors import UsageError
 from headway.flows.carrying import Intent, carry_out, committed_before, identified
+from headway.promotion import never_live
 from headway.requests import ReleaseRequest, ServiceImage
 from headway.steps import flow, side_by_side
 from headway.tasks.looking import fetch_head, resolve_image
@@ -67,4 +69,15 @@ def release_images(
             desired.config, desired.name, head, desired.indexes, connections.repo.reader(head), wanted
         )
 
-    return carry_out(connections, Intent("release", request, request.environment, make, before=before))
+    intent = Intent(
+        "release",
+        request,
+        request.environment,
+        make,
+        before=before,
+        bars=lambda head, plan: not_promoted(connections.config(head), plan.environment),
+        notes=lambda head, plan: never_live(
+            connections, connections.config(head), plan.environment, plan.changes
+        ),
+    )
+    return carry_out(connections, intent)

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from headway.connections import Connections
 from headway.desired import Desired
 from headway.domain.config import Config
-from headway.domain.gates import is_automatic, opening_of
+from headway.domain.gates import is_automatic, opening_of, vetoed_upstream
 from headway.domain.holds import Holds
 from headway.domain.images import ImageRef
-from headway.domain.plans import images_of
+from headway.domain.plans import Change, images_of
 from headway.domain.tagrules import Refused
 from headway.errors import RefusedError
 from headway.promotion import live_in, live_since, own_rule, ran_before, unhealthy
@@ -95,6 +95,8 @@ def ripe(
         taken = rule.taken(image.tag or "") if rule is not None else None
         if any(veto.digest == image.digest for veto in holds.vetoes_on(name, service)):
             waits.append(f"{name}: {service} {image.tag} is vetoed")
+        elif upstream_veto := vetoed_upstream(config, holds, name, [Change(service, "", str(image))]):
+            waits.append(f"{name}: {upstream_veto[0]}")
         elif (service, image.digest) in left:
             waits.append(f"{name}: {service} {image.tag} ran here before; automation does not go back to it")
         elif isinstance(taken, Refused):

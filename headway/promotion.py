@@ -189,6 +189,40 @@ def _absent(desired: Desired, service: str) -> Problem:
     return desired.config.problem(("environments", desired.name), said)
 
 
+def never_live(
+    connections: Connections, config: Config, environment: str, changes: Iterable[Change]
+) -> list[str]:
+    """Say which images of a direct release were never live in the environment that this one is promoted from."""
+    source = config.environments[environment].promote_from
+    wanted = {(it.service, digest): it.new for it in changes if (digest := digest_in(it.new))}
+    if source is None or not wanted:
+        return []
+    path = config.environments[source].path
+    for entry in connections.repo.log(source, path=path, limit=LOOK_BACK):
+        if "live" not in entry.states:
+            continue
+        if entry.record is not None:
+            came = {(service, digest_in(new)) for service, _, new in entry.record.changes}
+        else:
+            came = _pinned_at(connections, config, source, entry.commit)
+        wanted = {key: it for key, it in wanted.items() if key not in came}
+        if not wanted:
+            break
+    return [
+        f"{service} {new.partition('@')[0].rpartition(':')[2]} was never live in {source}, which {environment} "
+        "is promoted from"
+        for (service, _), new in wanted.items()
+    ]
+
+
+def _pinned_at(connections: Connections, config: Config, name: str, commit: str) -> set[tuple[str, str]]:
+    try:
+        values = images_of(config, Desired(connections, config, name, commit).indexes)
+    except HeadwayError:
+        return set()
+    return {(service, digest_in(it)) for service, images in values.items() for it in images}
+
+
 def not_running(live: Live, environment: str, changes: Iterable[Change]) -> list[Barred]:
     """Give what a promotion would bring although no pod has run it where it comes from."""
     return [

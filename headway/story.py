@@ -41,16 +41,19 @@ def plan_report(
     also: Mapping[str, bytes] | None = None,
     held: Iterable[str] = (),
     cluster: Rehearsal | None = None,
+    warned: Iterable[str] = (),
 ) -> str:
     """Tell what a plan changes: who asked, a table of services, what changes in the cluster, and its commit's diff.
 
-    `also` is what the commit changes besides the manifests, `held` what holds it back.
+    `also` is what the commit changes besides the manifests, `held` what holds it back, `warned` what people should
+    know of it.
     """
     name = inline(plan.environment)
     if not plan:
         return f"**{name}**: nothing to change; the config repo says so already.\n"
     rows = [(inline(it.service), *_from_to(it.old, it.new), inline(it.why)) for it in plan.changes]
     notes = [f"- held back: {inline(it)}" for it in held]
+    notes += [f"- warning: {inline(it)}" for it in warned]
     notes += [f"- left out: {inline(it)}" for it in plan.warnings]
     return blocks(
         [

@@ -200,6 +200,11 @@ def _dangling(document: Document) -> Iterable[tuple[Path, str]]:
             yield (*here, "promote_from"), f"no environment {source!r}{did_you_mean(source, environments)}"
         elif source is not None and _circles(document, name):
             yield (*here, "promote_from"), "promotion goes round in a circle"
+        if environment.only_by_promotion and source is None:
+            yield (
+                (*here, "only_by_promotion"),
+                "promote_from is expected beside it: where promotions come from",
+            )
         for key in ("windows", "freezes"):
             for place, text in enumerate(getattr(environment, key)):
                 try:

@@ -75,9 +75,48 @@ def gates(
         if veto is not None:
             said = f"vetoed at {change.new.rpartition(':')[2][:12]}" + (f": {veto.why}" if veto.why else "")
             barred.append(Barred(environment, change.service, "vetoed", said))
+    if not undo:
+        barred += vetoed_upstream(config, holds, environment, changes)
     if not undo and not (state := opening_of(config, environment, now)).open:
         barred.append(Barred(environment, "", "closed", state.why, state.until))
     return barred
+
+
+def vetoed_upstream(
+    config: Config, holds: Holds, environment: str, changes: Iterable[Change]
+) -> list[Barred]:
+    """Give the vetoes that the environments which this one is promoted from have on any of the changes."""
+    barred: dict[tuple[str, str], Barred] = {}
+    for change in changes:
+        digest = digest_in(change.new)
+        for place in upstream(config, environment):
+            veto = next((it for it in holds.vetoes_on(place, change.service) if it.digest == digest), None)
+            if veto is not None:
+                tag = change.new.partition("@")[0].rpartition(":")[2]
+                said = f"vetoed in {place} at {tag}" + (f": {veto.why}" if veto.why else "")
+                barred.setdefault(
+                    (change.service, digest), Barred(environment, change.service, "vetoed upstream", said)
+                )
+    return list(barred.values())
+
+
+def upstream(config: Config, environment: str) -> tuple[str, ...]:
+    """Name the environments that this one is promoted from: the nearest first, then what that one comes from."""
+    found: dict[str, None] = {}
+    source = config.environments[environment].promote_from
+    while source is not None and source not in found:
+        found[source] = None
+        source = config.environments[source].promote_from
+    return tuple(found)
+
+
+def not_promoted(config: Config, environment: str, source: str = "") -> list[Barred]:
+    """Say that an environment takes promotions only; `source` is where a promotion comes from, if it is one."""
+    place = config.environments[environment]
+    if not place.only_by_promotion or source == place.promote_from:
+        return []
+    said = f"released only by promotion from {place.promote_from}: `headway promote {environment}`"
+    return [Barred(environment, "", "only by promotion", said)]
 
 
 def digest_in(image: str) -> str:

@@ -190,6 +190,8 @@ class Environment(Part):
     """Rule for all services here."""
     promote_from: str | None = None
     """Environment whose live images are promoted to this one."""
+    only_by_promotion: bool = False
+    """Refuse releases that do not come from `promote_from`. People go past with a reason."""
     approvals: int = Field(default=0, ge=0, le=10)
     """How many people must approve a release."""
     approval_timeout: Duration = timedelta(hours=24)

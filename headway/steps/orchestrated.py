@@ -34,15 +34,19 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import ConfigDict, Field
 
 from headway.domain.claims import apps_in
+from headway.domain.looks import LATE
 from headway.domain.notices import Notice
 from headway.domain.visible import visible, visible_line
 from headway.errors import FailedError, HeadwayError, RefusedError, TransientError, UsageError
 from headway.runtime.leaving import left
 from headway.steps.retry import ATTEMPTS, FIRST, GROWTH, JITTER, LONGEST
 from headway.systems.prefect_api import DeadRun, PrefectApi, Waiting
+from headway.systems.prefect_runs import drop_late_looks
 
 F = TypeVar("F", bound=Callable[..., Any])
 R = TypeVar("R")
+LOOKS = ("watch-registry", "reconcile")
+"""The flows that read what is true, and do what is missing."""
 DEAD_SINCE, DEAD_FOR = timedelta(hours=6), timedelta(seconds=4)
 _RUNNER: Any = ThreadPoolTaskRunner(max_workers=8)
 
@@ -112,6 +116,8 @@ def flow(*, name: str, run_name: Callable[[dict[str, Any]], str] | None = None) 
     def decorate(function: F) -> F:
         @functools.wraps(function)
         def explained(*args: Any, **kwargs: Any) -> Any:
+            if name in LOOKS:
+                _stand_for_late_ones()
             try:
                 return function(*args, **kwargs)
             except HeadwayError as error:
@@ -139,6 +145,21 @@ def flow(*, name: str, run_name: Callable[[dict[str, Any]], str] | None = None) 
         return result
 
     return decorate
+
+
+def _stand_for_late_ones() -> None:
+    """End the looks that should have begun before this one, where this one is late: it sees what they would."""
+    started, run = run_identity()
+    if datetime.now(UTC) - started < LATE:
+        return
+    try:
+        with _api() as api:
+            dropped = drop_late_looks(api, run, datetime.now(UTC))
+    except HeadwayError as error:
+        warn(f"the looks that are late could not be dropped: {error.message}")
+        return
+    if dropped:
+        log(f"{dropped} looks that should have begun before are superseded by this one")
 
 
 def _cancelled() -> bool:

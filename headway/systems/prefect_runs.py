@@ -7,9 +7,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from headway.domain.claims import APP_TAG
+from headway.domain.looks import LATE, Look, look_of
 from headway.errors import UsageError
 from headway.systems.prefect_http import PrefectHttp
 
+NEEDLESS = "a newer look stands for it: it would have seen the same"
+AT_ONCE = 50
+"""How many runs the server changes in one call."""
 OPEN = ["SCHEDULED", "PENDING", "RUNNING", "PAUSED", "CANCELLING"]
 PAGE = 200
 
@@ -47,6 +51,43 @@ def going_on(api: PrefectHttp, app: str = "") -> list[Going]:
         "limit": PAGE,
     }
     return [_going(it) for it in api.call("POST", "/flow_runs/filter", body)]
+
+
+def drop_late_looks(api: PrefectHttp, run_id: str, now: datetime) -> int:
+    """End the looks that were to begin before now and have not, where a run that begins now looks at the same.
+
+    Gives how many there were; none where that run is no look, or is not late itself.
+    """
+    mine = _look(api.call("GET", f"/flow_runs/{run_id}"))
+    if mine is None or now - mine.due < LATE:
+        return 0
+    due = {
+        "state": {"type": {"any_": ["SCHEDULED"]}},
+        "expected_start_time": {"before_": (now - LATE).isoformat()},
+    }
+    body = {
+        "flow_runs": due,
+        "deployments": {"id": {"any_": [mine.scope.partition(" ")[0]]}},
+        "sort": "EXPECTED_START_TIME_ASC",
+        "limit": PAGE,
+    }
+    looks: list[Look | None] = []
+    while page := api.call("POST", "/flow_runs/filter", {**body, "offset": len(looks)}):
+        looks += map(_look, page)
+    found = [it.run_id for it in looks if it is not None and it.scope == mine.scope and it.run_id != run_id]
+    for at in range(0, len(found), AT_ONCE):
+        some = {**due, "id": {"any_": found[at : at + AT_ONCE]}}
+        state = {"type": "CANCELLED", "name": "Superseded", "message": NEEDLESS}
+        api.send("POST", "/flow_runs/bulk_set_state", {"flow_runs": some, "state": state}, keyed=True)
+    return len(found)
+
+
+def _look(run: dict[str, Any]) -> Look | None:
+    due = datetime.fromisoformat(run["expected_start_time"] or run["created"])
+    made_by = (run.get("created_by") or {}).get("type") or ""
+    return look_of(
+        str(run["id"]), str(run["deployment_id"]), run["tags"], run["parameters"] or {}, due, made_by
+    )
 
 
 def _going(run: dict[str, Any]) -> Going:

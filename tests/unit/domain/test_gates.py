@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 import pytest
 
 from headway.domain.config import load_config
-from headway.domain.gates import gates, is_automatic
+from headway.domain.gates import gates, is_automatic, not_promoted
 from headway.domain.holds import Holds, Lock, Override, Veto
 from headway.domain.plans import Change
+from headway.errors import ConfigError
 
 D = "sha256:" + "a" * 64
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -25,6 +26,61 @@ def config(more: str = ""):  # type: ignore[no-untyped-def]
 def kinds(holds: Holds, more: str = "", *, undo: bool = False) -> list[tuple[str, str]]:
     """Give what holds the changes back, as (kind, service)."""
     return [(it.kind, it.service) for it in gates(config(more), holds, "p", CHANGES, NOW, undo=undo)]
+
+
+CHAIN = """version: 1
+app: a
+services: {web: {image: r.io/web}}
+environments:
+  dev: {path: d, cluster: {namespace: d}}
+  staging: {path: s, cluster: {namespace: s}, promote_from: dev}
+  production: {path: p, cluster: {namespace: p}, promote_from: staging, only_by_promotion: true}
+"""
+
+
+@pytest.mark.parametrize(
+    ("environment", "vetoed_in", "undo", "held"),
+    [
+        ("production", "staging", False, ["vetoed upstream"]),
+        ("production", "dev", False, ["vetoed upstream"]),
+        ("production", "production", False, ["vetoed"]),
+        ("production", "staging", True, []),
+        ("staging", "dev", False, ["vetoed upstream"]),
+        ("staging", "production", False, []),
+        ("dev", "staging", False, []),
+    ],
+)
+def test_what_is_vetoed_upstream_needs_force_here(
+    environment: str, vetoed_in: str, undo: bool, held: list[str]
+) -> None:
+    """All the way up, not down; going back is not held back."""
+    holds = Holds().put([Veto(vetoed_in, "web", D, by="headway", why="CrashLoopBackOff")])
+    found = gates(load_config(CHAIN.encode()), holds, environment, CHANGES, NOW, undo=undo)
+    assert [it.kind for it in found] == held
+    if held == ["vetoed upstream"]:
+        assert str(found[0]) == f"web in {environment} is vetoed in {vetoed_in} at 2: CrashLoopBackOff"
+
+
+@pytest.mark.parametrize(
+    ("environment", "source", "refused"),
+    [
+        ("production", "", True),
+        ("production", "staging", False),
+        ("production", "dev", True),
+        ("staging", "", False),
+    ],
+)
+def test_an_environment_may_take_promotions_only(environment: str, source: str, refused: bool) -> None:
+    """From where promote_from says, and from nowhere else."""
+    found = not_promoted(load_config(CHAIN.encode()), environment, source)
+    assert bool(found) is refused
+    assert not refused or "`headway promote production`" in str(found[0])
+
+
+def test_only_by_promotion_says_from_where() -> None:
+    """Alone it would refuse everything for ever."""
+    with pytest.raises(ConfigError, match="promote_from is expected beside it"):
+        config(", only_by_promotion: true")
 
 
 def test_nothing_holds_back() -> None:
