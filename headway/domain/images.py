@@ -106,10 +106,15 @@ def _parse(text: str) -> ImageRef:
 
 
 def _check_digest(text: str, digest: str) -> None:
-    algorithm, _, value = digest.partition(":")
-    expected = _DIGEST_LENGTH.get(algorithm, len(value))
-    if not _DIGEST.fullmatch(digest) or len(value) != expected:
-        raise InvalidImage(f"{text!r} is not an image reference: {digest!r} is not a digest")
+    if is_digest(digest):
+        return
+    algorithm = digest.partition(":")[0]
+    said = f"{text!r} is not an image reference: {digest!r} is not a digest"
+    if is_digest(digest.lower()):
+        raise InvalidImage(f"{said}: digests are written in small letters")
+    if _DIGEST.fullmatch(digest) and algorithm not in _DIGEST_LENGTH:
+        raise InvalidImage(f"{said} that can be checked: {', '.join(_DIGEST_LENGTH)} can")
+    raise InvalidImage(said)
 
 
 def is_digest(text: str) -> bool:
@@ -144,7 +149,7 @@ def wanted_reference(image: str, said: str) -> ImageRef:
     `image` is the service's repository. Raises UsageError where `said` names another one.
     """
     own = ImageRef.parse(image)
-    if _DIGEST.fullmatch(said) and said.partition(":")[0] in _DIGEST_LENGTH:
+    if _DIGEST.fullmatch(said) and said.partition(":")[0].lower() in _DIGEST_LENGTH:
         _check_digest(said, said)
         return own.pinned(None, said)
     if _TAG.fullmatch(said):

@@ -7,7 +7,6 @@ and what cannot change is asked once ever.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Self, TypeVar
@@ -39,12 +38,15 @@ from headway.systems.registry_manifests import (
     read_config,
     read_manifest,
 )
+from headway.systems.registry_memory import Memory
 from headway.systems.registry_scan import SCAN, scan
 from headway.systems.registry_wire import Answer, RegistryBusy, RegistryDenied
 
 __all__ = ["ImageNotFound", "NotAnImage", "RegistryBusy", "RegistryClient", "RegistryDenied"]
 
 ATTEMPTS = 3
+SINGLE = 60.0
+"""Seconds for a question about one image."""
 BRIEFLY = 5.0
 """Seconds for a question that a person can do without."""
 KEPT_AT_ONCE = 100
@@ -67,7 +69,7 @@ class RegistryClient:
         self._logins = DockerConfig(docker_config)
         self._store = store
         self._registries: dict[str, Registry] = {}
-        self._kinds: dict[str, str] = {}
+        self._memory = Memory(store)
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -97,14 +99,31 @@ class RegistryClient:
         `briefly` is for who can do without: it waits a few seconds at most.
         Raises ImageNotFound, NotAnImage, RegistryDenied, or RegistryBusy.
         """
-        deadline = time.monotonic() + BRIEFLY if briefly else None
-        digest = self._digest(image, image.digest is not None, attempts=1, deadline=deadline)
-        self._keep_kinds()
+        pinned = image.digest is not None
+        try:
+            digest = self._one(
+                image,
+                lambda it, until: self._digest(it, pinned, attempts=1, deadline=until),
+                BRIEFLY if briefly else 0.0,
+            )
+        except RegistryBusy as error:
+            if error.for_long:
+                # Whoever tried again would wait as long once more.
+                raise FailedError(error.message, hint=error.hint) from None
+            raise
+        self._memory.keep()
         return digest
+
+    def _one(self, image: ImageRef, work: Callable[[ImageRef, float], V], seconds: float = 0.0) -> V:
+        """Ask about one image, in a time that even a registry that answers byte by byte cannot draw out."""
+        found = self._scan({image: image}, work, seconds=seconds or SINGLE)[image]
+        if isinstance(found, HeadwayError):
+            raise found
+        return found
 
     def exists(self, image: ImageRef) -> bool:
         """Say whether the registry has an image."""
-        return self._exists(image, None)
+        return self._one(image, self._exists)
 
     def _exists(self, image: ImageRef, deadline: float | None) -> bool:
         answer = self._manifest("HEAD", image, attempts=1, deadline=deadline)
@@ -129,12 +148,15 @@ class RegistryClient:
 
     def tags(self, image: ImageRef) -> list[str]:
         """List a repository's tags, all pages of them; none for a repository that does not exist."""
-        return self._tags(image, attempts=1, deadline=None)
+        return self._one(image, lambda it, until: self._tags(it, attempts=1, deadline=until))
 
     def check(self, registry: str) -> str:
         """Say that a registry answers and takes the login; raise RegistryDenied or RegistryBusy otherwise."""
         asked = self._registry(registry)
-        _check(asked.ask("GET", "/v2/", ""), registry)
+        answer = self._one(
+            ImageRef(registry, ""), lambda it, until: asked.ask("GET", "/v2/", "", deadline=until)
+        )
+        _check(answer, registry)
         login = asked.access.login()
         return f"answers, login from {login.source}" if login else "answers, without a login"
 
@@ -162,12 +184,12 @@ class RegistryClient:
         One request each; where `fresh`, a second one for a digest that was never seen.
         """
         wanted = list(dict.fromkeys(images))
-        known = {} if fresh else self._known(wanted)
+        known = {} if fresh else self._memory.known(wanted)
         asked = {it: it for it in wanted if it not in known}
         found: dict[ImageRef, str | HeadwayError] = self._scan(
             asked, lambda image, until: self._digest(image, fresh, attempts=ATTEMPTS, deadline=until)
         )
-        self._remember([], found)
+        self._memory.remember([], found)
         return {it: known.get(it) or found[it] for it in wanted}
 
     def scan_facts(
@@ -179,7 +201,7 @@ class RegistryClient:
         once ever, and without `fresh` a remembered tag costs nothing.
         """
         wanted, platform = list(dict.fromkeys(images)), platform or USUAL
-        known = {} if fresh else self._known(wanted)
+        known = {} if fresh else self._memory.known(wanted)
         digests = [it for it in known.values() if isinstance(it, str)]
         facts = self._store.facts(digests, platform) if self._store is not None else {}
         done: dict[ImageRef, ImageFacts | HeadwayError] = {}
@@ -195,55 +217,17 @@ class RegistryClient:
             if isinstance(found, ImageFacts):
                 keeping.append((image, found))
             if len(keeping) >= KEPT_AT_ONCE:
-                self._remember(keeping)
+                self._memory.remember(keeping)
+                keeping.clear()
 
         done |= self._scan(asked, lambda image, until: self._facts(image, platform, until), keep)
-        self._remember(keeping, done)
+        self._memory.remember(keeping, done)
         return {it: done[it] for it in wanted}
 
     def forget(self, image: ImageRef) -> None:
         """Trust no longer what is remembered of a tag: something says that it may have moved."""
         if self._store is not None:
             self._store.forget(image.name, image.tag or "")
-
-    def _known(self, images: Iterable[ImageRef]) -> dict[ImageRef, str | NotAnImage]:
-        """Return the digests that are remembered, of what is known to be images, and what is known to be none."""
-        if self._store is None:
-            return {}
-        by_name: dict[str, dict[str, ImageRef]] = {}
-        for image in images:
-            by_name.setdefault(image.name, {})[image.tag or ""] = image
-        digests = {
-            tags[tag]: digest
-            for name, tags in by_name.items()
-            for tag, digest in self._store.digests(name, tags).items()
-        }
-        kinds = self._store.kinds(digests.values())
-        return {
-            image: NotAnImage(image, what, digest) if what else digest
-            for image, digest in digests.items()
-            if (what := kinds.get(digest)) is not None
-        }
-
-    def _remember(
-        self, keeping: list[tuple[ImageRef, ImageFacts]], found: Mapping[ImageRef, object] | None = None
-    ) -> None:
-        tags = {(image.name, image.tag or ""): facts.digest for image, facts in keeping}
-        for image, said in (found or {}).items():
-            if isinstance(said, NotAnImage):
-                self._kinds[said.digest] = said.what
-                tags[image.name, image.tag or ""] = said.digest
-            elif isinstance(said, str):
-                tags[image.name, image.tag or ""] = said
-        if self._store is not None and (keeping or tags):
-            self._store.remember((facts for _, facts in keeping), tags)
-        self._keep_kinds()
-        keeping.clear()
-
-    def _keep_kinds(self) -> None:
-        if self._store is not None and self._kinds:
-            self._store.remember(kinds=self._kinds.copy())
-            self._kinds.clear()
 
     def _scan(
         self,
@@ -260,7 +244,7 @@ class RegistryClient:
             wanted = dict(turns)
         registries = {name: self._registry(name) for name in {it.registry for it in wanted.values()}}
         found = scan(wanted, registries, work, on_done, seconds)
-        if self._store is not None:
+        if self._store is not None and len(wanted) > 1:
             busy = {key for key, said in found.items() if isinstance(said, RegistryBusy)}
             # Where nothing was answered the order stays as it was.
             answered = {wanted[key].registry for key in found.keys() - busy}
@@ -305,14 +289,14 @@ class RegistryClient:
             # Some registries count what is read and not what is only asked about.
             answer = self._manifest("HEAD", image, attempts=attempts, deadline=deadline)
             if answer.ok and (said := names_digest(image, answer)):
-                if what := self._kind(said):
+                if what := self._memory.kind(said):
                     raise NotAnImage(image, what, said)
                 if what is not None:
                     return said
                 image = image.pinned(image.tag, said)
         answer = self._manifest("GET", image, attempts=attempts, deadline=deadline)
         if answer.status == 404:
-            raise self._not_found(image)
+            raise self._not_found(image, deadline)
         _check(answer, image.registry)
         return self._judged(image, *read_manifest(image, answer))
 
@@ -321,16 +305,10 @@ class RegistryClient:
         try:
             judge(image, digest, manifest)
         except NotAnImage as error:
-            self._kinds[digest] = error.what
+            self._memory.learn(digest, error.what)
             raise
-        self._kinds[digest] = ""
+        self._memory.learn(digest, "")
         return digest
-
-    def _kind(self, digest: str) -> str | None:
-        """Return what is known of a digest: empty for an image, or what else it is; None where nothing is."""
-        if digest in self._kinds or self._store is None:
-            return self._kinds.get(digest)
-        return self._store.kinds([digest]).get(digest)
 
     def _manifest(self, method: str, image: ImageRef, *, attempts: int, deadline: float | None) -> Answer:
         path = f"/v2/{image.repository}/manifests/{image.digest or image.tag or 'latest'}"
@@ -377,12 +355,12 @@ class RegistryClient:
         _check(answer, image.registry)
         return read_config(answer, proven(blob, answer) is not None)
 
-    def _not_found(self, image: ImageRef) -> ImageNotFound:
+    def _not_found(self, image: ImageRef, deadline: float | None) -> ImageNotFound:
         if image.digest:
             return ImageNotFound(
                 f"{image.registry} has no image {image}", hint="was it deleted? build it again"
             )
-        known = self.tags(image)
+        known = self._tags(image, attempts=1, deadline=deadline)
         if not known:
             return ImageNotFound(
                 f"{image.registry} has no repository {image.repository}", hint="push an image there first"

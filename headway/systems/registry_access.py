@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 
 from headway.errors import FailedError, HeadwayError
 from headway.systems.docker_config import DockerConfig, Login
-from headway.systems.registry_auth import Challenge, is_refusal, parse_challenge
+from headway.systems.registry_auth import Challenge, is_refusal, may_have_login, parse_challenge
 from headway.systems.registry_wire import Answer, RegistryDenied, Wire
 
 LOGIN_LIFE = 300.0
@@ -139,9 +139,11 @@ class Access:
         return token, life if 0 < life <= LONGEST_LIFE else TOKEN_LIFE
 
     def _exchange(self, challenge: Challenge, login: Login | None, repository: str, until: float) -> Answer:
-        if login and self._address.startswith("https:") and not challenge.realm.startswith("https:"):
+        if login and not may_have_login(self._address, challenge.realm):
             raise RegistryDenied(
-                f"registry {self._registry} names a token server without TLS; the login is not sent there"
+                f"registry {self._registry} names a token server without TLS on another host; "
+                "the login is not sent there",
+                hint="have the registry name its token server (realm) by https",
             )
         scope = self._scopes.get(repository) or (f"repository:{repository}:pull" if repository else "")
         query = {name: it for name, it in (("service", challenge.service), ("scope", scope)) if it}

@@ -52,6 +52,18 @@ def parse_challenge(header: str) -> Challenge | None:
     return next((Challenge("basic") for scheme, _ in made if scheme == "basic"), None)
 
 
+def may_have_login(address: str, realm: str) -> bool:
+    """Say whether a registry's login may go to the token server that it names: by TLS, or to this very machine."""
+    try:
+        own, other = urlsplit(address), urlsplit(realm)
+        if other.scheme == "https":
+            return bool(other.hostname)
+        # Plain HTTP is only spoken with registries of this machine, and their token server must be here too.
+        return own.scheme == other.scheme == "http" and _LOOPBACK.fullmatch(other.netloc) is not None
+    except ValueError:
+        return False
+
+
 def next_page(link: str | None, url: str) -> str | None:
     """Give the path of a list's next page from the Link header (RFC 8288) of the page at `url`; None at the end.
 

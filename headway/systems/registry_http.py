@@ -18,6 +18,8 @@ from headway.systems.registry_pace import Pace
 from headway.systems.registry_scan import Crew
 from headway.systems.registry_wire import AT_ONCE, READ, Answer, RegistryBusy, Wire
 
+PROGRESS = 5.0
+"""Seconds after which a question that is refused again and again is told of, and then again."""
 MEETING = 2.0
 """Seconds that questions wait for the answer to the first one, which says what a registry wants to be shown."""
 
@@ -66,7 +68,7 @@ class Registry:
         fails otherwise `attempts` times. Raises RegistryDenied and RegistryBusy.
         """
         until = deadline if deadline is not None else time.monotonic() + 2 * READ
-        failures = 0
+        failures, told = 0, time.monotonic()
         while True:
             self._wait(until)
             try:
@@ -74,6 +76,9 @@ class Registry:
             except RegistryBusy as error:
                 if error.retry_after is not None:
                     self.pace.slow_down(error.retry_after)
+                    if time.monotonic() - told > PROGRESS:
+                        told = time.monotonic()
+                        self.pace.tell(f"it is asked again for at most {max(until - told, 0):.0f} s")
                     continue
                 failures += 1
                 pause = min(0.2 * 2**failures, 5.0) * random.uniform(0.5, 1.5)
@@ -90,9 +95,12 @@ class Registry:
                     raise RegistryBusy(
                         f"registry {self.name} asked for a pause; it is asked again at {opens:%Y-%m-%dT%H:%M:%SZ}"
                     )
-                raise RegistryBusy(
-                    f"registry {self.name} wants to be asked more slowly; there was no time left"
+                busy = RegistryBusy(
+                    f"registry {self.name} has been refusing questions as too many (429) all the time",
+                    hint="it may count them by address or by login: log in with docker login, or ask less often",
                 )
+                busy.for_long = True
+                raise busy
             if self._closed.wait(delay) if delay > 0 else self._closed.is_set():
                 raise RegistryBusy(f"registry {self.name} is asked no more: its client was closed")
             # While this one waited, another may have been told to ask nothing for now.

@@ -6,6 +6,7 @@ hour's pause and is asked again by the next run a minute later ends by locking i
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from datetime import UTC, datetime
@@ -16,12 +17,19 @@ FASTEST = 1000.0
 """Requests a second above which a pace is no limit."""
 RECOVERY = 5.0
 """Seconds of asking without a 429 after which a registry is asked a quarter faster."""
-LONGEST_PAUSE = 86_400.0
-"""Seconds; a clock or a header that says more is wrong."""
+LONGEST_PAUSE = 3_600.0
+"""Seconds; who asks for more is asked again after these, and told from a clock or a header that is wrong so."""
+SLACK = 60.0
+"""Seconds by which the clocks of two processes may differ."""
+WORTH_A_LINE = 10.0
+"""Seconds of a pause after which people should know what they wait for."""
+TOLD_AGAIN = 5.0
 READ_AGAIN = 1.0
 """Seconds after which it is looked up what other processes were told."""
 WORTH_TELLING = 0.5
 """Seconds by which a pause must have grown for other processes to be told."""
+
+_log = logging.getLogger("headway.registry")
 
 
 class Pace:
@@ -34,7 +42,7 @@ class Pace:
         self._next = 0.0
         self._closed_until = 0.0
         self._since = 0.0
-        self._read_at = float("-inf")
+        self._read_at = self._told = float("-inf")
         self._window, self._count = time.monotonic(), 0
 
     @property
@@ -77,9 +85,26 @@ class Pace:
                 self._rate = max((self._rate or seen) / 2, 1.0)
                 self._since = closed_until
             longer = closed_until - self._closed_until
+            if pause > LONGEST_PAUSE:
+                self._say(now, f"a pause of {pause:.0f} s; it is asked again after {LONGEST_PAUSE:.0f} s")
+            elif pause > WORTH_A_LINE and longer > WORTH_TELLING:
+                self._say(now, f"a pause of {pause:.0f} s")
             self._closed_until = self._next = max(self._closed_until, closed_until)
             if longer > WORTH_TELLING:
                 self._write(now)
+
+    def tell(self, what: str) -> None:
+        """Say that the registry refuses questions as too many; what many threads find at once is said once."""
+        with self._lock:
+            now = time.monotonic()
+            if now - self._told > TOLD_AGAIN:
+                self._told = now
+                _log.warning("registry %s refuses questions as too many (429); %s", self._registry, what)
+
+    def _say(self, now: float, what: str) -> None:
+        if now - self._told > TOLD_AGAIN:
+            self._told = now
+            _log.warning("registry %s asks for %s", self._registry, what)
 
     def _recover(self, now: float) -> None:
         if now - self._since > RECOVERY:
@@ -94,9 +119,9 @@ class Pace:
             return
         # The clock of the day is what processes share; it may have been set back since.
         shift = now - time.time()
-        if told.closed_until + shift < now + LONGEST_PAUSE:
+        if told.closed_until + shift < now + LONGEST_PAUSE + SLACK:
             self._closed_until = max(self._closed_until, told.closed_until + shift)
-        if self._since + 0.001 < told.since + shift < now + LONGEST_PAUSE:
+        if self._since + 0.001 < told.since + shift < now + LONGEST_PAUSE + SLACK:
             self._rate, self._since = max(told.rate, 0.0), told.since + shift
 
     def _write(self, now: float) -> None:

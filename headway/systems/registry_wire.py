@@ -32,7 +32,9 @@ class RegistryDenied(FailedError):
 
 
 class RegistryBusy(TransientError):
-    """The registry cannot answer now."""
+    """The registry cannot answer now; `for_long` says that it was asked again and again already."""
+
+    for_long = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ class Wire:
                 preload_content=False,
                 **options,
             )
-            body = _body(response)
+            body = _body(response, until)
         except (urllib3.exceptions.LocationValueError, ValueError):
             raise FailedError(f"{who} names something that is no address") from None
         except (urllib3.exceptions.HTTPError, http.client.HTTPException) as error:
@@ -163,15 +165,24 @@ def _connections(origin: str, scheme: str, host: str) -> Any:
     return urllib3.PoolManager(**options).connection_from_url(origin)
 
 
-def _body(response: Any) -> bytes | None:
-    """Read an answer whole, or give None where it is too long."""
-    body: bytes = response.read(LARGEST + 1, decode_content=False)
-    if len(body) > LARGEST:
-        response.close()
-        return None
+def _body(response: Any, until: float) -> bytes | None:
+    """Read an answer whole, or return None where it is too long; raise where it does not end in time."""
+    found = bytearray()
+    while True:
+        # Whatever there is, at once: a read of many bytes would wait for a server that drips, byte by byte.
+        some: bytes = response.read1(1 << 16, decode_content=False)
+        found += some
+        if not some:
+            break
+        if len(found) > LARGEST:
+            response.close()
+            return None
+        if time.monotonic() > until:
+            response.close()
+            raise urllib3.exceptions.ReadTimeoutError(None, None, "it does not come to an end")  # type: ignore[arg-type]
     if response.length_remaining:
-        raise urllib3.exceptions.IncompleteRead(len(body), response.length_remaining)
-    return body
+        raise urllib3.exceptions.IncompleteRead(len(found), response.length_remaining)
+    return bytes(found)
 
 
 def _reason(error: Exception) -> str:

@@ -49,6 +49,21 @@ def test_what_is_no_reference(text: str) -> None:
         ImageRef.parse(text)
 
 
+@pytest.mark.parametrize(
+    ("digest", "why"),
+    [
+        (D.upper().replace("SHA256", "sha256"), "small letters"),
+        ("SHA256:" + D[7:], "small letters"),
+        ("md5:" + "a" * 32, "sha256, sha384, sha512 can"),
+        ("sha256:" + "g" * 64, "is not a digest"),
+    ],
+)
+def test_digests_that_are_none(digest: str, why: str) -> None:
+    """A digest is written in small letters, by an algorithm that its content can be checked by."""
+    with pytest.raises(InvalidImage, match=why):
+        ImageRef.parse(f"h.io/a@{digest}")
+
+
 @pytest.mark.parametrize("text", ["docker.io/library/busybox:1", f"localhost:5000/a/b:t@{D}", "h.io/a"])
 def test_a_full_reference_reads_back_as_written(text: str) -> None:
     """Parsing and printing a complete reference changes nothing."""

@@ -15,7 +15,7 @@ from headway.errors import FailedError
 from headway.systems import registry_access
 from headway.systems.docker_config import DockerConfig, Login
 from headway.systems.registry import RegistryClient, RegistryDenied
-from headway.systems.registry_auth import Challenge, parse_challenge
+from headway.systems.registry_auth import Challenge, may_have_login, parse_challenge
 from headway.systems.registry_http import Registry
 from headway.systems.registry_wire import Answer
 from tests.unit.systems.registry_server import FakeRegistry, facts
@@ -331,3 +331,26 @@ def test_a_token_server_that_is_no_address(
     registry.mood = lambda path: (401, {"WWW-Authenticate": f'Bearer realm="{realm}"'})
     with pytest.raises(FailedError, match="no address"):
         client.tags(registry.ref("r"))
+
+
+@pytest.mark.parametrize(
+    ("address", "realm", "may"),
+    [
+        ("https://r.example", "https://tokens.example/token", True),
+        ("https://r.example", "http://r.example/token", False),
+        ("https://r.example", "http://127.0.0.1:5001/token", False),
+        ("http://localhost:5000", "http://localhost:5001/token", True),
+        ("http://127.0.0.1:5000", "http://127.0.0.1:5000/token", True),
+        ("http://localhost:5000", "http://tokens.example/token", False),
+        ("http://localhost:5000", "http://localhost.evil.example/token", False),
+        ("http://localhost:5000", "http://localhost@evil.example/token", False),
+        ("http://localhost:5000", "https://tokens.example/token", True),
+        ("https://r.example", "https:///token", False),
+        ("https://r.example", "ftp://r.example/token", False),
+        ("https://r.example", "http://[x", False),
+        ("https://r.example", "/token", False),
+    ],
+)
+def test_where_a_login_may_go(address: str, realm: str, may: bool) -> None:
+    """To the token server that the registry names by TLS; without it only on this machine."""
+    assert may_have_login(address, realm) == may

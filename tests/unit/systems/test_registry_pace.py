@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from headway.systems import registry_pace
+from headway.errors import FailedError
+from headway.systems import registry as registry_module
+from headway.systems import registry_http, registry_pace
 from headway.systems.facts import FactStore, Slowed
 from headway.systems.registry import RegistryBusy, RegistryClient
 from headway.systems.registry_pace import Pace
@@ -149,3 +151,33 @@ def test_who_has_no_time_takes_no_turn() -> None:
     turns = [pace.turn(now + 2.5) for _ in range(100)]
     assert sum(it is not None for it in turns) == 3
     assert (pace.turn(now + 60) or 0) < 4
+
+
+def test_a_pause_without_measure_is_cut_off(
+    registry: FakeRegistry, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A Retry-After of thirty years is a mistake: an hour is waited, for every process, and it is told."""
+    registry.mood = lambda path: (429, {"Retry-After": "1000000000"})
+    for _ in range(2):
+        with RegistryClient(str(tmp_path), FactStore(tmp_path / "facts")) as client:
+            with pytest.raises(RegistryBusy) as told:
+                client.tags(registry.ref("r"))
+            when = datetime.fromisoformat(str(told.value).rpartition("is asked again at ")[2])
+            assert when - datetime.now(UTC) < timedelta(minutes=62)
+    assert len(registry.asked) == 1
+    assert "asks for a pause of 1000000000 s; it is asked again after 3600 s" in caplog.text
+
+
+def test_a_registry_that_refuses_for_ever_is_told_of_and_given_up(
+    registry: FakeRegistry,
+    client: RegistryClient,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Who waits sees a line that says for what, and the end is no error that is tried again."""
+    monkeypatch.setattr(registry_module, "SINGLE", 2.5)
+    monkeypatch.setattr(registry_http, "PROGRESS", 0.0)
+    registry.mood = lambda path: (429, {"Retry-After": "0"})
+    with pytest.raises(FailedError, match="too many \\(429\\) all the time"):
+        client.resolve(registry.ref("r", "1"))
+    assert "refuses questions as too many (429); it is asked again for at most" in caplog.text

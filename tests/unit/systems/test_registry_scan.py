@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import subprocess
 import sys
 import threading
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from headway.domain.images import ImageRef
+from headway.systems import registry as registry_module
 from headway.systems import registry_http, registry_scan
 from headway.systems.facts import FactStore
 from headway.systems.registry import RegistryBusy, RegistryClient
@@ -189,3 +192,53 @@ def test_a_closed_client_asks_no_more(registry: FakeRegistry, client: RegistryCl
     waiting.join()
     assert failed
     assert not registry.asked
+
+
+class Dripping:
+    """A server that answers every question byte by byte, and comes to no end."""
+
+    def __init__(self, head: bytes) -> None:
+        self.stop = threading.Event()
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.host = f"127.0.0.1:{self._socket.getsockname()[1]}"
+        self._head = head
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection = self._socket.accept()[0]
+            except OSError:
+                return
+            threading.Thread(target=self._drip, args=(connection,), daemon=True).start()
+
+    def _drip(self, connection: socket.socket) -> None:
+        with contextlib.suppress(OSError), connection:
+            connection.sendall(self._head)
+            while not self.stop.wait(0.02):
+                connection.sendall(b"x")
+
+    def close(self) -> None:
+        """End it."""
+        self.stop.set()
+        self._socket.close()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", b"HTTP/1.1 200 OK\r\nX-Long: "],
+    ids=["in the body", "in a header"],
+)
+def test_a_registry_that_drips(client: RegistryClient, monkeypatch: pytest.MonkeyPatch, head: bytes) -> None:
+    """Each byte comes in time and the answer never does: a question has an end of its own."""
+    monkeypatch.setattr(registry_module, "SINGLE", 0.5)
+    server = Dripping(head)
+    try:
+        for ask in (client.resolve, client.tags, client.exists):
+            with pytest.raises(RegistryBusy):
+                ask(ImageRef(server.host, "r", "1"))
+        with pytest.raises(RegistryBusy):
+            client.check(server.host)
+        assert not server.stop.is_set()
+    finally:
+        server.close()
