@@ -67,8 +67,11 @@ def rebuild(request: RebuildRequest) -> dict[str, object]:
             "the rebuild is not complete:\n" + "\n".join(wrong),
             hint="correct the cause and run `headway rebuild` again: it goes on where this one ended",
         )
-    log(f"rebuilt and proven equal in {seconds:.1f} s")
-    return {"environments": names, "seconds": round(seconds, 3), "equal": True}
+    kept = [f"{name}: {proof.summary}" for name, proof in zip(names, proofs, strict=True) if proof.kept]
+    log(
+        "\n".join([f"rebuilt and proven {'to be as follows' if kept else 'equal'} in {seconds:.1f} s", *kept])
+    )
+    return {"environments": names, "seconds": round(seconds, 3), "equal": not kept}
 
 
 def _missing(connections: Connections, everything: list[Desired]) -> list[ImageRef]:

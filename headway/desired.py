@@ -14,8 +14,10 @@ from headway.domain.objects import ObjectId, Owner, id_of
 from headway.domain.oneshot import already_run, runs_once
 from headway.domain.planned import containers_of, planned_digests, pod_spec
 from headway.domain.provenance import Provenance, Source, plain_url
+from headway.domain.scaling import fought, scale_targets
 from headway.errors import HeadwayError, Problem, UsageError
 from headway.systems.drift import diff
+from headway.systems.inspection import autoscalers
 from headway.systems.provenance import recorded, refuse_copy
 
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
@@ -107,11 +109,26 @@ def ran_before(connections: Connections, desired: Desired) -> frozenset[ObjectId
     return already_run(wanted, {key: it.object for key, it in live.by_id.items()})
 
 
+def fights(connections: Connections, desired: Desired) -> list[str]:
+    """Say which manifests set replicas that an autoscaler of the repo or the cluster sets too, each with its place."""
+    cluster = connections.environment_cluster(desired.environment)
+    objects = {key: it.object for key, it in desired.by_id.items()}
+    scaled = [it for it in objects.values() if isinstance(it.get("spec"), dict) and "replicas" in it["spec"]]
+    if not scaled:
+        return []
+    there = autoscalers(cluster, desired.namespace) if desired.namespace else []
+    targets = scale_targets([*objects.values(), *there], desired.namespace)
+    places = {key: f"{it.path}:{it.line}" for key, it in desired.by_id.items()}
+    return [f"{places[key]}: {said}" for key, said in fought(objects, targets)]
+
+
 def drift_of(connections: Connections, desired: Desired, warn: Callable[[str], None]) -> list[Drift]:
     """Return how an environment's cluster differs from the repo; `warn` hears what was not compared."""
     cluster = connections.environment_cluster(desired.environment)
     last = recorded(cluster, desired.namespace, desired.owner)
     refuse_copy(last, source_of(connections, desired, last), desired.owner, desired.namespace)
+    for line in fights(connections, desired):
+        warn(line)
     return diff(
         cluster,
         desired.manifests,

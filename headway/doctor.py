@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from headway.connections import Connections
-from headway.desired import Desired
+from headway.desired import Desired, fights
 from headway.domain.claims import Claim
 from headway.domain.config import Config
 from headway.domain.model import Verify
@@ -104,6 +105,7 @@ def _holds(connections: Connections) -> str:
 def _environments(findings: list[Finding], connections: Connections, config: Config) -> None:
     for name, place in config.environments.items():
         _look(findings, f"manifests of {name}", partial(_manifests, connections, config, name))
+        _autoscalers(findings, connections, config, name)
         if place.verify is not None:
             _look(findings, f"verification of {name}", partial(_verification, connections, place.verify))
 
@@ -115,6 +117,14 @@ def _manifests(connections: Connections, config: Config, name: str) -> str:
             found.problems, hint="what does not parse is left out, and nothing is pruned meanwhile"
         )
     return f"{len(found.manifests)} objects in {found.environment.path}/"
+
+
+def _autoscalers(findings: list[Finding], connections: Connections, config: Config, name: str) -> None:
+    """Say where the repo and an autoscaler set the same replicas; what cannot be read or reached is found elsewhere."""
+    with contextlib.suppress(HeadwayError):
+        for said in fights(connections, Desired(connections, config, name, connections.repo.head)):
+            hint = "what is there stays when `replicas` leaves the manifest: no pod is stopped"
+            findings.append(Finding(f"autoscalers of {name}", False, said, hint))
 
 
 def _verification(connections: Connections, rule: Verify) -> str:

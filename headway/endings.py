@@ -42,7 +42,7 @@ def arrival_report(
     headline = {
         "live": "live",
         "applied": "applied, not running",
-        "unchanged": "already equal to the repo",
+        "unchanged": "nothing to change",
         "superseded": "superseded by a newer change",
         "failed": f"failed, and so did going back to {back}" if arrival.back_to else "failed",
         "rolled-back": f"failed, and taken back to {back}",

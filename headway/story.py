@@ -171,13 +171,17 @@ def drift_report(name: str, drifts: list[Drift]) -> str:
 def proof_report(names: list[str], proofs: list[Proof], seconds: float) -> str:
     """Tell what was proven equal after a rebuild."""
     both = list(zip(names, proofs, strict=True))
-    rows = [
-        (inline(name), "equal" if it.equal else "**not equal**", str(it.objects), str(it.pods))
-        for name, it in both
-    ]
-    wrong = "\n".join(f"- {inline(name)}: {inline(it.summary)}" for name, it in both if not it.equal)
+    rows = [(inline(name), _proven(it), str(it.objects), str(it.pods)) for name, it in both]
+    told = [(name, it) for name, it in both if it.kept or not it.equal]
+    wrong = "\n".join(f"- {inline(name)}: {inline(it.summary)}" for name, it in told)
     columns = ("environment", "", "objects compared", "pods compared")
     return blocks([f"## Rebuilt in {duration(seconds)}", table(columns, rows), wrong])
+
+
+def _proven(proof: Proof) -> str:
+    if not proof.equal:
+        return "**not equal**"
+    return "equal but for what others set" if proof.kept else "equal"
 
 
 def build_report(built: list[Built]) -> str:

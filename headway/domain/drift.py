@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from headway.domain.compare import FieldDiff, compare
-from headway.domain.fields import absent_paths, applied_entry, takeover, without_times
+from headway.domain.fields import NO_CLAIMS, Claims, absent_paths, applied_entry, handover, without_times
 from headway.domain.objects import ObjectId
 
-Action = Literal["create", "change", "prune", "deleting", "adopt"]
+Action = Literal["create", "change", "prune", "deleting", "adopt", "keep"]
 HIDDEN = "(hidden)"
+LEFT = "(left as it is, for its autoscaler)"
+_REPLICAS = "spec.replicas"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,8 @@ class Drift:
     """One object that is not as the repo says, and what applying would do about it.
 
     An object that is `deleting` waits for its finalizers: applying can only wait for them. One to
-    `adopt` was made by others: applying is refused until somebody asks to take it over.
+    `adopt` was made by others: applying is refused until somebody asks to take it over. Fields to
+    `keep` were set by another tool and are not in the repo: applying leaves them as they are.
     """
 
     object: ObjectId
@@ -57,29 +60,33 @@ class Examination:
 SAME = Examination(True)
 _ASIDE = frozenset({"apiVersion", "kind", "metadata", "status"})
 # What these were made with stays with them for good: taking fields away would only be refused.
-_FIXED_KINDS = frozenset({"Job", "Pod", "PersistentVolume", "PersistentVolumeClaim"})
+FIXED_KINDS = frozenset({"Job", "Pod", "PersistentVolume", "PersistentVolumeClaim"})
 
 
-def examine(wanted: Mapping[str, Any], live: Mapping[str, Any]) -> Examination:
+def examine(wanted: Mapping[str, Any], live: Mapping[str, Any], claims: Claims = NO_CLAIMS) -> Examination:
     """Compare a prepared manifest with the live object."""
     meta = live.get("metadata") or {}
     handed_over: list[dict[str, Any]] = []
     added: list[str] = []
-    if wanted.get("kind") not in _FIXED_KINDS:
-        added, handed_over = takeover(meta, wanted)
+    if wanted.get("kind") not in FIXED_KINDS:
+        added, handed_over = handover(meta, wanted, claims)
     entry = applied_entry(meta)
     if entry is None:
         return Examination(False, handed_over=tuple(handed_over))
     owned = entry.get("fieldsV1") or {}
     result = compare(wanted, live, owned)
     gone = absent_paths(owned, wanted)
-    if not (result.fields or result.unowned or gone or added):
+    freed: tuple[FieldDiff, ...] = ()
+    if handed_over and claims.scaled and _REPLICAS in gone:
+        gone.remove(_REPLICAS)
+        freed = (FieldDiff(_REPLICAS, _at(live, _REPLICAS), LEFT),)
+    if not (result.fields or result.unowned or gone or added or freed):
         return SAME
     removed = tuple(FieldDiff(path, _at(live, path), None) for path in dict.fromkeys([*gone, *added]))
-    fields = tuple(result.fields) + removed
+    fields = tuple(result.fields) + removed + freed
     if "Secret" in (wanted.get("kind"), live.get("kind")):
         fields = hide(fields)
-    return Examination(False, fields, tuple(handed_over), bool(gone or added))
+    return Examination(False, fields, tuple(handed_over), bool(gone or added or freed))
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[FieldDiff, ...]:

@@ -10,14 +10,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from headway.domain.managers import is_controller, is_ours, named_in
 from headway.domain.objects import MANAGER
 
 Fields = dict[str, Any]
+Trail = tuple[str, ...]
+"""A path as a field set has it: its entries from the top."""
 RESTARTED_AT = "f:kubectl.kubernetes.io/restartedAt"
 NOT_PEOPLES = frozenset({"f:metadata", "f:status"})
+_REPLICAS = ("f:spec", "f:replicas")
 KEY_DEFAULTS = {"protocol": "TCP"}
 """Defaults of fields that are keys of a list in Kubernetes' own kinds: ports of Services and containers.
 
@@ -71,31 +76,79 @@ def applied_entry(meta: Mapping[str, Any], manager: str = MANAGER) -> dict[str, 
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What of others' fields becomes headway's, and what of its own it lets go.
+
+    `takeover` names field managers whose fields the repo decides about, as it does about
+    kubectl's; `scaled` says that an autoscaler looks after the object's replicas.
+    """
+
+    takeover: tuple[str, ...] = ()
+    scaled: bool = False
+
+
+NO_CLAIMS = Claims()
+
+
 def set_by_a_person(entry: Mapping[str, Any]) -> bool:
     """Say whether an entry of managedFields is somebody's kubectl."""
     return str(entry.get("manager", "")).startswith("kubectl") and entry.get("subresource") != "status"
 
 
-def absent_paths(fields: Fields, wanted: Any, at: str = "") -> list[str]:
-    """List the paths of a field set that lead to nothing in `wanted`."""
-    found: list[str] = []
+def absent_trails(fields: Fields, wanted: Any, at: Trail = ()) -> list[Trail]:
+    """List the paths of a field set that lead to nothing in `wanted`, as its entries from the top."""
+    found: list[Trail] = []
     for entry, below in fields.items():
         if entry == ".":
             continue
+        here = (*at, entry)
         if entry[0] == "f":
             name = entry[2:]
-            here = f"{at}.{name}" if at else name
             present = isinstance(wanted, dict) and name in wanted
             value = wanted[name] if present else None
         else:
-            here = at + element_label(entry)
             value = find_element(wanted, entry) if isinstance(wanted, list) else None
             present = value is not None
         if not present:
             found.append(here)
         elif below and not is_leaf(below):
-            found.extend(absent_paths(below, value, here))
+            found.extend(absent_trails(below, value, here))
     return found
+
+
+def absent_paths(fields: Fields, wanted: Any) -> list[str]:
+    """List the paths of a field set that lead to nothing in `wanted`, for people."""
+    return [trail_label(trail) for trail in absent_trails(fields, wanted)]
+
+
+def trail_label(trail: Trail) -> str:
+    """Spell a path for people: `spec.containers[name=app].image`."""
+    return "".join(
+        f".{entry[2:]}" if entry[0] == "f" else element_label(entry) for entry in trail
+    ).removeprefix(".")
+
+
+def at_trail(value: Any, trail: Trail) -> Any:
+    """Return what stands at a path; None where nothing does."""
+    for entry in trail:
+        if entry[0] == "f":
+            value = value.get(entry[2:]) if isinstance(value, dict) else None
+        else:
+            value = find_element(value, entry) if isinstance(value, list) else None
+    return value
+
+
+def without_trails(value: Any, trails: Sequence[Trail]) -> Any:
+    """Return a value without what stands at these paths; the value itself stays as it is."""
+    copy = json.loads(json.dumps(value))
+    for *above, last in trails:
+        holder = at_trail(copy, tuple(above))
+        if last[0] == "f" and isinstance(holder, dict):
+            holder.pop(last[2:], None)
+        elif isinstance(holder, list) and (found := at_trail(holder, (last,))) is not None:
+            holder.remove(found)
+    return copy
 
 
 def element_label(entry: str) -> str:
@@ -106,13 +159,16 @@ def element_label(entry: str) -> str:
     return f"[{key}]"
 
 
-def takeover(meta: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[list[str], list[dict[str, Any]]]:
+def handover(
+    meta: Mapping[str, Any], wanted: Mapping[str, Any], claims: Claims = NO_CLAIMS
+) -> tuple[list[str], list[dict[str, Any]]]:
     """Find what people set that the manifest does not say, and make it headway's to remove.
 
     Gives the paths, and the new managedFields in which they belong to headway: an apply
     on top of that takes them away. Metadata and status are not looked at; neither are
     `kubectl rollout restart`'s mark, which would roll everything once more if it went,
-    nor replicas that the manifest leaves open.
+    nor replicas that the manifest leaves open. Replicas that headway set and an autoscaler
+    looks after now are nobody's in the new managedFields, so that their value stays.
     """
     entries = meta.get("managedFields") or []
     paths: list[str] = []
@@ -120,7 +176,7 @@ def takeover(meta: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[list[s
     rest: list[dict[str, Any]] = []
     version = ""
     for entry in entries:
-        if not set_by_a_person(entry):
+        if not (set_by_a_person(entry) or _claimed(entry, claims)):
             rest.append(entry)
             continue
         theirs, left = _split(entry.get("fieldsV1") or {}, wanted)
@@ -133,14 +189,44 @@ def takeover(meta: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[list[s
         version = entry.get("apiVersion", "")
         if left:
             rest.append({**entry, "fieldsV1": left})
-    if not paths:
-        return [], []
     ours = applied_entry(meta)
+    frees = claims.scaled and owns_replicas(meta) and not _says_replicas(wanted)
+    if not paths and not frees:
+        return [], []
     mine: Fields = json.loads(json.dumps(ours["fieldsV1"])) if ours else {}
+    if frees:
+        _move(mine, {}, _REPLICAS)
     _merge(mine, taken)
     entry = {**(ours or {"manager": MANAGER, "operation": "Apply", "apiVersion": version}), "fieldsV1": mine}
     entry["fieldsType"] = "FieldsV1"
     return paths, [*(each for each in rest if each is not ours), entry]
+
+
+def owns_replicas(meta: Mapping[str, Any]) -> bool:
+    """Say whether headway set an object's `spec.replicas`."""
+    fields = (applied_entry(meta) or {}).get("fieldsV1") or {}
+    return _REPLICAS[1] in (fields.get(_REPLICAS[0]) or {})
+
+
+def leftovers(
+    meta: Mapping[str, Any], wanted: Mapping[str, Any], claims: Claims = NO_CLAIMS
+) -> list[tuple[Trail, str, bool]]:
+    """List the fields that others set and the manifest does not say: each with its field manager, and whether it goes.
+
+    Those of people and of claimed managers go when the manifest is applied; those of other tools
+    stay. Left out is what controllers own, and what `handover` does not look at. What the API
+    server filled in is among them: at creation it counts as the creator's.
+    """
+    found: dict[Trail, tuple[str, bool]] = {}
+    for entry in meta.get("managedFields") or ():
+        manager = str(entry.get("manager") or "")
+        goes = set_by_a_person(entry) or _claimed(entry, claims)
+        if entry.get("subresource") or is_ours(manager) or (is_controller(manager) and not goes):
+            continue
+        theirs, _ = _split(entry.get("fieldsV1") or {}, wanted)
+        for trail in absent_trails(theirs, wanted):
+            found.setdefault(trail, (manager, goes))
+    return [(trail, manager, goes) for trail, (manager, goes) in found.items()]
 
 
 def without_times(meta: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -155,12 +241,20 @@ def without_times(meta: Mapping[str, Any]) -> list[dict[str, Any]]:
     return sorted(entries, key=by)
 
 
+def _claimed(entry: Mapping[str, Any], claims: Claims) -> bool:
+    return not entry.get("subresource") and named_in(str(entry.get("manager")), claims.takeover)
+
+
+def _says_replicas(wanted: Mapping[str, Any]) -> bool:
+    spec = wanted.get("spec")
+    return isinstance(spec, dict) and "replicas" in spec
+
+
 def _split(fields: Fields, wanted: Mapping[str, Any]) -> tuple[Fields, Fields]:
     theirs: Fields = json.loads(json.dumps({k: v for k, v in fields.items() if k not in NOT_PEOPLES}))
     left: Fields = {k: v for k, v in fields.items() if k in NOT_PEOPLES}
-    spec = wanted.get("spec")
-    if not (isinstance(spec, dict) and "replicas" in spec):
-        _move(theirs, left, ("f:spec", "f:replicas"))
+    if not _says_replicas(wanted):
+        _move(theirs, left, _REPLICAS)
     _move(theirs, left, ("f:spec", "f:template", "f:metadata", "f:annotations", RESTARTED_AT))
     return theirs, left
 

@@ -17,6 +17,7 @@ from headway.domain.wanted import apply_body
 from headway.errors import FailedError
 from headway.systems.cluster import APPLY_PATCH, ApiRefused, Cluster
 from headway.systems.inspection import Item, inspect, remember_settled
+from headway.systems.leftovers import left_by_others, removed
 from headway.systems.parallel import each
 from headway.systems.prune import surplus
 
@@ -40,10 +41,10 @@ def diff(
 ) -> list[Drift]:
     """List every object that applying the manifests would create, change, adopt or prune, and those not gone yet.
 
-    Sorted by object. A Secret's values are hidden. What the server would refuse is
-    listed as a change with the fields that differ. `on_warning` hears what could not be
-    compared. `takeover` and `ran` are as in `apply`: what has run and is gone is no drift.
-    Raises as `inspect` does.
+    Listed too are fields that another tool left there (`keep`). Sorted by object. A Secret's
+    values are hidden. What the server would refuse is listed as a change with the fields that
+    differ. `on_warning` hears what could not be compared. `takeover` and `ran` are as in
+    `apply`: what has run and is gone is no drift. Raises as `inspect` does.
     """
     found = inspect(cluster, manifests, namespace, owner, takeover)
     warn = on_warning or (lambda line: None)
@@ -62,9 +63,14 @@ def diff(
     for item, fields in zip(suspects, each(lambda it: _fields(cluster, it), suspects), strict=True):
         if item.made_by:
             who = FieldDiff("(made by)", item.made_by, MANAGER)
-            drifts.append(Drift(item.id, "adopt", (who, *(it for it in fields if it.path != _MANAGER))))
+            more = tuple(it for it in fields if it.path not in (_MANAGER, "metadata.labels"))
+            drifts.append(Drift(item.id, "adopt", (who, *more, *removed(cluster, item))))
         elif fields:
             drifts.append(Drift(item.id, "change", fields))
+    kept = each(lambda it: left_by_others(cluster, it), found.items)
+    drifts.extend(
+        Drift(it.id, "keep", fields) for it, fields in zip(found.items, kept, strict=True) if fields
+    )
     search = surplus(cluster, found, owner, whole=True)
     drifts.extend(Drift(it.id, "prune") for it in search.gone)
     drifts.extend(_deleting(it.id, it.why) for it in search.leaving)

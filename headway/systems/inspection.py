@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from headway.domain.adoption import asked_for, belongs_to_another, made_by_others
 from headway.domain.drift import SAME, Examination, examine
+from headway.domain.fields import NO_CLAIMS, Claims
 from headway.domain.kinds import why_unknown
 from headway.domain.objects import ObjectId, Owner, id_of, owner_of
+from headway.domain.scaling import gives_up_replicas, scale_targets
 from headway.domain.wanted import prepare
 from headway.errors import ConfigError, Problem, RefusedError, TransientError
 from headway.systems.cluster import ApiRefused, Cluster
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from headway.domain.manifests import Manifest
 
 PAGE = 1000
+_AUTOSCALERS = Resource("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", True)
 NAMESPACE = Resource("", "v1", "Namespace", "namespaces", False)
 # A LIST pays off from this many objects; where a LIST may be huge, one GET per object stays cheaper longer.
 _LIST_FROM = 3
@@ -51,6 +54,7 @@ class Item:
     examination: Examination = SAME
     unknown: str = ""
     made_by: str = ""
+    claims: Claims = NO_CLAIMS
 
     @property
     def path(self) -> str:
@@ -137,14 +141,16 @@ def inspect(
         for item in places[place]:
             item.live = by_name.get(item.id.name)
     _refuse_foreign(items, owner, namespace)
+    scaled = _scaled(cluster, items)
     for item in items:
         if item.live is not None:
+            item.claims = Claims(takeover, item.id in scaled)
             meta = item.live["metadata"]
             if item.id.kind == "Namespace" and meta.get("deletionTimestamp"):
                 result.leaving.add(item.id.name)
             if not asked_for(meta, takeover):
                 item.made_by = made_by_others(item.id, meta, namespace)
-            item.examination = settled(item) or examine(item.wanted, item.live)
+            item.examination = settled(item) or examine(item.wanted, item.live, item.claims)
     return result
 
 
@@ -179,14 +185,14 @@ def remember_settled(item: Item, uid: str, resource_version: str) -> None:
     """Note that this manifest, applied to this very state of its object, changes nothing."""
     if len(_settled) > 50_000:
         _settled.clear()
-    _settled[uid] = (resource_version, _fingerprint(item.wanted))
+    _settled[uid] = (resource_version, _fingerprint(item))
 
 
 def settled(item: Item) -> Examination | None:
     """Say "same" when the server itself said so before, of this state and this manifest."""
     meta = (item.live or {}).get("metadata") or {}
     known = _settled.get(meta.get("uid", ""))
-    if known and known == (meta.get("resourceVersion"), _fingerprint(item.wanted)):
+    if known and known == (meta.get("resourceVersion"), _fingerprint(item)):
         return SAME
     return None
 
@@ -194,8 +200,34 @@ def settled(item: Item) -> Examination | None:
 _settled: dict[str, tuple[str, int]] = {}
 
 
-def _fingerprint(wanted: Mapping[str, Any]) -> int:
-    return hash(json.dumps(wanted, sort_keys=True))
+def _fingerprint(item: Item) -> int:
+    return hash((json.dumps(item.wanted, sort_keys=True), item.claims))
+
+
+def autoscalers(cluster: Cluster, namespace: str) -> list[dict[str, Any]]:
+    """Read a namespace's HorizontalPodAutoscalers, KEDA's too; none where they may not be read."""
+    try:
+        found = list_all(cluster, _AUTOSCALERS, namespace)
+    except ApiRefused as error:
+        if error.code != 403:
+            raise
+        return []
+    return [{"apiVersion": _AUTOSCALERS.api_version, "kind": _AUTOSCALERS.kind, **it} for it in found]
+
+
+def _scaled(cluster: Cluster, items: list[Item]) -> set[ObjectId]:
+    """Name the objects whose replicas leave the repo while an autoscaler of the repo or the cluster targets them.
+
+    An autoscaler leaves what has no replicas alone, so those are not among them.
+    """
+    leaving = [it for it in items if it.live is not None and gives_up_replicas(it.wanted, it.live)]
+    if not leaving:
+        return set()
+    known = [it.wanted for it in items]
+    for namespace in sorted({it.id.namespace for it in leaving}):
+        known += autoscalers(cluster, namespace)
+    targets = scale_targets(known)
+    return {it.id for it in leaving if it.id in targets}
 
 
 def _items(kinds: Kinds, manifests: list[Manifest], namespace: str, owner: Owner) -> list[Item]:

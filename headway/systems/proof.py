@@ -39,13 +39,17 @@ class WrongPod:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """How many objects and pods were compared, and what is not equal."""
+    """How many objects and pods were compared, and what is not equal.
+
+    `kept` are fields that other tools set and the repo does not say: they are left as they are.
+    """
 
     objects: int
     pods: int
     differences: tuple[Drift, ...]
     wrong: tuple[WrongPod, ...]
     seconds: float
+    kept: tuple[Drift, ...] = ()
 
     @property
     def equal(self) -> bool:
@@ -56,6 +60,10 @@ class Proof:
     def summary(self) -> str:
         """Say in one sentence how it ended."""
         counted = f"{self.objects} objects and {self.pods} pods compared in {self.seconds:.1f} s"
+        if self.equal and self.kept:
+            fields = [f"{it.object} {field.path} {field.wanted}" for it in self.kept for field in it.fields]
+            more = f" and {len(fields) - 10} more" if len(fields) > 10 else ""
+            return f"equal ({counted}), but for what others set: {'; '.join(fields[:10])}{more}"
         if self.equal:
             return f"equal: {counted}"
         what = [*map(str, self.differences[:10]), *map(str, self.wrong[:10])]
@@ -105,4 +113,6 @@ def prove(
         if workload["kind"] != "Job" and sum(map(is_ready, newest)) < wanted_pods(workload):
             text = f"{sum(map(is_ready, newest))} of {wanted_pods(workload)} pods are ready"
             wrong.append(WrongPod(identity, "", text))
-    return Proof(len(known), checked, tuple(drifts), tuple(sorted(wrong)), time.monotonic() - began)
+    kept = tuple(it for it in drifts if it.action == "keep")
+    rest = tuple(it for it in drifts if it.action != "keep")
+    return Proof(len(known), checked, rest, tuple(sorted(wrong)), time.monotonic() - began, kept)

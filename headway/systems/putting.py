@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from headway.domain.fields import takeover
+from headway.domain.fields import handover
 from headway.domain.objects import MANAGER, ObjectId, Owner
 from headway.domain.wanted import REPLACE_ANNOTATION, apply_body, to_be_replaced
 from headway.errors import RejectedError, TransientError
@@ -209,7 +209,7 @@ def hand_over(cluster: Cluster, item: Item) -> None:
         if answer.status < 400:
             return
         live = cluster.get(item.path)
-        entries = takeover(live["metadata"], item.wanted)[1] if live else []
+        entries = handover(live["metadata"], item.wanted, item.claims)[1] if live else []
     raise TransientError(f"{item.id} is being changed by somebody else all the time", hint="try again")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from headway.domain.objects import Owner
-from headway.errors import ConfigError, FailedError
+from headway.errors import ConfigError, RefusedError
 from headway.systems.apply import Rejected, apply
 from headway.systems.parallel import each
 from tests.lab.clusterplace import Place, config_map, deployment, own_place
@@ -186,7 +186,7 @@ def test_an_object_of_another_environment_is_not_taken(place: Place) -> None:
     """Two environments that name one object are told so, and neither loses it."""
     place.apply(config_map("a", x="1"))
     other = Owner("tests", "other")
-    with pytest.raises(FailedError) as caught:
+    with pytest.raises(RefusedError) as caught:
         apply(place.cluster, place.manifests(config_map("a", x="2")), place.namespace, other)
     assert str(place.owner) in caught.value.message
     assert "tests/other" in caught.value.message

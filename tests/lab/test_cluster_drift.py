@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from headway.errors import RefusedError
+from headway.systems.adoption import adopt
 from headway.systems.inspection import inspect
 from headway.systems.putting import hand_over
 from tests.lab.clusterplace import Place, config_map, deployment, own_place
@@ -122,13 +124,42 @@ def test_an_object_made_by_hand_is_adopted_once(place: Place) -> None:
     }
     place.create("configmaps", item)
     text = APP + config_map("hand", x="1")
-    assert [it.action for it in place.diff(text)] == ["change"]
-    assert [it.name for it in place.apply(text).changed] == ["hand"]
+    (drift,) = place.diff(text)
+    assert drift.action == "adopt"
+    assert {(it.path, it.wanted) for it in drift.fields} >= {("(made by)", "headway"), ("data.y", None)}
+    with pytest.raises(RefusedError, match="made by kubectl-create"):
+        place.apply(text)
+    assert [it.name for it in place.apply(text, takeover=["kubectl"]).changed] == ["hand"]
     assert place.apply(text).touched == ()
     found = place.get("configmaps", "hand")
     assert found is not None
     assert found["data"] == {"x": "1"}
     assert [it.name for it in place.apply(APP).pruned] == ["hand"]
+
+
+HELM = APP.replace('{name: A, value: "1"}', '{name: A, value: "1"}, {name: OLD, value: x}')
+
+
+def test_what_helm_left_is_named_and_goes_when_it_is_taken_over(place: Place) -> None:
+    """Its defaults, which count as Helm's, are not named; the variable is, until the repo decides about it."""
+    for item in place.manifests(HELM):
+        if item.object["kind"] == "Deployment":
+            theirs = {**item.object, "metadata": {"name": "helmed"}}
+            place.create("deployments", theirs, "helm")
+    text = APP.replace("name: web", "name: helmed")
+    adopt(place.cluster, place.manifests(text), place.namespace, place.owner)
+    place.apply(text)
+    (kept,) = place.diff(text)
+    assert (kept.action, [it.path for it in kept.fields]) == (
+        "keep",
+        ["spec.template.spec.containers[name=app].env[name=OLD]"],
+    )
+    assert "set by helm" in str(kept.fields[0].wanted)
+    place.apply(text, takeover=["helm"])
+    assert place.diff(text) == []
+    found = place.get("deployments", "helmed")
+    assert found is not None
+    assert [it["name"] for it in found["spec"]["template"]["spec"]["containers"][0]["env"]] == ["A"]
 
 
 def test_killed_between_handing_over_and_applying_it_is_still_seen(place: Place) -> None:

@@ -92,7 +92,7 @@ def test_nothing_was_to_do() -> None:
         changes=[("web", "", IMAGE)],
         context="shop",
     )
-    assert said == "## staging: already equal to the repo\n\nCommit `aaaaaaaaa`.\n"
+    assert said == "## staging: nothing to change\n\nCommit `aaaaaaaaa`.\n"
 
 
 def test_a_large_environment_is_counted() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from headway.domain.drift import HIDDEN, differences, examine
+from headway.domain.fields import NO_CLAIMS, Claims, at_trail, leftovers, trail_label, without_trails
 from headway.domain.objects import Owner
 from headway.domain.wanted import prepare
 
@@ -251,3 +252,60 @@ def test_what_came_back_as_a_secret_is_hidden_whatever_was_asked_for() -> None:
     wanted = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}, "data": {"a": "b"}}
     assert "cGFzc3dvcmQ=" not in str(examine(wanted, live))
     assert "cGFzc3dvcmQ=" not in str(differences(live, {**live, "kind": "ConfigMap", "data": {}}))
+
+
+def test_what_a_release_tool_left_is_named_with_its_owner() -> None:
+    """Helm's variable stays; a controller's and the status do not count, nor does what the manifest says."""
+    found = live()
+    helm = in_app({"f:image": {}, "f:env": {'k:{"name":"OLD"}': {".": {}, "f:name": {}, "f:value": {}}}})
+    sidecar = {"f:spec": {"f:template": {"f:metadata": {"f:annotations": {"f:sidecar/injected": {}}}}}}
+    found["metadata"]["managedFields"] += [
+        entry("helm", "Update", {**helm, "f:metadata": {"f:labels": {"f:helm.sh/chart": {}}}}),
+        entry("kube-controller-manager", "Update", {"f:status": {"f:replicas": {}}}, subresource="status"),
+        entry("kube-controller-manager", "Update", {"f:spec": {"f:replicas": {}}}, subresource="scale"),
+        entry("sidecar-injector", "Update", sidecar),
+        entry("kubectl-edit", "Update", {"f:spec": {"f:paused": {}}}),
+    ]
+    found_left = [
+        (trail_label(trail), manager, goes)
+        for trail, manager, goes in leftovers(found["metadata"], WANTED, NO_CLAIMS)
+    ]
+    assert found_left == [
+        (f"{APP}.env[name=OLD]", "helm", False),
+        ("spec.paused", "kubectl-edit", True),
+    ]
+    assert examine(WANTED, found).fields[0].path == "spec.paused"
+
+
+def test_what_a_tool_set_is_removed_where_the_repo_takes_it_over() -> None:
+    """`takeover: [helm]` makes Helm's fields what kubectl's are: the repo decides."""
+    found = live()
+    app_of(found)["env"].append({"name": "OLD", "value": "x"})
+    helm = in_app({"f:env": {'k:{"name":"OLD"}': {".": {}, "f:name": {}, "f:value": {}}}})
+    found["metadata"]["managedFields"].append(entry("helm", "Update", helm))
+    assert examine(WANTED, found).same
+    claims = Claims(takeover=("helm",))
+    result = examine(WANTED, found, claims)
+    assert [(it.path, it.wanted) for it in result.fields] == [(f"{APP}.env[name=OLD]", None)]
+    assert "helm" not in {it["manager"] for it in result.handed_over}
+    assert [goes for _, _, goes in leftovers(found["metadata"], WANTED, claims)] == [True]
+
+
+def test_an_object_is_shown_without_the_fields_that_others_left() -> None:
+    """What the server is asked about is the object less these, and the object itself is not touched."""
+    found = live()
+    app_of(found)["env"].append({"name": "OLD", "value": "x"})
+    element = (
+        "f:spec",
+        "f:template",
+        "f:spec",
+        "f:containers",
+        'k:{"name":"app"}',
+        "f:env",
+        'k:{"name":"OLD"}',
+    )
+    less = without_trails(found, [element, ("f:spec", "f:strategy")])
+    assert app_of(less)["env"] == [{"name": "A", "value": "1"}]
+    assert "strategy" not in less["spec"]
+    assert at_trail(found, element) == {"name": "OLD", "value": "x"}
+    assert at_trail(less, element) is None

@@ -213,3 +213,22 @@ def test_a_job_that_is_gone_has_run_and_is_made_again_when_its_manifest_changes(
     place.kube.objects.clear()
     assert place.run("reconcile", "staging").code == 0
     assert at in place.kube.objects
+
+
+def test_a_repo_that_fights_an_autoscaler_is_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever compares, and whoever asks the doctor, hears of it with its place."""
+    kinds = {
+        "argoproj.io": [("v1alpha1", "rollouts", "Rollout", "Namespaced")],
+        "keda.sh": [("v1alpha1", "scaledobjects", "ScaledObject", "Namespaced")],
+    }
+    for group, served in kinds.items():
+        monkeypatch.setitem(kube_server.KINDS, group, served)
+    place.start(staging="release: manual")
+    rollout = "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: web}\nspec: {replicas: 2}\n"
+    target = "{apiVersion: argoproj.io/v1alpha1, kind: Rollout, name: web}"
+    scaler = "apiVersion: keda.sh/v1alpha1\nkind: ScaledObject\nmetadata: {name: web}\n"
+    scaler += f"spec: {{scaleTargetRef: {target}}}\n"
+    place.remote.push({"staging/rollout.yaml": rollout, "staging/scaler.yaml": scaler})
+    said = "staging/rollout.yaml:1: staging Rollout/web says replicas: 2, and ScaledObject/web scales it"
+    assert said in " ".join(place.run("diff", "staging").err.split())
+    assert said in " ".join(place.run("doctor").said.split())
