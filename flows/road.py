@@ -24,6 +24,7 @@ from headway.domain.rehearsal import Rehearsal
 from headway.endings import arrival_report, unfinished_report
 from headway.errors import HeadwayError, RejectedError, TransientError, UsageError, explained
 from headway.flows.telling import tell_end, tell_entry, tell_unreached, teller
+from headway.flows.undoing import end_undone, left_the_branch, lines, named, pass_over, undone_with
 from headway.runtime.leaving import leaves
 from headway.steps import log, report
 from headway.story import asked_by, plan_report
@@ -219,10 +220,15 @@ def _arrive(connections: Connections, name: str, head: str, held: Held, failures
             return arrival
         failures.append(arrival)
         return _take_back(connections, desired, before, last, held, arrival, failures)
-    if arrival.state in ("live", "applied") and _left_the_branch(connections, last):
+    if arrival.state in ("live", "applied") and left_the_branch(connections, last):
         log(f"{name}: {last.commit[:9]} is no longer on the branch: its history was rewritten meanwhile")
         return _arrive(connections, name, connections.repo.head, held, failures)
-    _pass_over(connections, desired, before, last)
+    going_back = arrival.state == "failed" and _may_go_back(desired, before)
+    if arrival.state in ("live", "applied") and last.undoes:
+        end_undone(connections, desired.config, name, last)
+    if not going_back:
+        # What a failed commit carried along is rolled back with it, and said to be.
+        pass_over(connections, desired, before, last)
     outcome = Outcome.now(arrival.state, arrival.seconds, last.release_id, arrival.diagnosis, arrival.blames)
     # Told before it is recorded: killed in between, it is told again, and nobody hears the same twice.
     tell_end(connections, desired.config, name, last, arrival)
@@ -230,26 +236,10 @@ def _arrive(connections: Connections, name: str, head: str, held: Held, failures
         # First the commit that failed, since "live" is what ends this: killed in between, it is done again.
         record(connections, name, last.reverts, Outcome.now("rolled-back", arrival.seconds), None)
     record(connections, name, last.commit, outcome, last.commit if arrival.state == "live" else None)
-    if arrival.state == "failed" and _may_go_back(desired, before):
+    if going_back:
         failures.append(arrival)
         return _take_back(connections, desired, before, last, held, arrival, failures)
     return arrival
-
-
-def _pass_over(connections: Connections, desired: Desired, before: Desired | None, last: Entry) -> None:
-    """Record of what came before this commit and never got a turn of its own that this one took its place."""
-    merged = len(last.parents) > 1
-    if before is None or before.commit == last.commit or (before.commit in last.parents and not merged):
-        return
-    name = desired.name
-    for entry in connections.repo.commits_between(before.commit, last.commit, desired.environment.path):
-        passed = entry.commit != last.commit and not entry.of(name).outcomes
-        if passed and entry.environment in ("", name):
-            # What came to the branch with a merge was never to be reached by itself: nobody waits to hear of it.
-            if not entry.reverts and not merged:
-                tell_entry(connections, desired.config, name, entry, "superseded")
-            superseded = Outcome.now("superseded", 0.0, entry.release_id)
-            record(connections, name, entry.commit, superseded, None)
 
 
 def _verified(
@@ -267,12 +257,6 @@ def _verified(
     elif not found.ok:
         arrival.state, arrival.diagnosis = "failed", f"verification: {found.diagnosis}"
     return arrival
-
-
-def _left_the_branch(connections: Connections, last: Entry) -> bool:
-    with contextlib.suppress(TransientError):
-        connections.repo.look_again(LOOK_FOR_NEWER)
-    return not connections.repo.on_branch(last.commit)
 
 
 def _may_go_back(desired: Desired, before: Desired | None) -> bool:
@@ -301,6 +285,9 @@ def _take_back(
     holds: Mapping[str, bytes] = {}
     cause = diagnosis.partition("\n")[0]
     log(f"{name}: taking {last.commit[:9]} back to {before.commit[:9]}, which was live: {cause}")
+    others = undone_with(connections, desired, before, last)
+    for line in lines(others):
+        log(f"{name}: this goes with it: {line}")
 
     def draft(head: str) -> Draft | None:
         nonlocal holds
@@ -313,7 +300,7 @@ def _take_back(
             changes=image_changes(desired.config, desired.indexes, before.indexes),
             actor="headway",
             reason=f"{last.commit[:9]} failed: {diagnosis}",
-            trailers=((REVERTS, last.commit),),
+            trailers=((REVERTS, last.commit), *named(others)),
         )
         guilty = blamed(desired, last, written.changes, failed.verdicts) if failed.blames else []
         why = f"{last.commit[:9]} failed: {diagnosis}"
@@ -326,7 +313,9 @@ def _take_back(
         return _arrive(connections, name, fetch_head(connections), held, failures)
     back = _arrive(connections, name, published.head, held, failures)
     seconds = time.monotonic() - began
-    return failed.taken_back(before.commit, published.commit, back, seconds, vetoed=bool(holds))
+    ended = failed.taken_back(before.commit, published.commit, back, seconds, vetoed=bool(holds))
+    ended.undone = lines(others)
+    return ended
 
 
 def _live(connections: Connections, desired: Desired) -> Desired | None:

@@ -6,17 +6,24 @@ from typing import Any
 
 from headway.connections import Connections
 from headway.desired import Desired
+from headway.domain.history import Entry
 from headway.domain.images import ImageRef
+from headway.domain.ledgerfilter import services_of
 from headway.domain.people import actor_of
 from headway.domain.plans import Plan, plan_as_it_was
 from headway.domain.releases import short_ref
 from headway.errors import RefusedError, TransientError
 from headway.flows.carrying import Intent, carry_out, committed_before, identified
+from headway.flows.undoing import lines, named
+from headway.pushed import services_pushed
 from headway.requests import RollbackRequest
 from headway.steps import flow, log
 from headway.targets import rollback_target
 from headway.tasks.looking import fetch_head, missing_images
 from headway.vetoing import vetoed
+
+NAMED = 20
+"""So many commits that a rollback undoes are named in its own."""
 
 
 def title(parameters: dict[str, Any]) -> str:
@@ -78,10 +85,37 @@ def roll_back(connections: Connections, request: RollbackRequest) -> dict[str, o
         why = f"rolled back: {request.reason}" if request.reason else "rolled back"
         return vetoed(connections, at, request.environment, plan.triples, why, by)
 
+    others = _others(connections, target, make(head))
+    for line in lines(others):
+        log(f"{request.environment}: this goes with it: {line}")
     intent = Intent(
-        "rollback", request, request.environment, make, reason=f"back to {target[:9]}", also=also, undo=True
+        "rollback",
+        request,
+        request.environment,
+        make,
+        reason=f"back to {target[:9]}",
+        also=also,
+        trailers=lambda: named(others),
+        undo=True,
     )
     return carry_out(connections, intent)
+
+
+def _others(connections: Connections, target: str, plan: Plan) -> list[Entry]:
+    """Return the commits since the target whose images go, the newest first; what the plan leaves stays unnamed."""
+    config, services = connections.config(plan.base), {it.service for it in plan.changes}
+    path = config.environments[plan.environment].path
+    found = [
+        it.at(plan.environment)
+        for it in connections.repo.commits_between(target, plan.base, path)
+        if services
+    ]
+    return [
+        it
+        for it in found
+        if it.environment in ("", plan.environment)
+        and services & (services_of(it) if it.record else services_pushed(connections, config, it))
+    ][:NAMED]
 
 
 def _refuse_missing(connections: Connections, plan: Plan) -> None:

@@ -21,6 +21,7 @@ class Arrival:
     `unchanged` (nothing was to do), `superseded` (a newer change took over),
     `failed`, or `rolled-back` (failed, and `back_to` is live again).
     One that failed and has a `back_to` was taken back, and that did not become live either.
+    `undone` names the other commits that went with it, a line each.
     `back_by` is the commit that took it back, `back` how the workloads were after that,
     `vetoed` says that this commit holds the failure against images, `blames` that the failure speaks of
     them: a shortage or an outage does not.
@@ -40,6 +41,7 @@ class Arrival:
         "seconds",
         "state",
         "steps",
+        "undone",
         "untouched",
         "verdicts",
         "vetoed",
@@ -70,6 +72,7 @@ class Arrival:
         self.back_to = self.back_by = ""
         self.back: tuple[Verdict, ...] = ()
         self.vetoed = False
+        self.undone: tuple[str, ...] = ()
         failed = [it for it in verdicts if it.changed and it.status == "failed"]
         self.blames = not failed or any(it.blames for it in failed)
 
@@ -136,6 +139,7 @@ class Arrival:
             "seconds": round(self.seconds, 3),
             "diagnosis": self.diagnosis,
             "back_to": self.back_to,
+            "undone": list(self.undone),
         }
 
     @property

@@ -142,6 +142,7 @@ def _undoing(arrival: Arrival, page: Page) -> str:
     return (
         f"**What headway did:** commit {_commit(arrival.back_by, page)} puts the environment's folder back to what "
         f"it was at `{arrival.back_to[:9]}`, and the cluster followed it.{vetoed}"
+        + "".join(f"\n- rolled back with it: {inline(it)}" for it in arrival.undone)
     )
 
 

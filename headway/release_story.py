@@ -43,8 +43,8 @@ def release_story(connections: Connections, name: str) -> ReleaseStory:
     ]
     if entry.environment and repo.live(entry.environment) == commit:
         facts.append(("now", f"it is what is live in {entry.environment}"))
-    elif entry.environment and (reverted := _taken_back_by(connections, entry)):
-        facts.append(("now", f"taken back by {reverted}"))
+    elif reverted := _taken_back_by(connections, entry):
+        facts.append(("now", f"rolled back by {reverted}"))
     diff = repo.diff(entry.parents[0], commit) if entry.parents else ""
     return ReleaseStory(
         entry,
@@ -63,9 +63,13 @@ def _taken_back_by(connections: Connections, entry: Entry) -> str:
     """Name the commit that took a release back; empty where none did."""
     brought = {(name, new) for name, _, new in entry.record.changes} if entry.record else set()
     for later in connections.repo.commits_between(entry.commit, connections.repo.head):
-        if later.record is None or later.kind != "rollback" or later.environment != entry.environment:
+        if later.record is None or later.kind != "rollback":
+            continue
+        if entry.environment and later.environment != entry.environment:
             continue
         reverts = dict(later.record.trailers).get("Reverts")
-        if reverts == entry.commit or brought & {(name, old) for name, old, _ in later.record.changes}:
+        if entry.commit in (reverts, *later.undoes) or brought & {
+            (name, old) for name, old, _ in later.record.changes
+        }:
             return later.commit[:9]
     return ""

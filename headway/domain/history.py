@@ -25,6 +25,7 @@ __all__ = [
     "APPROVED",
     "REQUEST",
     "REVERTS",
+    "UNDOES",
     "Entry",
     "Outcome",
     "ReleaseRecord",
@@ -43,6 +44,8 @@ APPROVED = "Approved-By"
 """The trailer that names who approved a release; one for each of them."""
 REVERTS = "Reverts"
 """The trailer that names the failed commit which a commit takes back."""
+UNDOES = "Undoes"
+"""The trailer that names another commit which a rollback undoes: its SHA-1, by whom, its subject."""
 REQUEST = "Request"
 """The trailer that tells the request which a release's id stands for from any other."""
 
@@ -138,6 +141,10 @@ class Entry:
         mine = tuple(it for it in self.outcomes if it.environment in ("", environment))
         return self if len(mine) == len(self.outcomes) else replace(self, outcomes=mine)
 
+    def at(self, environment: str) -> Entry:
+        """Give the same as a change of one environment's folder, with the outcomes there."""
+        return replace(self.of(environment), environments=(environment,))
+
     @property
     def environment(self) -> str:
         """The environment that the release names; empty for a push."""
@@ -172,6 +179,12 @@ class Entry:
     def reverts(self) -> str:
         """The failed commit that it takes back; empty where it is no take-back."""
         return dict(self.record.trailers).get(REVERTS, "") if self.record else ""
+
+    @property
+    def undoes(self) -> tuple[str, ...]:
+        """The other commits that it undoes, as a rollback says."""
+        trailers = self.record.trailers if self.record else ()
+        return tuple(value.partition(" ")[0] for name, value in trailers if name == UNDOES)
 
     @property
     def request(self) -> str:

@@ -91,3 +91,47 @@ def test_a_releases_id_holds_its_request(place: Place) -> None:
     assert place.run("rollback", "staging", "--release-id", "ci-7").code == 2
     assert place.remote.head() == head
     assert place.tags("staging") == {"web": "1.1.0", "api": "1.0.0"}
+
+
+def level(value: str) -> str:
+    """Write a ConfigMap that a person changes."""
+    return f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: s}}\ndata: {{LEVEL: {value}}}\n"
+
+
+def test_a_rollback_names_everybody_whose_change_goes_with_it(place: Place) -> None:
+    """Ben's ConfigMap was pushed a second before Ann's bad object: the commit and the history say what became of it."""
+    place.start("1.0.0", staging="release: manual")
+    before = place.remote.head()
+    ben = place.remote.push({"staging/s.yaml": level("debug")}, "Ben: debug")
+    bad = place.job("web", place.image("web", "1.1.0")).replace("0 0 1 1 *", "not a schedule")
+    refusal = {"kind": "Status", "reason": "Invalid", "message": "spec.schedule: Invalid value", "code": 422}
+    place.kube.mood = lambda method, path, body: (
+        (422, refusal) if body.get("spec", {}).get("schedule") == "not a schedule" else None
+    )
+    ann = place.remote.push({"staging/web.yaml": bad}, "Ann: web")
+    done = place.run("reconcile")
+    assert done.code == 1
+    assert f"this goes with it: {ben[:9]} by Ann: Ben: debug" in done.err
+    message = place.message()
+    assert f"Headway-Reverts: {ann}" in message
+    assert f"Headway-Undoes: {ben} Ann: Ben: debug" in message
+    row = next(it for it in place.run("history", "staging").out.splitlines() if "Ben: debug" in it)
+    assert "rolled-back" in row
+    assert "superseded" not in row
+    assert f"rolled back with {ann[:9]}, which failed" in place.run("show", ben).out
+    assert place.remote.git("diff", "--name-only", before, "main", "--", "staging") == ""
+
+
+def test_a_persons_rollback_names_the_releases_that_go(place: Place) -> None:
+    """Going back two releases names both, whoever made them; what keeps its image is not named."""
+    place.start("1.0.0", staging="release: manual")
+    first = place.remote.head()
+    for service, tag in (("web", "1.1.0"), ("api", "1.1.0"), ("web", "1.2.0")):
+        place.image(service, tag)
+        assert place.run("release", "staging", f"{service}={tag}", HEADWAY_ACTOR="ben").code == 0
+    latest, api, middle = place.remote.commits()[:3]
+    done = place.run("rollback", "staging", "--service", "web", "--to", first)
+    assert done.code == 0, done.said
+    undone = [it for it in place.message().splitlines() if it.startswith("Headway-Undoes: ")]
+    assert [it.split()[1] for it in undone] == [latest, middle]
+    assert api not in place.message()
