@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from headway.connections import Connections
 from headway.desired import Desired, drift_of, ran_before, source_of
 from headway.domain.images import ImageRef, InvalidImage
+from headway.domain.kindhealth import rules_of
 from headway.domain.objects import ObjectId
 from headway.domain.provenance import Provenance, same_repo
 from headway.domain.rehearsal import Rehearsal, touched
@@ -108,6 +109,7 @@ def watch_rollout(
         timeout=desired.environment.timeout.total_seconds(),
         stop=stop,
         on_progress=progress,
+        rules=rules_of(desired.config.document),
     )
 
 

@@ -28,7 +28,7 @@ _CONDITION = re.compile(r"condition=(?P<type>[^=\s]+)(?:=(?P<status>\S+))?")
 _JSONPATH = re.compile(r"jsonpath=\{(?P<path>[^{}]*)\}(?:=(?P<value>.*))?")
 _FORM = (
     "condition=Ready, condition=Ready=False, jsonpath={.status.phase}=Running or jsonpath={.status.endpoint} "
-    "is expected, as `kubectl wait --for` has them"
+    "is expected, in the words of `kubectl wait --for`"
 )
 
 Step = tuple[str, str, str]
@@ -67,7 +67,7 @@ def parse_question(text: str) -> Question:
             else ()
         )
         return Question(text, _steps(found["path"].strip()), chosen)
-    raise ValueError(f"{text!r} is no question: {_FORM}")
+    raise ValueError(_FORM)
 
 
 def value_at(item: Mapping[str, Any], path: str) -> Any:
@@ -81,7 +81,7 @@ def _steps(path: str) -> tuple[Step, ...]:
     while at < len(path):
         found = _STEP.match(path, at)
         if found is None:
-            raise ValueError(f"the path {path!r} cannot be read from {path[at:]!r} on: {_FORM}")
+            raise ValueError(f"the path cannot be read from {path[at:]!r} on: {_FORM}")
         if found["field"] or found["quoted"]:
             steps.append(("field", found["field"] or found["quoted"], ""))
         elif found["index"]:

@@ -13,14 +13,18 @@ from typing import Any, Literal
 
 from headway.domain.conditions import Question, parse_question
 from headway.domain.health import NEVER, Judgement, Signal
+from headway.domain.planned import pod_spec
 from headway.domain.statuswords import word_of
 
 Object = Mapping[str, Any]
 State = Literal["ready", "progressing", "failed", "held", "applied"]
 Found = tuple[State, str]
 """How an object is, and its own words for that. `applied`: it tells nothing of itself."""
-FAILED_GRACE = 10.0
-"""Seconds that "failed" must last: controllers say it while they try again, and of the state before the change."""
+FAILED_GRACE, STALE_GRACE = 30.0, 120.0
+"""Seconds that "failed" must last, since controllers say it while they try again. Longer where they do not
+tell which generation they have seen: it may be about what was before the change."""
+SETTLE = 2.0
+"""Seconds that "ready" must last where it may be about what was before the change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +77,20 @@ class Rules:
     known: Mapping[tuple[str, str], Callable[[Object], Found | None]] = field(default_factory=dict)
 
     def judge(self, item: Object, group: str, kind: str) -> Judgement:
-        """Judge one object."""
+        """Judge one object. What is wrong with one that runs no containers says nothing about an image."""
         state, said = self.find(item, group, kind)
+        blames = pod_spec(item) is not None
         if state == "applied":
-            return Judgement(True, f"applied; a {kind} does not tell when it is ready")
+            return Judgement(True, f"applied; this {kind} does not tell when it is ready")
         if state == "ready":
-            return Judgement(True, said)
+            return Judgement(True, "", settle=0.0 if _tells_generation(item) else SETTLE)
         if state == "held":
             return Judgement(True, said or "its controller holds it back", put_off="held")
-        message = said or "it is not ready yet"
+        message = f"{kind} is not ready: {said}" if said else f"{kind} is not ready"
         if state == "failed":
-            return Judgement(False, message, (Signal("Degraded", message, FAILED_GRACE),))
-        return Judgement(False, message, (Signal("NotReady", message, NEVER),))
+            grace = FAILED_GRACE if _tells_generation(item) else STALE_GRACE
+            return Judgement(False, message, (Signal("Degraded", said or message, grace, blames=blames),))
+        return Judgement(False, message, (Signal("NotReady", said or message, NEVER, blames=blames),))
 
     def find(self, item: Object, group: str, kind: str) -> Found:
         """Say how an object is, by the first rule that knows."""
@@ -98,6 +104,32 @@ class Rules:
         by_name = self.known.get((group, kind))
         found = by_name(item) if by_name is not None else None
         return found if found is not None else by_itself(item)
+
+
+def _tells_generation(item: Object) -> bool:
+    status = item.get("status")
+    if isinstance(status, Mapping) and _number(status.get("observedGeneration")) is not None:
+        return True
+    return any(_number(it.get("observedGeneration")) is not None for it in conditions(item).values())
+
+
+def is_judged(item: Object, group: str, kind: str, rules: Rules) -> bool:
+    """Say whether an object's health is judged by rules: a custom resource, or a kind that a rule names.
+
+    Of Kubernetes' own kinds that are no workloads none holds up a release: an Ingress without an address
+    or a claim that waits for its first pod is as it should be.
+    """
+    if any(it.covers(group, kind) for it in rules.own):
+        return True
+    return (group, kind) in rules.known or is_custom(group)
+
+
+def is_custom(group: str) -> bool:
+    """Say whether an API group is not one of Kubernetes' own."""
+    return "." in group and (not group.endswith(".k8s.io") or group in _ADDED)
+
+
+_ADDED = frozenset({"gateway.networking.k8s.io", "snapshot.storage.k8s.io", "leaderworkerset.x-k8s.io"})
 
 
 def observed(item: Object) -> bool:

@@ -6,11 +6,14 @@ yardstick; the rules are headway's own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from headway.domain.conditions import value_at
-from headway.domain.customhealth import Found, Object, conditions, words_of
+from headway.domain.customhealth import Found, Object, Rule, Rules, conditions, words_of
+
+if TYPE_CHECKING:
+    from headway.domain.model import Document
 
 Judge = Callable[[Object], Found | None]
 """Gives None where the general rules know as much."""
@@ -40,6 +43,8 @@ def _rollout(item: Object) -> Found | None:
     if timed_out.get("reason") in ("RolloutAborted", "ProgressDeadlineExceeded"):
         return "failed", str(timed_out.get("message") or timed_out["reason"])
     phase, said = str(status.get("phase") or ""), str(status.get("message") or "")
+    if _goes_on(spec, status):
+        return "progressing", said or "it pauses for a while and goes on by itself"
     meaning = {"Healthy": "ready", "Degraded": "failed", "Paused": "held", "Progressing": "progressing"}
     if phase in meaning:
         return meaning[phase], said or phase  # type: ignore[return-value]
@@ -52,6 +57,39 @@ def _rollout(item: Object) -> Found | None:
     if updated < wanted_pods or available < updated or _count(status, "replicas") > updated:
         return "progressing", f"{updated} of {wanted_pods} pods are of the new version"
     return "ready", ""
+
+
+def _goes_on(spec: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
+    """Say whether an Argo Rollout only pauses for a time that its steps, or its blue-green strategy, give."""
+    if spec.get("paused") or not status.get("pauseConditions"):
+        return False
+    strategy = _map(spec, "strategy")
+    steps, at = _map(strategy, "canary").get("steps") or [], status.get("currentStepIndex")
+    if isinstance(at, int) and at < len(steps) and (steps[at].get("pause") or {}).get("duration"):
+        return True
+    return bool(_map(strategy, "blueGreen").get("autoPromotionSeconds"))
+
+
+def new_pods(item: Object, pods: Iterable[Object]) -> list[Object] | None:
+    """Choose the pods of a custom workload's newest version; None for a kind whose pods are not known."""
+    kind = str(item.get("apiVersion", "")).rpartition("/")[0], str(item.get("kind"))
+    label, place = POD_KINDS.get(kind, ("", ""))
+    wanted = str(_map(item, "status").get(place) or "")
+    if not wanted:
+        return None
+    return [
+        it for it in pods if wanted.endswith(_map(_map(it, "metadata"), "labels").get(label) or wanted + "-")
+    ]
+
+
+_REVISION = "controller-revision-hash"
+POD_KINDS = {
+    ("argoproj.io", "Rollout"): ("rollouts-pod-template-hash", "currentPodHash"),
+    ("apps.kruise.io", "CloneSet"): (_REVISION, "updateRevision"),
+    ("apps.kruise.io", "StatefulSet"): (_REVISION, "updateRevision"),
+    ("apps.kruise.io", "DaemonSet"): (_REVISION, "daemonSetHash"),
+}
+"""Custom workloads whose new pods are known: their label, and the field of the status with its value."""
 
 
 def _kruise_set(item: Object) -> Found | None:
@@ -271,3 +309,11 @@ KNOWN: dict[tuple[str, str], Judge] = {
        for kind in ("Policy", "ConfigurationPolicy", "OperatorPolicy", "CertificatePolicy")},
     **{(group, kind): _gloo for group, kinds in _GLOO_KINDS.items() for kind in kinds},
 }  # fmt: skip
+RULES = Rules((), KNOWN)
+"""What is known without a headway.yaml."""
+
+
+def rules_of(document: Document) -> Rules:
+    """Give the rules of a headway.yaml, before what is known of kinds."""
+    own = [Rule.of(it.kind, it.ready, it.failed, it.held) for it in document.health]
+    return Rules(own, KNOWN) if own else RULES

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
+from headway.domain.conditions import parse_question
 from headway.domain.images import ImageRef, InvalidImage
 
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f]")
@@ -256,6 +257,27 @@ class Notify(Route):
     """Tell GitHub or GitLab, as commit statuses and deployments of the source commits, where a token is set."""
 
 
+def _question(value: str) -> str:
+    parse_question(value)
+    return value
+
+
+Questions = list[Annotated[str, AfterValidator(_question)]]
+
+
+class HealthRule(Part):
+    """When an object of one kind is ready; it goes before what headway knows of the kind."""
+
+    kind: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9]*(\.[a-z0-9.-]+)?$")
+    """Kind, with its API group after a dot where that is needed: `Tenant.minio.min.io`."""
+    ready: Questions = []
+    """What must all be true, in the words of `kubectl wait --for`, such as `condition=Ready`. Empty: always."""
+    failed: Questions = []
+    """What says that it has failed, in the same words; one is enough."""
+    held: Questions = []
+    """What says that it is held back, such as a pause: applied, not running. One is enough."""
+
+
 class Document(Part):
     """The whole of headway.yaml."""
 
@@ -269,3 +291,5 @@ class Document(Part):
     """The places where the application runs, in the order of promotion."""
     notify: Notify | None = None
     """Who is told of releases."""
+    health: list[HealthRule] = []
+    """When objects are ready whose kind headway does not know, or knows otherwise; the first rule for a kind counts."""

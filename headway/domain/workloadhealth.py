@@ -244,17 +244,7 @@ def _confirmed(
     ready = [pod for pod in newest if is_ready(pod)]
     if len(ready) < wanted_pods(workload):
         return Judgement(False, "its new pods have not reported yet")
-    signals = [
-        Signal(
-            "DigestDiffers",
-            f"container {container} should run {planned[container]} and reports {reported}",
-            DIGEST_GRACE,
-            pod["metadata"]["name"],
-            container,
-        )
-        for pod in ready
-        for container, reported in wrong_digests(pod, planned)
-    ]
+    signals = _wrong(ready, planned)
     if signals:
         return Judgement(False, signals[0].message, tuple(signals))
     if restarted := [it for it in ready if restarts(it) > past.get(str(it["metadata"].get("uid")), 0)]:
@@ -264,6 +254,33 @@ def _confirmed(
     if (workload.get("spec") or {}).get("minReadySeconds") or not any(map(_unprobed, ready)):
         return Judgement(True, "")
     return Judgement(True, "up; it has no readiness probe", settle=SETTLE)
+
+
+def with_pods(found: Judgement, pods: Sequence[Object] | None, planned: Mapping[str, str]) -> Judgement:
+    """Add to a custom workload's judgement what its new pods say; None: which those are is not known."""
+    if pods is None:
+        return found
+    if found.done and not found.put_off:
+        if wrong := _wrong([it for it in pods if is_ready(it)], planned):
+            return Judgement(False, wrong[0].message, tuple(wrong))
+        return found
+    if found.done:
+        return found
+    return replace(found, signals=(*found.signals, *(it for pod in pods for it in pod_signals(pod))))
+
+
+def _wrong(pods: Sequence[Object], planned: Mapping[str, str]) -> list[Signal]:
+    return [
+        Signal(
+            "DigestDiffers",
+            f"container {container} should run {planned[container]} and reports {reported}",
+            DIGEST_GRACE,
+            pod["metadata"]["name"],
+            container,
+        )
+        for pod in pods
+        for container, reported in wrong_digests(pod, planned)
+    ]
 
 
 def _unprobed(pod: Object) -> bool:

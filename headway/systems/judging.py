@@ -6,11 +6,12 @@ StatefulSet would ever arrive: a broken pod of an older version that holds it up
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
+from headway.domain.customhealth import Rules
 from headway.domain.health import (
     DEADLINE,
     NEVER,
@@ -21,11 +22,12 @@ from headway.domain.health import (
     deadline_verdict,
     one_deadline,
 )
+from headway.domain.kindhealth import RULES, new_pods
 from headway.domain.objects import ObjectId
 from headway.domain.planned import Planned, containers_of, planned_for, pod_spec
 from headway.domain.podhealth import is_ready, restarts
 from headway.domain.shortage import help_on_its_way
-from headway.domain.workloadhealth import judge, newest_pods, wanted_pods
+from headway.domain.workloadhealth import judge, newest_pods, wanted_pods, with_pods
 from headway.errors import HeadwayError
 from headway.systems.cluster import Cluster
 from headway.systems.diagnosis import events_of, explained
@@ -39,7 +41,7 @@ class Judging:
     """The verdicts of one rollout, so far.
 
     Workloads that come up `together` may wait for each other. `unwatched` are manifests of kinds that
-    are judged by what they ask for, since nothing of them is watched.
+    are judged by what they ask for, since nothing of them is watched; `customs` are judged by the rules.
     """
 
     def __init__(
@@ -52,6 +54,8 @@ class Judging:
         *,
         together: bool = True,
         unwatched: Mapping[ObjectId, Mapping[str, Any]] = MappingProxyType({}),
+        customs: Set[ObjectId] = frozenset(),
+        rules: Rules = RULES,
     ) -> None:
         self._cluster = cluster
         self._observed = observed
@@ -60,6 +64,8 @@ class Judging:
         self._tell = tell
         self._together = together
         self._unwatched = unwatched
+        self._customs = customs
+        self._rules = rules
         self._patience = Patience()
         self._verdicts: dict[ObjectId, Verdict] = {}
         self._judgements: dict[ObjectId, Judgement] = {}
@@ -200,6 +206,10 @@ class Judging:
             return 0
         return sum(map(restarts, newest_pods(workload, *self._observed.below(workload))))
 
+    def _is_unseen(self, identity: ObjectId) -> bool:
+        kind = (identity.group, identity.kind)
+        return kind in self._observed.unseen or (kind not in WORKLOADS and identity not in self._customs)
+
     def _with_help(
         self, identity: ObjectId, workload: Object | None, judgement: Judgement, now: float, first: bool
     ) -> Judgement:
@@ -224,13 +234,16 @@ class Judging:
         if workload is None:
             if (known := self._unwatched.get(identity)) is not None:
                 return judge(known, (), (), {})
-            if (identity.group, identity.kind) not in WORKLOADS:
+            if self._is_unseen(identity):
                 return Judgement(True, f"applied; a {identity.kind} is not watched")
             return Judgement(
                 False, "it is not in the cluster", (Signal("NotFound", "it is not there", 10.0),)
             )
         sets, pods = self._observed.below(workload)
         digests = planned_for(self._planned, identity)
+        if (identity.group, identity.kind) not in WORKLOADS:
+            found = self._rules.judge(workload, identity.group, identity.kind)
+            return with_pods(found, new_pods(workload, pods), digests)
         if first_look:
             # What is up when the rollout begins has its restarts behind it.
             self._past |= {str(it["metadata"]["uid"]): restarts(it) for it in pods if is_ready(it)}

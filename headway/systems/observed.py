@@ -46,6 +46,8 @@ class Observed:
 
     def __init__(self, followed: Iterable[ObjectId]) -> None:
         self.followed = frozenset(followed)
+        self.unseen: set[tuple[str, str]] = set()
+        """Groups and kinds that cannot be looked at."""
         self._by_uid: dict[str, tuple[Resource, str, Object]] = {}
         self._uids: dict[ObjectId, str] = {}
         self._children: dict[str, dict[str, Object]] = {}
@@ -103,6 +105,7 @@ class Observed:
     def _put(self, resource: Resource, namespace: str, item: Object, there: bool) -> set[ObjectId]:
         # Items of a LIST do not say their kind.
         item["kind"] = resource.kind
+        item.setdefault("apiVersion", resource.api_version)
         meta = item["metadata"]
         uid = meta["uid"]
         parent = next((it["uid"] for it in meta.get("ownerReferences") or () if it.get("controller")), "")

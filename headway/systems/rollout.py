@@ -9,16 +9,20 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from headway.domain.customhealth import Rules
 from headway.domain.health import Verdict
+from headway.domain.kindhealth import POD_KINDS, RULES
 from headway.domain.objects import ObjectId, id_of
 from headway.domain.planned import Planned, pod_spec
 from headway.errors import explained
 from headway.systems.cluster import ApiRefused, Cluster
+from headway.systems.customs import customs_of
+from headway.systems.discovery import Resource
 from headway.systems.judging import Judging
 from headway.systems.news import News
 from headway.systems.observed import PODS, REPLICA_SETS, WARNINGS, WORKLOADS, Observed
@@ -87,25 +91,31 @@ def watch(
     timeout: float = 600.0,
     stop: Callable[[], bool] | None = None,
     on_progress: Callable[[str], None] | None = None,
+    rules: Rules = RULES,
 ) -> Rollout:
     """Follow the manifests' workloads until all that changed are live, or one of them has failed.
 
-    `changed` names what this release touched; None means everything. `timeout` is in
+    `changed` names what this release touched; None means everything. `rules` judge custom resources, of
+    which only those that changed are looked at. `timeout` is in
     seconds. `stop` is asked once a second, in a thread of its own; True ends the watch as
     superseded. Raises TransientError when the API server stays away, ApiRefused when it
     does not let us look.
     """
     manifests = list(manifests)
-    workloads = workloads_of(manifests, namespace)
+    customs = customs_of(cluster, manifests, namespace, rules, changed)
+    if changed is not None:
+        changed |= customs.keys()
     return watch_workloads(
         cluster,
-        workloads,
+        [*workloads_of(manifests, namespace), *customs],
         planned,
         changed=changed,
         timeout=timeout,
         stop=stop,
         on_progress=on_progress,
         unwatched=_unwatched(manifests, namespace),
+        customs=customs,
+        rules=rules,
     )
 
 
@@ -119,14 +129,28 @@ def watch_workloads(
     stop: Callable[[], bool] | None = None,
     on_progress: Callable[[str], None] | None = None,
     unwatched: Mapping[ObjectId, Mapping[str, Any]] = MappingProxyType({}),
+    customs: Mapping[ObjectId, Resource] = MappingProxyType({}),
+    rules: Rules = RULES,
 ) -> Rollout:
-    """Do what `watch` does, for workloads given by name; `unwatched` are judged by their manifests."""
+    """Do what `watch` does, for workloads given by name.
+
+    `unwatched` are judged by their manifests, `customs` by the rules.
+    """
     began = time.monotonic()
     followed = list(dict.fromkeys(workloads))
     news: queue.SimpleQueue[Event] = queue.SimpleQueue()
-    observed, streams = observe(cluster, followed, news)
     tell = on_progress or (lambda line: None)
-    judging = Judging(cluster, observed, planned, changed, tell, unwatched=unwatched)
+    observed, streams = observe(cluster, followed, news, customs, tell)
+    judging = Judging(
+        cluster,
+        observed,
+        planned,
+        changed,
+        tell,
+        unwatched=unwatched,
+        customs=customs.keys(),
+        rules=rules,
+    )
     heard = News(cluster, observed, streams, news, tell)
     stopped = threading.Event()
     ended = threading.Event()
@@ -162,9 +186,17 @@ def look(
     """Say how each workload of the manifests is now, without waiting for anything."""
     manifests = list(manifests)
     followed, unwatched = workloads_of(manifests, namespace), _unwatched(manifests, namespace)
-    observed, _ = observe(cluster, followed)
+    customs = customs_of(cluster, [it for it in manifests if pod_spec(it.object)], namespace, RULES)
+    observed, _ = observe(cluster, followed, customs=customs)
     judging = Judging(
-        cluster, observed, planned, None, lambda line: None, together=False, unwatched=unwatched
+        cluster,
+        observed,
+        planned,
+        None,
+        lambda line: None,
+        together=False,
+        unwatched=unwatched,
+        customs=customs.keys(),
     )
     # A sign that could become certain counts, however short it has been there.
     judging.hear(followed, 0.0, first=True)
@@ -183,38 +215,56 @@ def _unwatched(manifests: Iterable[Manifest], namespace: str) -> dict[ObjectId, 
 
 
 def observe(
-    cluster: Cluster, followed: list[ObjectId], news: queue.SimpleQueue[Event] | None = None
+    cluster: Cluster,
+    followed: list[ObjectId],
+    news: queue.SimpleQueue[Event] | None = None,
+    customs: Mapping[ObjectId, Resource] = MappingProxyType({}),
+    tell: Callable[[str], None] = lambda line: None,
 ) -> tuple[Observed, list[Stream]]:
-    """Read workloads and their pods; also give the streams, not yet started, that tell `news` what changes."""
+    """Read workloads and their pods; also give the streams, not yet started, that tell `news` what changes.
+
+    Of `customs` a kind that cannot be listed is left out, with a warning.
+    """
     news = news or queue.SimpleQueue()
     streams: list[Stream] = []
     for namespace in sorted({it.namespace for it in followed}):
         kinds = {(it.group, it.kind) for it in followed if it.namespace == namespace}
         resources = [WORKLOADS[kind] for kind in sorted(kinds) if kind in WORKLOADS]
-        if not resources:
+        own = {resource: None for key, resource in customs.items() if key.namespace == namespace}
+        streams.extend(Stream(cluster, resource, namespace, news) for resource in own)
+        with_pods = any((it.group, it.kind) in POD_KINDS for it in own)
+        if not resources and not with_pods:
             continue
-        if ("apps", "Deployment") in kinds and REPLICA_SETS not in resources:
+        if (("apps", "Deployment") in kinds or with_pods) and REPLICA_SETS not in resources:
             resources.append(REPLICA_SETS)
         if PODS not in resources:
             resources.append(PODS)
         streams.extend(Stream(cluster, resource, namespace, news) for resource in resources)
         streams.append(Stream(cluster, WARNINGS, namespace, news, {"fieldSelector": "type=Warning"}))
     observed = Observed(followed)
-    listed = each(_list, streams)
+    of_rules = set(customs.values())
+    listed = each(lambda it: _list(it, of_rules, tell), streams)
     for stream, items in zip(streams, listed, strict=True):
+        if items is None and stream.resource in of_rules:
+            observed.unseen.add((stream.resource.group, stream.resource.kind))
         if items and stream.resource is not WARNINGS:
             observed.replace(stream.resource, stream.namespace, items)
     return observed, [stream for stream, items in zip(streams, listed, strict=True) if items is not None]
 
 
-def _list(stream: Stream) -> list[dict[str, Any]] | None:
-    if stream.resource is not WARNINGS:
-        return stream.list()
+def _list(stream: Stream, customs: Set[Resource], tell: Callable[[str], None]) -> list[dict[str, Any]] | None:
     try:
         # Of old warnings only the place is wanted from which new ones are followed.
-        return stream.list(1)
-    except ApiRefused:
+        return stream.list(1) if stream.resource is WARNINGS else stream.list()
+    except ApiRefused as error:
         # Who may not read events still gets a verdict, with less to explain it.
+        if stream.resource is WARNINGS:
+            return None
+        if stream.resource not in customs:
+            raise
+        tell(
+            f"warning: {stream.resource.plural} cannot be watched, so their health is not known: {error.message}"
+        )
         return None
 
 

@@ -24,6 +24,7 @@ KINDS = {
     "": [("v1", "namespaces", "Namespace", "Cluster")],
     "batch": [("v1", "cronjobs", "CronJob", "Namespaced")],
     "coordination.k8s.io": [("v1", "leases", "Lease", "Namespaced")],
+    "example.com": [("v1", "things", "Thing", "Namespaced")],
 }
 CONFIG = """
 apiVersion: v1
