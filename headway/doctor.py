@@ -14,9 +14,11 @@ from headway.desired import Desired, fights
 from headway.domain.claims import Claim
 from headway.domain.config import Config
 from headway.domain.model import Verify
+from headway.domain.rights import told
 from headway.domain.verification import unaskable
 from headway.errors import ConfigError, FailedError, HeadwayError, UsageError
 from headway.settings import Settings
+from headway.systems.rights import lacking_for
 from headway.systems.verify import ask_prometheus
 
 
@@ -106,6 +108,7 @@ def _environments(findings: list[Finding], connections: Connections, config: Con
     for name, place in config.environments.items():
         _look(findings, f"manifests of {name}", partial(_manifests, connections, config, name))
         _autoscalers(findings, connections, config, name)
+        _look(findings, f"rights in {name}", partial(_rights, connections, config, name))
         if place.verify is not None:
             _look(findings, f"verification of {name}", partial(_verification, connections, place.verify))
 
@@ -125,6 +128,20 @@ def _autoscalers(findings: list[Finding], connections: Connections, config: Conf
         for said in fights(connections, Desired(connections, config, name, connections.repo.head)):
             hint = "what is there stays when `replicas` leaves the manifest: no pod is stopped"
             findings.append(Finding(f"autoscalers of {name}", False, said, hint))
+
+
+def _rights(connections: Connections, config: Config, name: str) -> str:
+    """Ask, kind by kind, whether the account may do what a release of this environment needs."""
+    found = Desired(connections, config, name, connections.repo.head)
+    cluster = connections.environment_cluster(found.environment)
+    objects = [it.object for it in found.manifests]
+    if missing := told(lacking_for(cluster, objects, found.namespace, name)):
+        raise FailedError(
+            "\n".join(f"the account of {cluster.where} {line}" for line in missing),
+            hint="bind a role that has these rights; deployments/kubernetes/admin/rbac.yaml lists what is needed",
+        )
+    kinds = len({(it["apiVersion"], it["kind"]) for it in objects})
+    return f"everything that a release needs, for {kinds} kind{'' if kinds == 1 else 's'} of objects"
 
 
 def _verification(connections: Connections, rule: Verify) -> str:

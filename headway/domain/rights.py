@@ -27,6 +27,15 @@ WATCHED: Mapping[Kind, str] = {
 """Workloads that are followed during a rollout: group and kind → the plural name."""
 
 
+_NOT_NEEDED: Mapping[Kind, tuple[str, ...]] = {
+    ("", "namespaces"): ("list", "create", "delete"),
+    ("", "persistentvolumes"): ("delete",),
+    ("", "persistentvolumeclaims"): ("delete",),
+    ("apiextensions.k8s.io", "customresourcedefinitions"): ("delete",),
+}
+"""What is never pruned, and a namespace, which may have been made beforehand."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Right:
     """One verb on one kind in one namespace (empty: what lives in none), and what is impossible without it."""
@@ -71,6 +80,7 @@ def to_apply(kinds: Iterable[tuple[Kind, str]]) -> list[Right]:
         Right(namespace, group, resource, verb, said)
         for (group, resource), namespace in dict.fromkeys(kinds)
         for verb, said in without.items()
+        if verb not in _NOT_NEEDED.get((group, resource), ())
     ]
 
 

@@ -6,8 +6,10 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from headway.domain.rights import Right, not_given
+from headway.domain.objects import ObjectId, id_of
+from headway.domain.rights import Kind, Right, not_given, to_apply, to_take_turns, to_watch
 from headway.systems.cluster import ApiRefused, Cluster
+from headway.systems.discovery import Kinds
 from headway.systems.parallel import each
 
 _REVIEWS = "/apis/authorization.k8s.io/v1"
@@ -31,6 +33,24 @@ def lacking(cluster: Cluster, rights: Iterable[Right]) -> list[Right]:
         open_ += not_given(here, known) if known is not None else here
     answers = each(lambda right: _may(cluster, right), open_)
     return [right for right, allowed in zip(open_, answers, strict=True) if not allowed]
+
+
+def lacking_for(
+    cluster: Cluster, objects: Iterable[Mapping[str, Any]], namespace: str, environment: str
+) -> list[Right]:
+    """Give the rights that the user lacks for an environment with these objects: to apply, watch, prune, take turns."""
+    kinds = Kinds(cluster)
+    applied: list[tuple[Kind, str]] = []
+    workloads: list[ObjectId] = []
+    for item in objects:
+        resource = kinds.find(str(item["apiVersion"]), str(item["kind"]), fresh=False)
+        if resource is None:
+            continue
+        identity = id_of(item, namespace) if resource.namespaced else id_of(item).placed("")
+        applied.append(((resource.group, resource.plural), identity.namespace))
+        workloads.append(identity)
+    needed = [*to_apply(applied), *to_watch(workloads), *to_take_turns(namespace, environment)]
+    return lacking(cluster, needed)
 
 
 def _rules(cluster: Cluster, namespace: str) -> list[Mapping[str, Any]] | None:

@@ -191,3 +191,14 @@ def test_another_environments_trouble_is_not_this_ones(place: Place) -> None:
     place.start(staging="", production="")
     refusing(place, "production", status(422, "Invalid", "no such thing"))
     assert release(place, "1.1.0").code == 0
+
+
+def test_the_doctor_asks_for_the_rights_that_a_release_needs(place: Place) -> None:
+    place.start(staging="")
+    right = [it for it in json.loads(place.run("doctor", "--output", "json").out) if "rights" in it["what"]]
+    assert [it["ok"] for it in right] == [True]
+    place.kube.rules = [{"verbs": ["get", "list"], "apiGroups": ["*"], "resources": ["*"]}]
+    found = [it for it in json.loads(place.run("doctor", "--output", "json").out) if "rights" in it["what"]]
+    assert [it["ok"] for it in found] == [False]
+    assert "may not patch cronjobs.batch in staging: nothing can be applied" in found[0]["found"]
+    assert "may not create, update leases.coordination.k8s.io in staging" in found[0]["found"]
