@@ -22,7 +22,7 @@ from headway.domain.objects import ObjectId
 from headway.domain.plans import Plan, image_changes
 from headway.domain.rehearsal import Rehearsal
 from headway.endings import arrival_report, unfinished_report
-from headway.errors import HeadwayError, RejectedError, TransientError, UsageError, explained
+from headway.errors import HeadwayError, LostLease, RejectedError, TransientError, UsageError, explained
 from headway.flows.telling import tell_end, tell_entry, tell_unreached, teller
 from headway.flows.undoing import end_undone, left_the_branch, lines, named, pass_over, undone_with
 from headway.runtime.leaving import leaves
@@ -118,10 +118,10 @@ def _reach(connections: Connections, name: str, head: str | None, before: Iterab
             context = connections.config(newest).environment(name).cluster.context
     except Exception as problem:
         error = explained(problem)
-        if not isinstance(error, UsageError):
+        if not isinstance(error, UsageError | LostLease):
             unfinished = f"the release is unfinished; `headway reconcile {name}` finishes it"
             error.hint = f"{error.hint}; {unfinished}".lstrip("; ")
-        if not isinstance(error, TransientError):
+        if not isinstance(error, TransientError | LostLease):
             tell_unreached(connections, name, error)
         _report_unfinished(connections, name, error, steps, failed)
         if error is problem:
@@ -182,7 +182,7 @@ def _arrive(connections: Connections, name: str, head: str, held: Held, failures
         f"`headway reconcile {name}` finishes it",
     )
     try:
-        applied = apply_manifests(connections, desired)
+        applied = apply_manifests(connections, desired, held)
         if settled and not applied.touched:
             return Arrival(name, last.commit, "unchanged", time.monotonic() - began, applied=applied)
         steps.append(("apply", time.monotonic() - began))
@@ -195,7 +195,7 @@ def _arrive(connections: Connections, name: str, head: str, held: Held, failures
             tell_entry(connections, desired.config, name, last, "releasing")
         progress = teller(connections, desired.config, name, last) if told else log
         newer = _newer_than(connections, desired, held)
-        rollout = watch_rollout(connections, desired, changed, newer, progress)
+        rollout = watch_rollout(connections, desired, changed, held, newer, progress)
     except RejectedError as error:
         # The one error that is a verdict. Whoever could not see or write knows nothing of the release.
         seconds = time.monotonic() - began
@@ -223,19 +223,23 @@ def _arrive(connections: Connections, name: str, head: str, held: Held, failures
     if arrival.state in ("live", "applied") and left_the_branch(connections, last):
         log(f"{name}: {last.commit[:9]} is no longer on the branch: its history was rewritten meanwhile")
         return _arrive(connections, name, connections.repo.head, held, failures)
+    # Before anybody is notified of it, too.
+    held()
     going_back = arrival.state == "failed" and _may_go_back(desired, before)
     if arrival.state in ("live", "applied") and last.undoes:
-        end_undone(connections, desired.config, name, last)
+        end_undone(connections, desired.config, name, last, held)
     if not going_back:
         # What a failed commit carried along is rolled back with it, and said to be.
-        pass_over(connections, desired, before, last)
+        pass_over(connections, desired, before, last, held)
     outcome = Outcome.now(arrival.state, arrival.seconds, last.release_id, arrival.diagnosis, arrival.blames)
     # Told before it is recorded: killed in between, it is told again, and nobody hears the same twice.
     tell_end(connections, desired.config, name, last, arrival)
     if arrival.state in ("live", "applied") and last.reverts:
         # First the commit that failed, since "live" is what ends this: killed in between, it is done again.
-        record(connections, name, last.reverts, Outcome.now("rolled-back", arrival.seconds), None)
-    record(connections, name, last.commit, outcome, last.commit if arrival.state == "live" else None)
+        back = Outcome.now("rolled-back", arrival.seconds)
+        record(connections, name, last.reverts, back, None, desired.commit, held)
+    live = last.commit if arrival.state == "live" else None
+    record(connections, name, last.commit, outcome, live, desired.commit, held)
     if going_back:
         failures.append(arrival)
         return _take_back(connections, desired, before, last, held, arrival, failures)
@@ -246,7 +250,8 @@ def _verified(
     connections: Connections, desired: Desired, last: Entry, held: Held, arrival: Arrival, began: float
 ) -> Arrival:
     """Let what rolled out prove itself; what does not is a failed release."""
-    found = verify_release(connections, desired, last.commit, _newer_than(connections, desired, held))
+    newer = _newer_than(connections, desired, held)
+    found = verify_release(connections, desired, last.commit, held, newer)
     for check in found.checks:
         log(f"verified: {check.said}" if check.ok else f"not verified: {check.said}")
     rolled_out = arrival.seconds
@@ -291,6 +296,7 @@ def _take_back(
 
     def draft(head: str) -> Draft | None:
         nonlocal holds
+        held()
         if connections.repo.last_change(name, folder, head).commit != last.commit:
             return None
         written = ReleaseRecord(
@@ -368,7 +374,9 @@ def _newer_than(connections: Connections, desired: Desired, held: Held) -> Calla
 
     def newer() -> bool:
         nonlocal looked
-        held()
+        # Who cannot ask writes nothing either; whether the cluster is seen, the rollout finds out by itself.
+        with contextlib.suppress(TransientError):
+            held()
         if time.monotonic() - looked > LOOK_FOR_NEWER:
             looked = time.monotonic()
             with contextlib.suppress(TransientError):
@@ -392,12 +400,13 @@ def _one_at_a_time(connections: Connections, name: str, head: str | None) -> Ite
         log(said)
 
     settings = connections.settings
-    with environment_lock(settings.state, settings.config_repo(), name, wait=LOCK_WAIT, on_wait=on_wait):
+    lock = environment_lock(settings.state, settings.config_repo(), name, wait=LOCK_WAIT, on_wait=on_wait)
+    with lock as machine:
         newest = fetch_head(connections) if waited or head is None else head
         place = connections.config(newest).environment(name)
         cluster = connections.environment_cluster(place)
         with environment_lease(
-            cluster, place.cluster.namespace, name, settings.state, wait=LOCK_WAIT, on_wait=on_wait
+            cluster, place.cluster.namespace, name, machine, wait=LOCK_WAIT, on_wait=on_wait
         ) as lease:
             if waited:
                 newest = fetch_head(connections)

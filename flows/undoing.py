@@ -6,6 +6,7 @@ They are named in its commit, in the log, to people and in the history.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 
 from headway.connections import Connections
 from headway.desired import Desired
@@ -43,7 +44,9 @@ def lines(entries: list[Entry]) -> tuple[str, ...]:
     return tuple(f"{it.commit[:9]} by {it.actor}: {it.subject}" for it in entries)
 
 
-def end_undone(connections: Connections, config: Config, name: str, back: Entry) -> None:
+def end_undone(
+    connections: Connections, config: Config, name: str, back: Entry, held: Callable[[], None]
+) -> None:
     """Record and notify, of each commit that a rollback undid with the failed one, that it was rolled back too."""
     cause = f"rolled back with {back.reverts[:9]}, which failed; push it again once that is put right"
     for commit in back.undoes:
@@ -52,10 +55,17 @@ def end_undone(connections: Connections, config: Config, name: str, back: Entry)
             continue
         log(f"{name}: {lines([entry])[0]} was {cause}")
         tell_entry(connections, config, name, entry, "rolled-back", cause=cause)
-        record(connections, name, commit, Outcome.now("rolled-back", 0.0, entry.release_id, cause), None)
+        outcome = Outcome.now("rolled-back", 0.0, entry.release_id, cause)
+        record(connections, name, commit, outcome, None, "", held)
 
 
-def pass_over(connections: Connections, desired: Desired, before: Desired | None, last: Entry) -> None:
+def pass_over(
+    connections: Connections,
+    desired: Desired,
+    before: Desired | None,
+    last: Entry,
+    held: Callable[[], None],
+) -> None:
     """Record of what came before this commit and never got a turn of its own that this one took its place."""
     merged = len(last.parents) > 1
     if before is None or before.commit == last.commit or (before.commit in last.parents and not merged):
@@ -68,7 +78,7 @@ def pass_over(connections: Connections, desired: Desired, before: Desired | None
             if not entry.reverts and not merged:
                 tell_entry(connections, desired.config, name, entry, "superseded")
             superseded = Outcome.now("superseded", 0.0, entry.release_id)
-            record(connections, name, entry.commit, superseded, None)
+            record(connections, name, entry.commit, superseded, None, "", held)
 
 
 def left_the_branch(connections: Connections, last: Entry) -> bool:

@@ -6,6 +6,7 @@
     ├── RefusedError            exit 3   a rule of the repo says no
     ├── FailedError             exit 1   a system answered, and the answer is final
     │   └── RejectedError                the cluster judged what should run, and refused it
+    ├── LostLease               exit 1   somebody else deploys to the environment by now
     └── TransientError          exit 1   worth another try: time-outs, 5xx, connections refused
 
 Anything else that is raised is a fault; `explained` gives it words, at each entrance and before a release is
@@ -83,6 +84,10 @@ class RejectedError(FailedError):
     Only this, a failed rollout or a failed verification makes a release a failed one. Every other error,
     this class's base included, says that headway could not see or act: the release is unfinished.
     """
+
+
+class LostLease(HeadwayError):
+    """Somebody else may deploy to the environment by now: nothing more is written or recorded."""
 
 
 class TransientError(HeadwayError):

@@ -65,13 +65,13 @@ def rehearse(
 
 
 @task(name="apply to the cluster", run_name="apply {desired.name} to the cluster")
-def apply_manifests(connections: Connections, desired: Desired) -> Applied:
+def apply_manifests(connections: Connections, desired: Desired, held: Callable[[], None]) -> Applied:
     """Make the cluster's objects equal to the manifests.
 
     Nothing is pruned while a file does not parse: what it holds is not known. Nothing is done
-    where the environment was applied from another config repo.
+    where the environment was applied from another config repo, and nothing once `held` raises.
     """
-    cluster = connections.environment_cluster(desired.environment)
+    cluster = connections.environment_cluster(desired.environment).fenced(held)
     last = recorded(cluster, desired.namespace, desired.owner)
     source = source_of(connections, desired, last)
     refuse_copy(last, source, desired.owner, desired.namespace)
@@ -96,12 +96,13 @@ def watch_rollout(
     connections: Connections,
     desired: Desired,
     changed: frozenset[ObjectId] | None,
+    held: Callable[[], None],
     stop: Callable[[], bool],
     progress: Callable[[str], None] = log,
 ) -> Rollout:
     """Follow the workloads until each is live, or one has certainly failed."""
     return watch(
-        connections.environment_cluster(desired.environment),
+        connections.environment_cluster(desired.environment).fenced(held),
         desired.manifests,
         desired.namespace,
         desired.planned,
@@ -115,14 +116,18 @@ def watch_rollout(
 
 @task(name="verify the release", run_name="verify {desired.name}")
 def verify_release(
-    connections: Connections, desired: Desired, commit: str, stop: Callable[[], bool]
+    connections: Connections,
+    desired: Desired,
+    commit: str,
+    held: Callable[[], None],
+    stop: Callable[[], bool],
 ) -> Verification:
     """Ask what `verify` in headway.yaml says must be true after a rollout."""
     rule = desired.environment.verify
     assert rule is not None
     return verify(
         rule,
-        connections.environment_cluster(desired.environment),
+        connections.environment_cluster(desired.environment).fenced(held),
         desired.namespace,
         job=connections.repo.read(desired.commit, rule.job) if rule.job else None,
         environment=desired.name,

@@ -20,7 +20,13 @@ def publish(
 
 @task(name="record the outcome", run_name="record {environment}: {outcome.state}", timeout=600)
 def record(
-    connections: Connections, environment: str, commit: str, outcome: Outcome, live: str | None
+    connections: Connections,
+    environment: str,
+    commit: str,
+    outcome: Outcome,
+    live: str | None,
+    seen: str,
+    held: Callable[[], None],
 ) -> None:
-    """Append an outcome to a commit's note, and say which commit is live."""
-    connections.repo.record(environment, commit, outcome, live=live)
+    """Append an outcome to a commit's note, and say which commit is live, if the environment is still held."""
+    connections.repo.record(environment, commit, outcome, live=live, seen=seen, held=held)

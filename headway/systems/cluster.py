@@ -8,13 +8,14 @@ more than the requests. It knows nothing of releases.
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import random
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -82,6 +83,7 @@ class Cluster:
         self._configuration = configuration
         self._pools: urllib3.PoolManager = RESTClientObject(configuration).pool_manager
         self._lock = threading.Lock()
+        self._fence: Callable[[], None] = lambda: None
         self._token = ""
         self._token_until = 0.0
 
@@ -131,6 +133,15 @@ class Cluster:
     def apart(self) -> Cluster:
         """Give the same API server over connections of its own, which share nothing with those that may be dead."""
         return Cluster(self._configuration, self.where)
+
+    def fenced(self, fence: Callable[[], None]) -> Cluster:
+        """Give the same API server, over the same connections, with a question before each write.
+
+        `fence` raises where the write may no longer be made.
+        """
+        made = copy.copy(self)
+        made._fence = fence
+        return made
 
     def __repr__(self) -> str:
         return f"Cluster({self.where!r})"
@@ -257,6 +268,9 @@ class Cluster:
             headers["Content-Type"] = content_type
         if token := self._authorization():
             headers["Authorization"] = token
+        if method != "GET":
+            # As late as can be: a process may have slept since it decided to write.
+            self._fence()
         try:
             return self._pools.request(
                 method,

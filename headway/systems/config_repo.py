@@ -18,7 +18,7 @@ from typing import Self
 
 from headway.domain.history import Entry, Outcome, is_release_id, oldest_commit_time
 from headway.domain.manifests import FileIndex
-from headway.errors import ConfigError, FailedError, Problem, TransientError, UsageError
+from headway.errors import ConfigError, FailedError, LostLease, Problem, TransientError, UsageError
 from headway.systems.commits import Commits, author_line
 from headway.systems.folder_states import FolderStates
 from headway.systems.git import Mirror, Push
@@ -333,10 +333,21 @@ class ConfigRepo:
         self._looked = time.monotonic()
         return Published(commit, commit, tries=attempt)
 
-    def record(self, environment: str, commit: str, outcome: Outcome, *, live: str | None) -> None:
+    def record(
+        self,
+        environment: str,
+        commit: str,
+        outcome: Outcome,
+        *,
+        live: str | None,
+        seen: str = "",
+        held: Callable[[], None] = lambda: None,
+    ) -> None:
         """Append an outcome to a commit's note and, with `live`, say that the environment has reached that commit.
 
-        Both in one push, or none. The same outcome twice is one line.
+        Both in one push, or none. A state that the note ends in already is not added again. `held` is asked before
+        each push, and raises where somebody else may record by now. `seen` is the head that was worked from: where
+        the environment has reached a commit since that is newer than it, LostLease is raised and nothing recorded.
         """
         ref = live_ref(environment)
         commit = self._commits.get(commit).sha
@@ -345,8 +356,15 @@ class ConfigRepo:
                 if attempt > 1:
                     time.sleep(random.uniform(0.2, 1) * min(0.02 * 2**attempt, 2))
                     self.fetch()
-                changes = self._note(environment, commit, outcome)
+                held()
                 was = self._mirror.seen(ref)
+                if live is not None and was != live and was is not None and self._is_newer(was, seen):
+                    raise LostLease(
+                        f"{environment} has reached {was[:9]} meanwhile, which is newer than {live[:9]}; "
+                        "nothing was recorded",
+                        hint=f"`headway status {environment}` says how things are",
+                    )
+                changes = self._note(environment, commit, outcome)
                 if live is not None and was != live:
                     changes.append(Push(ref, self._commits.get(live).sha, lease=was or ""))
                 try:
@@ -358,7 +376,13 @@ class ConfigRepo:
             f"{TRIES} times in a row somebody else recorded an outcome in {self.url} first", hint="try again"
         )
 
+    def _is_newer(self, commit: str, seen: str) -> bool:
+        """Say whether a commit of the branch came after a head that was worked from."""
+        return bool(seen) and not self._commits.comes_from(seen, commit) and self.on_branch(commit)
+
     def _note(self, environment: str, commit: str, outcome: Outcome) -> list[Push]:
+        if self._ledger.entry(commit).of(environment).state == outcome.state:
+            return []
         head = self._notes.head()
         line = replace(outcome, environment=environment).to_line()
         tree = self._notes.appended(head, commit, line)

@@ -10,12 +10,16 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import os
+import re
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
+from headway.domain.provenance import plain_url
 from headway.errors import TransientError
-from headway.systems.git_login import split_login
 from headway.systems.state_folder import private_folder
 
 POLL = 0.05
@@ -29,17 +33,17 @@ def environment_lock(
     *,
     wait: float,
     on_wait: Callable[[], None] = lambda: None,
-) -> Iterator[None]:
+) -> Iterator[str]:
     """Hold an environment's lock, waiting up to `wait` seconds for another deploy to end.
 
-    Raises TransientError when the time is up.
+    Gives the lock's own word: whoever else goes by it has held this very lock, and is dead. A config repo has
+    one lock, however its URL is spelled. Raises TransientError when the time is up.
     """
     folder = state / "locks"
     private_folder(state)
     private_folder(folder)
-    # Two logins for one repo are one environment all the same.
-    name = hashlib.sha256(split_login(repo)[0].encode()).hexdigest()[:12]
-    with (folder / f"{name}-{environment}.lock").open("a") as handle:
+    name = hashlib.sha256(_plain(repo).encode()).hexdigest()[:12]
+    with (folder / f"{name}-{environment}.lock").open("a+") as handle:
         deadline = time.monotonic() + wait
         told = False
         while True:
@@ -56,4 +60,26 @@ def environment_lock(
                     told = True
                     on_wait()
                 time.sleep(POLL)
-        yield
+        yield _word(handle)
+
+
+def _plain(repo: str) -> str:
+    """Spell a config repo's URL in one way; of a folder, the one that is meant."""
+    plain = plain_url(repo)
+    # The path of a folder, relative or by a link, is one of many that mean it.
+    return os.path.realpath(plain) if plain[:1] in ("/", ".") or Path(repo).exists() else plain
+
+
+def _word(handle: IO[str]) -> str:
+    """Read the word of the lock that is held; make one where there is none yet.
+
+    A copy of the state folder on another machine is another file, and so has another word.
+    """
+    handle.seek(0)
+    word = handle.read(40).strip()
+    if not re.fullmatch(r"[0-9a-f]{12}", word):
+        word = uuid.uuid4().hex[:12]
+        handle.truncate(0)
+        handle.write(word)
+        handle.flush()
+    return f"{word}-{os.fstat(handle.fileno()).st_ino:x}"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from headway.errors import TransientError
+from headway.errors import LostLease, TransientError
 from headway.systems.cluster import Cluster
 from headway.systems.lease import GROUP, environment_lease
 from tests.lab.app import App
@@ -22,10 +22,9 @@ from tests.lab.conftest import Lab
 
 HOLD = """
 import sys, time
-from pathlib import Path
 from headway.systems.cluster import Cluster
 from headway.systems.lease import environment_lease
-with environment_lease(Cluster.open("shop"), sys.argv[1], "env", Path(sys.argv[2]), wait=60, on_wait=print):
+with environment_lease(Cluster.open("shop"), sys.argv[1], "env", sys.argv[2], wait=60, on_wait=print):
     print("held", flush=True)
     time.sleep(600)
 """
@@ -39,9 +38,9 @@ def place(lab: Lab) -> Iterator[Place]:
         yield made
 
 
-def hold(place: Place, state: Path) -> subprocess.Popen[str]:
+def hold(place: Place, machine: str) -> subprocess.Popen[str]:
     """Hold the lease in another process."""
-    command = [sys.executable, "-c", HOLD, place.namespace, str(state)]
+    command = [sys.executable, "-c", HOLD, place.namespace, machine]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "held\n"
@@ -59,14 +58,10 @@ def test_another_machine_waits_for_the_holder(place: Place, tmp_path: Path) -> N
     order: list[str] = []
 
     def second() -> None:
-        with environment_lease(
-            place.cluster, place.namespace, "env", tmp_path / "b", wait=30, on_wait=order.append
-        ):
+        with environment_lease(place.cluster, place.namespace, "env", "b", wait=30, on_wait=order.append):
             order.append("second")
 
-    with environment_lease(
-        place.cluster, place.namespace, "env", tmp_path / "a", wait=5, on_wait=order.append
-    ):
+    with environment_lease(place.cluster, place.namespace, "env", "a", wait=5, on_wait=order.append):
         thread = threading.Thread(target=second)
         thread.start()
         while not order:
@@ -79,25 +74,23 @@ def test_another_machine_waits_for_the_holder(place: Place, tmp_path: Path) -> N
 
 def test_a_dead_machine_loses_it_and_a_dead_process_at_once(place: Place, tmp_path: Path) -> None:
     """On the same machine the next one need not wait; another machine waits until the lease has run out."""
-    end(hold(place, tmp_path / "a"))
+    end(hold(place, "a"))
     began = time.monotonic()
-    with environment_lease(place.cluster, place.namespace, "env", tmp_path / "a", wait=1, on_wait=print):
+    with environment_lease(place.cluster, place.namespace, "env", "a", wait=1, on_wait=print):
         pass
-    end(hold(place, tmp_path / "a"))
+    end(hold(place, "a"))
     with (
         pytest.raises(TransientError, match="another deploy of env has been running"),
-        environment_lease(place.cluster, place.namespace, "env", tmp_path / "b", wait=1, on_wait=print),
+        environment_lease(place.cluster, place.namespace, "env", "b", wait=1, on_wait=print),
     ):
         pytest.fail("it must not be had yet")
-    with environment_lease(place.cluster, place.namespace, "env", tmp_path / "b", wait=60, on_wait=print):
+    with environment_lease(place.cluster, place.namespace, "env", "b", wait=60, on_wait=print):
         assert time.monotonic() - began > 14
 
 
 def test_a_lease_that_was_taken_away_is_known_to_be_lost(place: Place, tmp_path: Path) -> None:
     """Whoever lost it stops before it changes anything more."""
-    with environment_lease(
-        place.cluster, place.namespace, "env", tmp_path / "a", wait=1, on_wait=print
-    ) as lease:
+    with environment_lease(place.cluster, place.namespace, "env", "a", wait=1, on_wait=print) as lease:
         assert lease is not None
         lease.check()
         path = f"{GROUP}/namespaces/{place.namespace}/leases/headway-env"
@@ -107,16 +100,16 @@ def test_a_lease_that_was_taken_away_is_known_to_be_lost(place: Place, tmp_path:
             body=b'{"spec": {"holderIdentity": "other/1"}}',
             content_type="application/merge-patch+json",
         )
-        while not lease.lost:
-            time.sleep(0.1)
-        with pytest.raises(TransientError, match="lease was lost"):
+        with pytest.raises(LostLease, match="lease was lost"):
+            lease.confirm()
+        with pytest.raises(LostLease, match="lease was lost"):
             lease.check()
 
 
 def test_no_namespace_yet(lab: Lab, tmp_path: Path) -> None:
     """A first deploy makes the namespace, so there is nothing to hold it in."""
     with environment_lease(
-        Cluster.open("shop"), "nosuch-namespace", "env", tmp_path, wait=1, on_wait=print
+        Cluster.open("shop"), "nosuch-namespace", "env", "a", wait=1, on_wait=print
     ) as lease:
         assert lease is None
 
