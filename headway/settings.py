@@ -10,8 +10,9 @@ from __future__ import annotations
 import getpass
 import os
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from headway.errors import UsageError
@@ -28,6 +29,18 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="HEADWAY_", env_ignore_empty=True, frozen=True, use_attribute_docstrings=True
     )
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            # What a variable holds may be a secret and is not shown.
+            wrong = "; ".join(
+                f"HEADWAY_{str(it['loc'][0]).upper()}: {it['msg']}" for it in error.errors() if it["loc"]
+            )
+            raise UsageError(
+                wrong or "a HEADWAY_* variable is wrong", hint="docs/settings.md says what is expected"
+            ) from None
 
     repo: str = ""
     """URL of the config repo, as `git clone` takes it."""

@@ -30,8 +30,7 @@ from headway.cli import (
 from headway.cli.output import err, print_error
 from headway.cli.signals import Stopped, watched_signals
 from headway.cli.streams import lasting_streams, lost
-from headway.domain.unexpected import explained
-from headway.errors import FailedError
+from headway.errors import FailedError, explained
 
 app = typer.Typer(
     name="headway",

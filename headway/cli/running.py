@@ -86,7 +86,10 @@ def error_of(message: str) -> errors.HeadwayError:
             "nobody approved it in time", hint="start it again; `approval_timeout` is in headway.yaml"
         )
     name, _, text = message.partition(": ")
-    kind = {it.__name__: it for it in (errors.UsageError, errors.RefusedError, errors.FailedError)}.get(name)
+    kind = {
+        it.__name__: it
+        for it in (errors.UsageError, errors.RefusedError, errors.FailedError, errors.TransientError)
+    }.get(name)
     if kind is None:
         return errors.FailedError(message)
     said, _, hint = text.partition("\n  ")

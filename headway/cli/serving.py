@@ -90,6 +90,7 @@ def _serve(
     from headway.serving import Clock, Here, There
     from headway.web.app import make_app
     from headway.web.bursts import Bursts
+    from headway.web.protocol import Guarded, connections_at_most
 
     teller = Teller()
 
@@ -104,7 +105,9 @@ def _serve(
     config = looks.warm_up()
     bursts = Bursts(looks.take)
     app = make_app(bursts.add, secret, insecure=insecure, more=_api(settings))
-    server = _Server(uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False))
+    Guarded.most = connections_at_most()
+    serving = uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False, http=Guarded)
+    server = _Server(serving)
     clocks = [Clock(every, looks.look, tell), Clock(reconcile_every, looks.reconcile, tell)]
     socket = server.config.bind_socket()
     # From here on nothing that is sent is lost: it waits for the server.
@@ -144,10 +147,9 @@ def _api(settings: Settings) -> list[Route]:
     def tokens() -> tuple[Token, ...]:
         try:
             return read_tokens(file.read_text(), str(file))
-        except OSError as error:
-            raise UsageError(
-                f"{file} cannot be read: {error.strerror}", hint="HEADWAY_TOKENS names it"
-            ) from None
+        except (OSError, UnicodeDecodeError) as error:
+            said = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            raise UsageError(f"{file} cannot be read: {said}", hint="HEADWAY_TOKENS names it") from None
 
     tokens()
     return Api(settings, tokens).routes

@@ -66,10 +66,14 @@ class _File(BaseModel):
 def read_tokens(text: str, file: str) -> tuple[Token, ...]:
     """Read a tokens file; raise UsageError that says what is wrong where."""
     try:
-        found = _File.model_validate(yaml.safe_load(text) or {}).tokens
+        # As text: a hash of digits alone is no number, and a name is no date.
+        found = _File.model_validate(yaml.load(text, Loader=yaml.BaseLoader) or {}).tokens
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise UsageError(f"{file}:{line}: not YAML: {error.problem}") from None
+    except (yaml.YAMLError, RecursionError) as error:
+        said = getattr(error, "reason", "") or "it cannot be read"
+        raise UsageError(f"{file}: not YAML: {said}") from None
     except ValidationError as error:
         # Hashes are no secret, but what was pasted here by mistake may be: the file's content is not shown.
         first = error.errors(include_input=False, include_url=False)[0]

@@ -37,11 +37,12 @@ from headway.domain.claims import apps_in
 from headway.domain.looks import LATE
 from headway.domain.notices import Notice
 from headway.domain.visible import visible, visible_line
-from headway.errors import FailedError, HeadwayError, RefusedError, TransientError, UsageError
+from headway.errors import FailedError, HeadwayError, RefusedError, TransientError, UsageError, explained
 from headway.runtime.leaving import left
 from headway.steps.retry import ATTEMPTS, FIRST, GROWTH, JITTER, LONGEST
 from headway.systems.prefect_api import DeadRun, PrefectApi, Waiting
 from headway.systems.prefect_runs import drop_late_looks
+from headway.systems.run_log import ERROR
 
 F = TypeVar("F", bound=Callable[..., Any])
 R = TypeVar("R")
@@ -115,14 +116,16 @@ def flow(*, name: str, run_name: Callable[[dict[str, Any]], str] | None = None) 
 
     def decorate(function: F) -> F:
         @functools.wraps(function)
-        def explained(*args: Any, **kwargs: Any) -> Any:
+        def guarded(*args: Any, **kwargs: Any) -> Any:
             if name in LOOKS:
                 _stand_for_late_ones()
             try:
                 return function(*args, **kwargs)
-            except HeadwayError as error:
-                # An error that explains itself is the run's state; a traceback would only bury it.
-                log(f"error: {error}")
+            except Exception as problem:  # noqa: BLE001 - each error is the run's state; a traceback would only bury it
+                error = explained(problem)
+                if error is not problem:
+                    get_run_logger().debug("what was not foreseen", exc_info=problem)
+                get_run_logger().error("%s", visible(f"{ERROR}{error}"))
                 return Failed(message=visible(f"{_kind(error)}: {error}"))
             except TerminationSignal:
                 for it in left():
@@ -133,15 +136,15 @@ def flow(*, name: str, run_name: Callable[[dict[str, Any]], str] | None = None) 
                 raise
 
         # Prefect reads the types where the wrapper stands, where their names mean nothing.
-        explained.__annotations__ = get_type_hints(function)
-        vars(explained)["__signature__"] = inspect.signature(function, eval_str=True)
-        del explained.__wrapped__
+        guarded.__annotations__ = get_type_hints(function)
+        vars(guarded)["__signature__"] = inspect.signature(function, eval_str=True)
+        del guarded.__wrapped__
         result: Any = prefect.flow(
             name=name,
             flow_run_name=title if run_name else None,
             task_runner=_RUNNER,
             log_prints=False,
-        )(explained)
+        )(guarded)
         return result
 
     return decorate

@@ -14,6 +14,8 @@ PAGE, OVERLAP = 200, 50
 """Lines that a server gives at once, and those looked at again: lines of several threads come out of order."""
 TAIL = 3.0
 """Seconds after its end that the last lines of a run are waited for. One that was killed has no very last line."""
+ERROR = "error: "
+"""What the line begins with that says why a run failed; followers hear it as the run's end."""
 _LAST = "Finished in state"
 _NOISE = (
     "Beginning flow run",
@@ -24,7 +26,7 @@ _NOISE = (
     "Downloading flow code",
     "Encountered exception during execution",
     "Engine execution exited",
-    "error: ",
+    ERROR,
 )
 
 

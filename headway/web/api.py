@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -24,9 +25,10 @@ from headway.cli.running import deployment_of
 from headway.connections import Connections
 from headway.domain.keys import is_commit, key_of
 from headway.domain.tokens import Token, token_of
-from headway.errors import HeadwayError, RefusedError, TransientError, UsageError
+from headway.errors import RefusedError, TransientError, UsageError, explained
 from headway.settings import Settings
 from headway.systems.prefect_api import PrefectApi
+from headway.web.app import as_text
 
 BODY_LIMIT, BODY_SECONDS = 100_000, 10.0
 REFUSED = ("rebuild", "set-image")
@@ -38,7 +40,7 @@ class _Answer(Exception):
     def __init__(self, status: int, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.response = JSONResponse(
-            {"error": message, **({"hint": hint} if hint else {})}, status_code=status
+            {"error": as_text(message), **({"hint": as_text(hint)} if hint else {})}, status_code=status
         )
 
 
@@ -59,10 +61,13 @@ class Api:
                 return answered
             except _Answer as error:
                 return error.response
-            except HeadwayError as error:
+            except ClientDisconnect:
+                return Response(status_code=400)
+            except Exception as problem:  # noqa: BLE001 - the caller gets a message, and never a traceback
+                told = explained(problem)
                 status = {UsageError: 422, RefusedError: 403, TransientError: 503}
-                code = next((it for kind, it in status.items() if isinstance(error, kind)), 502)
-                return _Answer(code, error.message, error.hint).response
+                code = next((it for kind, it in status.items() if isinstance(told, kind)), 502)
+                return _Answer(code, told.message, told.hint).response
 
         return answer
 
@@ -103,7 +108,7 @@ class Api:
 
     async def _look(self, request: HttpRequest, token: Token) -> Response:
         run, after = request.path_params["run"], request.query_params.get("after", "0")
-        if not after.isdigit():
+        if not (after.isascii() and after.isdigit() and len(after) < 10):
             raise _Answer(422, "after must be a number")
 
         def look() -> dict[str, Any] | None:
@@ -123,8 +128,8 @@ async def _read(request: HttpRequest, model: type[requests.Request], token: Toke
         raise _Answer(408, f"the body did not come within {BODY_SECONDS:.0f} s") from None
     try:
         data = json.loads(body or b"{}")
-    except ValueError as error:
-        raise _Answer(400, f"the body is not JSON: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise _Answer(400, f"the body is not JSON: {str(error)[:200]}") from None
     try:
         asked = model.model_validate(data)
     except ValidationError as error:

@@ -16,6 +16,8 @@ from headway.errors import UsageError
 
 BODY_LIMIT = 1_000_000
 BODY_SECONDS = 10.0
+BODIES = 32
+"""How many bodies are read at once: each is held in memory before anybody knows who sent it."""
 _log = logging.getLogger("headway.web")
 
 
@@ -38,6 +40,8 @@ def make_app(
     if not secret and not insecure:
         raise UsageError("events need a secret", hint="set HEADWAY_HOOK_SECRET")
 
+    reading = asyncio.Semaphore(BODIES)
+
     async def hook(request: Request) -> Response:
         sender = request.path_params["sender"]
         if sender not in SENDERS:
@@ -45,7 +49,8 @@ def make_app(
         if request.method == "OPTIONS":
             return _handshake(request)
         try:
-            body = await asyncio.wait_for(_body(request, body_limit), BODY_SECONDS)
+            async with reading:
+                body = await asyncio.wait_for(_body(request, body_limit), BODY_SECONDS)
         except _TooLarge:
             return _error(413, f"a body of at most {body_limit} bytes is taken", "", close=True)
         except TimeoutError:
@@ -53,7 +58,12 @@ def make_app(
         except ClientDisconnect:
             return Response(status_code=400)
         headers = {name.lower(): value for name, value in request.headers.items()}
-        if secret and not verify(sender, secret, headers, request.query_params, body):
+        try:
+            signed = not secret or verify(sender, secret, headers, request.query_params, body)
+        except (TypeError, ValueError, RecursionError):
+            # What is no text of ASCII, or no body that could be read, was not signed by anybody.
+            signed = False
+        if not signed:
             return _error(
                 401, "the signature or token is missing or wrong", "see docs/events.md for this sender"
             )
@@ -61,6 +71,9 @@ def make_app(
             found = read(sender, headers, body)
         except UsageError as error:
             return _error(400, error.message, error.hint)
+        except Exception as error:  # noqa: BLE001 - whatever the body does to its reader, it is the sender's mistake
+            _log.warning("%s: a body that cannot be read: %s", sender, type(error).__name__)
+            return _error(400, f"the body is none that {sender} sends", "see docs/events.md for this sender")
         # The address may hold a token, so it is not logged.
         _log.info("%s: %s events", sender, len(found.events))
         if found.events:
@@ -104,6 +117,11 @@ def _handshake(request: Request) -> Response:
     return Response(status_code=200, headers={"Allow": "POST, OPTIONS", **headers})
 
 
+def as_text(said: str) -> str:
+    """Write what UTF-8 cannot hold, such as half of a surrogate pair, another way."""
+    return said.encode("utf-8", "backslashreplace").decode()
+
+
 def _error(status: int, message: str, hint: str, *, close: bool = False) -> Response:
-    body = {"error": message, **({"hint": hint} if hint else {})}
+    body = {"error": as_text(message), **({"hint": as_text(hint)} if hint else {})}
     return JSONResponse(body, status_code=status, headers={"Connection": "close"} if close else {})

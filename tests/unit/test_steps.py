@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from headway.errors import FailedError, TransientError
+from headway.errors import FailedError, HeadwayError, RefusedError, TransientError
 from headway.steps import local
 from headway.steps.retry import LONGEST, delay
 from tests.unit.systems.http_server import HttpServer
@@ -162,3 +162,43 @@ def test_an_error_that_explains_itself_has_no_traceback(
         logger.removeHandler(caplog.handler)
     assert str(error) in caplog.text
     assert ("Traceback" in caplog.text) is shown
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (RefusedError("staging is locked", hint="ask ann"), "RefusedError: staging is locked\n  ask ann"),
+        (
+            TransientError("the registry is away", hint="try again"),
+            "TransientError: the registry is away\n  try again",
+        ),
+        (ZeroDivisionError("a fault of ours"), "FailedError: unexpected ZeroDivisionError: a fault of ours"),
+        (
+            PermissionError(13, "Permission denied", "/state"),
+            "FailedError: this machine: Permission denied: /state",
+        ),
+    ],
+)
+def test_why_a_run_failed_is_its_state_and_an_error_in_its_log(
+    error: Exception, said: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also what nobody foresaw: a message with what to do, and no traceback but at the level of debugging."""
+    from headway.cli.running import error_of
+    from headway.steps import orchestrated
+
+    logger = logging.Logger("a-run")
+    logger.addHandler(caplog.handler)
+    monkeypatch.setattr(orchestrated, "get_run_logger", lambda: logger)
+
+    def broken(request: str) -> None:
+        raise error
+
+    state = orchestrated.flow(name="release")(broken).fn("x")
+    assert state.is_failed()
+    assert state.message.startswith(said)
+    [line] = [it for it in caplog.records if it.levelno >= logging.INFO]
+    assert line.levelno == logging.ERROR
+    assert line.exc_info is None
+    back = error_of(state.message)
+    if isinstance(error, HeadwayError):
+        assert (type(back), back.message, back.hint) == (type(error), error.message, error.hint)

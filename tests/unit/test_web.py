@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import http.client
@@ -18,9 +19,16 @@ from headway.domain.events import Event, ImagePushed
 from headway.errors import UsageError
 from headway.web.app import make_app
 from headway.web.bursts import Bursts
+from headway.web.protocol import Guarded
 
 SECRET = "s3cret"
 BODY = json.dumps({"image": "localhost:5000/shop/web:1.2"}).encode()
+
+
+class Impatient(Guarded):
+    """Takes twenty connections, and waits a second for a head."""
+
+    most, header_seconds = 20, 1.0
 
 
 class Served:
@@ -30,7 +38,9 @@ class Served:
         self.events: list[Event] = []
         app = make_app(self.events.extend, SECRET, body_limit=2000)
         self.server = uvicorn.Server(
-            uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", timeout_keep_alive=1)
+            uvicorn.Config(
+                app, host="127.0.0.1", port=0, log_level="error", timeout_keep_alive=1, http=Impatient
+            )
         )
         self.socket = self.server.config.bind_socket()
         self.socket.listen(100)
@@ -195,3 +205,48 @@ def test_an_error_loses_no_event() -> None:
     assert twice.wait(30)
     bursts.close()
     assert looks == [frozenset("a"), frozenset("a")]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 1900,
+        b'{"a":' * 300,
+        b'"\\ud800"',
+        b"1e999",
+        b"9" * 1900,
+        b"\xff\xfe",
+        b"NaN",
+        b"null",
+        b'{"image": "\\udfff"}',
+        b"",
+    ],
+    ids=lambda it: repr(it[:8]),
+)
+@pytest.mark.parametrize("sender", ["generic", "github", "distribution"])
+def test_no_body_breaks_the_endpoint(served: Served, sender: str, body: bytes) -> None:
+    """Whoever knows the secret may still send nonsense: it gets an answer that says so, and the next one is taken."""
+    signature = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
+    headers = {"X_Hub_Signature_256": f"sha256={signature}", "Authorization": f"Bearer {SECRET}"}
+    status, _ = served.post(f"/hooks/{sender}", body, **headers)
+    assert status in (200, 202, 400, 401, 404)
+    assert served.ask("GET", "/healthz")[0] == 200
+
+
+def test_a_signature_that_is_no_ascii_is_wrong(served: Served) -> None:
+    """It is refused like any other."""
+    status, _ = served.post("/hooks/github", BODY, X_Hub_Signature_256="sha256=\xe4\xff")
+    assert status == 401
+
+
+def test_requests_that_never_end_hold_nothing(served: Served) -> None:
+    """Half-sent heads are closed after a while, and more connections than may be open at once."""
+    half = [socket.create_connection(("127.0.0.1", served.port), timeout=30) for _ in range(40)]
+    for each in half:
+        with contextlib.suppress(OSError):
+            each.sendall(b"POST /hooks/generic HTTP/1.1\r\nHost: x\r\n")
+    for each in half:
+        with contextlib.suppress(ConnectionError):
+            assert each.recv(1) == b""
+        each.close()
+    assert served.ask("GET", "/healthz")[0] == 200

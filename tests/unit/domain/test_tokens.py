@@ -72,3 +72,28 @@ def test_a_tokens_file_that_is_wrong(text: str, said: str) -> None:
         read_tokens(text, "tokens.yaml")
     assert said in str(caught.value)
     assert "geheim" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tokens: [{name: 1e5, sha256: 2026-13-45, flows: [deliver]}]",
+        "tokens: !!timestamp x",
+        "\x01",
+        "[" * 5000,
+        "tokens: {1: 2}",
+        "- a",
+        "{[a]: b}",
+    ],
+    ids=lambda it: repr(it[:20]),
+)
+def test_an_odd_file_is_an_error_of_that_file(text: str) -> None:
+    """Whatever stands in it, somebody is told which file is wrong."""
+    with pytest.raises(UsageError, match=r"tokens\.yaml"):
+        read_tokens(text, "tokens.yaml")
+
+
+def test_a_hash_of_digits_is_text() -> None:
+    """It needs no quotes."""
+    [token] = read_tokens(f"tokens: [{{name: ci, sha256: {'1' * 64}, flows: [deliver]}}]", "tokens.yaml")
+    assert token.sha256 == "1" * 64
