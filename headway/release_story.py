@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from headway.connections import Connections
 from headway.domain.history import REQUEST, Entry, Outcome
+from headway.domain.secretdiff import without_secrets
 from headway.targets import commit_named
 
 
@@ -45,7 +46,11 @@ def release_story(connections: Connections, name: str) -> ReleaseStory:
         facts.append(("now", f"it is what is live in {entry.environment}"))
     elif reverted := _taken_back_by(connections, entry):
         facts.append(("now", f"rolled back by {reverted}"))
-    diff = repo.diff(entry.parents[0], commit) if entry.parents else ""
+    diff = without_secrets(
+        repo.diff(entry.parents[0], commit) if entry.parents else "",
+        lambda path: repo.read(entry.parents[0], path),
+        lambda path: repo.read(commit, path),
+    )
     return ReleaseStory(
         entry,
         tuple((key, value) for key, value in facts if value),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ from headway.domain.history import short_tag
 from headway.domain.images import ImageRef, InvalidImage
 from headway.domain.markdown import blocks, code, fence, inline, prose, table
 from headway.domain.rehearsal import counted
+from headway.domain.secretdiff import changed_lines
 from headway.metrics import duration
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def plan_diff(plan: Plan, read: Callable[[str, str], bytes | None], also: Mappin
     beyond: list[str] = []
     for path, new in sorted({**plan.files, **also}.items()):
         old = read(plan.base, path) or b""
-        lines += difflib.unified_diff(_lines(old), _lines(new), f"a/{path}", f"b/{path}", n=1, lineterm="")
+        lines += changed_lines(path, old, new, context=1)
         if len(lines) > DIFF_LINES:
             beyond.append(path)
     more = len(lines) - DIFF_LINES
