@@ -9,8 +9,9 @@ from headway.connections import Connections
 from headway.desired import Desired
 from headway.domain.config import Config
 from headway.errors import FailedError, HeadwayError
+from headway.flows.minding import mind_push, mind_rewriting
 from headway.flows.road import reach
-from headway.flows.telling import tell_dead, tell_missing, tell_rewritten
+from headway.flows.telling import tell_dead, tell_missing
 from headway.metrics import measured, metrics_report
 from headway.requests import ReconcileRequest
 from headway.reviving import newer_change
@@ -63,6 +64,7 @@ def reconcile_images(connections: Connections, request: ReconcileRequest) -> dic
             else:
                 if request.adopt:
                     adopt_objects(connections, Desired(connections, config, thing, head))
+                mind_push(connections, config, thing, head)
                 try:
                     done[thing] = reach(connections, thing).check().as_dict()
                 finally:
@@ -77,7 +79,7 @@ def reconcile_images(connections: Connections, request: ReconcileRequest) -> dic
         # What could not be told before is told now.
         connections.courier.start()
     if not request.dry_run:
-        tell_rewritten(connections, config)
+        mind_rewriting(connections, config)
         _restart_dead(connections, config)
     alongside(one, names)
     if not (request.dry_run or request.environment):

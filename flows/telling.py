@@ -232,20 +232,6 @@ def tell_noticed(
     _tell(connections, config, notice)
 
 
-def tell_rewritten(connections: Connections, config: Config) -> None:
-    """Notify, once, that the branch lost commits: somebody reset it or pushed by force."""
-    if (found := connections.repo.rewritten()) is None:
-        return
-    before, now = found
-    what = f"the history of {connections.repo.branch} was rewritten: {before[:9]} is no longer part of it"
-    cause = f"somebody reset the branch or pushed by force; it is at {now[:9]} now, and headway follows it"
-    for name, place in config.environments.items():
-        if connections.repo.tree_sha(before, place.path) != connections.repo.tree_sha(now, place.path):
-            tell_noticed(
-                connections, config, name, what, commit=now, about=f"rewritten-{before[:12]}", cause=cause
-            )
-
-
 def tell_superseded(connections: Connections, config: Config, release_id: str, environment: str) -> None:
     """Tell of a release that waited and that a newer one took the place of."""
     notice = Notice(release_id, config.app, environment, "release", "superseded", at=stamp(datetime.now(UTC)))

@@ -14,6 +14,7 @@ from headway.domain.images import ImageRef
 from headway.domain.plans import Plan, plan_images
 from headway.errors import FailedError, HeadwayError, RefusedError
 from headway.flows.carrying import Intent, carry_out
+from headway.flows.minding import hold_undone, mind_rewriting
 from headway.flows.telling import tell_held
 from headway.following import Following, followings, ripe
 from headway.requests import Forcible, WatchRequest
@@ -56,7 +57,15 @@ def watch_images(connections: Connections, request: WatchRequest) -> dict[str, o
     done: dict[str, object] = {}
     errors: list[HeadwayError] = []
     watched = {name: it for name, it in found.items() if it.services and not it.source}
+    if not request.dry_run:
+        mind_rewriting(connections, config)
+        if connections.repo.head != head:
+            head = connections.repo.head
+            config, holds = connections.config(head), connections.holds(head)
     looked = _look(connections, config, holds, head, watched)
+    if not request.dry_run:
+        for name in watched:
+            hold_undone(connections, config, name, looked.undone_in(name))
     errors += dict.fromkeys([*looked.errors.values(), *looked.unread.values()])
 
     def release(thing: Following) -> tuple[str, object]:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
+
 from headway.connections import Connections
 from headway.desired import Desired
 from headway.domain.config import Config
-from headway.domain.history import Entry
+from headway.domain.history import UNDONE, Entry
 from headway.domain.plans import images_of
+from headway.domain.undone import Older, Step, Undone, undone
 from headway.errors import HeadwayError
+
+LOOK_BACK = 500
+"""So many changes of an environment are searched for what people undid."""
+OURS = 20
+"""So many of headway's own changes of a service are enough to know what ran before."""
 
 
 def services_pushed(connections: Connections, config: Config, entry: Entry) -> set[str]:
@@ -27,3 +35,73 @@ def _images(connections: Connections, config: Config, name: str, commit: str) ->
         return images_of(config, Desired(connections, config, name, commit).indexes)
     except HeadwayError:
         return {}
+
+
+def undone_in(
+    connections: Connections,
+    config: Config,
+    name: str,
+    head: str,
+    services: Iterable[str],
+    older: Callable[[str], Older],
+) -> dict[str, tuple[Undone, ...]]:
+    """Return what people undid in an environment by Git itself, service by service; those without are left out.
+
+    The history is read back to headway's last change of each service, which usually is the newest entry.
+    """
+    open_, steps, answered = set(services), dict[str, list[Step]](), set[str]()
+    path = config.environments[name].path
+    for entry in connections.repo.log(name, path=path, limit=LOOK_BACK, head=head):
+        if entry.record is not None:
+            answered |= {value for key, value in entry.record.trailers if key == UNDONE}
+        for step in _steps(connections, config, name, entry, open_):
+            before = steps.setdefault(step.service, [])
+            before.append(step)
+            ours = sum(it.ours for it in before)
+            if before[0].ours or ours >= OURS:
+                open_.discard(step.service)
+        if not open_:
+            break
+    found = {it: undone(mine, older(it), answered) for it, mine in steps.items()}
+    return {service: each for service, each in found.items() if each}
+
+
+def _steps(
+    connections: Connections, config: Config, name: str, entry: Entry, services: set[str]
+) -> Iterator[Step]:
+    if entry.record is not None and entry.environment == name:
+        for service, old, new in entry.record.changes:
+            if service in services:
+                yield Step(service, old, new, True, entry.commit)
+        return
+    after = _images(connections, config, name, entry.commit)
+    sides = {parent: _images(connections, config, name, parent) for parent in entry.parents}
+    for service in sorted(services & after.keys()):
+        for old in _replaced(connections, config, name, service, after, sides):
+            yield Step(
+                service, old, after[service][0], False, entry.commit, entry.actor, entry.subject, entry.time
+            )
+
+
+def _replaced(
+    connections: Connections,
+    config: Config,
+    name: str,
+    service: str,
+    after: dict[str, tuple[str, ...]],
+    sides: dict[str, dict[str, tuple[str, ...]]],
+) -> list[str]:
+    """Return the image that a commit replaced; for a merge, one that it dropped though the other side had it live."""
+    kept = next((it for it, images in sides.items() if images.get(service) == after[service]), None)
+    found = []
+    for parent, images in sides.items():
+        if parent == kept or not images.get(service) or images[service] == after[service]:
+            continue
+        if kept is not None:
+            parted = connections.repo.parted(kept, parent)
+            if parted and _images(connections, config, name, parted).get(service) == images[service]:
+                continue
+            if not connections.repo.last_change(name, config.environments[name].path, parent).outcomes:
+                continue
+        found.append(images[service][0])
+    return found[:1]

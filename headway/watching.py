@@ -19,10 +19,12 @@ from headway.desired import Desired
 from headway.domain.config import Config
 from headway.domain.holds import Holds
 from headway.domain.images import ImageRef, InvalidImage
-from headway.domain.picks import Known, Need, Nothing, Picked, Question, Ranking, choose
+from headway.domain.picks import Known, Need, Nothing, Picked, Question, Ranking, Veto, choose
 from headway.domain.plans import images_of
 from headway.domain.tagrules import Position, Refused, TagRule
+from headway.domain.undone import Undone, older_by
 from headway.errors import FailedError, HeadwayError, UsageError
+from headway.pushed import undone_in
 
 if TYPE_CHECKING:
     from headway.domain.facts import ImageFacts
@@ -44,7 +46,7 @@ class Look:
     Not a dataclass, as `Desired` is not: Prefect would walk through every tag.
     """
 
-    __slots__ = ("answers", "errors", "facts", "head", "questions", "unread")
+    __slots__ = ("answers", "errors", "facts", "head", "questions", "undone", "unread")
 
     def __init__(self, head: str) -> None:
         self.head = head
@@ -52,7 +54,12 @@ class Look:
         self.answers: dict[Key, Picked | Nothing] = {}
         self.errors: dict[str, HeadwayError] = {}
         self.unread: dict[str, HeadwayError] = {}
+        self.undone: dict[Key, tuple[Undone, ...]] = {}
         self.facts: dict[tuple[str, str], dict[str, ImageFacts | Refused]] = {}
+
+    def undone_in(self, environment: str) -> dict[str, tuple[Undone, ...]]:
+        """Return what people undid in an environment, service by service."""
+        return {service: it for (name, service), it in self.undone.items() if name == environment and it}
 
     def picked(self, environment: str) -> dict[str, Picked]:
         """Give what there is to release in an environment."""
@@ -215,10 +222,32 @@ class _Looking:
                 answer = choose(question)
                 if isinstance(answer, Need):
                     needs[key] = answer.tags
+                elif isinstance(answer, Picked) and self._keeps_away(key, question):
+                    continue
                 else:
                     self.found.answers[key] = answer
                     del open_[key]
             self._look_up(needs, open_)
+
+    def _keeps_away(self, key: Key, question: Question) -> bool:
+        """Add to a question what people undid in Git; say whether that is more than was known.
+
+        It is asked for only where something would be released, so a look that finds nothing reads no history.
+        """
+        if key in self.found.undone:
+            return False
+        name, service = key
+        older = older_by(question.ranking.rule, question.position)
+        found = undone_in(
+            self.connections, self.config, name, self.found.head, [service], lambda it: older
+        ).get(service, ())
+        self.found.undone[key] = found
+        vetoes = [(it, ImageRef.parse(it.image)) for it in found]
+        question.vetoes = (
+            *question.vetoes,
+            *(Veto(image.digest or "", image.tag or "", True, it.why, it.step.time) for it, image in vetoes),
+        )
+        return bool(found)
 
     def _give_up(self, open_: dict[Key, Question]) -> None:
         """Say of which services the tags that come first are not there, or are no images, without end."""

@@ -26,6 +26,7 @@ __all__ = [
     "REQUEST",
     "REVERTS",
     "UNDOES",
+    "UNDONE",
     "Entry",
     "Outcome",
     "ReleaseRecord",
@@ -46,6 +47,8 @@ REVERTS = "Reverts"
 """The trailer that names the failed commit which a commit takes back."""
 UNDOES = "Undoes"
 """The trailer that names another commit which a rollback undoes: its SHA-1, by whom, its subject."""
+UNDONE = "Undone"
+"""The trailer that names a person's commit which undid a release, once holds.yaml holds that back."""
 REQUEST = "Request"
 """The trailer that tells the request which a release's id stands for from any other."""
 

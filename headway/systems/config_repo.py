@@ -11,7 +11,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -20,6 +20,7 @@ from headway.domain.history import Entry, Outcome, is_release_id, oldest_commit_
 from headway.domain.manifests import FileIndex
 from headway.errors import ConfigError, FailedError, LostLease, Problem, TransientError, UsageError
 from headway.systems.commits import Commits, author_line
+from headway.systems.drafts import Draft, Published
 from headway.systems.folder_states import FolderStates
 from headway.systems.git import Mirror, Push
 from headway.systems.git_errors import LostRace, NoAtomicPush
@@ -28,32 +29,13 @@ from headway.systems.index_cache import IndexCache
 from headway.systems.ledger import Ledger
 from headway.systems.notes import NOTES, Notes
 
+__all__ = ["ConfigRepo", "Draft", "Published", "live_ref"]
+
 TRIES = 8
 FRESH = 2.0
 """For this many seconds the last look at the remote is good enough to plan on: a push on an old head fails anyway."""
 
 _REF_WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*(?<!\.lock)")
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """What a release would commit: files (None: removed), whole folders set to a tree, and by whom."""
-
-    message: str
-    files: Mapping[str, bytes | None] = field(default_factory=dict)
-    trees: Mapping[str, str] = field(default_factory=dict)
-    author: str = "headway"
-    email: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """A release's commit; `head` is the branch's newest, `already` says that it was there before."""
-
-    commit: str
-    head: str
-    already: bool = False
-    tries: int = 1
 
 
 class ConfigRepo:
@@ -110,9 +92,14 @@ class ConfigRepo:
 
     def fetch(self) -> str:
         """Look at the remote, and give the branch's newest commit."""
+        ref = f"refs/heads/{self._branch}"
+        before = self._mirror.seen(ref) if self._mirror.made else None
         self._mirror.fetch()
         self._looked = time.monotonic()
-        return self.head
+        head = self.head
+        if before is not None and before != head and not self._commits.comes_from(head, before):
+            self._mirror.run("update-ref", self._lost, before)
+        return head
 
     @property
     def head(self) -> str:
@@ -265,6 +252,10 @@ class ConfigRepo:
         found = self._mirror.find(commit)
         return found is not None and found[1] == "commit" and self._commits.comes_from(self.head, found[0])
 
+    def parted(self, left: str, right: str) -> str | None:
+        """Return the newest commit that two commits come from; None where they share none."""
+        return self._states.parted(left, right)
+
     def look_again(self, seconds: float) -> None:
         """Look at the remote, unless that was done in the last so many seconds."""
         if time.monotonic() - self._looked > seconds:
@@ -275,13 +266,15 @@ class ConfigRepo:
 
         It is known to this machine's mirror alone: the remote keeps no trace of it.
         """
-        known, head = f"refs/known/heads/{self._branch}", self.head
-        before = self._mirror.find(known)
-        if before is not None and before[0] == head:
+        found = self._mirror.find(self._lost)
+        if found is None:
             return None
-        lost = before is not None and not self._commits.comes_from(head, before[0])
-        self._mirror.run("update-ref", known, head)
-        return (before[0], head) if before is not None and lost else None
+        self._mirror.run("update-ref", "-d", self._lost)
+        return None if self._commits.comes_from(self.head, found[0]) else (found[0], self.head)
+
+    @property
+    def _lost(self) -> str:
+        return f"refs/lost/heads/{self._branch}"
 
     # --- writing ---
 

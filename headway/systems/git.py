@@ -97,6 +97,11 @@ class Mirror:
         """End the process that reads objects; the next use starts it again."""
         self._objects.close()
 
+    @property
+    def made(self) -> bool:
+        """Whether there is a mirror on this machine yet."""
+        return (self.folder / "HEAD").exists()
+
     def fetch(self, *extra: str) -> None:
         """Bring what the remote has here; `extra` are refspecs beside the usual ones.
 

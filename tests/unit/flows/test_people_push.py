@@ -135,3 +135,51 @@ def test_a_persons_rollback_names_the_releases_that_go(place: Place) -> None:
     undone = [it for it in place.message().splitlines() if it.startswith("Headway-Undoes: ")]
     assert [it.split()[1] for it in undone] == [latest, middle]
     assert api not in place.message()
+
+
+@pytest.mark.parametrize("way", ["a revert", "a hand edit", "a reset"])
+@pytest.mark.parametrize("first", ["reconcile", "watch"])
+def test_what_a_person_undid_in_git_stays_undone(place: Place, way: str, first: str) -> None:
+    """Automation brought 1.1.0, a person took it back without headway: it waits for something newer, and says why."""
+    place.start("1.0.0", staging="release: automatic")
+    old = place.remote.file("staging/web.yaml")
+    place.image("web", "1.1.0")
+    assert place.run("watch").code == 0
+    assert place.tags("staging")["web"] == "1.1.0"
+    released = place.remote.head()
+    if way == "a reset":
+        place.remote.git("update-ref", "refs/heads/main", f"{released}^")
+    else:
+        said = (
+            f'Revert "Release"\n\nThis reverts commit {released}.'
+            if way == "a revert"
+            else "back to what was"
+        )
+        place.remote.push({"staging/web.yaml": old}, said)
+    for number, command in enumerate((first, "watch", "reconcile")):
+        done = place.run(command)
+        assert done.code == 0, done.said
+        if number == 0:
+            assert "web went back to an older image, and automation leaves it there" in done.err
+        else:
+            assert "went back" not in done.err
+    assert place.tags("staging")["web"] == "1.0.0"
+    assert "undone by" in place.remote.file("holds.yaml").decode()
+    assert "undone by" in place.run("images", "web").out
+    assert sum("Hold back" in it for it in place.remote.git("log", "--format=%s", "main").splitlines()) == 1
+    place.image("web", "1.2.0")
+    assert place.run("watch").code == 0
+    assert place.tags("staging")["web"] == "1.2.0"
+
+
+def test_who_lets_it_go_on_is_heard(place: Place) -> None:
+    """A veto that stands for a person's revert is a veto like any other: taken away, the image comes again."""
+    place.start("1.0.0", staging="release: automatic")
+    old = place.remote.file("staging/web.yaml")
+    place.image("web", "1.1.0")
+    assert place.run("watch").code == 0
+    place.remote.push({"staging/web.yaml": old}, "Revert")
+    assert place.run("watch").code == 0
+    assert place.run("unveto", "staging", "web", "1.1.0", "--reason", "it was right").code == 0
+    assert place.run("watch").code == 0
+    assert place.tags("staging")["web"] == "1.1.0"
