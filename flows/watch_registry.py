@@ -8,6 +8,7 @@ from typing import Any
 
 from headway.connections import Connections
 from headway.desired import Desired
+from headway.domain.backoff import LOOK_BACK, tried_again_at
 from headway.domain.config import Config
 from headway.domain.holds import Holds
 from headway.domain.images import ImageRef
@@ -148,10 +149,30 @@ def _promote(
 
 
 def _plan(connections: Connections, name: str, head: str, wanted: Mapping[str, tuple[ImageRef, str]]) -> Plan:
+    wanted = _not_too_soon(connections, name, head, wanted)
     if not wanted:
         return Plan(name, head, ())
     desired = Desired(connections, connections.config(head), name, head)
     return plan_images(desired.config, name, head, desired.indexes, connections.repo.reader(head), wanted)
+
+
+def _not_too_soon(
+    connections: Connections, name: str, head: str, wanted: Mapping[str, tuple[ImageRef, str]]
+) -> Mapping[str, tuple[ImageRef, str]]:
+    """Leave out what failed here for lack of something, until it is time to try it again."""
+    if not wanted:
+        return wanted
+    path = connections.config(head).environment(name).path
+    again = tried_again_at(connections.repo.log(name, path=path, limit=LOOK_BACK, head=head))
+    now = datetime.now(UTC)
+    left = {}
+    for service, (image, why) in wanted.items():
+        at = again.get((service, image.digest or ""))
+        if at is not None and at > now:
+            log(f"{name}: {service} {image.tag} failed for lack of something; tried again at {at:%H:%M} UTC")
+        else:
+            left[service] = (image, why)
+    return left
 
 
 def _asked(request: WatchRequest) -> Forcible:

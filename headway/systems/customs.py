@@ -36,7 +36,7 @@ def customs_of(
         known = (key.group, key.kind) in WORKLOADS or key.kind == "CronJob"
         if known or not is_judged(manifest.object, key.group, key.kind, rules):
             continue
-        resource = kinds.find(str(manifest.object.get("apiVersion", "")), key.kind, fresh=False)
+        resource = kinds.find(str(manifest.object.get("apiVersion", "")), key.kind)
         if resource is None:
             continue
         placed = key if resource.namespaced else key.placed("")

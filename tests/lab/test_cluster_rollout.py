@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from headway.domain.customhealth import Rule, Rules
+from headway.domain.kindhealth import RULES
 from headway.domain.objects import ObjectId
 from headway.systems.proof import prove
 from headway.systems.rollout import look
@@ -67,11 +69,104 @@ def test_ready_pods_of_another_digest_are_no_success(place: Place, images: tuple
     assert [it.workload for it in proof.wrong] == [web]
 
 
-def test_a_workload_without_replicas_is_live_at_once(place: Place) -> None:
-    """Nothing is waited for where nothing will run."""
+def test_a_workload_without_replicas_is_applied_at_once_and_not_live(place: Place) -> None:
+    """Nothing is waited for where nothing will run, and nobody says that it ran."""
     text = deployment("web", "busybox:1", replicas=0)
     place.apply(text)
-    assert place.watch(text).live
+    rollout = place.watch(text)
+    assert (rollout.done, rollout.live) == (True, False)
+
+
+def test_no_room_is_waited_for_and_blames_no_image(place: Place, images: tuple[str, str]) -> None:
+    """It fails by the environment's timeout only, with the scheduler's words."""
+    text = deployment("web", images[0], container='resources: {requests: {cpu: "999"}}')
+    place.apply(text)
+    said: list[str] = []
+    rollout = place.watch(text, timeout=5, on_progress=said.append)
+    (verdict,) = rollout.verdicts
+    assert (verdict.status, verdict.reason, verdict.blames) == ("failed", "Unschedulable", False)
+    assert "Insufficient cpu" in verdict.message
+    assert any("waiting: no node takes the pod" in it for it in said)
+
+
+def test_a_full_quota_is_waited_for_until_an_old_pod_has_ended(place: Place, images: tuple[str, str]) -> None:
+    """The release is live once the old pods' own time to end is over."""
+    quota = QUOTA.replace('pods: "0"', 'pods: "2"')
+    strategy = "strategy: {type: RollingUpdate, rollingUpdate: {maxSurge: 0, maxUnavailable: 1}}\n  selector:"
+    for image in images:
+        text = quota + deployment("web", image, replicas=2, container=PROBE)
+        text = text.replace("selector:", strategy).replace("PeriodSeconds: 0", "PeriodSeconds: 7")
+        place.apply(text)
+        rollout = place.watch(text)
+        assert rollout.live, rollout.diagnosis
+
+
+def test_a_job_s_own_retries_are_waited_for(place: Place, images: tuple[str, str]) -> None:
+    """Its pod ends three times before its database is up; backoffLimit allows it, and the fourth run completes."""
+    script = (
+        "n=$(/bin/busybox cat /w/n 2>/dev/null || echo 0); n=$((n+1)); echo $n > /w/n; [ $n -ge 4 ] || exit 1"
+    )
+    text = f"""
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {{name: migrate}}
+spec:
+  template:
+    spec:
+      restartPolicy: OnFailure
+      containers:
+      - {{name: app, image: "{images[0]}", command: [/bin/busybox, sh, -c, '{script}'], volumeMounts: [{{name: w, mountPath: /w}}]}}
+      volumes: [{{name: w, emptyDir: {{}}}}]
+"""
+    place.apply(text)
+    rollout = place.watch(text, timeout=120.0)
+    assert rollout.live, rollout.diagnosis
+
+
+def test_a_custom_resource_is_judged_by_what_its_controller_says(place: Place) -> None:
+    """Without a word from it the time runs out; once it is ready the release is live."""
+    group = f"{place.namespace}.example.com"
+    definition = f"""
+---
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {{name: things.{group}}}
+spec:
+  group: {group}
+  scope: Namespaced
+  names: {{kind: Thing, plural: things, singular: thing}}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    subresources: {{status: {{}}}}
+    schema: {{openAPIV3Schema: {{type: object, x-kubernetes-preserve-unknown-fields: true}}}}
+"""
+    thing = f"""
+---
+apiVersion: {group}/v1
+kind: Thing
+metadata: {{name: t}}
+spec: {{size: 1}}
+"""
+    rules = Rules([Rule.of("Thing", ["jsonpath={.status.phase}=Up"])], RULES.known)
+    try:
+        place.apply(definition + thing)
+        rollout = place.watch(definition + thing, timeout=2, rules=rules)
+        assert [it.workload.kind for it in rollout.verdicts if it.status == "failed"] == ["Thing"]
+        path = f"/apis/{group}/v1/namespaces/{place.namespace}/things/t/status"
+
+        def up(line: str) -> None:
+            """Let its controller speak once the watch has begun."""
+            body = b'{"status": {"phase": "Up"}}'
+            place.cluster.send("PATCH", path, body=body, content_type="application/merge-patch+json")
+
+        rollout = place.watch(definition + thing, rules=rules, on_progress=up)
+        assert rollout.live, rollout.diagnosis
+    finally:
+        crd = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/things.{group}"
+        place.cluster.send("DELETE", crd)
 
 
 @pytest.mark.parametrize(
@@ -86,12 +181,6 @@ def test_a_workload_without_replicas_is_live_at_once(place: Place) -> None:
             "nowhere",
         ),
         ("never ready", {"container": NEVER, "deadline": 4}, "NotReady", "Readiness probe failed"),
-        (
-            "no room",
-            {"container": 'resources: {requests: {cpu: "999"}}'},
-            "Unschedulable",
-            "Insufficient cpu",
-        ),
         ("quota", {"extra": QUOTA}, "FailedCreate", "exceeded quota"),
     ],
 )
