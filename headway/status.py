@@ -93,6 +93,8 @@ def _summary(commit: str, state: str, live: str | None) -> str:
     state = "applied, not running" if state == "applied" else state
     if live == commit:
         return f"live at {commit[:9]}"
+    if live is None and not state:
+        return f"not deployed yet (the repo is at {commit[:9]})"
     if live is None:
         return f"{commit[:9]} is {state or 'not reached yet'}; nothing was live before"
     return f"{commit[:9]} is {state or 'not reached yet'}; {live[:9]} was live last"

@@ -21,6 +21,12 @@ def ci(
         str,
         typer.Argument(help="The environment to release to; left out, images are only built and pushed."),
     ] = "",
+    images: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Images that CI built already; they are only released.", metavar="[SERVICE=IMAGE…]"
+        ),
+    ] = None,
     services: Services = None,
     ref: Annotated[
         str, typer.Option("--ref", help="The commit; left out, what the CI system says it builds.")
@@ -32,34 +38,46 @@ def ci(
     dry_run: DryRun = False,
     output: Format = Output.table,
 ) -> None:
-    """Deliver a commit from CI: start it, wait, show its log, and exit as the release ended.
+    """Deliver a commit, or images that CI built, from CI: start it, wait, show its log, exit as the release ended.
 
     It is safe to repeat: in one CI job, the same services and commit are one run, and so they are outside
     of any job, until you say --again. A branch or a tag is a new run each time. With HEADWAY_URL and
     HEADWAY_TOKEN it goes through headway's own endpoint; else to the Prefect server of PREFECT_API_URL.
 
     Example: headway ci staging --service frontend --ref "$GITHUB_SHA"
+             headway ci staging frontend=1.4.2
     """
     import uuid
 
+    from headway.cli.changes import parse_images
     from headway.cli.output import Teller
-    from headway.cli.running import error_of
+    from headway.cli.running import deployment_of, error_of
     from headway.domain.ci import job_of
     from headway.domain.keys import is_commit, key_of
-    from headway.requests import BuildRequest, DeliverRequest
+    from headway.requests import BuildRequest, DeliverRequest, ReleaseRequest, Request
     from headway.runtime.leaving import following
     from headway.settings import Settings
 
     settings, job = Settings(), job_of(os.environ)
-    commit = ref or job.commit
-    if not commit:
-        raise UsageError("which commit?", hint='give it with --ref "$(git rev-parse HEAD)"')
-    flow = "deliver" if environment else "build-images"
-    fields: dict[str, Any] = {"services": services or [], "ref": commit, "reason": reason, "dry_run": dry_run}
+    fields: dict[str, Any] = {"reason": reason, "dry_run": dry_run}
     fields["actor"] = job.asked_by(settings.actor or job.person) or settings.who()
-    request = DeliverRequest(environment=environment, **fields) if environment else BuildRequest(**fields)
-    # What a branch means changes, so only a whole commit can be known again.
-    mark = job.mark if is_commit(commit) and not again else (uuid.uuid4().hex,)
+    request: Request
+    if images:
+        if services or ref:
+            raise UsageError("--service and --ref say what to build, and these images are built already")
+        flow, what = "release", " ".join(images)
+        request = ReleaseRequest(environment=environment, images=parse_images(images), **fields)
+        # Outside of a job nothing says whether a tag still means what it did at the last call.
+        known = bool(job.number)
+    else:
+        what = ref or job.commit
+        if not what:
+            raise UsageError("which commit?", hint='give it with --ref "$(git rev-parse HEAD)"')
+        # What a branch means changes, so only a whole commit can be known again.
+        fields, known = {**fields, "services": services or [], "ref": what}, is_commit(what)
+        flow, what = "deliver" if environment else "build-images", what[:12]
+        request = DeliverRequest(environment=environment, **fields) if environment else BuildRequest(**fields)
+    mark = job.mark if known and not again else (uuid.uuid4().hex,)
     # Prefect knows keys by their flow, which several applications may share.
     key = key_of(flow, request.model_dump(mode="json"), ("ci", settings.deployments, *mark))
     tell = Teller()
@@ -67,9 +85,11 @@ def ci(
     if settings.url:
         from headway.systems.endpoint import Endpoint
 
-        with Endpoint(settings.url, settings.token.get_secret_value()) as there:
+        with Endpoint(
+            settings.url, settings.token.get_secret_value(), lambda said: tell("log", "", said)
+        ) as there:
             run, page = there.start(flow, body, key)
-            tell("log", "", f"{flow} of {commit[:12]}: {page}")
+            tell("log", "", f"{flow} of {what}: {page}")
             with following(run):
                 ended = there.follow(run, tell)
     else:
@@ -77,10 +97,10 @@ def ci(
         from headway.systems.prefect_api import PrefectApi
 
         with PrefectApi(settings.prefect_url()) as api, Connections(settings) as connections:
-            name, guard = settings.deployments + flow, connections.see_that_it_is_ours
+            name, guard = deployment_of(flow, request, settings), connections.see_that_it_is_ours
             run = api.start(flow, name, {"request": body}, key, ["ci"], guard)
             page = settings.prefect_url().removesuffix("/api") + f"/runs/flow-run/{run}"
-            tell("log", "", f"{flow} of {commit[:12]}: {page}")
+            tell("log", "", f"{flow} of {what}: {page}")
             with following(run):
                 ended = api.follow(run, tell)
     if output is Output.json:

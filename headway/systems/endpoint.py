@@ -13,21 +13,23 @@ from headway.systems.prefect_api import FINAL, Ended
 from headway.systems.run_log import TAIL
 
 POLL, PATIENCE = 1.0, 120.0
+SILENCE = 5.0
+"""Seconds between two lines that say that nobody answers."""
 
 
 class Endpoint:
     """A client for one `headway serve`."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, say: Callable[[str], None] = lambda said: None) -> None:
         if not token:
             raise UsageError("no token is set", hint="set HEADWAY_TOKEN to what `headway token` printed")
         if not url.startswith(("http://", "https://")):
             raise UsageError(f"HEADWAY_URL is {url!r}", hint="it begins with https:// or http://")
-        self.url = url.rstrip("/")
+        self.url, self._say = url.rstrip("/"), say
         self._client = httpx.Client(
             base_url=self.url,
             headers={"Authorization": f"Bearer {token}", "User-Agent": "headway"},
-            timeout=60,
+            timeout=httpx.Timeout(60, connect=5),
         )
 
     def __enter__(self) -> Self:
@@ -55,6 +57,8 @@ class Endpoint:
             if found["state"] in FINAL:
                 until = until or time.monotonic() + TAIL
                 if found["complete"] or (not read and time.monotonic() > until):
+                    for report in found.get("reports", ()):
+                        tell("report", report["key"], report["text"])
                     return Ended(run, found["state"], found["name"], found["message"])
                 if read:
                     continue
@@ -67,13 +71,16 @@ class Endpoint:
 
     def _patiently(self, call: Callable[[], Any]) -> Any:
         """Try again for two minutes: the call carries a key, and a look changes nothing."""
-        until, pause = time.monotonic() + PATIENCE, 0.5
+        until, pause, said = time.monotonic() + PATIENCE, 0.5, 0.0
         while True:
             try:
                 return call()
             except TransientError as error:
                 if time.monotonic() + pause > until:
                     raise
+                if time.monotonic() - said > SILENCE:
+                    said = time.monotonic()
+                    self._say(f"{error.message}; trying again for {until - said:.0f} s")
                 time.sleep(error.retry_after or pause)
                 pause = min(pause * 2, 10.0)
 

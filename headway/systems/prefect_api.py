@@ -122,7 +122,7 @@ class PrefectApi(PrefectHttp):
             f"/deployments/name/{flow}/{deployment}",
             missing=(
                 f"the Prefect server has no deployment {flow}/{deployment}",
-                "`deployments/sync` makes them, one for each environment; or add --local to run without Prefect",
+                "`deployments/sync` makes them, one for each environment" + self.instead,
             ),
         )
         guard(f"{flow}/{deployment}", found)
@@ -144,6 +144,7 @@ class PrefectApi(PrefectHttp):
             return None
         entries, state = page(self, run_id, after), run["state"] or NEW
         final = state["name"] if state["type"] in FINAL else ""
+        complete = len(entries) < PAGE and ends(entries, final)
         return {
             "run": run_id,
             "title": run["name"],
@@ -152,7 +153,13 @@ class PrefectApi(PrefectHttp):
             "message": state["message"] or "",
             "log": lines(entries),
             "next": after + len(entries),
-            "complete": len(entries) < PAGE and ends(entries, final),
+            "complete": complete,
+            # How it ended, with the last words of the container that failed.
+            "reports": [
+                {"key": it["key"], "text": it["data"] or ""}
+                for it in (self._reports(run_id) if final else ())
+                if "outcome" in (it["key"] or "")
+            ],
         }
 
     def waiting(self, app: str = "", environment: str = "") -> list[Waiting]:

@@ -27,13 +27,12 @@ UNKNOWN = (502, 504)
 class PrefectHttp:
     """A client for one Prefect server. Credentials come from Prefect's own variables."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, local: bool = False) -> None:
+        """`local` says that the command can do without a server, by --local."""
         if not url:
-            raise UsageError(
-                "no Prefect server is set",
-                hint="set PREFECT_API_URL, or add --local to run in this process without Prefect",
-            )
-        self.url = url
+            instead = ", or add --local to run in this process without Prefect" if local else ""
+            raise UsageError("no Prefect server is set", hint=f"set PREFECT_API_URL{instead}")
+        self.url, self.instead = url, "; --local works without it" if local else ""
         headers = {}
         auth: tuple[str, str] | None = None
         if key := os.environ.get("PREFECT_API_KEY"):
@@ -99,7 +98,7 @@ class PrefectHttp:
                 if not repeatable or attempt == ATTEMPTS or time.monotonic() - began > patience:
                     raise TransientError(
                         f"the Prefect server at {self.url} does not answer: {type(error).__name__}",
-                        hint="is it running? `headway doctor` checks; --local works without it",
+                        hint=f"is it running? `headway doctor` checks{self.instead}",
                     ) from None
             else:
                 again = (*NOT_DONE, *UNKNOWN) if repeatable else NOT_DONE

@@ -277,3 +277,56 @@ def test_a_release_id_is_one_run_where_it_asks_for_the_same(
     release(release_id="")
     release(release_id="")
     assert len(prefect.runs) == 5
+
+
+def test_images_that_ci_built_are_only_released(prefect: Prefect, call: Call) -> None:
+    """No commit is asked for; within a job the call may be repeated, and outside of one a tag may have moved."""
+    job = {"GITHUB_ACTIONS": "true", "GITHUB_RUN_ID": "7", "GITHUB_TRIGGERING_ACTOR": "ann"}
+    assert call("staging", "web=1.4.2", **job) == 0
+    assert call("staging", "web=1.4.2", **job) == 0
+    [run] = prefect.runs.values()
+    asked = run["parameters"]["request"]
+    assert (asked["environment"], asked["images"]) == ("staging", [{"service": "web", "image": "1.4.2"}])
+    assert "github 7 (ann)" in asked["actor"]
+    assert call("staging", "web=1.4.2") == 0
+    assert len(prefect.runs) == 2
+
+
+@pytest.mark.parametrize(
+    "words", [["staging", "web"], ["staging", "web=1", "--ref", COMMIT], ["staging", "web=1", "-s", "web"]]
+)
+def test_images_are_no_builds(call: Call, words: list[str]) -> None:
+    """What is no SERVICE=IMAGE, and what says what to build besides, is wrong use."""
+    assert call(*words) == 2
+
+
+def test_the_last_words_of_what_failed_are_shown(
+    prefect: Prefect, call: Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They are in the outcome of the run's page, and CI's log shows it on both ways."""
+    prefect.ends = ("FAILED", "Failed", "FailedError: staging: failed")
+    outcome = {
+        "id": "a",
+        "key": "shop-outcome-staging",
+        "data": "panic: no database",
+        "created": "2026-11-24",
+    }
+    prefect.server.standing["/api/artifacts/filter"] = lambda _: [outcome]
+    assert call("staging", "--ref", COMMIT) == 1
+    assert capsys.readouterr().err.count("panic: no database") == 1
+
+
+def test_a_dead_address_is_told_and_given_up(
+    prefect: Prefect, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A line every few seconds, then an error; no silence."""
+    clock = [0.0]
+    monkeypatch.setattr(time, "sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    monkeypatch.setenv("HEADWAY_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("HEADWAY_TOKEN", "hw_ci")
+    with pytest.raises(SystemExit) as left:
+        run(["ci", "staging", "--ref", COMMIT])
+    said = capsys.readouterr().err
+    assert left.value.code == 1
+    assert said.count("does not answer: ConnectError; trying again for") >= 5
