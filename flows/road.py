@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from headway.arrival import Arrival, Step
 from headway.connections import Connections
@@ -24,24 +24,20 @@ from headway.domain.rehearsal import Rehearsal
 from headway.endings import arrival_report, unfinished_report
 from headway.errors import HeadwayError, LostLease, RejectedError, TransientError, UsageError, explained
 from headway.flows.telling import tell_end, tell_entry, tell_unreached, teller
+from headway.flows.turn import Held, one_at_a_time
 from headway.flows.undoing import end_undone, left_the_branch, lines, named, pass_over, undone_with
 from headway.runtime.leaving import leaves
 from headway.steps import log, report
 from headway.story import asked_by, plan_report
 from headway.systems.apply import Rejected
 from headway.systems.config_repo import Draft, Published
-from headway.systems.lease import environment_lease
-from headway.systems.lock import environment_lock
 from headway.tasks.deploying import apply_manifests, verify_release, watch_rollout
 from headway.tasks.looking import fetch_head
 from headway.tasks.recording import publish as push_draft
 from headway.tasks.recording import record
 from headway.vetoing import blamed, vetoed
 
-LOCK_WAIT = 1800.0
 LOOK_FOR_NEWER = 5.0
-Held = Callable[[], None]
-"""Raises where the environment's lease was lost."""
 
 
 def publish(
@@ -112,7 +108,7 @@ def _reach(connections: Connections, name: str, head: str | None, before: Iterab
     began, steps = time.monotonic(), list(before)
     failed: list[Arrival] = []
     try:
-        with _one_at_a_time(connections, name, head) as (held, newest):
+        with one_at_a_time(connections, name, head) as (held, newest):
             steps.append(("wait for its turn", time.monotonic() - began))
             arrival = _arrive(connections, name, newest, held, failed)
             context = connections.config(newest).environment(name).cluster.context
@@ -387,27 +383,3 @@ def _newer_than(connections: Connections, desired: Desired, held: Held) -> Calla
         )
 
     return newer
-
-
-@contextlib.contextmanager
-def _one_at_a_time(connections: Connections, name: str, head: str | None) -> Iterator[tuple[Held, str]]:
-    """Hold the environment on this machine, then on all of them; give a check that it still is held, and the head."""
-    waited = False
-
-    def on_wait(said: str = f"{name}: waiting for another deploy of it to end or to give way") -> None:
-        nonlocal waited
-        waited = True
-        log(said)
-
-    settings = connections.settings
-    lock = environment_lock(settings.state, settings.config_repo(), name, wait=LOCK_WAIT, on_wait=on_wait)
-    with lock as machine:
-        newest = fetch_head(connections) if waited or head is None else head
-        place = connections.config(newest).environment(name)
-        cluster = connections.environment_cluster(place)
-        with environment_lease(
-            cluster, place.cluster.namespace, name, machine, wait=LOCK_WAIT, on_wait=on_wait
-        ) as lease:
-            if waited:
-                newest = fetch_head(connections)
-            yield (lease.check if lease is not None else lambda: None), newest

@@ -70,7 +70,8 @@ class Judging:
         self._verdicts: dict[ObjectId, Verdict] = {}
         self._judgements: dict[ObjectId, Judgement] = {}
         self._again: dict[ObjectId, float] = {}
-        self._old_deadlines: dict[ObjectId, str] = {}
+        self._since: dict[ObjectId, float] = {}
+        self._missed: dict[ObjectId, float] = {}
         self._past: dict[str, int] = {}
         self._asked: dict[ObjectId, tuple[float, str]] = {}
         self._deleted: set[str] = set()
@@ -139,7 +140,7 @@ class Judging:
     def _judge(self, identity: ObjectId, now: float, first: bool) -> None:
         counts = self._counts(identity)
         workload = self._observed.workload(identity)
-        judgement = self._look(identity, workload, first, counts)
+        judgement = self._look(identity, workload, now, first, counts)
         judgement = self._with_help(identity, workload, judgement, now, first)
         self._judgements[identity] = judgement
         verdict, again = self._patience.decide(identity, judgement, now)
@@ -230,7 +231,9 @@ class Judging:
         )
         return replace(judgement, signals=tuple(signals))
 
-    def _look(self, identity: ObjectId, workload: Object | None, first_look: bool, counts: bool) -> Judgement:
+    def _look(
+        self, identity: ObjectId, workload: Object | None, now: float, first_look: bool, counts: bool
+    ) -> Judgement:
         if workload is None:
             if (known := self._unwatched.get(identity)) is not None:
                 return judge(known, (), (), {})
@@ -249,20 +252,28 @@ class Judging:
             self._past |= {str(it["metadata"]["uid"]): restarts(it) for it in pods if is_ready(it)}
         found = judge(workload, sets, pods, digests, self._observed.warnings(workload), self._past)
         signals = list(found.signals)
-        # After going back to an old replica set, the last rollout's missed deadline stays for a moment,
-        # also when the controller has seen the change. What was missed before anybody looked is not this one's.
-        stamp = _deadline_stamp(workload)
         if first_look and counts:
-            self._old_deadlines[identity] = stamp
-        if stamp and self._old_deadlines.get(identity) == stamp:
-            limit = float((workload.get("spec") or {}).get("progressDeadlineSeconds", 600))
-            signals = [
-                Signal(it.reason, it.message, limit, key="old deadline") if it.reason == DEADLINE else it
-                for it in signals
-            ]
+            self._since[identity] = now
+        if any(it.reason == DEADLINE for it in signals):
+            signals = self._own_deadline(identity, workload, now, signals)
+        else:
+            self._missed.pop(identity, None)
         # What was up before anybody looked has stood its time.
         settle = 0.0 if first_look else found.settle
         return replace(found, signals=tuple(signals), settle=settle)
+
+    def _own_deadline(
+        self, identity: ObjectId, workload: Object, now: float, signals: list[Signal]
+    ) -> list[Signal]:
+        """Let a missed deadline count once a whole one has passed since the first look at this rollout.
+
+        After going back to an old replica set, the missed deadline of the rollout before stays for a moment, or
+        comes only now, since the controller counts from that rollout's last progress.
+        """
+        limit = float((workload.get("spec") or {}).get("progressDeadlineSeconds") or 600)
+        seen = self._missed.setdefault(identity, now)
+        grace = max(0.0, self._since.get(identity, now - limit) + limit - seen)
+        return [replace(it, grace=grace, key="deadline") if it.reason == DEADLINE else it for it in signals]
 
     def _unblocked(self, identity: ObjectId, verdict: Verdict, judgement: Judgement, now: float) -> Verdict:
         """Delete the broken pod of an older version that a StatefulSet waits for, once; it makes a new one."""
@@ -292,10 +303,3 @@ class Judging:
         if verdict.changed:
             self.failed = True
         self._tell(str(verdict))
-
-
-def _deadline_stamp(workload: Object) -> str:
-    for each in (workload.get("status") or {}).get("conditions") or ():
-        if each.get("type") == "Progressing" and each.get("reason") == DEADLINE:
-            return f"{each.get('lastUpdateTime')} {each.get('lastTransitionTime')}"
-    return ""

@@ -111,8 +111,16 @@ def _promql(base: str, query: str, until: float, stop: Callable[[], bool]) -> Ch
                 passed, said = (
                     promql_verdict(body) if answer.is_success else (False, f"HTTP {answer.status_code}")
                 )
+                asked = answer.is_success
             except httpx.HTTPError as error:
                 passed, said = False, f"no answer from {_shown(base)}: {type(error).__name__}"
+                asked = False
+            if not asked and time.monotonic() + PROMQL_PAUSE > until:
+                # A Prometheus that is away says nothing about the release.
+                raise FailedError(
+                    f"{query} could not be asked: {said}",
+                    hint="is HEADWAY_PROMETHEUS the URL of a Prometheus?",
+                )
             if passed or time.monotonic() + PROMQL_PAUSE > until:
                 return Check("promql", passed, f"{query} gives {said}")
             time.sleep(PROMQL_PAUSE)

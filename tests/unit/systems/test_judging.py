@@ -171,6 +171,19 @@ def test_a_missed_deadline_of_before_does_not_fail_what_comes_after() -> None:
     it.hear(news(observed, DEPLOYMENTS, deployment(conditions=[MISSED])), 0.1)
     assert not it.failed
     it.hear(news(observed, DEPLOYMENTS, deployment(conditions=[{**MISSED, "lastUpdateTime": "2"}])), 5.0)
+    assert not it.failed
+    it.hear([], 60.0)
+    assert it.failed
+
+
+def test_a_deadline_that_is_missed_early_is_the_last_rollouts() -> None:
+    """The controller counts from that one's last progress: less than a deadline after the first look proves nothing."""
+    it, observed, _ = judging(Quiet(), deployment(), pod())
+    it.hear([WEB], 0.0, first=True)
+    it.hear(news(observed, DEPLOYMENTS, deployment(conditions=[MISSED])), 3.0)
+    assert not it.failed
+    it.hear(news(observed, DEPLOYMENTS, deployment(conditions=[])), 4.0)
+    it.hear(news(observed, DEPLOYMENTS, deployment(conditions=[MISSED])), 64.0)
     assert it.failed
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from headway.domain.history import Outcome, ReleaseRecord, format_message, new_release_id
-from headway.errors import FailedError, UsageError
+from headway.errors import FailedError, LostLease, UsageError
 from headway.systems import folder_states
 from headway.systems.config_repo import ConfigRepo, Draft, Published
 from headway.systems.git_errors import NoAtomicPush
@@ -365,3 +365,55 @@ def test_what_a_hook_says_is_no_damage(repo: ConfigRepo, seeded: Remote) -> None
     assert repo._mirror.folder.stat().st_ino == mirror
     seeded.hook("pre-receive", "exit 0")
     assert release(repo, "staging", "2").commit == seeded.head()
+
+
+def test_a_state_is_recorded_once(repo: ConfigRepo, seeded: Remote) -> None:
+    """A run that was killed before its last record does it again, a second later: one line."""
+    failed, back = release(repo, "staging", "2"), release(repo, "staging", "1", "rollback")
+    for second in range(3):
+        at = AT + timedelta(seconds=second)
+        if not second:
+            repo.record("staging", failed.commit, Outcome("failed", at), live=None)
+        repo.record("staging", failed.commit, Outcome("rolled-back", at), live=None)
+        repo.record("production", failed.commit, Outcome("rolled-back", at), live=None)
+        repo.record("staging", back.commit, Outcome("live", at), live=back.commit)
+    assert repo.entry(failed.commit).of("staging").states == ("failed", "rolled-back")
+    assert repo.entry(failed.commit).of("production").states == ("rolled-back",)
+    assert repo.entry(back.commit).of("staging").states == ("live",)
+
+
+def test_what_is_live_does_not_go_back_to_what_is_older(
+    repo: ConfigRepo, seeded: Remote, tmp_path: Path
+) -> None:
+    """Whoever worked from an older head than the commit that was reached since records nothing at all."""
+    old = release(repo, "staging", "2")
+    with ConfigRepo.open(seeded.url, "main", tmp_path / "other") as other:
+        other.fetch()
+        new = release(other, "staging", "3")
+        other.record("staging", new.commit, Outcome("live", AT), live=new.commit, seen=new.head)
+        with pytest.raises(LostLease, match="which is newer"):
+            other.record("staging", old.commit, Outcome("live", AT), live=old.commit, seen=old.head)
+    with pytest.raises(LostLease, match="which is newer"):
+        repo.record("staging", old.commit, Outcome("live", AT), live=old.commit, seen=old.head)
+    assert seeded.git("rev-parse", "refs/headway/staging/live").strip() == new.commit
+    assert repo.entry(old.commit).of("staging").states == ()
+
+
+def test_who_knows_the_newer_commit_may_go_back_on_purpose(repo: ConfigRepo, seeded: Remote) -> None:
+    """Another folder may have got its content long before what is live now."""
+    old, new = release(repo, "staging", "2"), release(repo, "staging", "3")
+    repo.record("staging", new.commit, Outcome("live", AT), live=new.commit, seen=new.head)
+    repo.record("staging", old.commit, Outcome("live", AT), live=old.commit, seen=new.head)
+    assert repo.live("staging") == old.commit
+
+
+def test_nothing_is_recorded_once_the_environment_is_somebody_elses(repo: ConfigRepo, seeded: Remote) -> None:
+    """It is asked before the push."""
+    made = release(repo, "staging", "2")
+
+    def held() -> None:
+        raise LostLease("lost")
+
+    with pytest.raises(LostLease):
+        repo.record("staging", made.commit, Outcome("live", AT), live=made.commit, held=held)
+    assert "refs/headway" not in seeded.git("for-each-ref")
