@@ -96,7 +96,7 @@ def source_of(connections: Connections, desired: Desired, last: Provenance | Non
     return Source(plain_url(repo.url), knows, repo.live(desired.name) is not None)
 
 
-def ran_before(connections: Connections, desired: Desired) -> frozenset[ObjectId]:
+def jobs_done(connections: Connections, desired: Desired) -> frozenset[ObjectId]:
     """Return the Jobs and the like that have run: they stand unchanged in the commit that is live."""
     commit = connections.repo.live(desired.name)
     if commit is None or not any(runs_once(it.object) for it in desired.manifests):
@@ -125,6 +125,7 @@ def fights(connections: Connections, desired: Desired) -> list[str]:
 def drift_of(connections: Connections, desired: Desired, warn: Callable[[str], None]) -> list[Drift]:
     """Return how an environment's cluster differs from the repo; `warn` hears what was not compared."""
     cluster = connections.environment_cluster(desired.environment)
+    cluster.in_flight.tell(warn)
     last = recorded(cluster, desired.namespace, desired.owner)
     refuse_copy(last, source_of(connections, desired, last), desired.owner, desired.namespace)
     for line in fights(connections, desired):
@@ -136,5 +137,5 @@ def drift_of(connections: Connections, desired: Desired, warn: Callable[[str], N
         desired.owner,
         warn,
         takeover=desired.environment.takeover,
-        ran=ran_before(connections, desired) if last is not None else frozenset(),
+        ran=jobs_done(connections, desired) if last is not None else frozenset(),
     )

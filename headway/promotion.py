@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from headway.connections import Connections
-from headway.desired import Desired
+from headway.desired import Desired, jobs_done
 from headway.domain.config import Config
 from headway.domain.gates import Barred, digest_in
 from headway.domain.history import Entry
@@ -143,7 +143,7 @@ def _standings(
     if not mine:
         return desired, {}
     cluster = connections.environment_cluster(desired.environment)
-    standings = look(cluster, mine, desired.namespace, desired.planned)
+    standings = look(cluster, mine, desired.namespace, desired.planned, jobs_done(connections, desired))
     by_service: dict[str, list[tuple[ObjectId, Standing]]] = {}
     for key, standing in standings.items():
         for service in of[key]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from headway.connections import Connections
-from headway.desired import Desired
+from headway.desired import Desired, jobs_done
 from headway.domain.config import Config
 from headway.domain.history import short_tag
 from headway.domain.objects import ObjectId
@@ -48,7 +48,8 @@ def _services(connections: Connections, desired: Desired, warnings: list[str]) -
     standings: dict[ObjectId, Standing] = {}
     try:
         cluster = connections.environment_cluster(desired.environment)
-        standings = look(cluster, desired.manifests, desired.namespace, desired.planned)
+        ran = jobs_done(connections, desired)
+        standings = look(cluster, desired.manifests, desired.namespace, desired.planned, ran)
     except HeadwayError as error:
         warnings.append(f"the cluster cannot be asked: {error.message}")
     config = desired.config

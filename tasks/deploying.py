@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from headway.connections import Connections
-from headway.desired import Desired, drift_of, ran_before, source_of
+from headway.desired import Desired, drift_of, jobs_done, source_of
 from headway.domain.images import ImageRef, InvalidImage
 from headway.domain.kindhealth import rules_of
 from headway.domain.objects import ObjectId
@@ -14,6 +14,7 @@ from headway.domain.rehearsal import Rehearsal, touched
 from headway.steps import log, task
 from headway.systems.adoption import adopt
 from headway.systems.apply import Applied, apply
+from headway.systems.cluster import Cluster
 from headway.systems.drift import Drift
 from headway.systems.proof import Proof, prove
 from headway.systems.provenance import record, recorded, refuse_copy
@@ -32,7 +33,7 @@ def compare(connections: Connections, desired: Desired) -> list[Drift]:
 @task(name="take over objects", run_name="take over what {desired.name} finds in the cluster")
 def adopt_objects(connections: Connections, desired: Desired) -> None:
     """Mark objects that others made, and the environment itself, as this config repo's."""
-    cluster = connections.environment_cluster(desired.environment)
+    cluster = _cluster(connections, desired)
     for identity, made_by in adopt(cluster, desired.manifests, desired.namespace, desired.owner):
         log(f"taken over: {identity}, made by {made_by}")
     last = recorded(cluster, desired.namespace, desired.owner)
@@ -49,7 +50,7 @@ def rehearse(
     """Try on the cluster what an environment would be with these files; `whole`: also look what would be pruned."""
     planned = desired.with_files(files)
     before, after = ({key: it.object for key, it in each.by_id.items()} for each in (desired, planned))
-    cluster = connections.environment_cluster(planned.environment)
+    cluster = _cluster(connections, planned)
     last = recorded(cluster, planned.namespace, planned.owner)
     refuse_copy(last, source_of(connections, desired, last), planned.owner, planned.namespace)
     return rehearse_all(
@@ -59,7 +60,7 @@ def rehearse(
         planned.owner,
         of_release=touched(before, after),
         takeover=planned.environment.takeover,
-        ran=ran_before(connections, planned) if last is not None else frozenset(),
+        ran=jobs_done(connections, planned) if last is not None else frozenset(),
         prune=whole and not planned.problems,
     )
 
@@ -71,7 +72,7 @@ def apply_manifests(connections: Connections, desired: Desired, held: Callable[[
     Nothing is pruned while a file does not parse: what it holds is not known. Nothing is done
     where the environment was applied from another config repo, and nothing once `held` raises.
     """
-    cluster = connections.environment_cluster(desired.environment).fenced(held)
+    cluster = _cluster(connections, desired).fenced(held)
     last = recorded(cluster, desired.namespace, desired.owner)
     source = source_of(connections, desired, last)
     refuse_copy(last, source, desired.owner, desired.namespace)
@@ -83,7 +84,7 @@ def apply_manifests(connections: Connections, desired: Desired, held: Callable[[
         prune=not desired.problems,
         takeover=desired.environment.takeover,
         # In a namespace that was made anew nothing has run yet.
-        ran=ran_before(connections, desired) if last is not None else frozenset(),
+        ran=jobs_done(connections, desired) if last is not None else frozenset(),
         on_progress=log,
     )
     if last is None or last.repo != source.repo or done.touched:
@@ -102,7 +103,7 @@ def watch_rollout(
 ) -> Rollout:
     """Follow the workloads until each is live, or one has certainly failed."""
     return watch(
-        connections.environment_cluster(desired.environment).fenced(held),
+        _cluster(connections, desired).fenced(held),
         desired.manifests,
         desired.namespace,
         desired.planned,
@@ -111,6 +112,7 @@ def watch_rollout(
         stop=stop,
         on_progress=progress,
         rules=rules_of(desired.config.document),
+        ran=jobs_done(connections, desired),
     )
 
 
@@ -127,7 +129,7 @@ def verify_release(
     assert rule is not None
     return verify(
         rule,
-        connections.environment_cluster(desired.environment).fenced(held),
+        _cluster(connections, desired).fenced(held),
         desired.namespace,
         job=connections.repo.read(desired.commit, rule.job) if rule.job else None,
         environment=desired.name,
@@ -141,7 +143,7 @@ def verify_release(
 @task(name="prove equality", run_name="prove that {desired.name} equals the repo")
 def prove_equality(connections: Connections, desired: Desired) -> Proof:
     """Compare every object with the cluster's, and every pod's digest with the plan."""
-    cluster = connections.environment_cluster(desired.environment)
+    cluster = _cluster(connections, desired)
     return prove(
         cluster,
         desired.manifests,
@@ -184,3 +186,10 @@ def _runs(image: ImageRef) -> Callable[[str], bool]:
             return False
 
     return runs_it
+
+
+def _cluster(connections: Connections, desired: Desired) -> Cluster:
+    """Give an environment's cluster; a request to it that hangs is told in this task's log."""
+    cluster = connections.environment_cluster(desired.environment)
+    cluster.in_flight.tell(log)
+    return cluster

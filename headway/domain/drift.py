@@ -89,6 +89,16 @@ def examine(wanted: Mapping[str, Any], live: Mapping[str, Any], claims: Claims =
     return Examination(False, fields, tuple(handed_over), bool(gone or added or freed))
 
 
+def as_applied(
+    fields: tuple[FieldDiff, ...], claims: Claims, examination: Examination
+) -> tuple[FieldDiff, ...]:
+    """Return a dry run's differences as applying makes them: it lets go of replicas before, which a dry run cannot."""
+    if not claims.scaled:
+        return fields
+    freed = tuple(it for it in examination.fields if it.path == _REPLICAS)
+    return tuple(it for it in fields if it.path != _REPLICAS) + freed
+
+
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[FieldDiff, ...]:
     """List the fields in which two states of one object differ; the server's bookkeeping is left out."""
     found: list[FieldDiff] = []

@@ -11,7 +11,7 @@ from typing import Any
 
 from headway.domain.objects import ObjectId, split_api_version
 
-_KINDS = frozenset(
+RUN_ONCE = frozenset(
     {("batch", "Job"), ("argoproj.io", "Workflow"), ("tekton.dev", "PipelineRun"), ("tekton.dev", "TaskRun")}
 )
 
@@ -21,7 +21,7 @@ def runs_once(item: Mapping[str, Any]) -> bool:
     group, _ = split_api_version(str(item.get("apiVersion", "")))
     if (group, item.get("kind")) == ("", "Pod"):
         return (item.get("spec") or {}).get("restartPolicy") in ("Never", "OnFailure")
-    return (group, item.get("kind")) in _KINDS
+    return (group, item.get("kind")) in RUN_ONCE
 
 
 def removes_itself(item: Mapping[str, Any]) -> bool:

@@ -51,3 +51,27 @@ def may_be_verdict(code: int, said: str, *, is_status: bool) -> bool:
     So it answers to what it cannot decode, such as a Secret's data that is no base64.
     """
     return is_status and code == 500 and bool(said) and not _BEHIND.search(said)
+
+
+_WEBHOOK = re.compile(r"fail(?:ed|ure) (?:calling|to call) webhook \"?([^\s\":]+)")
+_CONVERSION = re.compile(r"conversion webhook for (\S+?), Kind=(\w+) failed")
+
+
+def next_step(code: int, said: str) -> str:
+    """Return what to do about an error answer that is no verdict: by its cause, and not by its code alone."""
+    if found := _WEBHOOK.search(said):
+        return (
+            f"the admission webhook {found[1]} does not answer: see its pods and its service, or the "
+            "failurePolicy of its configuration"
+        )
+    if found := _CONVERSION.search(said):
+        return f"the conversion webhook of the kind {found[2]} ({found[1]}) does not answer: see its pods and service"
+    if "being terminated" in said:
+        return "its namespace is being deleted: see what holds it with `kubectl get namespace -o yaml`, then try again"
+    if "etcdserver" in said:
+        return "the cluster's etcd is slow or has no leader; try again"
+    if code == 503 and "currently unable to handle the request" in said:
+        return "the server behind this API is away: see `kubectl get apiservices`"
+    if code == 409:
+        return "somebody else changes the object all the time; see who, in its managedFields"
+    return "the API server is busy or starting; try again"

@@ -28,9 +28,10 @@ from kubernetes.config.config_exception import ConfigException
 from kubernetes.config.incluster_config import load_incluster_config
 from kubernetes.config.kube_config import KubeConfigLoader, KubeConfigMerger
 
-from headway.domain.refusals import is_verdict, may_be_verdict
+from headway.domain.refusals import is_verdict, may_be_verdict, next_step
 from headway.domain.secrecy import redacted
 from headway.errors import FailedError, TransientError, UsageError
+from headway.systems.inflight import InFlight
 
 ATTEMPTS = 5
 CONNECTIONS = 32
@@ -82,10 +83,10 @@ class Cluster:
         self.host: str = configuration.host
         self._configuration = configuration
         self._pools: urllib3.PoolManager = RESTClientObject(configuration).pool_manager
+        self.in_flight = InFlight()
         self._lock = threading.Lock()
         self._fence: Callable[[], None] = lambda: None
-        self._token = ""
-        self._token_until = 0.0
+        self._token, self._token_until = "", 0.0
 
     @classmethod
     def open(cls, context: str | None = None, kubeconfig: str | None = None) -> Cluster:
@@ -235,7 +236,7 @@ class Cluster:
                 if 1 < attempts == len(heard) and len(set(heard)) == 1 and self.ready():
                     refusal.verdict = method != "GET"
                     raise refusal
-                raise TransientError(refusal.message, hint="the API server is busy or starting; try again")
+                raise TransientError(refusal.message, hint=next_step(answer.status, refusal.said))
             time.sleep(_pause(attempt, answer.headers.get("Retry-After")))
             attempt += 1
 
@@ -272,16 +273,17 @@ class Cluster:
             # As late as can be: a process may have slept since it decided to write.
             self._fence()
         try:
-            return self._pools.request(
-                method,
-                url,
-                body=body,
-                headers=headers,
-                timeout=urllib3.Timeout(connect=5.0, read=timeout),
-                retries=False,
-                redirect=False,
-                preload_content=not stream,
-            )
+            with self.in_flight.request(_verb(method, path)):
+                return self._pools.request(
+                    method,
+                    url,
+                    body=body,
+                    headers=headers,
+                    timeout=urllib3.Timeout(connect=5.0, read=timeout),
+                    retries=False,
+                    redirect=False,
+                    preload_content=not stream,
+                )
         except urllib3.exceptions.SSLError as error:
             if not _about_certificates(error):
                 # A load balancer that closes a connection looks like this, too.

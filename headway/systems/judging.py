@@ -24,6 +24,7 @@ from headway.domain.health import (
 )
 from headway.domain.kindhealth import RULES, new_pods
 from headway.domain.objects import ObjectId
+from headway.domain.oneshot import RUN_ONCE
 from headway.domain.planned import Planned, containers_of, planned_for, pod_spec
 from headway.domain.podhealth import is_ready, restarts
 from headway.domain.shortage import help_on_its_way
@@ -42,6 +43,7 @@ class Judging:
 
     Workloads that come up `together` may wait for each other. `unwatched` are manifests of kinds that
     are judged by what they ask for, since nothing of them is watched; `customs` are judged by the rules.
+    `ran` are Jobs that have run and may be gone.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Judging:
         unwatched: Mapping[ObjectId, Mapping[str, Any]] = MappingProxyType({}),
         customs: Set[ObjectId] = frozenset(),
         rules: Rules = RULES,
+        ran: frozenset[ObjectId] = frozenset(),
     ) -> None:
         self._cluster = cluster
         self._observed = observed
@@ -66,6 +69,7 @@ class Judging:
         self._unwatched = unwatched
         self._customs = customs
         self._rules = rules
+        self._ran = ran
         self._patience = Patience()
         self._verdicts: dict[ObjectId, Verdict] = {}
         self._judgements: dict[ObjectId, Judgement] = {}
@@ -201,6 +205,11 @@ class Judging:
         )
         return replace(verdict, status="progressing", message=verdict.message + rest)
 
+    def _finished(self, identity: ObjectId) -> bool:
+        """Say whether this was a Job or the like that had finished when it was last seen; its TTL removes it."""
+        before = self._judgements.get(identity)
+        return (identity.group, identity.kind) in RUN_ONCE and before is not None and before.done
+
     def _ends(self, identity: ObjectId) -> int:
         workload = self._observed.workload(identity)
         if workload is None:
@@ -239,6 +248,8 @@ class Judging:
                 return judge(known, (), (), {})
             if self._is_unseen(identity):
                 return Judgement(True, f"applied; a {identity.kind} is not watched")
+            if identity in self._ran or self._finished(identity):
+                return Judgement(True, "done, and gone")
             return Judgement(
                 False, "it is not in the cluster", (Signal("NotFound", "it is not there", 10.0),)
             )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from headway.domain.compare import FieldDiff
-from headway.domain.drift import Drift, differences
+from headway.domain.drift import Drift, as_applied, differences
 from headway.domain.objects import MANAGER, ObjectId, Owner
 from headway.domain.rehearsal import Rehearsal
 from headway.domain.rights import to_watch, told
@@ -131,7 +131,7 @@ def _try(cluster: Cluster, item: Item) -> _Tried:
         return _Tried(Drift(item.id, "create"))
     if changes_nothing(item, after):
         return _Tried()
-    fields = differences(item.live, after)
+    fields = as_applied(differences(item.live, after), item.claims, item.examination)
     if item.made_by:
         return _Tried(Drift(item.id, "adopt", (FieldDiff("(made by)", item.made_by, MANAGER), *fields)))
     return _Tried(Drift(item.id, "change", fields or takes_over(item.live)))

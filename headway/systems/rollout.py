@@ -92,13 +92,14 @@ def watch(
     stop: Callable[[], bool] | None = None,
     on_progress: Callable[[str], None] | None = None,
     rules: Rules = RULES,
+    ran: frozenset[ObjectId] = frozenset(),
 ) -> Rollout:
     """Follow the manifests' workloads until all that changed are live, or one of them has failed.
 
     `changed` names what this release touched; None means everything. `rules` judge custom resources, of
-    which only those that changed are looked at. `timeout` is in
-    seconds. `stop` is asked once a second, in a thread of its own; True ends the watch as
-    superseded. Raises TransientError when the API server stays away, ApiRefused when it
+    which only those that changed are looked at. `ran` are Jobs that have run before and may be gone.
+    `timeout` is in seconds. `stop` is asked once a second, in a thread of its own; True ends the watch
+    as superseded. Raises TransientError when the API server stays away, ApiRefused when it
     does not let us look.
     """
     manifests = list(manifests)
@@ -116,6 +117,7 @@ def watch(
         unwatched=_unwatched(manifests, namespace),
         customs=customs,
         rules=rules,
+        ran=ran,
     )
 
 
@@ -131,6 +133,7 @@ def watch_workloads(
     unwatched: Mapping[ObjectId, Mapping[str, Any]] = MappingProxyType({}),
     customs: Mapping[ObjectId, Resource] = MappingProxyType({}),
     rules: Rules = RULES,
+    ran: frozenset[ObjectId] = frozenset(),
 ) -> Rollout:
     """Do what `watch` does, for workloads given by name.
 
@@ -150,6 +153,7 @@ def watch_workloads(
         unwatched=unwatched,
         customs=customs.keys(),
         rules=rules,
+        ran=ran,
     )
     heard = News(cluster, observed, streams, news, tell)
     stopped = threading.Event()
@@ -181,9 +185,13 @@ def watch_workloads(
 
 
 def look(
-    cluster: Cluster, manifests: Iterable[Manifest], namespace: str, planned: Planned
+    cluster: Cluster,
+    manifests: Iterable[Manifest],
+    namespace: str,
+    planned: Planned,
+    ran: frozenset[ObjectId] = frozenset(),
 ) -> dict[ObjectId, Standing]:
-    """Say how each workload of the manifests is now, without waiting for anything."""
+    """Say how each workload of the manifests is now, without waiting for anything; those that `ran` may be gone."""
     manifests = list(manifests)
     followed, unwatched = workloads_of(manifests, namespace), _unwatched(manifests, namespace)
     customs = customs_of(cluster, [it for it in manifests if pod_spec(it.object)], namespace, RULES)
@@ -197,6 +205,7 @@ def look(
         together=False,
         unwatched=unwatched,
         customs=customs.keys(),
+        ran=ran,
     )
     # A sign that could become certain counts, however short it has been there.
     judging.hear(followed, 0.0, first=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from headway.domain.refusals import is_verdict, may_be_verdict
+from headway.domain.refusals import is_verdict, may_be_verdict, next_step
 
 VERDICTS = {
     "schema": (
@@ -107,3 +107,34 @@ def test_bad_base64_is_a_verdict_once_it_repeats() -> None:
     )
     assert not is_verdict(500, said, is_status=True)
     assert may_be_verdict(500, said, is_status=True)
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "step"),
+    [
+        (
+            500,
+            'Internal error occurred: failed calling webhook "pods.example.com": failed to call webhook: Post '
+            '"https://hook.example.svc:443/?timeout=10s": context deadline exceeded',
+            "the admission webhook pods.example.com does not answer",
+        ),
+        (
+            500,
+            "conversion webhook for bugs.example.com/v1, Kind=Gadget failed: connection refused",
+            "the conversion webhook of the kind Gadget (bugs.example.com/v1)",
+        ),
+        (500, "etcdserver: request timed out", "etcd is slow"),
+        (503, "the server is currently unable to handle the request", "kubectl get apiservices"),
+        (
+            403,
+            'configmaps "a" is forbidden: unable to create new content in namespace x because it is being terminated',
+            "its namespace is being deleted",
+        ),
+        (409, "the object has been modified", "somebody else changes the object"),
+        (429, "too many requests", "the API server is busy"),
+        (503, "", "the API server is busy or starting"),
+    ],
+)
+def test_what_to_do_follows_from_the_cause(code: int, said: str, step: str) -> None:
+    """A webhook that is slow is not a busy API server."""
+    assert step in next_step(code, said)

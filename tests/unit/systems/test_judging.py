@@ -224,3 +224,40 @@ def test_a_workload_that_is_not_there_is_said() -> None:
     it.hear(observed.take(Event("gone", DEPLOYMENTS, "shop", deployment())), 1.0)
     it.hear([], 20.0)
     assert it.verdict(WEB).reason == "NotFound"
+
+
+MIGRATE = ObjectId("batch", "Job", "shop", "migrate")
+JOBS = Resource("batch", "v1", "Job", "jobs", True)
+
+
+def _finished_job() -> dict[str, Any]:
+    complete = [{"type": "Complete", "status": "True"}]
+    return {"metadata": meta("migrate", "j"), "spec": {}, "status": {"succeeded": 1, "conditions": complete}}
+
+
+def test_a_job_that_removes_itself_when_it_is_done_fails_nothing() -> None:
+    """Its time to live ends while the other workloads of the release still roll out."""
+    observed = Observed([MIGRATE, WEB])
+    observed.replace(JOBS, "shop", [_finished_job()])
+    observed.replace(DEPLOYMENTS, "shop", [deployment()])
+    it = Judging(Quiet(), observed, {}, None, lambda line: None)  # type: ignore[arg-type]
+    it.hear([MIGRATE, WEB], 0.0, first=True)
+    it.hear(observed.take(Event("gone", JOBS, "shop", _finished_job())), 1.0)
+    it.hear([], 30.0)
+    assert it.verdict(MIGRATE).status == "live"
+    assert not it.failed
+
+
+def test_a_job_that_ran_before_may_be_gone() -> None:
+    """Status and promotion call it done, and not missing."""
+    it = Judging(
+        Quiet(),  # type: ignore[arg-type]
+        Observed([MIGRATE]),
+        {},
+        None,
+        lambda line: None,
+        ran=frozenset({MIGRATE}),
+    )
+    it.hear([MIGRATE], 0.0, first=True)
+    it.hear([], 30.0)
+    assert (it.verdict(MIGRATE).status, it.verdict(MIGRATE).message) == ("live", "done, and gone")
