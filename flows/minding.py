@@ -9,10 +9,10 @@ from headway.connections import Connections
 from headway.desired import Desired
 from headway.domain.config import Config
 from headway.domain.gates import is_automatic
-from headway.domain.history import UNDONE, ReleaseRecord, format_message
+from headway.domain.history import UNDONE, Entry, ReleaseRecord, format_message, short_tag
 from headway.domain.plans import images_of
 from headway.domain.releases import TIME_FORMAT
-from headway.domain.undone import Older, Step, Undone, older_by, undone
+from headway.domain.undone import Older, Step, Undone, older_by, taken_back, undone
 from headway.errors import HeadwayError
 from headway.flows.telling import tell_noticed
 from headway.pushed import undone_in
@@ -44,6 +44,27 @@ def mind_push(connections: Connections, config: Config, name: str, head: str) ->
     if last.record is None and last.parents and not last.outcomes and services:
         found = undone_in(connections, config, name, head, services, _older(config, name))
         hold_undone(connections, config, name, found)
+
+
+def mind_older(connections: Connections, desired: Desired, before: Desired | None, last: Entry) -> None:
+    """Notify where a person's push takes an image back, or its digest away: often a folder was rendered over it."""
+    if before is None or last.record is not None or last.outcomes:
+        return
+    config, name = desired.config, desired.name
+    then, now = (images_of(config, it.indexes) for it in (before, desired))
+    found = taken_back(then, now, _older(config, name))
+    if found:
+        said = "; ".join(
+            f"{service} {short_tag(new)} {what} ({short_tag(old)})" for service, old, new, what in found
+        )
+        by = f"the push {last.commit[:9]} by {last.actor} takes images back"
+        cause = (
+            f"{said}. Was the folder rendered from an older source? `headway release` pins what should run"
+        )
+        changes = tuple((service, old, new) for service, old, new, _ in found)
+        tell_noticed(
+            connections, config, name, by, commit=last.commit, about="older", cause=cause, changes=changes
+        )
 
 
 def hold_undone(

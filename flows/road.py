@@ -23,6 +23,7 @@ from headway.domain.plans import Plan, image_changes
 from headway.domain.rehearsal import Rehearsal
 from headway.endings import arrival_report, unfinished_report
 from headway.errors import HeadwayError, LostLease, RejectedError, TransientError, UsageError, explained
+from headway.flows.minding import mind_older
 from headway.flows.telling import tell_end, tell_entry, tell_unreached, teller
 from headway.flows.turn import Held, one_at_a_time
 from headway.flows.undoing import end_undone, left_the_branch, lines, named, pass_over, undone_with
@@ -188,6 +189,7 @@ def _arrive(connections: Connections, name: str, head: str, held: Held, failures
         )
         told = not settled and not last.reverts and last.state not in ("failed", "applied")
         if told:
+            mind_older(connections, desired, before, last)
             tell_entry(connections, desired.config, name, last, "releasing")
         progress = teller(connections, desired.config, name, last) if told else log
         newer = _newer_than(connections, desired, held)

@@ -183,3 +183,16 @@ def test_who_lets_it_go_on_is_heard(place: Place) -> None:
     assert place.run("unveto", "staging", "web", "1.1.0", "--reason", "it was right").code == 0
     assert place.run("watch").code == 0
     assert place.tags("staging")["web"] == "1.1.0"
+
+
+def test_a_push_that_takes_an_image_back_is_notified(place: Place) -> None:
+    """Somebody rendered an old overlay into the folder: an older image without its digest is no silent success."""
+    place.start("1.4.2", production="release: manual")
+    old = place.image("web", "1.4.1").split("@")[0]
+    pushed = place.remote.push({"production/web.yaml": place.job("web", old)}, "more replicas")
+    done = place.run("reconcile")
+    assert (
+        f"the push {pushed[:9]} by Ann takes images back: web 1.4.1 is older than what was live (1.4.2)"
+        in done.err
+    )
+    assert "takes images back" not in place.run("reconcile").err
