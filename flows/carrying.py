@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from headway.arrival import Step
-from headway.connections import CONFIG_FILE, Connections
+from headway.connections import Connections
 from headway.domain.config import Config
 from headway.domain.gates import Barred, gates
 from headway.domain.history import APPROVED, REQUEST, Entry, ReleaseRecord, new_release_id
@@ -23,7 +23,7 @@ from headway.domain.plans import Plan
 from headway.domain.rehearsal import Rehearsal
 from headway.domain.verification import unaskable
 from headway.errors import FailedError, HeadwayError, RefusedError, UsageError
-from headway.flows.rehearsing import refuse, rehearsed
+from headway.flows.rehearsing import differs, refuse, rehearsed
 from headway.flows.road import publish, reach
 from headway.flows.telling import tell_plan, tell_superseded, told_before
 from headway.requests import Forcible
@@ -174,7 +174,7 @@ def _carry_out(connections: Connections, intent: Intent) -> dict[str, object]:
         if newer != head:
             barred = _barred(connections, intent, newer, now)
             _refuse(intent, barred)
-            if _differs(connections, name, head, newer):
+            if differs(connections, name, head, newer):
                 forced = refuse(name, _tried(connections, intent, now, newer), request)
             # Also where there was nothing to approve before: what nobody has seen is not carried out.
             if now and now.fingerprint != plan.fingerprint and _asks(connections, intent, newer):
@@ -239,13 +239,6 @@ def _tried(connections: Connections, intent: Intent, plan: Plan, head: str) -> R
     whole = intent.request.dry_run or _asks(connections, intent, head)
     intent.tried[plan.base] = rehearsed(connections, plan, intent.request, whole=whole)
     return intent.tried[plan.base]
-
-
-def _differs(connections: Connections, name: str, old: str, new: str) -> bool:
-    """Say whether an environment is another on a newer head, so that it must be tried again."""
-    repo, place = connections.repo, connections.config(new).environment(name)
-    same_place = repo.read(old, CONFIG_FILE) == repo.read(new, CONFIG_FILE)
-    return not same_place or repo.tree_sha(old, place.path) != repo.tree_sha(new, place.path)
 
 
 def _plan_report(connections: Connections, intent: Intent, plan: Plan, barred: Iterable[Barred] = ()) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headway.connections import Connections
+from headway.connections import CONFIG_FILE, Connections
 from headway.desired import Desired
 from headway.domain.plans import Plan
 from headway.domain.rehearsal import Rehearsal
@@ -62,6 +62,13 @@ def refuse(name: str, rehearsal: Rehearsal, request: Forcible) -> list[tuple[str
         f"{name}: the cluster would refuse this, so {UNCHANGED}:\n{against}",
         hint='correct it in the config repo or in the cluster; --force --reason "…" commits it all the same',
     )
+
+
+def differs(connections: Connections, name: str, old: str, new: str) -> bool:
+    """Say whether an environment is another on a newer head, so that it must be tried again."""
+    repo, place = connections.repo, connections.config(new).environment(name)
+    same_place = repo.read(old, CONFIG_FILE) == repo.read(new, CONFIG_FILE)
+    return not same_place or repo.tree_sha(old, place.path) != repo.tree_sha(new, place.path)
 
 
 def _forced(request: Forcible) -> bool:

@@ -73,7 +73,10 @@ class Forcible(Request):
     """A request that may go past what holds it back."""
 
     force: bool = False
-    """Go past a lock, a veto, a closed window, a tag rule, a missing approval. It needs a reason, which is recorded."""
+    """Go past a lock, a veto, a closed window, a tag rule, a missing approval, or what the cluster would refuse.
+
+    It needs a reason, which is recorded.
+    """
 
 
 class BuildRequest(Request):

@@ -22,7 +22,8 @@ Force = Annotated[
     bool,
     typer.Option(
         "--force",
-        help="Past a lock, a veto, a closed window, a tag rule or a missing approval; needs --reason.",
+        help="Past a lock, a veto, a closed window, a tag rule, a missing approval, or what the cluster would "
+        "refuse; needs --reason.",
     ),
 ]
 Format = Annotated[Output, typer.Option("--output", "-o", help="How to print the result.")]
