@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from headway.connections import Connections
-from headway.desired import Desired
+from headway.desired import Desired, check_readable
 from headway.domain.config import Config
 from headway.errors import FailedError, HeadwayError
 from headway.flows.minding import mind_push, mind_rewriting
@@ -61,6 +61,7 @@ def reconcile_images(connections: Connections, request: ReconcileRequest) -> dic
                 drifts = compare(connections, Desired(connections, config, thing, head))
                 report(f"drift-{thing}", drift_report(thing, drifts))
                 done[thing] = [it.as_dict() for it in drifts]
+                check_readable(connections, config, thing, head)
             else:
                 if request.adopt:
                     adopt_objects(connections, Desired(connections, config, thing, head))
@@ -69,6 +70,8 @@ def reconcile_images(connections: Connections, request: ReconcileRequest) -> dic
                     done[thing] = reach(connections, thing).check().as_dict()
                 finally:
                     tell_missing(connections, config, thing)
+                newest = connections.repo.head
+                check_readable(connections, connections.config(newest), thing, newest)
         except HeadwayError as error:
             # One broken environment must not keep the others from being put right.
             if len(names) > 1:

@@ -161,6 +161,8 @@ def _arrive(connections: Connections, name: str, head: str, held: Held, failures
     desired = Desired(connections, connections.config(head), name, head)
     for problem in desired.problems:
         log(f"left out, and nothing is pruned meanwhile: {problem}")
+    for doubt in desired.doubts:
+        log(f"warning: {doubt}")
     last = connections.repo.last_change(name, desired.environment.path, head)
     before = _live(connections, desired)
     settled = last.state == "live" and before is not None and before.tree == desired.tree

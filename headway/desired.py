@@ -15,7 +15,7 @@ from headway.domain.oneshot import already_run, runs_once
 from headway.domain.planned import containers_of, planned_digests, pod_spec
 from headway.domain.provenance import Provenance, Source, plain_url
 from headway.domain.scaling import fought, scale_targets
-from headway.errors import HeadwayError, Problem, UsageError
+from headway.errors import FailedError, HeadwayError, Problem, UsageError
 from headway.systems.drift import diff
 from headway.systems.inspection import autoscalers
 from headway.systems.provenance import recorded, refuse_copy
@@ -34,6 +34,7 @@ class Desired:
         "by_id",
         "commit",
         "config",
+        "doubts",
         "environment",
         "indexes",
         "manifests",
@@ -49,7 +50,7 @@ class Desired:
         self.name = name
         self.environment = config.environment(name)
         self.commit = commit
-        tree = connections.repo.tree(commit, self.environment.path)
+        tree = connections.repo.tree(commit, self.environment.path, config.document.ignore)
         self.tree = tree.sha
         self.owner = Owner(config.app, name)
         self._read(connections.repo.index(tree))
@@ -71,6 +72,7 @@ class Desired:
         self.indexes = indexes
         self.manifests: list[Manifest] = [it for index in self.indexes for it in index.manifests]
         self.problems: tuple[Problem, ...] = tuple(it for index in self.indexes for it in index.problems)
+        self.doubts: tuple[Problem, ...] = tuple(it for index in self.indexes for it in index.doubts)
         self.by_id: dict[ObjectId, Manifest] = {
             id_of(it.object, self.environment.cluster.namespace): it for it in self.manifests
         }
@@ -139,3 +141,18 @@ def drift_of(connections: Connections, desired: Desired, warn: Callable[[str], N
         takeover=desired.environment.takeover,
         ran=jobs_done(connections, desired) if last is not None else frozenset(),
     )
+
+
+def check_readable(connections: Connections, config: Config, name: str, commit: str) -> None:
+    """Raise FailedError where files of an environment are left out: what they hold is neither applied nor pruned."""
+    tree = connections.repo.tree(commit, config.environment(name).path, config.document.ignore)
+    problems = [it for index in connections.repo.index(tree) for it in index.problems]
+    if problems:
+        files = len({it.file for it in problems})
+        count = "a file that is" if files == 1 else f"{files} files that are"
+        raise FailedError(
+            "\n".join(
+                [f"{name} has {count} left out, and nothing is pruned meanwhile:", *map(str, problems)]
+            ),
+            hint="correct them, or name what is not meant for the cluster in .headwayignore",
+        )

@@ -116,10 +116,10 @@ def _environments(findings: list[Finding], connections: Connections, config: Con
 def _manifests(connections: Connections, config: Config, name: str) -> str:
     found = Desired(connections, config, name, connections.repo.head)
     if found.problems:
-        raise ConfigError(
-            found.problems, hint="what does not parse is left out, and nothing is pruned meanwhile"
-        )
-    return f"{len(found.manifests)} objects in {found.environment.path}/"
+        hint = "correct them, or name what is not meant for the cluster in .headwayignore: nothing is pruned meanwhile"
+        raise ConfigError(found.problems, hint=hint)
+    more = "".join(f"\nwarning: {doubt}" for doubt in found.doubts)
+    return f"{len(found.manifests)} objects in {found.environment.path}/{more}"
 
 
 def _autoscalers(findings: list[Finding], connections: Connections, config: Config, name: str) -> None:

@@ -25,8 +25,11 @@ def environment_status(connections: Connections, config: Config, name: str, head
     last = connections.repo.last_change(name, config.environment(name).path, head)
     live = connections.repo.live(name)
     warnings: list[str] = []
+    unread: list[str] = []
     try:
-        services = _services(connections, Desired(connections, config, name, head), warnings)
+        desired = Desired(connections, config, name, head)
+        unread = sorted({it.file for it in desired.problems})
+        services = _services(connections, desired, warnings)
     except HeadwayError as error:
         services = []
         warnings.append(error.message)
@@ -36,7 +39,8 @@ def environment_status(connections: Connections, config: Config, name: str, head
         "last_change": last.commit,
         "live": live,
         "state": last.state or "not reached yet",
-        "summary": _summary(last.commit, last.state, live),
+        "summary": _summary(last.commit, last.state, live) + _but(unread),
+        "left_out": unread,
         "services": services,
         "waits": _waits(connections, config, name, head, warnings),
         "warnings": list(dict.fromkeys(warnings)),
@@ -44,7 +48,8 @@ def environment_status(connections: Connections, config: Config, name: str, head
 
 
 def _services(connections: Connections, desired: Desired, warnings: list[str]) -> list[dict[str, Any]]:
-    warnings += [f"left out: {problem}" for problem in desired.problems]
+    warnings += [f"left out, and nothing is pruned meanwhile: {problem}" for problem in desired.problems]
+    warnings += [f"warning: {doubt}" for doubt in desired.doubts]
     standings: dict[ObjectId, Standing] = {}
     try:
         cluster = connections.environment_cluster(desired.environment)
@@ -88,6 +93,13 @@ def _service(
             }
         )
     return rows
+
+
+def _but(unread: list[str]) -> str:
+    """Say that files are left out; nothing where none is."""
+    if not unread:
+        return ""
+    return f", but {'a file is' if len(unread) == 1 else f'{len(unread)} files are'} left out"
 
 
 def _summary(commit: str, state: str, live: str | None) -> str:

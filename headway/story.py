@@ -54,7 +54,7 @@ def plan_report(
     rows = [(inline(it.service), *_from_to(it.old, it.new), inline(it.why)) for it in plan.changes]
     notes = [f"- held back: {inline(it)}" for it in held]
     notes += [f"- warning: {inline(it)}" for it in warned]
-    notes += [f"- left out: {inline(it)}" for it in plan.warnings]
+    notes += [f"- {inline(it)}" for it in plan.warnings]
     return blocks(
         [
             f"## Plan for {name}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,6 +13,8 @@ from headway.cli.output import Output, err, out, print_json, print_table
 
 def status(environment: AnyEnvironment = "", output: Format = Output.table) -> None:
     """Say what each environment should run, what it runs, and whether it is healthy.
+
+    Exit code 1 where files of an environment are left out.
 
     Example: headway status staging
     """
@@ -26,7 +28,13 @@ def status(environment: AnyEnvironment = "", output: Format = Output.table) -> N
         found = [environment_status(connections, config, name, head) for name in names]
     if output is Output.json:
         print_json(found)
-        return
+    else:
+        _print_status(found)
+    if any(it["left_out"] for it in found):
+        raise typer.Exit(1)
+
+
+def _print_status(found: list[dict[str, Any]]) -> None:
     rows = [
         (it["environment"], service["service"], service["image"], service["running"], service["health"])
         for it in found

@@ -47,7 +47,7 @@ def mentions(text: str, known: list[tuple[int, int]]) -> list[Mention]:
             continue
         line += text.count("\n", line_start, each.start())
         line_start = text.rfind("\n", 0, each.start()) + 1
-        if _COMMENT.search(text, line_start, each.start()):
+        if _COMMENT.search(text[line_start : each.start()]):
             continue
         found.append(Mention(each[0], line, each.start() - line_start + 1))
         if len(found) == MOST:

@@ -289,6 +289,8 @@ class Document(Part):
     """The images that are released, by name."""
     environments: dict[Annotated[str, Field(pattern=NAME, max_length=63)], Environment] = Field(min_length=1)
     """The places where the application runs, in the order of promotion."""
+    ignore: list[str] = []
+    """Files in environments' folders that are no manifests, in the words of .gitignore; `.headwayignore` says more."""
     notify: Notify | None = None
     """Who is told of releases."""
     health: list[HealthRule] = []

@@ -7,7 +7,7 @@ each new head of the branch, never carried over.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from headway.domain.config import Config
@@ -195,11 +195,12 @@ def _plan(
 ) -> Plan:
     order = {name: place for place, name in enumerate(config.services)}
     changes: dict[Change, None] = {}
-    by_file: dict[str, list[tuple[ImageSite, str]]] = {}
+    by_file: dict[str, dict[ImageSite, str]] = {}
+    linked = {it.path: it.edited for it in indexes if it.edited}
     for (path, site), value in edits.items():
         if value == site.value:
             continue
-        by_file.setdefault(path, []).append((site, value))
+        by_file.setdefault(_edited(config, environment, path, linked), {})[site] = value
         service = service_of(config, site.value)
         assert service is not None
         changes[Change(service, site.value, value, why.get(service, ""))] = None
@@ -207,9 +208,45 @@ def _plan(
         environment=environment,
         base=base,
         changes=tuple(sorted(changes, key=lambda it: order[it.service])),
-        files={path: splice(read(path), changed) for path, changed in by_file.items()},
-        warnings=tuple(str(problem) for index in indexes for problem in index.problems),
+        files={path: splice(read(path), changed.items()) for path, changed in by_file.items()},
+        warnings=tuple(_warnings(config, indexes, changes)),
     )
+
+
+def _edited(config: Config, environment: str, path: str, linked: Mapping[str, str]) -> str:
+    """Give the file that an edit changes: what a link points to, where that is in the environment's own folder.
+
+    One outside of it may be another environment's too, and a release changes one.
+    """
+    target = linked.get(path)
+    if target is None:
+        return path
+    folder = config.environments[environment].path
+    if folder != "." and not target.startswith(folder + "/"):
+        said = f"a release would change {target}, to which this links, outside of {folder}/; put a copy here"
+        raise ConfigError([Problem(path, 1, 1, said)])
+    return target
+
+
+def _warnings(config: Config, indexes: Iterable[FileIndex], changes: Iterable[Change]) -> Iterator[str]:
+    """Say what is left out, what is applied as it stands, and where an image is named that stays behind."""
+    moving = {it.old: (config.services[it.service].ref, ImageRef.parse(it.old)) for it in changes}
+    repositories = {it.name for it, _ in moving.values()}
+    for index in indexes:
+        yield from (f"left out: {problem}" for problem in index.problems)
+        yield from (f"warning: {doubt}" for doubt in index.doubts)
+        for mention in index.mentions if moving else ():
+            try:
+                named = ImageRef.parse(mention.image)
+            except InvalidImage:
+                continue
+            if named.name in repositories and any(
+                named.name == it.name
+                and (named.tag == was.tag or (was.digest and named.digest == was.digest))
+                for it, was in moving.values()
+            ):
+                place = f"{index.path}:{mention.line}:{mention.column}"
+                yield f"warning: {place}: {mention.image} stays: it is named here outside of a container's image"
 
 
 def _flat(config: Config, indexes: list[FileIndex]) -> list[tuple[FileIndex, ImageSite]]:

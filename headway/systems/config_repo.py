@@ -10,13 +10,14 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
 from headway.domain.history import Entry, Outcome, is_release_id, oldest_commit_time
+from headway.domain.ignoring import parse_rules
 from headway.domain.manifests import FileIndex
 from headway.errors import ConfigError, FailedError, LostLease, Problem, TransientError, UsageError
 from headway.systems.commits import Commits, author_line
@@ -146,12 +147,12 @@ class ConfigRepo:
 
         return read
 
-    def tree(self, commit: str, path: str) -> Tree:
-        """List the manifests below a folder at a commit.
+    def tree(self, commit: str, path: str, ignore: Iterable[str] = ()) -> Tree:
+        """List the manifests below a folder at a commit, but for what `ignore` and `.headwayignore` name.
 
-        Raises UsageError for symbolic links, submodules, and a path outside the repo.
+        Raises UsageError for a path outside the repo, or one that is no folder.
         """
-        return self._trees.manifests(self._commits.get(commit).tree, path)
+        return self._trees.manifests(self._commits.get(commit).tree, path, parse_rules(ignore))
 
     def tree_sha(self, commit: str, path: str) -> str:
         """Give a folder's hash at a commit, equal exactly when nothing in it differs; empty where there is none."""
@@ -164,7 +165,10 @@ class ConfigRepo:
 
     def index(self, tree: Tree) -> list[FileIndex]:
         """Index a tree's manifests, in the order of their paths; only contents never seen before are read."""
-        return self._cache.indexes(tree.files, self._mirror.read_many)
+        found = self._cache.indexes(tree.files, self._mirror.read_many)
+        if tree.links:
+            found = [replace(it, edited=tree.links.get(it.path, "")) for it in found]
+        return found + [FileIndex(it.file, problems=(it,)) for it in tree.problems]
 
     def diff(self, old: str, new: str, path: str = "") -> str:
         """Give the unified diff between two commits, of one folder or file or of all."""

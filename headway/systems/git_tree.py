@@ -1,7 +1,7 @@
 """Reads and writes Git's trees: what lies in a folder at a commit, and a folder with some files changed.
 
 Only the trees on the way to a changed file are written, so the cost does not grow with
-the repo. It refuses links, submodules and paths that lead out of the repo.
+the repo. Links to files of the repo are followed; those that lead elsewhere, and submodules, are problems.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from headway.domain.ignoring import FILE as IGNORE_FILE
+from headway.domain.ignoring import Rule, is_ignored, parse_rules
 from headway.domain.manifests import unrendered
 from headway.errors import ConfigError, Problem, UsageError
 from headway.systems.git import Mirror
@@ -23,6 +25,8 @@ OWN_FILES = frozenset({"headway.yaml", "holds.yaml"})
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 FOLDER, FILE, LINK, MODULE = "40000", "100644", "120000", "160000"
 KEPT = 4096
+LINKS = 10
+"""Links on the way to one file."""
 
 _ENTRY = re.compile(rb"(\d+) ([^\0]+)\0(.{20})", re.DOTALL)
 
@@ -39,11 +43,29 @@ class Tree:
     """The manifests below a folder at a commit: path in the repo → SHA-1 of the content.
 
     `sha` is the folder's own hash, equal exactly when nothing in it differs; empty where there is no folder.
+    `links` are those files that are links, and what they point to; `problems` what is no file to read.
     """
 
     path: str
     sha: str
     files: Mapping[str, str] = field(default_factory=dict)
+    links: Mapping[str, str] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(slots=True)
+class _Found:
+    """What a walk through a folder has come upon."""
+
+    rules: list[Rule]
+    files: dict[str, str] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    rendered: list[Problem] = field(default_factory=list)
+
+    def refuse(self, path: str, said: str) -> None:
+        """Note that a path is none to read."""
+        self.problems.append(Problem(path, 1, 1, said))
 
 
 def folder_path(path: str) -> str:
@@ -103,11 +125,11 @@ class Trees:
             item = below
         return item
 
-    def manifests(self, root: str, path: str) -> Tree:
-        """List the manifests below a folder; names that start with a dot are left out.
+    def manifests(self, root: str, path: str, rules: Iterable[Rule] = ()) -> Tree:
+        """List the manifests below a folder; names that start with a dot and what is ignored are left out.
 
-        Raises UsageError for links, submodules and a path that is a file, ConfigError for what
-        would have to be rendered first.
+        `rules` come before those of `.headwayignore` files. Raises UsageError for a path that is a file
+        or a link, ConfigError for what would have to be rendered first.
         """
         folder = folder_path(path)
         top = self.at(root, folder)
@@ -118,44 +140,79 @@ class Trees:
             raise _link(folder)
         if top.mode != FOLDER:
             raise UsageError(f"{folder} is not a folder", hint="correct `path` in headway.yaml")
-        files: dict[str, str] = {}
-        rendered: list[Problem] = []
+        found = _Found(list(rules))
+        for count in range(folder.count("/") + 1 if folder else 0):
+            above = "/".join(folder.split("/")[:count])
+            self._add_rules(root, above, found)
+            if is_ignored(found.rules, "/".join(folder.split("/")[: count + 1]), folder=True):
+                return Tree(folder, top.sha)
         waiting = [(folder, top.sha)]
         while waiting:
-            above, sha = waiting.pop()
-            for name, item in self.entries(sha).items():
-                if name.startswith("."):
-                    continue
-                full = f"{above}/{name}" if above else name
-                if item.mode == FOLDER:
-                    waiting.append((full, item.sha))
-                elif item.mode == MODULE:
-                    raise UsageError(
-                        f"{full} is a submodule: its files are not in the config repo",
-                        hint="put the manifests themselves into the config repo",
-                    )
-                elif item.mode == LINK:
-                    self._refuse_link(root, full, item.sha)
-                elif problem := unrendered(full):
-                    rendered.append(problem)
-                elif name.endswith(MANIFESTS) and full not in OWN_FILES:
-                    files[full] = item.sha
-        if rendered:
-            raise ConfigError(rendered, hint=f"nothing of {folder or '.'}/ is applied or pruned meanwhile")
-        return Tree(folder, top.sha, dict(sorted(files.items())))
-
-    def _refuse_link(self, root: str, path: str, sha: str) -> None:
-        target = self._mirror.read(sha).decode("utf-8", "surrogateescape")
-        plain = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
-        if target.startswith("/") or plain == ".." or plain.startswith("../"):
-            raise UsageError(
-                f"{path} is a symbolic link out of the config repo (to {target})",
-                hint="put a copy of the file there instead",
+            waiting += self._look_into(root, *waiting.pop(), found)
+        if found.rendered:
+            raise ConfigError(
+                found.rendered, hint=f"nothing of {folder or '.'}/ is applied or pruned meanwhile"
             )
-        aim = self.at(root, "" if plain == "." else plain)
-        # A link to a text beside the manifests harms nobody; one that would add manifests must not be overlooked.
-        if path.endswith(MANIFESTS) or (aim is not None and aim.mode in {FOLDER, LINK, MODULE}):
-            raise _link(path)
+        files = dict(sorted(found.files.items()))
+        return Tree(folder, top.sha, files, found.links, tuple(sorted(found.problems)))
+
+    def _look_into(self, root: str, above: str, sha: str, found: _Found) -> list[tuple[str, str]]:
+        """Sort what a folder holds; give the folders in it."""
+        self._add_rules(root, above, found)
+        below: list[tuple[str, str]] = []
+        for name, item in self.entries(sha).items():
+            full = f"{above}/{name}" if above else name
+            is_folder = item.mode == FOLDER
+            if name.startswith(".") or is_ignored(found.rules, full, folder=is_folder):
+                continue
+            if is_folder:
+                below.append((full, item.sha))
+            elif item.mode == MODULE:
+                found.refuse(full, "this is a submodule: its files are not in the config repo; put them here")
+            elif problem := unrendered(full):
+                found.rendered.append(problem)
+            elif item.mode == LINK:
+                self._follow(root, full, item.sha, found)
+            elif name.endswith(MANIFESTS) and full not in OWN_FILES:
+                found.files[full] = item.sha
+        return below
+
+    def _add_rules(self, root: str, folder: str, found: _Found) -> None:
+        """Add the rules of a folder's `.headwayignore`."""
+        path = f"{folder}/{IGNORE_FILE}" if folder else IGNORE_FILE
+        item = self.at(root, path)
+        if item is None:
+            return
+        if item.mode in (FOLDER, LINK, MODULE):
+            found.refuse(path, "a plain file is expected here")
+            return
+        text = self._mirror.read(item.sha).decode("utf-8", "replace")
+        found.rules += parse_rules(text.split("\n"), folder)
+
+    def _follow(self, root: str, path: str, sha: str, found: _Found) -> None:
+        """Take what a link to a file of the repo points to; refuse one that leads elsewhere."""
+        at = path
+        for _ in range(LINKS):
+            target = self._mirror.read(sha).decode("utf-8", "surrogateescape")
+            at = posixpath.normpath(posixpath.join(posixpath.dirname(at), target))
+            if target.startswith("/") or at == ".." or at.startswith("../"):
+                said = f"this is a symbolic link out of the config repo (to {target}); put a copy of the file here"
+                found.refuse(path, said)
+                return
+            aim = self.at(root, "" if at == "." else at)
+            if aim is None or aim.mode != LINK:
+                break
+            sha = aim.sha
+        else:
+            aim = None
+        if aim is not None and aim.mode.startswith("100"):
+            # A link to a text beside the manifests brings nothing in.
+            if path.endswith(MANIFESTS):
+                found.files[path], found.links[path] = aim.sha, at
+        elif aim is not None:
+            found.refuse(path, f"this is a symbolic link to a folder ({target}), which is not followed")
+        elif path.endswith(MANIFESTS):
+            found.refuse(path, f"this is a symbolic link to nothing ({target})")
 
     def _refuse_linked_parent(self, root: str, folder: str) -> None:
         parts = folder.split("/")

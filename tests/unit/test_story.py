@@ -15,7 +15,9 @@ A, B = f"r/web:latest@sha256:{'a' * 64}", f"r/web:latest@sha256:{'b' * 64}"
 
 def plan(old: str = "r/web:1.0.0", new: str = "r/web:1.1.0", **files: bytes) -> Plan:
     written = {path.replace("_", "/"): data for path, data in files.items()} or {"staging/web.yaml": b"new\n"}
-    return Plan("staging", "c" * 40, (Change("web", old, new, "a | b"),), written, ("x.yaml:1:1: *odd*",))
+    return Plan(
+        "staging", "c" * 40, (Change("web", old, new, "a | b"),), written, ("left out: x.yaml:1:1: *odd*",)
+    )
 
 
 def nothing(commit: str, path: str) -> bytes | None:

@@ -66,7 +66,9 @@ def test_a_file_that_does_not_parse_is_a_warning() -> None:
     """The other files are planned all the same."""
     plan = planned({"a.yaml": pod("a", "r.io/web:1"), "b.yaml": b"a: b: c\n"}, web="r.io/web:2")
     assert list(plan.files) == ["a.yaml"]
-    assert plan.warnings == ("b.yaml:1:5: not YAML: mapping values are not allowed in this context",)
+    assert plan.warnings == (
+        "left out: b.yaml:1:5: not YAML: mapping values are not allowed in this context",
+    )
 
 
 def test_as_it_was_goes_container_by_container() -> None:

@@ -57,27 +57,64 @@ def test_a_path_outside_the_repo_is_refused(repo: ConfigRepo, path: str) -> None
 @pytest.mark.parametrize(
     ("name", "target", "said"),
     [
-        (
-            "staging/out.yaml",
-            "../../secret.yaml",
-            "staging/out.yaml is a symbolic link out of the config repo",
-        ),
-        ("staging/abs", "/etc/passwd", "staging/abs is a symbolic link out of the config repo"),
-        (
-            "staging/same.yaml",
-            "app.yaml",
-            "staging/same.yaml is a symbolic link, and headway does not follow",
-        ),
-        ("staging/base", "../production", "staging/base is a symbolic link, and headway does not follow"),
+        ("staging/out.yaml", "../../secret.yaml", "a symbolic link out of the config repo"),
+        ("staging/abs", "/etc/passwd", "a symbolic link out of the config repo"),
+        ("staging/base", "../production", "a symbolic link to a folder"),
+        ("staging/gone.yaml", "nowhere.yaml", "a symbolic link to nothing"),
+        ("staging/self.yaml", "self.yaml", "a symbolic link to nothing"),
     ],
 )
-def test_symbolic_links_among_manifests_are_refused_by_name(
+def test_a_link_that_leads_to_no_file_is_a_problem_of_its_own(
     repo: ConfigRepo, seeded: Remote, name: str, target: str, said: str
 ) -> None:
-    """A link that leads out, or that would bring manifests in, is an error that names it."""
+    """It is named, and the manifests beside it are read."""
     seeded.push({name: target}, modes={name: "120000"})
-    with pytest.raises(UsageError, match=said):
-        repo.tree(repo.fetch(), "staging")
+    tree = repo.tree(repo.fetch(), "staging")
+    assert list(tree.files) == ["staging/app.yaml"]
+    (problem,) = tree.problems
+    assert (problem.file, said in problem.message) == (name, True), problem
+    assert repo.index(tree)[-1].problems == (problem,)
+
+
+def test_a_link_to_a_file_of_the_repo_is_followed(repo: ConfigRepo, seeded: Remote) -> None:
+    """Through other links too; what it points to is what an edit changes."""
+    seeded.push(
+        {
+            "base/web.yaml": DEPLOYMENT.format(7),
+            "base/alias.yaml": "web.yaml",
+            "staging/web.yaml": "../base/alias.yaml",
+        },
+        modes={"staging/web.yaml": "120000", "base/alias.yaml": "120000"},
+    )
+    tree = repo.tree(repo.fetch(), "staging")
+    assert (list(tree.files), tree.problems) == (["staging/app.yaml", "staging/web.yaml"], ())
+    app, web = repo.index(tree)
+    assert (app.edited, web.edited, web.path) == ("", "base/web.yaml", "staging/web.yaml")
+    assert web.manifests[0].object["metadata"]["name"] == "s7"
+
+
+def test_what_is_ignored_is_not_read(repo: ConfigRepo, seeded: Remote) -> None:
+    """`ignore:`, the root's .headwayignore and each folder's own, the nearest last; links and submodules too."""
+    seeded.push(
+        {
+            ".headwayignore": "compose.yaml\nstaging/sub\n",
+            "staging/.headwayignore": "/values.yaml\n!compose.yaml\n",
+            "staging/values.yaml": "a: 1",
+            "staging/compose.yaml": "a: 1",
+            "staging/deep/compose.yaml": "a: 1",
+            "staging/deep/values.yaml": "a: 1",
+            "staging/deep/.headwayignore": "compose.yaml\n",
+            "staging/kustomization.yaml": "a: 1",
+            "staging/sub": "a" * 40,
+            "production/compose.yaml": "a: 1",
+        },
+        modes={"staging/sub": "160000"},
+    )
+    tree = repo.tree(repo.fetch(), "staging", ["kustomization.yaml", "production/"])
+    assert list(tree.files) == ["staging/app.yaml", "staging/compose.yaml", "staging/deep/values.yaml"]
+    assert tree.problems == ()
+    assert list(repo.tree(repo.head, "production", []).files) == ["production/app.yaml"]
+    assert not repo.tree(repo.head, "production", ["production/"]).files
 
 
 def test_an_environment_that_is_a_link_is_refused(repo: ConfigRepo, seeded: Remote) -> None:
@@ -99,11 +136,11 @@ def test_a_link_to_a_text_is_nobodys_business(repo: ConfigRepo, seeded: Remote) 
     assert list(repo.tree(repo.fetch(), "staging").files) == ["staging/app.yaml"]
 
 
-def test_a_submodule_among_manifests_is_refused(repo: ConfigRepo, seeded: Remote) -> None:
+def test_a_submodule_among_manifests_is_a_problem(repo: ConfigRepo, seeded: Remote) -> None:
     """Its files are not in the config repo, so what should run is not there to read."""
     seeded.push({"staging/sub": "a" * 40}, modes={"staging/sub": "160000"})
-    with pytest.raises(UsageError, match="staging/sub is a submodule"):
-        repo.tree(repo.fetch(), "staging")
+    (problem,) = repo.tree(repo.fetch(), "staging").problems
+    assert str(problem).startswith("staging/sub:1:1: this is a submodule")
 
 
 @pytest.mark.parametrize(
