@@ -81,8 +81,7 @@ def _repo(connections: Connections) -> str:
 
 
 def _push(connections: Connections) -> str:
-    connections.repo.check_push()
-    return "allowed"
+    return connections.repo.try_push()
 
 
 def _config(findings: list[Finding], connections: Connections) -> Config | None:

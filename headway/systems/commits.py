@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from headway.domain.releases import parse_message
 from headway.errors import UsageError
 from headway.systems.git import Mirror
+from headway.systems.git_signing import Signing
 
 KEPT = 20_000
 OLD_IN_A_ROW = 64
@@ -59,6 +60,7 @@ class Commits:
         self._mirror = mirror
         self._read: OrderedDict[str, Commit] = OrderedDict()
         self._from: dict[tuple[str, str], bool] = {}
+        self._signing = Signing(mirror)
 
     def get(self, sha: str) -> Commit:
         """Read a commit; raise UsageError where the mirror has none of that name."""
@@ -84,13 +86,15 @@ class Commits:
     def write(self, tree: str, parents: Sequence[str], message: str, author: str, now: datetime) -> str:
         """Store a commit of a tree, committed by headway, written by `author` (an author_line)."""
         when = f"{int(now.timestamp())} +0000"
+        text = message.replace("\0", "").rstrip("\n") + "\n"
+        if self._signing.wanted:
+            return self._signing.commit(tree, parents, text, author, COMMITTER, when)
         lines = [
             f"tree {tree}",
             *(f"parent {parent}" for parent in parents),
             f"author {author} {when}",
             f"committer {COMMITTER} {when}",
         ]
-        text = message.replace("\0", "").rstrip("\n") + "\n"
         raw = "\n".join([*lines, "", text]).encode("utf-8", "replace")
         return self._mirror.write("commit", raw)
 

@@ -29,6 +29,7 @@ from headway.systems.git_tree import FOLDER, LINK, Tree, Trees, folder_path
 from headway.systems.index_cache import IndexCache
 from headway.systems.ledger import Ledger
 from headway.systems.notes import NOTES, Notes
+from headway.systems.push_trial import try_pushing
 
 __all__ = ["ConfigRepo", "Draft", "Published", "live_ref"]
 
@@ -403,12 +404,9 @@ class ConfigRepo:
             for change in changes:
                 self._mirror.push(change)
 
-    def check_push(self) -> None:
-        """Ask the remote whether this user may push to the branch; changes nothing.
-
-        A server's hooks are not asked: they only run on a real push.
-        """
-        self._mirror.push(Push(f"refs/heads/{self._branch}", self.fetch()), dry_run=True)
+    def try_push(self) -> str:
+        """Try what a release pushes, with refs that are removed again."""
+        return try_pushing(self._mirror, self._commits, self._branch, self.fetch())
 
     def maintain(self) -> bool:
         """Pack the mirror where it has grown; say whether that was needed. Takes seconds."""

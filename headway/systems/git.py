@@ -46,7 +46,10 @@ _log = logging.getLogger("headway.git")
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """One ref to change, as a fast-forward, or away from exactly `lease` (empty: the ref must not exist)."""
+    """One ref to change, as a fast-forward, or away from exactly `lease` (empty: the ref must not exist).
+
+    Without a commit the ref is removed.
+    """
 
     ref: str
     commit: str
@@ -169,10 +172,16 @@ class Mirror:
         self._ready()
         return self._objects.write(kind, content)
 
-    def run(self, *arguments: str, extra: dict[str, str] | None = None, timeout: float = NETWORK) -> Result:
+    def run(
+        self,
+        *arguments: str,
+        extra: dict[str, str] | None = None,
+        stdin: bytes = b"",
+        timeout: float = NETWORK,
+    ) -> Result:
         """Run a local Git command on the mirror."""
         self._ready()
-        return self._runner.run(*arguments, extra=extra, timeout=timeout)
+        return self._runner.run(*arguments, extra=extra, stdin=stdin, timeout=timeout)
 
     @contextlib.contextmanager
     def records(self, *arguments: str) -> Iterator[Iterator[bytes]]:

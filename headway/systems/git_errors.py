@@ -132,6 +132,18 @@ def unusable(url: str, stderr: str) -> UsageError | None:
     )
 
 
+SIGN = (
+    "headway signs where Git's settings say so: git config --global commit.gpgsign true, user.signingkey KEY, "
+    "and user.name and user.email of the key's owner"
+)
+_SIGNED = re.compile(r"\b(un)?sign(ed|ature|atures|ing)?\b|\bgpg", re.IGNORECASE)
+
+
+def wants_signatures(said: str) -> bool:
+    """Say whether a server refused commits because they are not signed."""
+    return _SIGNED.search(said) is not None
+
+
 def rejection(url: str, porcelain: str, stderr: str) -> HeadwayError | None:
     """Make the error for refs that a push could not change, from `git push --porcelain`; None where all changed."""
     refused = [line for line in porcelain.splitlines() if line.startswith("!")]
@@ -148,6 +160,8 @@ def rejection(url: str, porcelain: str, stderr: str) -> HeadwayError | None:
             f"{url} could not store the push: {_detail(stderr)}", hint="see the server's log"
         )
     said = "\n".join(_remote_lines(stderr))
+    if wants_signatures(said):
+        return FailedError(f"{url} refused the push to {ref}: it wants signed commits\n{said}", hint=SIGN)
     return FailedError(
         f"{url} refused the push to {ref}: {summary.removeprefix('[remote rejected] ')}"
         + (f"\n{said}" if said else ""),
