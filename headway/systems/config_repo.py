@@ -29,6 +29,7 @@ from headway.systems.git_tree import FOLDER, LINK, Tree, Trees, folder_path
 from headway.systems.index_cache import IndexCache
 from headway.systems.ledger import Ledger
 from headway.systems.notes import NOTES, Notes
+from headway.systems.own_refs import live_ref, released
 from headway.systems.push_trial import try_pushing
 
 __all__ = ["ConfigRepo", "Draft", "Published", "live_ref"]
@@ -36,8 +37,6 @@ __all__ = ["ConfigRepo", "Draft", "Published", "live_ref"]
 TRIES = 8
 FRESH = 2.0
 """For this many seconds the last look at the remote is good enough to plan on: a push on an old head fails anyway."""
-
-_REF_WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*(?<!\.lock)")
 
 
 class ConfigRepo:
@@ -324,8 +323,12 @@ class ConfigRepo:
             return None
         author = author_line(made.author, made.email)
         commit = self._commits.write(after, [head], made.message, author, datetime.now(UTC))
+        change = Push(f"refs/heads/{self._branch}", commit)
         try:
-            self._mirror.push(Push(f"refs/heads/{self._branch}", commit))
+            try:
+                self._mirror.push(change, *released(self._mirror, commit, made.message))
+            except NoAtomicPush:
+                self._mirror.push(change)
         except LostRace as race:
             return race
         self._looked = time.monotonic()
@@ -411,12 +414,3 @@ class ConfigRepo:
     def maintain(self) -> bool:
         """Pack the mirror where it has grown; say whether that was needed. Takes seconds."""
         return self._mirror.maintain()
-
-
-def live_ref(environment: str) -> str:
-    """Name the ref of the commit that an environment reached last."""
-    if not _REF_WORD.fullmatch(environment):
-        raise UsageError(
-            f"{environment!r} cannot be an environment", hint="use letters, digits, dashes, underscores, dots"
-        )
-    return f"refs/headway/{environment}/live"

@@ -101,3 +101,29 @@ def test_a_key_that_cannot_sign_is_told(
     with pytest.raises(FailedError, match="could not be signed") as told:
         repo.publish(lambda _: Draft("x\n", {"new.txt": b"x"}), release_id="20261128T101502Z-7f3a")
     assert "user.signingkey" in told.value.hint
+
+
+RELEASE = "Release web to staging\n\nHeadway-Release: 20261128T101502Z-7f3a\nHeadway-Environment: staging\nHeadway-Kind: {}\n"
+
+
+def test_a_release_is_refused_where_its_record_would_be(seeded: Remote, repo: ConfigRepo) -> None:
+    """A server that takes branches only refuses the release itself, before the cluster is changed; a rollback goes."""
+    seeded.hook("update", ONLY_BRANCHES)
+    before, files = refs(seeded), {"new.txt": b"x"}
+    with pytest.raises(FailedError, match="refused the push to refs/headway/staging/released"):
+        repo.publish(lambda _: Draft(RELEASE.format("release"), files), release_id="20261128T101502Z-7f3a")
+    assert refs(seeded) == before
+    back = Draft(RELEASE.format("rollback"), files)
+    assert repo.publish(lambda _: back, release_id="20261128T101502Z-7f3a") is not None
+
+
+def test_a_release_goes_where_pushes_are_not_atomic(seeded: Remote, repo: ConfigRepo) -> None:
+    """Without atomic pushes the branch goes alone, and twice in a row."""
+    seeded.git("config", "receive.advertiseAtomic", "false")
+    for number in (1, 2):
+        release_id = f"20261128T10150{number}Z-7f3a"
+        text = RELEASE.format("release").replace("20261128T101502Z-7f3a", release_id)
+        draft = Draft(text, {"new.txt": str(number).encode()})
+        published = repo.publish(lambda _, draft=draft: draft, release_id=release_id)  # type: ignore[misc]
+        assert published is not None
+        assert seeded.head() == published.commit
