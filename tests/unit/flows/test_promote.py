@@ -62,7 +62,7 @@ def test_going_past_the_targets_rule_needs_a_reason_that_is_recorded(place: Plac
     assert forced.code == 0, forced.said
     message = place.message()
     assert (
-        "Headway-Forced: web in production is kept out by its rule: 2.0.0 does not match semver:<2" in message
+        "Headway-Forced: web in production is kept out by its rule: 2.0.0 is outside <2" in message
     )
     assert "Headway-Reason: wanted" in message
 
