@@ -61,9 +61,7 @@ def test_going_past_the_targets_rule_needs_a_reason_that_is_recorded(place: Plac
     forced = place.run("promote", "production", "--force", "--reason", "wanted")
     assert forced.code == 0, forced.said
     message = place.message()
-    assert (
-        "Headway-Forced: web in production is kept out by its rule: 2.0.0 is outside <2" in message
-    )
+    assert "Headway-Forced: web in production is kept out by its rule: 2.0.0 is outside <2" in message
     assert "Headway-Reason: wanted" in message
 
 
