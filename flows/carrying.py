@@ -15,16 +15,16 @@ from typing import Any, TypeVar
 
 from headway.arrival import Step
 from headway.connections import Connections
-from headway.domain.config import Config
-from headway.domain.gates import Barred, gates
+from headway.domain.gates import Barred
 from headway.domain.history import APPROVED, REQUEST, Entry, ReleaseRecord, new_release_id
 from headway.domain.people import actor_of, is_named, same_person
 from headway.domain.plans import Plan
 from headway.domain.rehearsal import Rehearsal
-from headway.domain.verification import unaskable
 from headway.errors import FailedError, HeadwayError, RefusedError, UsageError
+from headway.flows.gating import barred_by, passed, refuse_barred
+from headway.flows.publishing import publish
 from headway.flows.rehearsing import differs, refuse, rehearsed
-from headway.flows.road import publish, reach
+from headway.flows.road import reach
 from headway.flows.telling import tell_plan, tell_superseded, told_before
 from headway.requests import Forcible
 from headway.steps import ask, asked_before, log, report, run_identity, supersede, warn
@@ -152,12 +152,12 @@ def _carry_out(connections: Connections, intent: Intent) -> dict[str, object]:
     release_id = request.release_id or _own_id(name)
     if not request.dry_run and told_before(connections, connections.config(head), release_id):
         intent.told = plan, release_id
-    barred = _barred(connections, intent, head, plan)
+    barred = barred_by(connections, intent, head, plan)
     for note in intent.notes(head, plan):
         warn(f"{name}: {note}")
     if request.dry_run:
         return _only_told(connections, intent, plan, barred)
-    _refuse(intent, barred)
+    refuse_barred(intent, barred)
     began = time.monotonic()
     forced = refuse(name, _tried(connections, intent, plan, head), request)
     rehearsal: Step = ("rehearse", time.monotonic() - began)
@@ -172,8 +172,8 @@ def _carry_out(connections: Connections, intent: Intent) -> dict[str, object]:
         nonlocal barred, forced
         now = intent.plan(newer)
         if newer != head:
-            barred = _barred(connections, intent, newer, now)
-            _refuse(intent, barred)
+            barred = barred_by(connections, intent, newer, now)
+            refuse_barred(intent, barred)
             if differs(connections, name, head, newer):
                 forced = refuse(name, _tried(connections, intent, now, newer), request)
             # Also where there was nothing to approve before: what nobody has seen is not carried out.
@@ -198,7 +198,7 @@ def _carry_out(connections: Connections, intent: Intent) -> dict[str, object]:
             trailers=(
                 *intent.trailers(),
                 *_sources(connections, it),
-                *_passed(barred),
+                *passed(barred),
                 *forced,
                 *approved,
                 (REQUEST, request.mark),
@@ -248,51 +248,6 @@ def _plan_report(connections: Connections, intent: Intent, plan: Plan, barred: I
     return plan_report(
         plan, connections.repo.read, asked_by(who, intent.reason), also, map(str, barred), cluster, notes
     )
-
-
-def _barred(connections: Connections, intent: Intent, head: str, plan: Plan) -> list[Barred]:
-    if not plan:
-        return []
-    config, holds = connections.config(head), connections.holds(head)
-    for problem in connections.unknown_holds(head):
-        log(f"warning: {problem}")
-    _verifiable(connections, intent, head, config)
-    barred = gates(config, holds, intent.environment, plan.changes, datetime.now(UTC), undo=intent.undo)
-    # A service that ran two images has two changes, which the same thing may hold back.
-    return list(dict.fromkeys([*barred, *intent.bars(head, plan)]))
-
-
-def _verifiable(connections: Connections, intent: Intent, head: str, config: Config) -> None:
-    """Refuse what could not be verified once it is out; going back waits for no setting."""
-    rule = config.environments[intent.environment].verify
-    if rule is None:
-        return
-    job = connections.repo.read(head, rule.job) if rule.job else None
-    missing = unaskable(rule, job, connections.settings.prometheus)
-    if missing is None:
-        return
-    line, column = config.locate("environments", intent.environment, "verify", missing.key)
-    said = f"{config.file}:{line}:{column}: {missing.why}"
-    if not intent.undo:
-        raise UsageError(said, hint=missing.hint)
-    log(f"this cannot be verified: {said}")
-
-
-def _refuse(intent: Intent, barred: list[Barred]) -> None:
-    if not barred:
-        return
-    said = "; ".join(map(str, barred))
-    if not intent.request.force:
-        raise RefusedError(
-            said, hint='people go past it with --force --reason "…"; `headway status` says what waits'
-        )
-    if not intent.request.reason:
-        raise UsageError(f"{said}, and force needs a reason", hint="say why with --reason; it is recorded")
-    log(f"going past it by force: {said}")
-
-
-def _passed(barred: list[Barred]) -> list[tuple[str, str]]:
-    return [("Forced", str(it)) for it in barred]
 
 
 def _sources(connections: Connections, plan: Plan) -> list[tuple[str, str]]:

@@ -19,8 +19,7 @@ from headway.desired import Desired
 from headway.domain.history import REVERTS, Entry, Outcome, ReleaseRecord, derived_id, format_message
 from headway.domain.links import commit_page
 from headway.domain.objects import ObjectId
-from headway.domain.plans import Plan, image_changes
-from headway.domain.rehearsal import Rehearsal
+from headway.domain.plans import image_changes
 from headway.endings import arrival_report, unfinished_report
 from headway.errors import HeadwayError, LostLease, RejectedError, TransientError, UsageError, explained
 from headway.flows.minding import mind_older
@@ -29,9 +28,8 @@ from headway.flows.turn import Held, one_at_a_time
 from headway.flows.undoing import end_undone, left_the_branch, lines, named, pass_over, undone_with
 from headway.runtime.leaving import leaves
 from headway.steps import log, report
-from headway.story import asked_by, plan_report
 from headway.systems.apply import Rejected
-from headway.systems.config_repo import Draft, Published
+from headway.systems.config_repo import Draft
 from headway.tasks.deploying import apply_manifests, verify_release, watch_rollout
 from headway.tasks.looking import fetch_head
 from headway.tasks.recording import publish as push_draft
@@ -39,53 +37,6 @@ from headway.tasks.recording import record
 from headway.vetoing import blamed, vetoed
 
 LOOK_FOR_NEWER = 5.0
-
-
-def publish(
-    connections: Connections,
-    make: Callable[[str], Plan],
-    describe: Callable[[Plan], ReleaseRecord],
-    release_id: str,
-    also: Callable[[str, Plan], Mapping[str, bytes]] = lambda head, plan: {},
-    tried: Callable[[Plan], Rehearsal | None] = lambda plan: None,
-) -> Published | None:
-    """Commit what `make` plans on the newest head, and `also` these files; None where that changes nothing.
-
-    `tried` gives what the cluster made of the plan, for the report.
-    """
-
-    told = set[str]()
-
-    def draft(head: str) -> Draft | None:
-        plan = make(head)
-        if not plan:
-            return None
-        written, more = describe(plan), also(head, plan)
-        if plan.fingerprint not in told:
-            told.add(plan.fingerprint)
-            asked = asked_by(written.actor, written.reason)
-            text = plan_report(plan, connections.repo.read, asked, more, cluster=tried(plan))
-            report(f"plan-{plan.environment}", text)
-        return Draft(files={**plan.files, **more}, message=format_message(written), author=written.actor)
-
-    # Told before this takes its turn at the config repo, so that the others do not wait for a Prefect server.
-    name = make(connections.repo.head).environment
-    draft(connections.repo.head)
-    leaves(
-        name,
-        f"{name}: the release may be pushed and is not applied; `headway history {name}` says whether it is in the "
-        f"config repo, and `headway reconcile {name}` finishes it",
-    )
-    try:
-        published = push_draft(connections, draft, release_id)
-    except BaseException:
-        leaves(name, "")
-        raise
-    leaves(name, "" if published is None else _not_applied(name, published.commit))
-    if published is not None:
-        already = " (it was there already)" if published.already else ""
-        log(f"the release is commit {published.commit[:9]} of the config repo{already}")
-    return published
 
 
 def reach(
@@ -99,10 +50,6 @@ def reach(
         return _reach(connections, name, head, before)
     finally:
         leaves(name, "")
-
-
-def _not_applied(name: str, commit: str) -> str:
-    return f"{name}: commit {commit[:9]} is pushed and not applied; `headway reconcile {name}` finishes it"
 
 
 def _reach(connections: Connections, name: str, head: str | None, before: Iterable[Step]) -> Arrival:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from headway.domain.history import Entry, Outcome, is_release_id, oldest_commit_time
+from headway.domain.history import Entry, Outcome, is_release_id
 from headway.domain.ignoring import parse_rules
 from headway.domain.manifests import FileIndex
 from headway.errors import ConfigError, FailedError, LostLease, Problem, TransientError, UsageError
@@ -159,10 +159,6 @@ class ConfigRepo:
         item = self._trees.at(self._commits.get(commit).tree, folder_path(path))
         return item.sha if item is not None and item.mode == FOLDER else ""
 
-    def changed_since(self, commit: str, path: str) -> bool:
-        """Say whether a folder differs between a commit and the head."""
-        return self.tree_sha(commit, path) != self.tree_sha(self.head, path)
-
     def index(self, tree: Tree) -> list[FileIndex]:
         """Index a tree's manifests, in the order of their paths; only contents never seen before are read."""
         found = self._cache.indexes(tree.files, self._mirror.read_many)
@@ -226,17 +222,7 @@ class ConfigRepo:
 
     def find_release(self, release_id: str, head: str | None = None) -> str | None:
         """Give the commit of a release; None where the branch has none with that id."""
-        if not is_release_id(release_id):
-            return None
-        head = head or self.head
-        oldest = oldest_commit_time(release_id)
-        if oldest is not None:
-            found = self._commits.newest_first(head, oldest)
-            return next((it.sha for it in found if it.release_id == release_id), None)
-        pattern = f"--grep=Headway-Release: {release_id}"
-        result = self._mirror.run("rev-list", "--fixed-strings", "--regexp-ignore-case", pattern, head)
-        named = (self._commits.get(sha) for sha in result.stdout.decode().split())
-        return next((it.sha for it in named if it.release_id == release_id), None)
+        return self._ledger.find_release(release_id, head or self.head)
 
     def live(self, environment: str) -> str | None:
         """Return the commit that an environment reached last, as last looked at.

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from headway.domain.history import Entry, parse_message, parse_note
+from headway.domain.history import Entry, is_release_id, oldest_commit_time, parse_message, parse_note
 from headway.systems.commits import Commits
 from headway.systems.folder_states import FolderStates
 from headway.systems.git import Mirror
@@ -59,6 +59,19 @@ class Ledger:
         record = parse_message(it.message)
         entry = Entry(it.sha, it.parents, it.author, it.time, it.subject, record, (), environments)
         return self._with_outcomes([entry])[0]
+
+    def find_release(self, release_id: str, head: str) -> str | None:
+        """Return the commit of a release; None where the branch has none with that id."""
+        if not is_release_id(release_id):
+            return None
+        oldest = oldest_commit_time(release_id)
+        if oldest is not None:
+            found = self._commits.newest_first(head, oldest)
+            return next((it.sha for it in found if it.release_id == release_id), None)
+        pattern = f"--grep=Headway-Release: {release_id}"
+        result = self._mirror.run("rev-list", "--fixed-strings", "--regexp-ignore-case", pattern, head)
+        named = (self._commits.get(sha) for sha in result.stdout.decode().split())
+        return next((it.sha for it in named if it.release_id == release_id), None)
 
     def _with_outcomes(self, entries: list[Entry]) -> list[Entry]:
         notes = self._notes.read([it.commit for it in entries])
