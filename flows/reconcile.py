@@ -9,6 +9,7 @@ from headway.connections import Connections
 from headway.desired import Desired, check_readable
 from headway.domain.config import Config
 from headway.errors import FailedError, HeadwayError
+from headway.flows.cut_off import notify_cut_off
 from headway.flows.minding import mind_push, mind_rewriting
 from headway.flows.road import reach
 from headway.flows.telling import tell_dead, tell_missing
@@ -84,6 +85,7 @@ def reconcile_images(connections: Connections, request: ReconcileRequest) -> dic
     if not request.dry_run:
         mind_rewriting(connections, config)
         _restart_dead(connections, config)
+        notify_cut_off(connections, config)
     alongside(one, names)
     if not (request.dry_run or request.environment):
         _report_metrics(connections, config)
@@ -102,8 +104,8 @@ def _restart_dead(connections: Connections, config: Config) -> None:
     """
     for run in dead_runs(config.app):
         if run.cancelled:
+            # Who waits for its release is notified with those of all runs that were cancelled.
             log(f"{run.name} was cancelled before it died")
-            tell_dead(connections, config, run, "rejected", "it was cancelled")
             bury(run, CANCELLED)
         elif run.attempts >= ATTEMPTS:
             died = f"its process died {run.attempts} times"

@@ -82,8 +82,8 @@ def tell_entry(
     seconds: float = 0.0,
     progress: str = "",
     verdicts: tuple[Verdict, ...] = (),
-) -> None:
-    """Tell of a release by its commit."""
+) -> bool:
+    """Tell of a release by its commit; False where that went wrong."""
     details = (
         line for it in verdicts if it.status == "failed" and it.logs for line in (f"{it.pod}:", *it.logs)
     )
@@ -94,7 +94,7 @@ def tell_entry(
         seconds=round(seconds, 1),
         details=tuple(details),
     )
-    _tell(connections, config, notice)
+    return _tell(connections, config, notice)
 
 
 def tell_end(
@@ -166,12 +166,26 @@ def tell_missing(connections: Connections, config: Config, environment: str) -> 
         _could_not(problem)
 
 
-def tell_dead(connections: Connections, config: Config, run: DeadRun, state: str, cause: str) -> None:
-    """Tell of a release whose run died before its commit and does not go on; what is committed goes its own way."""
-    environment = str(run.parameters.get("environment") or "")
-    own = run.parameters.get("release_id") or new_release_id(run.asked, f"{run.run_id} {environment}")
-    if environment not in config.environments or connections.repo.find_release(own):
-        return
+def tell_dead(
+    connections: Connections, config: Config, run: DeadRun, state: str, cause: str, environment: str = ""
+) -> bool:
+    """Notify of a release whose run ended before its commit and does not go on; False where that went wrong.
+
+    What is committed is finished by reconcile; until it is, people are notified of what is left.
+    """
+    environment = environment or str(run.parameters.get("environment") or "")
+    if environment not in config.environments:
+        return True
+    own = release_of(run, environment)
+    if found := connections.repo.find_release(own):
+        entry = connections.repo.entry(found).of(environment)
+        if entry.outcomes:
+            return True
+        left = f"its commit {found[:9]} stays, and reconcile finishes it"
+        undo = f"`headway rollback {environment}` undoes it"
+        return tell_entry(
+            connections, config, environment, entry, "releasing", cause=f"{cause}; {left}; {undo}"
+        )
     page = run_page()
     notice = Notice(
         release=own,
@@ -186,7 +200,13 @@ def tell_dead(connections: Connections, config: Config, run: DeadRun, state: str
         at=stamp(datetime.now(UTC)),
         links=(("run", f"{page.rpartition('/')[0]}/{run.run_id}"),) if page else (),
     )
-    _tell(connections, config, notice, as_known=True)
+    return _tell(connections, config, notice, as_known=True)
+
+
+def release_of(run: DeadRun, environment: str) -> str:
+    """Return the id of a run's release to an environment: the one it was given, or the one it gives itself."""
+    given = str(run.parameters.get("release_id") or "")
+    return given or new_release_id(run.asked, f"{run.run_id} {environment}")
 
 
 def teller(connections: Connections, config: Config, environment: str, entry: Entry) -> Callable[[str], None]:
@@ -270,8 +290,11 @@ def _heard_of(connections: Connections, environment: str, entry: Entry) -> Entry
     return connections.repo.entry(entry.reverts).of(environment) if entry.reverts else entry
 
 
-def _tell(connections: Connections, config: Config, notice: Notice, *, as_known: bool = False) -> None:
-    """Tell of a state; `as_known` fills in what this machine has told of the release before."""
+def _tell(connections: Connections, config: Config, notice: Notice, *, as_known: bool = False) -> bool:
+    """Tell of a state; `as_known` fills in what this machine has told of the release before.
+
+    False where it could not be written down.
+    """
     try:
         outbox = connections.courier.outbox
         if as_known and (known := outbox.last(notice.release)):
@@ -281,7 +304,7 @@ def _tell(connections: Connections, config: Config, notice: Notice, *, as_known:
         if not notice.progress:
             announce(notice, outbox.first)
         if config.document.notify is None:
-            return
+            return True
         heard = _who(connections, config, notice, datetime.now(UTC))
         if notice.progress:
             # Only a message that changes in its place can follow each step.
@@ -290,6 +313,8 @@ def _tell(connections: Connections, config: Config, notice: Notice, *, as_known:
             connections.courier.send(notice, heard)
     except Exception as error:  # noqa: BLE001 - a release never fails because nobody could be told of it
         _could_not(error)
+        return False
+    return True
 
 
 def _could_not(error: Exception) -> None:

@@ -26,8 +26,6 @@ FLOWS = {
     "set-image": "headway.flows.set_image:set_image",
     "watch-registry": "headway.flows.watch_registry:watch_registry",
 }
-NEVER_ANSWERED = "never resumed"
-"""How Prefect says that a run which waited for an answer has run out of time."""
 PER_ENVIRONMENT = ("release", "promote", "rollback")
 
 
@@ -81,6 +79,8 @@ def deployment_of(flow: str, request: Request, settings: Settings) -> str:
 
 def error_of(message: str) -> errors.HeadwayError:
     """Read the error a run ended with back into the class that has its exit code."""
+    from headway.systems.prefect_ended import NEVER_ANSWERED
+
     if NEVER_ANSWERED in message:
         return errors.RefusedError(
             "nobody approved it in time", hint="start it again; `approval_timeout` is in headway.yaml"

@@ -137,6 +137,15 @@ def dead_runs(app: str) -> list[Any]:
     return []
 
 
+def ended_runs(app: str) -> list[Any]:
+    """Give nothing: without Prefect there are no runs."""
+    return []
+
+
+def mark_notified(run: Any) -> None:
+    """Do nothing: without Prefect there are no runs."""
+
+
 def restart(run: Any, message: str) -> None:
     """Do nothing: without Prefect there are no runs."""
 

@@ -40,7 +40,9 @@ from headway.domain.visible import visible, visible_line
 from headway.errors import FailedError, HeadwayError, RefusedError, TransientError, UsageError, explained
 from headway.runtime.leaving import left
 from headway.steps.retry import ATTEMPTS, FIRST, GROWTH, JITTER, LONGEST
+from headway.systems import prefect_ended
 from headway.systems.prefect_api import DeadRun, PrefectApi, Waiting
+from headway.systems.prefect_ended import EndedRun
 from headway.systems.prefect_runs import drop_late_looks
 from headway.systems.run_log import ERROR
 
@@ -49,6 +51,8 @@ R = TypeVar("R")
 LOOKS = ("watch-registry", "reconcile")
 """The flows that read what is true, and do what is missing."""
 DEAD_SINCE, DEAD_FOR = timedelta(hours=6), timedelta(seconds=4)
+CUT_OFF_SINCE = timedelta(days=3)
+"""Runs that were cut off are looked for as far back: a weekend without a worker."""
 _RUNNER: Any = ThreadPoolTaskRunner(max_workers=8)
 
 
@@ -324,6 +328,18 @@ def dead_runs(app: str) -> list[DeadRun]:
     now = datetime.now(UTC)
     with _api() as api:
         return _patiently(lambda: api.dead(now - DEAD_SINCE, now - DEAD_FOR, app))
+
+
+def ended_runs(app: str) -> list[EndedRun]:
+    """List the runs that released something and were cut off lately, of which nobody was notified yet."""
+    with _api() as api:
+        return _patiently(lambda: prefect_ended.ended_runs(api, datetime.now(UTC) - CUT_OFF_SINCE, app))
+
+
+def mark_notified(run: EndedRun) -> None:
+    """Note that people were notified of how a run ended."""
+    with _api() as api:
+        _patiently(lambda: prefect_ended.mark_notified(api, run))
 
 
 def restart(run: DeadRun, message: str) -> None:

@@ -107,6 +107,10 @@ def cancel_run(api: PrefectHttp, run_id: str, message: str) -> bool:
         missing=(f"the server has no run {run_id}", "`headway cancel` lists what runs"),
     )
     now = (answer.get("state") or {}).get("type", "")
+    if now == "CANCELLED" and (answer.get("state") or {}).get("message") != message:
+        # Without a process to end, the server takes a state of its own, which does not say who cancelled it.
+        said = {"type": "CANCELLED", "name": "Cancelled", "message": message}
+        api.call("POST", f"/flow_runs/{run_id}/set_state", {"state": said, "force": True})
     if now not in ("CANCELLING", "CANCELLED"):
         reason = (answer.get("details") or {}).get("reason") or f"it is {str(now).lower() or 'over'}"
         raise UsageError(f"the run cannot be cancelled any more: {reason}")

@@ -203,16 +203,15 @@ def test_who_was_not_told_then_is_not_told_now(place: Place, slack: SlackServer,
 
 
 @pytest.mark.parametrize(
-    ("attempts", "cancelled", "state", "text"),
+    ("attempts", "state", "text"),
     [
-        (3, False, "failed", "its process died 3 times"),
-        (1, True, "rejected", "it was cancelled"),
-        (1, False, "superseded", "staging has changed since"),
+        (3, "failed", "its process died 3 times"),
+        (1, "superseded", "staging has changed since"),
     ],
 )
 def test_a_run_that_died_for_good_is_told(
     place: Place, slack: SlackServer, server: HttpServer, monkeypatch: pytest.MonkeyPatch,
-    attempts: int, cancelled: bool, state: str, text: str,
+    attempts: int, state: str, text: str,
 ) -> None:  # fmt: skip
     """Its release came to nothing, and nobody has to find that out by looking at a list of runs."""
     from headway.flows import reconcile
@@ -223,7 +222,7 @@ def test_a_run_that_died_for_good_is_told(
     if state == "superseded":
         place.remote.push({"staging/more.yaml": place.job("more", place.image("web", "1.0.0"))})
     request = {"environment": "staging", "images": [{"service": "web", "image": "2.0.0"}], "actor": "ann"}
-    dead = DeadRun("a-run", "staging: release web", "release", request, asked, attempts, cancelled)
+    dead = DeadRun("a-run", "staging: release web", "release", request, asked, attempts)
     ended: list[str] = []
     monkeypatch.setattr(reconcile, "dead_runs", lambda app: [dead])
     for name in ("bury", "give_up"):

@@ -1,0 +1,47 @@
+"""Releases whose run was cut off and could not say so: cancelled, or out of time while it waited for an approval."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from headway.connections import Connections
+from headway.domain.config import Config
+from headway.domain.notices import UNDER_WAY
+from headway.flows.telling import release_of, tell_dead
+from headway.steps import ended_runs, log, mark_notified
+from headway.systems.prefect_ended import EndedRun
+
+LATELY = timedelta(hours=6)
+"""For so long people are notified of a release that this machine never heard of: another one may have told it."""
+
+
+def notify_cut_off(connections: Connections, config: Config) -> None:
+    """Notify, once, of each release whose run was cut off: that it comes to nothing, or what is left of it."""
+    for run in ended_runs(config.app):
+        places = [it for it in _places(config, run) if _concerns(connections, run, it)]
+        if places:
+            log(f"{run.run.name}: {run.cause}")
+        # Every one of them, and then the mark: killed in between, the same is written down again, which is no news.
+        told = [tell_dead(connections, config, run.run, run.state, run.cause, it) for it in places]
+        if all(told):
+            mark_notified(run)
+
+
+def _places(config: Config, run: EndedRun) -> list[str]:
+    """Name the environments that a run may have released to."""
+    asked = run.run.parameters
+    if asked.get("dry_run"):
+        return []
+    if one := asked.get("environment"):
+        return [str(one)]
+    return [str(it) for it in asked.get("environments") or config.environments]
+
+
+def _concerns(connections: Connections, run: EndedRun, environment: str) -> bool:
+    """Say whether people wait to hear of a run's release: they were told that it is under way, or may have been."""
+    last = connections.courier.outbox.last(release_of(run.run, environment))
+    if last is not None:
+        return last.state in UNDER_WAY
+    # A look releases to few of its environments, and to which is known only where it was told.
+    lately = datetime.now(UTC) - run.ended < LATELY
+    return lately and bool(run.run.parameters.get("environment"))
