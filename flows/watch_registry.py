@@ -138,10 +138,10 @@ def _promote(
     def make(head: str) -> Plan:
         config, holds = connections.config(head), connections.holds(head)
         now = followings(config, holds, [it.environment], datetime.now(UTC))[it.environment].only(it.services)
-        wanted, waits = ripe(connections, config, holds, now, head, datetime.now(UTC))
-        for line in waits:
-            log(line)
-        return _plan(connections, it.environment, head, wanted)
+        found = ripe(connections, config, holds, now, head, datetime.now(UTC))
+        for line in found.waits:
+            log(f"{it.environment}: {line}")
+        return _plan(connections, it.environment, head, found.wanted)
 
     asked = _asked(request)
     intent = Intent("promotion", asked, it.environment, make, reason=f"live in {it.source} long enough")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from headway.connections import Connections
@@ -58,52 +58,72 @@ def _following(config: Config, holds: Holds, name: str, now: datetime) -> Follow
     return Following(name, tuple(it for it in automatic if it not in locks), source, tuple(waits))
 
 
+@dataclass(frozen=True, slots=True)
+class Ripe:
+    """What may be promoted to an environment by itself now, service → (image, why), and why not the rest.
+
+    `held` says what a service waits for, `done` why another one waits for nothing.
+    """
+
+    wanted: Mapping[str, tuple[ImageRef, str]] = field(default_factory=dict)
+    held: Mapping[str, str] = field(default_factory=dict)
+    done: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def waits(self) -> list[str]:
+        """The reasons of what waits, each once."""
+        return list(dict.fromkeys(self.held.values()))
+
+
 def ripe(
     connections: Connections, config: Config, holds: Holds, it: Following, head: str, now: datetime
-) -> tuple[dict[str, tuple[ImageRef, str]], list[str]]:
+) -> Ripe:
     """Give the images that may be promoted to an environment by themselves now, and what the others wait for.
 
     An image is ripe when it has been live in the source environment for its `soak`, is not vetoed
     here, fits the rule that this environment has of its own, and was not left here for another before.
     """
-    name = it.environment
-    soak = config.environments[it.source].soak or timedelta()
+    name, source = it.environment, it.source
+    soak = config.environments[source].soak or timedelta()
     here = images_of(config, Desired(connections, config, name, head).indexes)
-    there = images_of(config, Desired(connections, config, it.source, head).indexes)
+    there = images_of(config, Desired(connections, config, source, head).indexes)
     services = [service for service in it.services if service in here and service in there]
+    done = {service: f"{source} does not run it" for service in it.services if service not in there}
     if not services:
-        return {}, []
+        return Ripe(done=done)
     try:
-        live = live_in(connections, config, it.source, services)
+        live = live_in(connections, config, source, services)
     except RefusedError as error:
-        return {}, [f"{name}: promotion waits: {error.message}"]
+        return Ripe(held=dict.fromkeys(services, f"promotion waits: {error.message}"), done=done)
+    held = {service: f"promotion waits: {why}" for service, why in live.refused.items()}
     differing = {
         service: image
         for service, image in live.images.items()
         if {ImageRef.parse(value).digest for value in here[service]} != {image.digest}
     }
-    waits = [f"{name}: promotion waits: {why}" for why in live.refused.values()]
+    done |= {service: f"as in {source}" for service in live.images if service not in differing}
     if not differing:
-        return {}, waits
+        return Ripe(held=held, done=done)
     sick = unhealthy(connections, config, live, differing)
-    waits += [f"{name}: promotion waits: {why}" for why in dict.fromkeys(sick.values())]
-    differing = {service: image for service, image in differing.items() if service not in sick}
+    held |= {service: f"promotion waits: {why}" for service, why in sick.items()}
     since, left = live_since(connections, config, live), ran_before(connections, config, holds, name)
     wanted: dict[str, tuple[ImageRef, str]] = {}
     for service, image in differing.items():
+        if service in sick:
+            continue
         rule = own_rule(config, name, service)
         taken = rule.taken(image.tag or "") if rule is not None else None
         if any(veto.digest == image.digest for veto in holds.vetoes_on(name, service)):
-            waits.append(f"{name}: {service} {image.tag} is vetoed")
+            held[service] = f"{service} {image.tag} is vetoed"
         elif upstream_veto := vetoed_upstream(config, holds, name, [Change(service, "", str(image))]):
-            waits.append(f"{name}: {upstream_veto[0]}")
+            held[service] = str(upstream_veto[0])
         elif (service, image.digest) in left:
-            waits.append(f"{name}: {service} {image.tag} ran here before; automation does not go back to it")
+            held[service] = f"{service} {image.tag} ran here before; automation does not go back to it"
         elif isinstance(taken, Refused):
-            waits.append(f"{name}: {service} {image.tag} {taken}")
+            held[service] = f"{service} {image.tag} {taken}"
         elif service not in since or now - since[service] < soak:
             until = f" until {since[service] + soak:%Y-%m-%d %H:%M:%S} UTC" if service in since else ""
-            waits.append(f"{name}: {service} {image.tag} soaks in {it.source}{until}")
+            held[service] = f"{service} {image.tag} soaks in {source}{until}"
         else:
-            wanted[service] = (image, f"live in {it.source} since {since[service]:%Y-%m-%d %H:%M:%S} UTC")
-    return wanted, waits
+            wanted[service] = (image, f"live in {source} since {since[service]:%Y-%m-%d %H:%M:%S} UTC")
+    return Ripe(wanted, held, done)

@@ -25,11 +25,13 @@ def would_release(
 ) -> list[Row]:
     """Give for each service what runs, what it would get now, and why: by its rule, or by promotion."""
     here = images_of(config, Desired(connections, config, name, head).indexes)
-    runs = {service: short_tag(values[0]) for service, values in here.items()}
+    runs = {service: ", ".join(map(short_tag, values)) for service, values in here.items()}
     if config.environments[name].promote_from:
         picked = _promoted(connections, config, holds, name, head, now, tuple(here))
     else:
         picked = _from_registry(connections, config, holds, name, head, tuple(here))
+    by_rule = not config.environments[name].promote_from
+    several = {service: values for service, values in here.items() if by_rule and len(values) > 1}
     return [
         {
             "service": service,
@@ -37,10 +39,15 @@ def would_release(
             "picked": short_tag(str(image)) if image else "",
             "image": str(image) if image else "",
             "release": "automation" if is_automatic(config, holds, name, service) else "a person",
-            "why": why,
+            "why": why + (_of_several(several[service]) if service in several and not image else ""),
         }
         for service, (image, why) in picked.items()
     ]
+
+
+def _of_several(images: tuple[str, ...]) -> str:
+    """Say which of a service's images here an answer is about."""
+    return f" ({len(images)} images of it run here; this is about {short_tag(images[0])})"
 
 
 def _from_registry(
@@ -72,11 +79,9 @@ def _promoted(
 ) -> dict[str, tuple[ImageRef | None, str]]:
     source = config.environments[name].promote_from or ""
     try:
-        wanted, waits = ripe(connections, config, holds, Following(name, services, source), head, now)
+        found = ripe(connections, config, holds, Following(name, services, source), head, now)
     except HeadwayError as error:
         return dict.fromkeys(services, (None, error.message))
-    out: dict[str, tuple[ImageRef | None, str]] = {}
-    for service in services:
-        said = next((it for it in waits if f" {service} " in it), "")
-        out[service] = wanted.get(service) or (None, said.removeprefix(f"{name}: ") or f"as in {source}")
-    return out
+    return {
+        it: found.wanted.get(it) or (None, found.held.get(it) or found.done.get(it, "")) for it in services
+    }

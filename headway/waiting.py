@@ -37,9 +37,7 @@ def waits(
             found.append(_said(what, veto.by, veto.at, veto.why))
     following = followings(config, holds, [name], now)[name]
     if following.source and following.services:
-        found += [
-            it.removeprefix(f"{name}: ") for it in ripe(connections, config, holds, following, head, now)[1]
-        ]
+        found += ripe(connections, config, holds, following, head, now).waits
     if config.environments[name].approvals:
         found += _approvals(connections, config.app, name)
     return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from tests.unit.flows.conftest import Place
 from tests.unit.systems.test_verify import prometheus, serving
 
@@ -163,3 +165,29 @@ def test_what_was_taken_back_without_a_veto_stays_away(place: Place) -> None:
     done = place.run("watch")
     assert (done.code, "web 1.1.0 ran here before" in done.err) == (0, True), done.said
     assert place.tags("production")["web"] == "1.0.0"
+
+
+def test_the_plan_says_why_a_service_of_two_images_is_not_promoted(place: Place) -> None:
+    """The reason is the decision's own, not that of another service, and not that both are alike."""
+    place.start(staging="release: automatic", production="promote_from: staging")
+    both = place.job("web", place.image("web", "1.1.0"), place.image("web", "1.2.0"))
+    place.remote.push({"staging/web.yaml": both})
+    assert place.run("reconcile", "staging").code == 0
+    rows = {
+        it["service"]: it for it in json.loads(place.run("plan", "production", "-o", "json").out)["services"]
+    }
+    assert rows["web"]["why"] == "promotion waits: staging runs 2 images of web"
+    assert rows["api"]["why"] == "as in staging"
+    by_rule = json.loads(place.run("plan", "staging", "-o", "json").out)["services"]
+    web = next(it for it in by_rule if it["service"] == "web")
+    assert web["runs"] == "1.1.0, 1.2.0"
+
+
+def test_the_plan_says_that_the_source_does_not_run_a_service(place: Place) -> None:
+    """What is not there is not "as in staging"."""
+    place.start(staging="release: automatic", production="promote_from: staging")
+    place.remote.push({"staging/api.yaml": None})
+    rows = {
+        it["service"]: it for it in json.loads(place.run("plan", "production", "-o", "json").out)["services"]
+    }
+    assert (rows["api"]["why"], rows["web"]["why"]) == ("staging does not run it", "as in staging")
