@@ -9,11 +9,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from headway.deployments.files import Wanted
-from headway.deployments.forms import chosen_from
+from headway.deployments.forms import chosen_from, with_reason
 from headway.deployments.owner import MADE, TAG, Owner
 from headway.domain.config import Config
 from headway.domain.looks import PEOPLE
 from headway.errors import UsageError
+from headway.requests import RollbackRequest
 from headway.settings import Settings
 
 
@@ -35,6 +36,8 @@ def desired_deployment(
     """Give one deployment in a work pool, with its form and its owner's marks."""
     keys = wanted.keys
     schema = _schema(wanted.entrypoint)
+    if wanted.full_name.startswith("rollback/"):
+        schema = with_reason(schema, RollbackRequest.__name__)
     limit = keys.get("concurrency_limit") or {}
     return {
         "name": wanted.name,

@@ -12,6 +12,20 @@ from typing import Any
 from headway.domain.config import Config
 
 
+def with_reason(schema: dict[str, Any], model: str) -> dict[str, Any]:
+    """Give a schema whose model needs a reason, so that one click (*Quick run*) does not start it.
+
+    Prefect's server refuses a run without one before it exists, and names the field.
+    """
+    made = copy.deepcopy(schema)
+    asked = made["definitions"][model]
+    reason = asked["properties"]["reason"]
+    reason.pop("default", None)
+    reason |= {"minLength": 1, "description": "Why, in a sentence; it is required. It goes into the commit."}
+    asked["required"] = [*asked.get("required", ()), "reason"]
+    return made
+
+
 def chosen_from(schema: dict[str, Any], config: Config, environment: str) -> dict[str, Any]:
     """Give a flow's parameter schema with the environments and services of a configuration to choose from.
 

@@ -46,8 +46,18 @@ def rollback(request: RollbackRequest) -> dict[str, object]:
     Args:
         request: Where, to which state, and why.
     """
+    see_that_it_is_meant(request)
     with Connections() as connections:
         return roll_back(connections, request)
+
+
+def see_that_it_is_meant(request: RollbackRequest) -> None:
+    """Refuse what one click starts: a rollback for which nobody is named and no reason is given."""
+    if not (request.dry_run or request.actor.strip() or request.reason.strip()):
+        raise RefusedError(
+            f"{request.environment}: nobody is named who asks for this rollback, and no reason is given",
+            hint="say why: fill in `reason` (*Custom run* in the Prefect UI)",
+        )
 
 
 def roll_back(connections: Connections, request: RollbackRequest) -> dict[str, object]:

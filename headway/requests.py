@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
@@ -140,6 +141,13 @@ class RollbackRequest(Forcible):
 
     to: str = ""
     """A release id, a commit, or a time: 2026-11-23T10:00 (UTC), …T10:00+01:00, 2h ago; empty: what was live before."""
+
+
+def as_form(request: Request) -> dict[str, Any]:
+    """Return a request as a deployment's form takes it, for somebody who is known: a rollback there needs a reason."""
+    if isinstance(request, RollbackRequest) and not request.reason.strip():
+        request = request.model_copy(update={"reason": f"asked for by {request.actor}"})
+    return request.model_dump(mode="json", exclude_defaults=True)
 
 
 class ReconcileRequest(Request):

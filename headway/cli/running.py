@@ -10,7 +10,7 @@ from typing import Any
 from headway import errors
 from headway.cli.output import Teller
 from headway.domain.keys import key_of
-from headway.requests import Request
+from headway.requests import Request, as_form
 from headway.runtime.leaving import following
 from headway.settings import Settings
 
@@ -59,7 +59,7 @@ def _run_there(flow: str, request: Request, settings: Settings) -> dict[str, Any
         # Whoever gives the release an id may repeat the command. Several applications may share the server.
         once = () if request.release_id else (uuid.uuid4().hex,)
         key = key_of(flow, request.model_dump(mode="json"), ("cli", settings.deployments, *once))
-        parameters = {"request": request.model_dump(mode="json", exclude_defaults=True)}
+        parameters = {"request": as_form(request)}
         name, guard = deployment_of(flow, request, settings), connections.see_that_it_is_ours
         run_id = api.start(flow, name, parameters, key, ["cli"], guard)
         page = settings.prefect_url().removesuffix("/api")

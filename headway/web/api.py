@@ -86,7 +86,7 @@ class Api:
         asked = await _read(request, model, token)
         token.check(flow, asked.model_dump(mode="json"))
         key = self._key(flow, asked, token, request.headers.get("idempotency-key", ""))
-        parameters = {"request": asked.model_dump(mode="json", exclude_defaults=True)}
+        parameters = {"request": requests.as_form(asked)}
         name = deployment_of(flow, asked, self._settings)
 
         def start() -> tuple[str, bool]:

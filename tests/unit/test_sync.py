@@ -16,8 +16,10 @@ from headway.deployments.files import HERE, Wanted, read_yaml, wanted_deployment
 from headway.deployments.owner import MADE, Owner
 from headway.deployments.sameness import differences
 from headway.deployments.sync import Sync
-from headway.domain.config import load_config
-from headway.errors import UsageError
+from headway.domain.config import Config, load_config
+from headway.errors import RefusedError, UsageError
+from headway.flows.rollback import see_that_it_is_meant
+from headway.requests import ReleaseRequest, RollbackRequest, as_form
 from headway.settings import Settings
 from headway.systems.prefect_http import PrefectHttp
 from tests.unit.systems.http_server import HttpServer, Sent
@@ -34,6 +36,7 @@ environments:
   production: {path: production, cluster: {namespace: production}, promote_from: staging}
 """
 )
+RELEASE = {"environment": "staging", "images": [{"service": "frontend", "image": "1"}], "actor": "ann"}
 SHOP = Owner("shop", "")
 WANTED = {it.full_name: it for it in wanted_deployments(PROJECT, CONFIG)}
 
@@ -142,6 +145,47 @@ def test_unknown_parameters_are_refused_and_those_of_schedules_are_not(wanted: W
         validate(each, schema, raise_on_error=True, preprocess=False, ignore_required=True)
     with pytest.raises(ValidationError, match="'typo' was unexpected"):
         validate({"typo": 1}, schema, raise_on_error=True, preprocess=False, ignore_required=True)
+
+
+@pytest.mark.parametrize("config", [CONFIG, None])
+def test_one_click_takes_no_environment_back(config: Config | None) -> None:
+    """*Quick run* sends what the deployment has and nothing else: the server refuses it, and names what is missing."""
+    wanted = WANTED["rollback/production"]
+    made = desired_deployment(wanted, config, Settings(), SHOP, "headway")
+    schema, quick = made["parameter_openapi_schema"], made["parameters"]
+    for each in (quick, {"request": {**quick["request"], "reason": ""}}):
+        with pytest.raises(ValidationError, match="reason"):
+            validate(each, schema, raise_on_error=True)
+    validate({"request": {**quick["request"], "reason": "wrong totals"}}, schema, raise_on_error=True)
+    # The command line and the endpoint need no reason: they know who asks.
+    asked = RollbackRequest(environment="production", actor="ann")
+    validate({"request": as_form(asked)}, schema, raise_on_error=True)
+    assert as_form(asked)["reason"] == "asked for by ann"
+
+
+def test_only_a_rollback_needs_a_reason() -> None:
+    """What has its own questions, such as which image, is started by no click alone."""
+    schema = body(WANTED["promote/production"])["parameter_openapi_schema"]
+    validate({"request": {"environment": "production"}}, schema, raise_on_error=True)
+    assert "reason" not in as_form(ReleaseRequest.model_validate(RELEASE))
+
+
+@pytest.mark.parametrize(("given", "refused"), [
+    ({}, True),
+    ({"actor": " ", "reason": " "}, True),
+    ({"dry_run": True}, False),
+    ({"actor": "ann"}, False),
+    ({"reason": "wrong totals"}, False),
+])  # fmt: skip
+def test_a_rollback_that_nobody_stands_for_is_refused(given: dict[str, Any], refused: bool) -> None:
+    """Also where the deployment's form was not made by sync: the run says what to fill in."""
+    request = RollbackRequest(environment="production", **given)
+    if not refused:
+        see_that_it_is_meant(request)
+        return
+    with pytest.raises(RefusedError, match="no reason is given") as caught:
+        see_that_it_is_meant(request)
+    assert "say why: fill in `reason`" in caught.value.hint
 
 
 def test_automations_start_what_is_there() -> None:
