@@ -7,12 +7,14 @@ import logging
 from collections.abc import Callable, Sequence
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from headway.domain.events import SENDERS, Event, read, verify
 from headway.errors import UsageError
+from headway.web.refusals import Refusals
 
 BODY_LIMIT = 1_000_000
 BODY_SECONDS = 10.0
@@ -94,7 +96,8 @@ def make_app(
             Route("/hooks/{sender}", hook, methods=["POST", "OPTIONS"]),
             Route("/healthz", health),
             Route("/", home),
-        ]
+        ],
+        middleware=[Middleware(Refusals)],
     )
 
 
