@@ -65,7 +65,7 @@ def _reach(connections: Connections, name: str, head: str | None, before: Iterab
         if not isinstance(error, UsageError | LostLease):
             unfinished = f"the release is unfinished; `headway reconcile {name}` finishes it"
             error.hint = f"{error.hint}; {unfinished}".lstrip("; ")
-        if not isinstance(error, TransientError | LostLease):
+        if not isinstance(error, LostLease):
             tell_unreached(connections, name, error)
         _report_unfinished(connections, name, error, steps, failed)
         if error is problem:

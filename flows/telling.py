@@ -19,7 +19,7 @@ from headway.domain.history import Entry, new_release_id
 from headway.domain.links import commit_page
 from headway.domain.notices import FAILURES, IN_PLACE, Heard, Notice, stamp, who_hears
 from headway.domain.plans import Plan
-from headway.errors import HeadwayError
+from headway.errors import HeadwayError, TransientError
 from headway.steps import announce, asked_before, log, run_page
 from headway.systems.outbox import KEPT
 from headway.systems.source import resolve_url
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 AUTOMATIC = ("watch-registry", "headway")
 EVERY = 2.0
+OVERDUE = timedelta(minutes=10)
+"""How long a change waits for a system that may answer in a moment before people are notified."""
 KINDS = {"promote": "promotion", "rollback": "rollback"}
 """A flow's kind of release, where it is no plain one."""
 
@@ -116,13 +118,25 @@ def tell_end(
 
 
 def tell_unreached(connections: Connections, environment: str, error: HeadwayError) -> None:
-    """Tell of an environment's last change that it did not get there, where nothing is recorded of it."""
+    """Notify that an environment's last change is unfinished, with the cause and what finishes it, once per cause.
+
+    Nothing is recorded of it. What may be over in a moment is told of a change that has waited for a while, once.
+    """
     try:
         config = connections.config(connections.repo.head)
         last = connections.repo.last_change(environment, config.environment(environment).path)
-        if not last.outcomes:
-            told = _heard_of(connections, environment, last)
-            tell_entry(connections, config, environment, told, "failed", cause=error.message)
+        told = _heard_of(connections, environment, last)
+        if last.outcomes:
+            return
+        if isinstance(error, TransientError):
+            known = _of_entry(connections, config, environment, told, "unfinished")
+            young = datetime.now(UTC) - last.time < OVERDUE
+            if young or connections.courier.outbox.knows(known.release, known.state):
+                return
+        cause = "; ".join(filter(None, (error.message, error.hint)))
+        if told is not last:
+            cause = f"{told.diagnosis or 'it failed'}; going back to what was live is unfinished: {cause}"
+        tell_entry(connections, config, environment, told, "unfinished", cause=cause)
     except Exception as problem:  # noqa: BLE001 - the error itself is what matters here
         _could_not(problem)
 

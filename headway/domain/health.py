@@ -177,6 +177,17 @@ def one_deadline(late: Iterable[Verdict]) -> list[Verdict]:
     return [replace(it, blames=False) for it in verdicts]
 
 
+def silent_node(still_open: Iterable[Judgement]) -> Signal | None:
+    """Return the sign of a node that tells nothing of its pods, where no other sign keeps a rollout open.
+
+    How the pods on such a node are is not known, so that no deadline can be a verdict on them. Pods that
+    cannot end there are the same sign, and a workload without a sign may wait for one on that node.
+    """
+    signals = [it for each in still_open for it in each.signals if it.reason not in (DEADLINE, "OldPodEnding")]
+    silent = [it for it in signals if it.reason == "NodeNotReady"]
+    return silent[0] if silent and len(silent) == len(signals) else None
+
+
 def not_run(verdicts: Iterable[Verdict], ran: Set[str] = frozenset()) -> list[Verdict]:
     """Give those that this release touched and whose images no pod has run; `ran` are images that ran before.
 

@@ -16,6 +16,7 @@ STATES = (
     "planned",
     "waiting",
     "releasing",
+    "unfinished",
     "applied",
     "live",
     "failed",
@@ -24,12 +25,13 @@ STATES = (
     "rejected",
     "noticed",
 )
-"""`noticed` is no state of a release: people are notified of something that others did in the config repo."""
-UNDER_WAY = ("planned", "waiting", "releasing")
+"""`unfinished`: headway could not see or write, so nothing is known of the release yet, and a later look ends it.
+`noticed` is no state of a release: people are notified of something that others did in the config repo."""
+UNDER_WAY = ("planned", "waiting", "releasing", "unfinished")
 SETTLED = ("applied", "live", "rolled-back", "superseded")
 """The states after which a release is not under way again. One that failed or was rejected may be begun anew."""
 FAILURES = ("failed", "rolled-back")
-WARNINGS = (*FAILURES, "noticed")
+WARNINGS = (*FAILURES, "unfinished", "noticed")
 """What those hear, too, who want to hear of failures only, and at any hour."""
 IN_PLACE = ("slack", "commit")
 """The ways on which what is told later takes the place of what was told before; on others it is one more message."""
@@ -105,6 +107,7 @@ class Notice:
             "planned": "planned",
             "waiting": "waiting for approval",
             "releasing": "rolling out" + (f": {self.progress}" if self.progress else ""),
+            "unfinished": "unfinished: not failed, and not known to be live",
             "applied": "applied, not running",
             "live": f"live in {self.seconds:.1f} s",
             "failed": "failed",

@@ -22,6 +22,7 @@ _SIGNS = {
     "planned": ":memo:",
     "waiting": ":raised_hand:",
     "releasing": ":hourglass_flowing_sand:",
+    "unfinished": ":grey_question:",
     "applied": ":double_vertical_bar:",
     "live": ":white_check_mark:",
     "failed": ":x:",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from headway.domain.notices import FAILURES, Notice
+from headway.domain.notices import FAILURES, WARNINGS, Notice
 from headway.domain.releases import short_tag
 from headway.domain.visible import visible, visible_line
 from headway.errors import FailedError, TransientError
@@ -37,7 +37,8 @@ def send(said: str, name: str, notice: Notice) -> None:
     lines += [f"Cause: {notice.cause}"] if notice.cause else []
     lines += [f"By {notice.actor}" + (f": {notice.reason}" if notice.reason else "")] if notice.actor else []
     lines += [f"{name}: {url}" for name, url in notice.links]
-    kind = "failure" if notice.state in FAILURES else "success" if notice.state == "live" else "info"
+    kinds = {"live": "success", **dict.fromkeys(WARNINGS, "warning"), **dict.fromkeys(FAILURES, "failure")}
+    kind = kinds.get(notice.state, "info")
     title, body = visible_line(notice.headline), visible("\n".join(lines))
     if not there.notify(title=title, body=body or title, notify_type=kind):
         raise TransientError(f"the message to {name} could not be sent")

@@ -22,6 +22,7 @@ _GITHUB = {
     "planned": "pending",
     "waiting": "pending",
     "releasing": "pending",
+    "unfinished": "pending",
     "applied": "pending",
     "live": "success",
 }
@@ -36,6 +37,7 @@ _GITLAB = {
     "planned": "pending",
     "waiting": "pending",
     "releasing": "running",
+    "unfinished": "running",
     "applied": "running",
     "live": "success",
 }

@@ -21,6 +21,7 @@ from headway.domain.health import (
     Verdict,
     deadline_verdict,
     one_deadline,
+    silent_node,
 )
 from headway.domain.kindhealth import RULES, new_pods
 from headway.domain.objects import ObjectId
@@ -29,7 +30,7 @@ from headway.domain.planned import Planned, containers_of, planned_for, pod_spec
 from headway.domain.podhealth import is_ready, restarts
 from headway.domain.shortage import help_on_its_way
 from headway.domain.workloadhealth import judge, newest_pods, wanted_pods, with_pods
-from headway.errors import HeadwayError
+from headway.errors import FailedError, HeadwayError
 from headway.systems.cluster import Cluster
 from headway.systems.diagnosis import events_of, explained
 from headway.systems.observed import WORKLOADS, Object, Observed, delete_pod
@@ -110,7 +111,15 @@ class Judging:
             self._judge(identity, now, first)
 
     def time_is_up(self, timeout: float) -> None:
-        """Fail what is still under way, with the reason that explains it best."""
+        """Fail what is still under way, with the reason that explains it best.
+
+        Raises FailedError where a node that tells nothing is all that is known: that is no verdict.
+        """
+        if silent := silent_node(self._judgements[it] for it in self._open):
+            raise FailedError(
+                f"not live after {timeout:g} s, and how it goes is not known: {silent.message} (pod {silent.pod})",
+                hint="see `kubectl get nodes`; once the node is back, or its pods are elsewhere, it goes on",
+            )
         passed = Signal("DeadlineExceeded", f"not live after {timeout:g} s", 0)
         late = [deadline_verdict(it, self._judgements[it], passed) for it in sorted(self._open)]
         for verdict in one_deadline(late):

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from headway.domain.health import NEVER, Judgement, Patience, Signal, deadline_verdict, one_deadline
+import pytest
+
+from headway.domain.health import (
+    NEVER,
+    Judgement,
+    Patience,
+    Signal,
+    deadline_verdict,
+    one_deadline,
+    silent_node,
+)
 from headway.domain.objects import ObjectId
 
 WEB = ObjectId("apps", "Deployment", "shop", "web")
@@ -102,6 +112,32 @@ def test_what_is_late_beside_a_shortage_is_not_blamed_either() -> None:
     verdicts = [deadline_verdict(WEB, sick(it), LATE) for it in (LACK, PROBE)]
     assert [it.blames for it in one_deadline(verdicts)] == [False, False]
     assert [it.blames for it in one_deadline(verdicts[1:])] == [True]
+
+
+GONE = Signal("NodeNotReady", "node a has stopped telling how the pod is", NEVER, "web-1", blames=False)
+ENDING = Signal("OldPodEnding", "pod web-0 is still ending", NEVER, blames=False)
+CRASHED = Signal("CrashLoopBackOff", "exited with code 1", 60, "web-1", "app")
+
+
+@pytest.mark.parametrize(
+    ("still_open", "found"),
+    [
+        ([sick(GONE)], True),
+        ([sick(GONE, PASSED)], True),
+        ([sick(GONE, ENDING)], True),
+        ([sick(GONE), FINE], True),
+        ([sick(GONE), sick(GONE)], True),
+        ([FINE], False),
+        ([sick(ENDING)], False),
+        ([sick(GONE, PROBE)], False),
+        ([sick(GONE), sick(LACK)], False),
+        ([sick(GONE), sick(CRASHED)], False),
+        ([], False),
+    ],
+)
+def test_a_node_that_is_gone_is_all_that_is_known(still_open: list[Judgement], found: bool) -> None:
+    """Only then a deadline says nothing; every other sign is one of the release or of the cluster."""
+    assert (silent_node(still_open) is not None) == found
 
 
 def test_what_is_put_off_is_applied_and_not_live() -> None:

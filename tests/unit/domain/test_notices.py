@@ -44,6 +44,8 @@ def heard(now: datetime = DAY, **fields: object) -> dict[str, datetime]:
     [
         ("a live release", {"state": "live"}, ["slack:#releases"]),
         ("a failure in production", {"state": "failed"}, ["slack:#releases", "slack:#oncall", "apprise:oncall"]),
+        ("unfinished in production", {"state": "unfinished"},
+         ["slack:#releases", "slack:#oncall", "apprise:oncall"]),
         ("a failure in staging", {"state": "failed", "environment": "staging"}, ["slack:#releases"]),
         ("a service with a listener", {"state": "live", "environment": "staging", "changes": (("users", "", "2"),)},
          ["slack:#releases", "webhook:https://hooks.example/users"]),
@@ -60,6 +62,7 @@ def test_quiet_hours_are_for_automation_and_never_for_failures() -> None:
     assert heard(NIGHT, automatic=True, **staging) == {"slack:#releases": MORNING}
     assert heard(NIGHT, **staging) == {"slack:#releases": NIGHT}
     assert heard(NIGHT, automatic=True, state="failed", environment="staging") == {"slack:#releases": NIGHT}
+    assert heard(NIGHT, automatic=True, state="unfinished", environment="staging") == {"slack:#releases": NIGHT}
     assert heard(NIGHT, automatic=True, state="live") == {"slack:#releases": NIGHT}, (
         "a route without quiet hours"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 
 from headway.connections import Connections
 from headway.domain.config import load_config
+from headway.errors import TransientError
 from headway.flows import telling
 from headway.settings import Settings
 from headway.systems.prefect_api import DeadRun
@@ -97,7 +98,7 @@ def test_a_take_back_that_fails_is_told(place: Place, slack: SlackServer, server
     assert len({it.data["id"] for it in server.sent if it.path == "/hook"}) == 5
 
 
-def test_a_cluster_that_refuses_is_told_once(place: Place, slack: SlackServer, server: HttpServer) -> None:
+def test_an_unfinished_release_is_told_once_for_each_cause(place: Place, slack: SlackServer, server: HttpServer) -> None:
     """Who may not write learns nothing about the release, but people hear that it did not get there; once, until it does."""
     notified(place, server, staging="")
     place.kube.mood = once_tried(
@@ -110,14 +111,56 @@ def test_a_cluster_that_refuses_is_told_once(place: Place, slack: SlackServer, s
     assert run(place, slack, "release", "staging", f"web={place.image('web', '1.1.0')}").code == 1
     for _ in range(2):
         assert run(place, slack, "reconcile", "staging").code == 1
-    assert "staging: web failed" in message(slack)
+    assert "staging: web unfinished: not failed" in message(slack)
     assert "forbidden" in message(slack)
-    assert told(server)[-1] == "failed"
-    assert told(server).count("failed") == 1
+    assert "`headway reconcile staging` finishes it" in message(slack)
+    assert told(server) == ["planned", "unfinished"]
     place.kube.mood = lambda method, path, body: None
     assert run(place, slack, "reconcile", "staging").code == 0
     assert "staging: web live in" in message(slack)
-    assert told(server).count("live") == 1
+    assert told(server) == ["planned", "unfinished", "releasing", "live"]
+
+
+def test_another_cause_is_told_too(place: Place, slack: SlackServer, server: HttpServer) -> None:
+    """The right is there and the login has expired: people hear what is in the way now."""
+    notified(place, server, staging="")
+    for said in ("cannot patch one thing", "cannot patch another"):
+        refused = (403, {"kind": "Status", "reason": "Forbidden", "message": said})
+        place.kube.mood = once_tried(
+            lambda method, path, body, refused=refused: refused if "/cronjobs" in path else None  # type: ignore[misc]
+        )
+        if said.endswith("another"):
+            place.kube.mood = lambda method, path, body, refused=refused: (  # type: ignore[misc,assignment]
+                refused if "/cronjobs" in path else None
+            )
+            assert run(place, slack, "reconcile", "staging").code == 1
+        else:
+            assert run(place, slack, "release", "staging", f"web={place.image('web', '1.1.0')}").code == 1
+    assert told(server).count("unfinished") == 2
+    assert "cannot patch another" in message(slack)
+    assert len({it.data["id"] for it in server.sent if it.path == "/hook"}) == len(told(server))
+
+
+def test_what_may_be_over_in_a_moment_is_told_once_it_lasts(
+    place: Place, slack: SlackServer, server: HttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An API server that is busy: nobody is notified at once, and once where the change has waited for long."""
+    notified(place, server, staging="")
+    place.remote.push({"staging/web.yaml": place.job("web", place.image("web", "1.1.0"))})
+    settings: dict[str, Any] = {
+        "repo": place.remote.url, "state": place.folder / "here", "slack_token": TOKEN, "slack_url": slack.url,
+        "kubeconfig": str(place.folder / "kubeconfig"), "webhook_secret": "s",
+    }  # fmt: skip
+    monkeypatch.setattr(telling, "announce", lambda notice, first: None)
+    with Connections(Settings(**settings)) as connections:
+        connections.repo.fetch()
+        telling.tell_unreached(connections, "staging", TransientError("busy"))
+        assert not connections.courier.outbox.waiting()
+        monkeypatch.setattr(telling, "OVERDUE", timedelta(0))
+        for said in ("busy", "busy for 3.2 s"):
+            telling.tell_unreached(connections, "staging", TransientError(said, hint="try again"))
+    assert told(server) == ["unfinished"]
+    assert "busy; try again" in message(slack)
 
 
 def test_what_the_cluster_would_refuse_is_told_once(

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from headway.domain.objects import ObjectId
+from headway.errors import FailedError
 from headway.systems.discovery import Resource
 from headway.systems.judging import Judging
 from headway.systems.observed import PODS, REPLICA_SETS, WORKLOADS, Observed
@@ -85,6 +88,19 @@ def test_no_node_is_waited_for_until_time_is_up() -> None:
     it.time_is_up(600)
     found = it.verdict(WEB)
     assert (found.status, found.reason, found.blames) == ("failed", "Unschedulable", False)
+
+
+def test_a_kubelet_that_is_gone_is_no_verdict_when_time_is_up() -> None:
+    """Its pods may run or not: nothing fails, nothing is rolled back, and the node is named."""
+    silent = pod()
+    silent["spec"]["nodeName"] = "node-7"
+    it, _, _ = judging(Quiet(), deployment(conditions=[MISSED]), silent)
+    it.hear([WEB], 0.0, first=True)
+    it.hear([WEB], 500.0)
+    with pytest.raises(FailedError, match="node node-7 has not started the pod yet"):
+        it.time_is_up(600)
+    assert not it.failed
+    assert it.verdict(WEB).status == "progressing"
 
 
 def test_a_node_that_is_being_added_is_said() -> None:
