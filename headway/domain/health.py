@@ -183,7 +183,9 @@ def silent_node(still_open: Iterable[Judgement]) -> Signal | None:
     How the pods on such a node are is not known, so that no deadline can be a verdict on them. Pods that
     cannot end there are the same sign, and a workload without a sign may wait for one on that node.
     """
-    signals = [it for each in still_open for it in each.signals if it.reason not in (DEADLINE, "OldPodEnding")]
+    signals = [
+        it for each in still_open for it in each.signals if it.reason not in (DEADLINE, "OldPodEnding")
+    ]
     silent = [it for it in signals if it.reason == "NodeNotReady"]
     return silent[0] if silent and len(silent) == len(signals) else None
 

@@ -62,7 +62,9 @@ def test_quiet_hours_are_for_automation_and_never_for_failures() -> None:
     assert heard(NIGHT, automatic=True, **staging) == {"slack:#releases": MORNING}
     assert heard(NIGHT, **staging) == {"slack:#releases": NIGHT}
     assert heard(NIGHT, automatic=True, state="failed", environment="staging") == {"slack:#releases": NIGHT}
-    assert heard(NIGHT, automatic=True, state="unfinished", environment="staging") == {"slack:#releases": NIGHT}
+    assert heard(NIGHT, automatic=True, state="unfinished", environment="staging") == {
+        "slack:#releases": NIGHT
+    }
     assert heard(NIGHT, automatic=True, state="live") == {"slack:#releases": NIGHT}, (
         "a route without quiet hours"
     )

@@ -98,7 +98,9 @@ def test_a_take_back_that_fails_is_told(place: Place, slack: SlackServer, server
     assert len({it.data["id"] for it in server.sent if it.path == "/hook"}) == 5
 
 
-def test_an_unfinished_release_is_told_once_for_each_cause(place: Place, slack: SlackServer, server: HttpServer) -> None:
+def test_an_unfinished_release_is_told_once_for_each_cause(
+    place: Place, slack: SlackServer, server: HttpServer
+) -> None:
     """Who may not write learns nothing about the release, but people hear that it did not get there; once, until it does."""
     notified(place, server, staging="")
     place.kube.mood = once_tried(
