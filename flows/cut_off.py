@@ -1,4 +1,4 @@
-"""Releases whose run was cut off and could not say so: cancelled, or out of time while it waited for an approval."""
+"""Releases whose run ended and could not say so: cancelled, out of time for an approval, or by an unforeseen error."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def notify_cut_off(connections: Connections, config: Config) -> None:
             log(f"{run.run.name}: {run.cause}")
         # Every one of them, and then the mark: killed in between, the same is written down again, which is no news.
         told = [tell_dead(connections, config, run.run, run.state, run.cause, it) for it in places]
-        if all(told):
+        if all(told) and (places or not run.failed):
             mark_notified(run)
 
 
@@ -42,6 +42,8 @@ def _concerns(connections: Connections, run: EndedRun, environment: str) -> bool
     last = connections.courier.outbox.last(release_of(run.run, environment))
     if last is not None:
         return last.state in UNDER_WAY
+    if run.failed:
+        return False
     # A look releases to few of its environments, and to which is known only where it was told.
     lately = datetime.now(UTC) - run.ended < LATELY
     return lately and bool(run.run.parameters.get("environment"))

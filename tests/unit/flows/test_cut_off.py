@@ -44,7 +44,7 @@ class Prefect:
     """A Prefect server with one run that has ended, as its API tells of it."""
 
     def __init__(self, state: str, message: str = "", *, flow: str = "release", ago: float = 60) -> None:
-        self.http = HttpServer()
+        self.http, self.flow = HttpServer(), flow
         self.run: dict[str, Any] = {
             "id": RUN,
             "name": "shop: staging: release web",
@@ -57,11 +57,16 @@ class Prefect:
         }
         self.states = [{"type": state, "name": state.title(), "message": message}]
         self.http.standing = {
-            "/api/flow_runs/filter": lambda _: [self.run],
+            "/api/flow_runs/filter": self._found,
             "/api/flows/f": lambda _: {"name": flow},
             "/api/flow_run_states/": lambda _: self.states,
             f"/api/flow_runs/{RUN}": self._patched,
         }
+
+    def _found(self, sent: Sent) -> list[dict[str, Any]]:
+        kinds = sent.data["flow_runs"]["state"]["type"]["any_"]
+        matches = self.flow in sent.data["flows"]["name"]["any_"] and self.run["state"]["type"] in kinds
+        return [self.run] if matches else []
 
     def _patched(self, sent: Sent) -> dict[str, Any]:
         self.run |= sent.data
@@ -114,6 +119,7 @@ def reconciled(place: Place, slack: SlackServer, before: str = "", release: str 
     ("CANCELLED", ["cancelled by bob"], "waiting", "cancelled by bob"),
     ("CANCELLED", [""], "planned", "cancelled in Prefect"),
     ("FAILED", [NEVER], "waiting", "timed out waiting for approval"),
+    ("FAILED", ["FailedError: KeyError: 'spec'\n  report it"], "planned", "FailedError: KeyError: 'spec'"),
 ])  # fmt: skip
 def test_a_release_that_was_cut_off_is_not_released(
     place: Place, slack: SlackServer, server: HttpServer, monkeypatch: pytest.MonkeyPatch,
@@ -144,7 +150,8 @@ def test_another_machine_that_never_heard_of_it_notifies_too(
 
 @pytest.mark.parametrize(("change", "before"), [
     ({"state": {"type": "CANCELLED", "name": "Superseded", "message": ""}}, "waiting"),
-    ({"state": {"type": "FAILED", "name": "Failed", "message": "FailedError: it crashed"}}, "planned"),
+    ({"state": {"type": "FAILED", "name": "Failed", "message": "FailedError: it crashed"}}, ""),
+    ({"state": {"type": "FAILED", "name": "Failed", "message": "RefusedError: locked"}}, "failed"),
     ({"tags": ["headway", "app:blog"]}, "waiting"),
     ({"tags": ["headway", "app:shop", "notified"]}, "waiting"),
     ({"parameters": {"request": REQUEST | {"dry_run": True}}}, ""),
