@@ -34,7 +34,7 @@ from headway.tasks.deploying import apply_manifests, verify_release, watch_rollo
 from headway.tasks.looking import fetch_head
 from headway.tasks.recording import publish as push_draft
 from headway.tasks.recording import record
-from headway.vetoing import blamed, vetoed
+from headway.vetoing import blamed, names_an_image, vetoed
 
 LOOK_FOR_NEWER = 5.0
 
@@ -151,6 +151,7 @@ def _arrive(connections: Connections, name: str, head: str, held: Held, failures
         arrival = Arrival(
             name, last.commit, "failed", seconds, diagnosis=str(error), steps=steps, untouched=untouched
         )
+        arrival.refused, arrival.blames = error.objects, names_an_image(desired, error.objects)
     else:
         steps.append(("roll out", rollout.seconds))
         ran = before.images if before is not None else frozenset[str]()
@@ -255,7 +256,9 @@ def _take_back(
             reason=f"{last.commit[:9]} failed: {diagnosis}",
             trailers=((REVERTS, last.commit), *named(others)),
         )
-        guilty = blamed(desired, last, written.changes, failed.verdicts) if failed.blames else []
+        guilty = (
+            blamed(desired, last, written.changes, failed.verdicts, failed.refused) if failed.blames else []
+        )
         why = f"{last.commit[:9]} failed: {diagnosis}"
         holds = vetoed(connections, head, name, guilty, why, "headway")
         return Draft(files=holds, trees={folder: good}, message=format_message(written), author="headway")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Hashable, Iterable, Set
 from typing import Self
 
 from headway.domain.health import Verdict, not_run
@@ -25,6 +25,7 @@ class Arrival:
     `back_by` is the commit that took it back, `back` how the workloads were after that,
     `vetoed` says that this commit holds the failure against images, `blames` that the failure speaks of
     them: a shortage or an outage does not.
+    `refused` are the objects that the cluster refused.
     `untouched` says that it failed before anything in the cluster was changed.
     `seconds` counts from the first request to the cluster; `steps` are parts of it, by name.
     """
@@ -38,6 +39,7 @@ class Arrival:
         "commit",
         "diagnosis",
         "environment",
+        "refused",
         "seconds",
         "state",
         "steps",
@@ -69,6 +71,7 @@ class Arrival:
         self.diagnosis = diagnosis
         self.steps = list(steps)
         self.untouched = untouched
+        self.refused: frozenset[Hashable] = frozenset()
         self.back_to = self.back_by = ""
         self.back: tuple[Verdict, ...] = ()
         self.vetoed = False

@@ -16,9 +16,10 @@ from headway.domain.config import Config
 from headway.domain.model import Verify
 from headway.domain.rights import told
 from headway.domain.verification import unaskable
-from headway.errors import ConfigError, FailedError, HeadwayError, UsageError
+from headway.errors import ConfigError, FailedError, HeadwayError, UsageError, explained
 from headway.settings import Settings
 from headway.systems.rights import lacking_for
+from headway.systems.state_folder import examined
 from headway.systems.verify import ask_prometheus
 
 
@@ -41,6 +42,7 @@ def examine(settings: Settings | None = None) -> list[Finding]:
     findings: list[Finding] = []
     with Connections(settings) as connections:
         config: Config | None = None
+        _look(findings, "state folder", lambda: examined(connections.settings.state))
         head = _look(findings, "config repo", lambda: _repo(connections))
         if head:
             _look(findings, "push to the config repo", lambda: _push(connections))
@@ -68,7 +70,8 @@ def examine(settings: Settings | None = None) -> list[Finding]:
 def _look(findings: list[Finding], what: str, look: Callable[[], str]) -> str:
     try:
         found = look()
-    except HeadwayError as error:
+    except Exception as problem:  # noqa: BLE001 - whatever is wrong in one place, the others are looked at
+        error = explained(problem)
         findings.append(Finding(what, False, error.message, error.hint))
         return ""
     findings.append(Finding(what, True, found))

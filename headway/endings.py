@@ -137,7 +137,7 @@ def _undoing(arrival: Arrival, page: Page) -> str:
         if arrival.vetoed
         else ""
         if arrival.blames
-        else " No image is vetoed: the cluster lacked something, which says nothing about an image."
+        else " No image is vetoed: what failed says nothing about an image."
     )
     return (
         f"**What headway did:** commit {_commit(arrival.back_by, page)} puts the environment's folder back to what "

@@ -19,7 +19,7 @@ sees an error of docker, kubernetes, git or httpx. Only TransientError is retrie
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 
 
@@ -83,7 +83,10 @@ class RejectedError(FailedError):
 
     Only this, a failed rollout or a failed verification makes a release a failed one. Every other error,
     this class's base included, says that headway could not see or act: the release is unfinished.
+    `objects` are the identities of what was refused, where they are known.
     """
+
+    objects: frozenset[Hashable] = frozenset()
 
 
 class LostLease(HeadwayError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Set
 from datetime import UTC, datetime
 
 from headway.connections import Connections
@@ -47,30 +47,49 @@ def vetoed(
     return {FILE: holds.put(facts).write()} if facts else {}
 
 
+def names_an_image(desired: Desired, objects: Iterable[Hashable]) -> bool:
+    """Say whether an object that the cluster refused runs an image; also where it is not known which those are.
+
+    A ConfigMap or a Service that is refused says nothing about the images that its commit brought along.
+    """
+    refused = set(objects)
+    specs = (pod_spec(it.object) for key, it in desired.by_id.items() if key in refused)
+    return not refused or any(containers_of(it) for it in specs if it)
+
+
 def blamed(
-    desired: Desired, failed: Entry, changes: Iterable[Change], verdicts: Iterable[Verdict]
+    desired: Desired,
+    failed: Entry,
+    changes: Iterable[Change],
+    verdicts: Iterable[Verdict],
+    refused: Iterable[Hashable] = (),
 ) -> list[Change]:
-    """Give those of the changes that a failure is held against.
+    """Return those of the changes that a failure is held against.
 
     They are the images of the workloads that failed, but for those that only lacked something. Where none
     of these changed, or nothing is known of workloads, it is what the failed commit itself brought, and where
-    that says nothing, all of them.
+    that says nothing, all of them. Where the cluster refused objects, it is only what these name.
     """
     changes = list(changes)
+    if objects := set(refused):
+        named = _services(desired, objects)
+        return [it for it in changes if it[0] in named]
     verdicts = [it for it in verdicts if it.status == "failed" and it.changed]
     if verdicts and not any(it.blames for it in verdicts):
         return []
-    found = {
-        service_of(desired.config, str(it.get("image", "")))
-        for verdict in verdicts
-        if verdict.blames and (manifest := desired.by_id.get(verdict.workload)) is not None
-        for it in containers_of(pod_spec(manifest.object) or {})
-    }
+    found = _services(desired, {it.workload for it in verdicts if it.blames})
     brought = {service for service, _, _ in failed.record.changes} if failed.record else set()
     for services in (found, brought):
         if guilty := [it for it in changes if it[0] in services]:
             return guilty
     return changes
+
+
+def _services(desired: Desired, objects: Set[Hashable]) -> set[str | None]:
+    """Return the services whose images these objects name."""
+    specs = (pod_spec(it.object) or {} for key, it in desired.by_id.items() if key in objects)
+    images = (str(it.get("image", "")) for spec in specs for it in containers_of(spec))
+    return {service_of(desired.config, it) for it in images}
 
 
 def _pinned(connections: Connections, value: str) -> tuple[ImageRef | None, str]:

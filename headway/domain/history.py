@@ -51,6 +51,8 @@ UNDONE = "Undone"
 """The trailer that names a person's commit which undid a release, once holds.yaml holds that back."""
 REQUEST = "Request"
 """The trailer that tells the request which a release's id stands for from any other."""
+FIRST_YEAR, LAST_YEAR = 1970, 9000
+"""A note whose time is outside of these years was written by nobody's clock; times near 9999 overflow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +105,12 @@ class Outcome:
         try:
             value = json.loads(line)
             at = datetime.fromisoformat(value["at"])
+            at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+            if not FIRST_YEAR <= at.year < LAST_YEAR:
+                return None
             return cls(
                 state=str(value["state"]),
-                at=at if at.tzinfo else at.replace(tzinfo=UTC),
+                at=at,
                 seconds=float(value.get("seconds", 0)),
                 release_id=str(value.get("release", "")),
                 diagnosis=str(value.get("diagnosis", "")),

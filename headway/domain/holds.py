@@ -139,9 +139,9 @@ def _moment(text: str) -> datetime | None:
     """Read a fact's time; None where a person wrote none, or something else."""
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _flow(fact: Fact) -> str:

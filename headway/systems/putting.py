@@ -48,6 +48,7 @@ class Rejected(RejectedError):
 
     def __init__(self, rejections: Iterable[Rejection], *, changed: bool) -> None:
         self.rejections = tuple(sorted(rejections))
+        self.objects = frozenset(it.id for it in self.rejections)
         self.changed = changed
         state = "other objects of this change were applied" if changed else "nothing was changed"
         hint = f"correct the manifest; {state}"
@@ -150,7 +151,9 @@ def wait_established(cluster: Cluster, definitions: Iterable[Item]) -> None:
                 break
             refused = conditions.get("NamesAccepted", {})
             if refused.get("status") == "False":
-                raise RejectedError(f"{item.where}: {item.id}: {refused.get('message')}")
+                error = RejectedError(f"{item.where}: {item.id}: {refused.get('message')}")
+                error.objects = frozenset({item.id})
+                raise error
             if time.monotonic() > deadline:
                 raise TransientError(f"{item.id} is not served after 30 s", hint="see its status")
             time.sleep(0.05)

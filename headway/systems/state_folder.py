@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
 import stat
+import tempfile
 from pathlib import Path
+
+from headway.errors import FailedError
 
 
 def private_folder(folder: Path) -> Path:
@@ -21,3 +25,26 @@ def private_folder(folder: Path) -> Path:
         with contextlib.suppress(PermissionError):
             folder.chmod(0o700)
     return folder
+
+
+def examined(folder: Path) -> str:
+    """Try what each command does with the state folder, and return its path; raise FailedError where that fails."""
+    hint = "HEADWAY_STATE must be a folder on a disk with free space in which this user may write"
+    try:
+        for each in (folder, folder / "git", folder / "locks"):
+            with tempfile.TemporaryFile(dir=private_folder(each)) as file:
+                file.write(b"0" * 4096)
+                file.flush()
+    except OSError as error:
+        raise FailedError(f"{error.strerror or error}: {error.filename or folder}", hint=hint) from None
+    for file in sorted(folder.glob("*.sqlite")):
+        try:
+            with contextlib.closing(sqlite3.connect(file, timeout=5)) as database:
+                database.execute("BEGIN IMMEDIATE")
+                database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except sqlite3.Error as error:
+            raise FailedError(
+                f"{file} cannot be used: {error}",
+                hint="delete it: it is a cache, and what people were still to be notified of where it is the outbox",
+            ) from None
+    return str(folder)

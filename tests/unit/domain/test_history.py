@@ -198,3 +198,12 @@ def test_an_entry_shows_the_last_state_and_the_reason_of_a_failure() -> None:
     )
     assert entry.what == "frontend sha-9ab2, users sha-e41a"
     assert entry.as_dict()["release"] == "20261123T101502Z-7f3a"
+
+
+@pytest.mark.parametrize(
+    "at",
+    ["9999-12-31T23:59:59-05:00", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00+05:00", "0001-01-01T00:00:00"],
+)
+def test_a_note_of_an_impossible_year_is_no_outcome(at: str) -> None:
+    """Whoever may push notes may write any time; one that overflows breaks no look and no release."""
+    assert parse_note(f'{{"state":"live","at":"{at}"}}\n') == ()

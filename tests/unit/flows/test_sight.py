@@ -93,6 +93,37 @@ def test_what_the_cluster_refuses_is_rolled_back(place: Place, answer: Answer) -
     assert place.tags("staging")["web"] == "1.0.0"
 
 
+THING = "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: t}\nspec: {size: 1}\n"
+INVALID = status(422, "Thing is invalid: spec.size: must be even", "Invalid")
+
+
+@pytest.mark.parametrize(("refused", "vetoed"), [(("Thing",), []), (("Thing", "api"), ["api"])], ids=str)
+def test_only_what_names_an_image_blames_it(
+    place: Place, refused: tuple[str, ...], vetoed: list[str]
+) -> None:
+    """Of a push with two new images the cluster refuses a Thing, or that and one service: the rest is not vetoed."""
+    place.start(staging="")
+    files = {f"staging/{name}.yaml": place.job(name, place.image(name, "1.1.0")) for name in ("web", "api")}
+    place.remote.push({**files, "staging/thing.yaml": THING})
+
+    def mood(method: str, path: str, body: dict[str, Any]) -> Answer | None:
+        names = {str(body.get("kind")), str((body.get("metadata") or {}).get("name"))}
+        new = "1.1.0" in str(body) or "Thing" in names
+        return INVALID if method == "PATCH" and new and names & set(refused) else None
+
+    place.kube.mood = mood
+    done = place.run("reconcile", "staging")
+    assert done.code == 1, done.said
+    assert "Headway-Kind: rollback" in place.message(), done.said
+    held = place.remote.file("holds.yaml").decode() if "holds.yaml" in tree(place) else ""
+    assert [it for it in ("web", "api") if f"service: {it}" in held] == vetoed
+
+
+def tree(place: Place) -> list[str]:
+    """Give the names at the top of the config repo."""
+    return place.remote.git("ls-tree", "--name-only", "main").split()
+
+
 def notes(place: Place, commit: str) -> list[str]:
     """Give the lines of a commit's note."""
     listed = place.remote.git("ls-tree", "-r", "--name-only", "refs/notes/headway").split()

@@ -73,3 +73,31 @@ def test_a_push_that_cannot_be_verified_stays_open(place: Place, answering: str)
     assert done.code == 0, done.said
     assert outcomes(place, pushed) == ["live"]
     assert place.remote.head() == pushed
+
+
+def away(place: Place, url: str) -> None:
+    """Push a release that is verified by a Prometheus at this address, and reconcile."""
+    place.start(staging="")
+    place.configure(staging=RULE)
+    pushed = place.remote.push({"staging/web.yaml": place.job("web", place.image("web", "1.1.0"))})
+    done = place.run("reconcile", "staging", HEADWAY_PROMETHEUS=url)
+    assert done.code == 1, done.said
+    assert "## staging: unfinished" in done.err
+    assert "up == 1 could not be asked" in done.err
+    assert "`headway reconcile staging` finishes" in done.err
+    assert (place.tags("staging")["web"], outcomes(place, pushed)) == ("1.1.0", [])
+    assert place.remote.head() == pushed
+
+
+def test_a_prometheus_that_is_away_fails_nothing(place: Place, answering: str) -> None:
+    """Nobody listens there: nothing is rolled back or vetoed, and it is finished once Prometheus answers."""
+    away(place, "http://127.0.0.1:9")
+    done = place.run("reconcile", "staging", HEADWAY_PROMETHEUS=answering)
+    assert done.code == 0, done.said
+    assert outcomes(place, "main") == ["live"]
+
+
+def test_a_prometheus_that_is_not_well_fails_nothing(place: Place) -> None:
+    """It answers 503 for as long as it starts: that says nothing about the release."""
+    with serving(lambda path: (503, b"starting")) as url:
+        away(place, url)
