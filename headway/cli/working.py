@@ -29,7 +29,11 @@ def worker(
     # A silent run counts as dead after 75 seconds: see deployments/automations.yaml.
     os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "30")
     from headway.deployments.worker import serve
+    from headway.settings import Settings
+    from headway.systems.state_folder import writable
 
+    # Each run would fail by it.
+    writable(Settings().state)
     asyncio.run(serve(pool, name, limit, healthcheck=healthcheck))
 
 

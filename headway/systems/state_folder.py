@@ -27,16 +27,21 @@ def private_folder(folder: Path) -> Path:
     return folder
 
 
-def examined(folder: Path) -> str:
-    """Try what each command does with the state folder, and return its path; raise FailedError where that fails."""
+def writable(folder: Path) -> None:
+    """Try to write where each run writes; raise FailedError where that fails."""
     hint = "HEADWAY_STATE must be a folder on a disk with free space in which this user may write"
     try:
         for each in (folder, folder / "git", folder / "locks"):
-            with tempfile.TemporaryFile(dir=private_folder(each)) as file:
-                file.write(b"0" * 4096)
-                file.flush()
+            with tempfile.TemporaryFile(dir=private_folder(each)) as tried:
+                tried.write(b"0" * 4096)
+                tried.flush()
     except OSError as error:
         raise FailedError(f"{error.strerror or error}: {error.filename or folder}", hint=hint) from None
+
+
+def examined(folder: Path) -> str:
+    """Try the state folder and the databases in it, and return its path; raise FailedError where one cannot be used."""
+    writable(folder)
     for file in sorted(folder.glob("*.sqlite")):
         try:
             with contextlib.closing(sqlite3.connect(file, timeout=5)) as database:

@@ -96,3 +96,15 @@ def test_a_release_needs_no_cache(place: Place, odd: Callable[[Path], str]) -> N
     assert done.code == 0, done.said
     assert "Traceback" not in done.said
     assert place.tags("staging")["web"] == "1.1.0"
+
+
+@pytest.mark.parametrize("odd", [a_file, git_is_a_file, locks_is_a_file])
+def test_no_worker_takes_runs_that_it_cannot_run(place: Place, odd: Callable[[Path], str]) -> None:
+    """It ends at once and says why, before it asks any server for runs."""
+    found = odd(place.folder / "odd")
+    done = place.run(
+        "worker", HEADWAY_STATE=str(place.folder / "odd"), PREFECT_API_URL="http://127.0.0.1:9/api"
+    )
+    assert done.code == 1
+    assert found in done.err
+    assert "Traceback" not in done.said
