@@ -231,7 +231,8 @@ def _only_told(
     held = [*map(str, barred), *(f"the cluster would refuse it: {it}" for it in cluster.against)]
     for each in held:
         log(f"held back: {each}")
-    return {**plan.as_dict(), "held_back": held, "cluster": cluster.as_dict()}
+    notes = intent.notes(plan.base, plan)
+    return {**plan.as_dict(), "held_back": held, "cluster": cluster.as_dict(), "notes": notes}
 
 
 def _tried(connections: Connections, intent: Intent, plan: Plan, head: str) -> Rehearsal:

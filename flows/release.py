@@ -13,6 +13,7 @@ from headway.domain.images import ImageRef, wanted_reference
 from headway.domain.plans import Plan, plan_images
 from headway.errors import UsageError
 from headway.flows.carrying import Intent, carry_out, committed_before, identified
+from headway.flows.keeping import Keeping
 from headway.promotion import never_live
 from headway.requests import ReleaseRequest, ServiceImage
 from headway.steps import flow, side_by_side
@@ -63,10 +64,14 @@ def release_images(
         service: (reference, why) for (service, _), reference in zip(asked, pinned, strict=True)
     }
 
+    keeping = Keeping(connections, request)
+
     def make(head: str) -> Plan:
         desired = Desired(connections, connections.config(head), request.environment, head)
-        return plan_images(
-            desired.config, desired.name, head, desired.indexes, connections.repo.reader(head), wanted
+        return keeping.planned(
+            plan_images(
+                desired.config, desired.name, head, desired.indexes, connections.repo.reader(head), wanted
+            )
         )
 
     intent = Intent(
@@ -76,8 +81,11 @@ def release_images(
         make,
         before=before,
         bars=lambda head, plan: not_promoted(connections.config(head), plan.environment),
-        notes=lambda head, plan: never_live(
-            connections, connections.config(head), plan.environment, plan.changes
-        ),
+        also=keeping.files,
+        trailers=keeping.trailers,
+        notes=lambda head, plan: [
+            *never_live(connections, connections.config(head), plan.environment, plan.changes),
+            *keeping.notes(head, plan),
+        ],
     )
     return carry_out(connections, intent)

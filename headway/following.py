@@ -9,13 +9,15 @@ from datetime import datetime, timedelta
 from headway.connections import Connections
 from headway.desired import Desired
 from headway.domain.config import Config
-from headway.domain.gates import is_automatic, opening_of, vetoed_upstream
+from headway.domain.gates import digest_in, is_automatic, opening_of, vetoed_upstream
 from headway.domain.holds import Holds
 from headway.domain.images import ImageRef
 from headway.domain.plans import Change, images_of
 from headway.domain.tagrules import Refused
+from headway.domain.undone import older_by
 from headway.errors import RefusedError
 from headway.promotion import live_in, live_since, own_rule, ran_before, unhealthy
+from headway.pushed import undone_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,4 +128,23 @@ def ripe(
             held[service] = f"{service} {image.tag} soaks in {source}{until}"
         else:
             wanted[service] = (image, f"live in {source} since {since[service]:%Y-%m-%d %H:%M:%S} UTC")
-    return Ripe(wanted, held, done)
+    gone = _undone(connections, config, name, head, wanted)
+    kept = {service: it for service, it in wanted.items() if service not in gone}
+    return Ripe(kept, held | gone, done)
+
+
+def _undone(
+    connections: Connections, config: Config, name: str, head: str, wanted: Mapping[str, tuple[ImageRef, str]]
+) -> dict[str, str]:
+    """Say what of it a person undid in Git where no veto holds it yet: the next reconcile writes that."""
+    if not wanted:
+        return {}
+    found = undone_in(
+        connections, config, name, head, wanted, lambda service: older_by(config.rule(name, service))
+    )
+    return {
+        service: f"{service} {wanted[service][0].tag} was {it.why}; automation leaves it alone"
+        for service, several in found.items()
+        for it in several
+        if digest_in(it.image) == wanted[service][0].digest
+    }

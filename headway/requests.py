@@ -39,7 +39,7 @@ class Request(BaseModel):
 
         Empty where nothing is asked for beside what every request has.
         """
-        said = self.model_dump(mode="json", exclude=set(Forcible.model_fields))
+        said = self.model_dump(mode="json", exclude={*Forcible.model_fields, "no_hold"})
         for value in said.values():
             if isinstance(value, list):
                 value.sort(key=str)
@@ -105,6 +105,9 @@ class ReleaseRequest(Forcible):
 
     images: list[ServiceImage] = Field(min_length=1)
     """The services to change and their images. All go live as one release."""
+
+    no_hold: bool = False
+    """Where automation would replace an older image, let it: otherwise that waits for something newer."""
 
 
 class PromoteRequest(Forcible):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -70,9 +70,18 @@ class Look:
         }
 
 
-def look(connections: Connections, config: Config, holds: Holds, head: str, wanted: Iterable[Key]) -> Look:
-    """Ask the registries about services in environments, and pick for each."""
-    return _Looking(connections, config, holds, Look(head)).run(list(wanted))
+def look(
+    connections: Connections,
+    config: Config,
+    holds: Holds,
+    head: str,
+    wanted: Iterable[Key],
+    runs: Mapping[Key, ImageRef] | None = None,
+) -> Look:
+    """Ask the registries about services in environments, and pick for each, as if what is in `runs` ran there."""
+    looking = _Looking(connections, config, holds, Look(head))
+    looking.supposed = runs or {}
+    return looking.run(list(wanted))
 
 
 class _Looking:
@@ -81,6 +90,7 @@ class _Looking:
         self.tags: dict[str, list[str]] = {}
         self.rankings: dict[tuple[str, int], Ranking] = {}
         self.lines: dict[str, Line] = {}
+        self.supposed: Mapping[Key, ImageRef] = {}
         self.positions: dict[tuple[str, str, str], Position] = {}
 
     def run(self, wanted: list[Key]) -> Look:
@@ -95,7 +105,8 @@ class _Looking:
             ranking = self._ranking(service, rule)
             vetoes = self.holds.vetoes_for_pick(name, service)
             position = self._position(service, rule)
-            question = Question(ranking, current[name][service], vetoes, position, {})
+            runs = self.supposed.get((name, service), current[name][service])
+            question = Question(ranking, runs, vetoes, position, {})
             self.found.questions[name, service] = question
         self._answer()
         return self.found

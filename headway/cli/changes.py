@@ -36,6 +36,12 @@ def release(
     environment: Environment,
     images: Images,
     reason: Reason = "",
+    no_hold: Annotated[
+        bool,
+        typer.Option(
+            "--no-hold", help="Let automation replace it, where it would have picked a newer image."
+        ),
+    ] = False,
     force: Force = False,
     dry_run: DryRun = False,
     release_id: ReleaseId = "",
@@ -43,6 +49,8 @@ def release(
     output: Format = Output.table,
 ) -> None:
     """Give images to one environment as one release.
+
+    In an automatic environment, an older image than automation would pick stays until something newer comes.
 
     Example: headway release staging frontend=sha-9ab2c41… users=1.4.2
     """
@@ -52,6 +60,7 @@ def release(
         output,
         environment=environment,
         images=parse_images(images),
+        no_hold=no_hold,
         reason=reason,
         force=force,
         dry_run=dry_run,
