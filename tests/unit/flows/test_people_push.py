@@ -196,3 +196,22 @@ def test_a_push_that_takes_an_image_back_is_notified(place: Place) -> None:
         in done.err
     )
     assert "takes images back" not in place.run("reconcile").err
+
+
+def test_no_promotion_comes_between_a_push_and_its_veto(place: Place) -> None:
+    """Production is promoted by itself: what a person took back there is not promoted again, reconciled or not."""
+    place.start(
+        "1.0.0",
+        staging="release: manual",
+        production="release: automatic, promote_from: staging",
+    )
+    old = place.remote.file("production/web.yaml")
+    image = place.image("web", "1.1.0")
+    assert place.run("release", "staging", "web=1.1.0").code == 0
+    place.remote.push({"production/web.yaml": place.job("web", image)}, "web 1.1.0")
+    assert place.run("reconcile").code == 0
+    reverted = place.remote.push({"production/web.yaml": old}, 'Revert "web 1.1.0"')
+    done = place.run("watch")
+    assert done.code == 0, done.said
+    assert f"undone by Ann in {reverted[:9]}" in done.err
+    assert place.remote.file("production/web.yaml") == old
