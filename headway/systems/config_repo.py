@@ -37,6 +37,7 @@ __all__ = ["ConfigRepo", "Draft", "Published", "live_ref"]
 TRIES = 8
 FRESH = 2.0
 """For this many seconds the last look at the remote is good enough to plan on: a push on an old head fails anyway."""
+_BRANCH = re.compile(r"(?!-)[^\x00-\x20\x7f~^:?*\[\\]+")
 
 
 class ConfigRepo:
@@ -58,11 +59,7 @@ class ConfigRepo:
         """Name a config repo; its mirror is made when it is first used."""
         if not url:
             raise UsageError("no config repo is set", hint="set HEADWAY_REPO to its URL")
-        if (
-            not re.fullmatch(r"(?!-)[^\x00-\x20\x7f~^:?*\[\\]+", branch)
-            or ".." in branch
-            or branch.endswith("/")
-        ):
+        if not _BRANCH.fullmatch(branch) or ".." in branch or branch.endswith("/"):
             raise UsageError(
                 f"{branch!r} cannot be a branch", hint="set HEADWAY_BRANCH to a branch of the config repo"
             )

@@ -416,4 +416,6 @@ def test_nothing_is_recorded_once_the_environment_is_somebody_elses(repo: Config
 
     with pytest.raises(LostLease):
         repo.record("staging", made.commit, Outcome("live", AT), live=made.commit, held=held)
-    assert "refs/headway" not in seeded.git("for-each-ref")
+    refs = seeded.git("for-each-ref")
+    assert "refs/headway/staging/live" not in refs
+    assert "refs/notes/headway" not in refs
