@@ -75,7 +75,7 @@ def test_a_rollback_is_left_alone_until_something_newer_comes(app: WatchedApp) -
     (change,) = json.loads(again.out)["changes"]
     assert ":1.0.0@" in change["new"], "said twice it goes further back, not to and fro"
     said = app.run("plan", "staging").out
-    assert "1.3.0, which was taken back" in said
+    assert "1.3.0, which was rolled back" in said
     assert "is vetoed by tester" in said
     app.image("web", "1.4.0")
     assert app.watch().code == 0
