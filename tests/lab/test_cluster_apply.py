@@ -103,12 +103,12 @@ def test_all_that_is_wrong_is_reported_at_once(place: Place) -> None:
 apiVersion: v1
 kind: ConfigMap
 metadata: {name: a}
-data: {x: 5}
+dta: {x: "5"}
 ---
 apiVersion: v1
 kind: Secret
 metadata: {name: b}
-data: {x: [hunter2]}
+stringdata: {x: hunter2}
 ---
 apiVersion: v1
 kind: ConfigMap

@@ -65,10 +65,11 @@ def test_an_object_that_the_server_refuses(app: App) -> None:
     """An invalid object: nothing of the commit is applied, it is taken back and says so with its file."""
     app.pull()
     app.write(
-        "staging/settings.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: [1]\n"
+        "staging/settings.yaml",
+        "apiVersion: v1\nkind: Service\nmetadata: {name: settings}\nspec: {ports: [{port: 70000}]}\n",
     )
     app.write("staging/api.yaml", app.deployment("api", app.image("api", "v2")))
-    bad = app.push("An invalid ConfigMap")
+    bad = app.push("An invalid Service")
     done = app.run("reconcile", "staging", "--local")
     assert done.code == 1
     assert "staging/settings.yaml:1" in done.err

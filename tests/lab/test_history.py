@@ -35,7 +35,7 @@ def test_history_show_and_metrics(app: App) -> None:
     bad = releases[0]
     shown = app.run("show", bad["release"])
     assert shown.code == 0, shown.said
-    for said in ("eve", bad["commit"], "taken back by", "live", '+          image: "'):
+    for said in ("eve", bad["commit"], "rolled back by", "live", '+          image: "'):
         assert said in shown.out
     assert (
         json.loads(app.run("show", bad["commit"][:10], "--output", "json").out)["release"] == bad["release"]

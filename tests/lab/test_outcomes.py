@@ -107,7 +107,7 @@ def test_what_failed_is_blamed_and_what_came_before_is_not(app: App) -> None:
     assert done.code == 1, done.said
     failed = app.log("-1", "--skip=1", "--format=%H")
     assert app.states(failed) == ["failed", "rolled-back"]
-    assert app.states(passed) == ["superseded"]
+    assert app.states(passed) == ["rolled-back"]
     holds = app.show("holds.yaml")
     assert bad.partition("@")[2] in holds
     assert app.image("web", "v4").partition("@")[2] not in holds
