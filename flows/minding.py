@@ -13,7 +13,7 @@ from headway.domain.history import UNDONE, Entry, ReleaseRecord, format_message,
 from headway.domain.plans import images_of
 from headway.domain.releases import TIME_FORMAT
 from headway.domain.undone import Older, Step, Undone, older_by, taken_back, undone
-from headway.errors import HeadwayError
+from headway.errors import ConfigError, HeadwayError
 from headway.flows.telling import tell_noticed
 from headway.pushed import undone_in
 from headway.steps import log
@@ -136,4 +136,8 @@ def _older(config: Config, name: str) -> Callable[[str], Older]:
 
 
 def _automatic(connections: Connections, config: Config, name: str, service: str, head: str) -> bool:
-    return is_automatic(config, connections.holds(head), name, service)
+    try:
+        return is_automatic(config, connections.holds(head), name, service)
+    except ConfigError:
+        # Nothing automatic happens while holds.yaml cannot be read, and what is pushed is reconciled all the same.
+        return False
