@@ -16,10 +16,11 @@ from collections.abc import Callable, Iterable, Mapping
 from headway.arrival import Arrival, Step
 from headway.connections import Connections
 from headway.desired import Desired
+from headway.domain.endline import end_line, versions
 from headway.domain.history import REVERTS, Entry, Outcome, ReleaseRecord, derived_id, format_message
 from headway.domain.links import commit_page
 from headway.domain.objects import ObjectId
-from headway.domain.plans import image_changes
+from headway.domain.plans import image_changes, images_of
 from headway.endings import arrival_report, unfinished_report
 from headway.errors import HeadwayError, LostLease, RejectedError, TransientError, UsageError, explained
 from headway.flows.minding import mind_older
@@ -27,7 +28,7 @@ from headway.flows.telling import tell_end, tell_entry, tell_unreached, teller
 from headway.flows.turn import Held, one_at_a_time
 from headway.flows.undoing import end_undone, left_the_branch, lines, named, pass_over, undone_with
 from headway.runtime.leaving import leaves
-from headway.steps import log, report
+from headway.steps import log, report, run_page
 from headway.systems.apply import Rejected
 from headway.systems.config_repo import Draft
 from headway.tasks.deploying import apply_manifests, verify_release, watch_rollout
@@ -58,6 +59,7 @@ def _reach(connections: Connections, name: str, head: str | None, before: Iterab
     try:
         with one_at_a_time(connections, name, head) as (held, newest):
             steps.append(("wait for its turn", time.monotonic() - began))
+            was = connections.repo.live(name)
             arrival = _arrive(connections, name, newest, held, failed)
             context = connections.config(newest).environment(name).cluster.context
     except Exception as problem:
@@ -75,7 +77,28 @@ def _reach(connections: Connections, name: str, head: str | None, before: Iterab
     changes = record.changes if record else ()
     text = arrival_report(arrival, _pages(connections), before=steps, changes=changes, context=context)
     report(f"outcome-{name}", text)
+    arrival.versions = _versions(connections, arrival, was)
+    if run_page():
+        # Without a run's page the command says it itself.
+        log(end_line(arrival.as_dict()))
     return arrival
+
+
+def _versions(connections: Connections, arrival: Arrival, was: str | None) -> list[dict[str, str]]:
+    """Return the services' versions at a commit that was arrived at, and at the one that was live before."""
+
+    def at(commit: str) -> Mapping[str, tuple[str, ...]]:
+        config = connections.config(commit)
+        return images_of(config, Desired(connections, config, arrival.environment, commit).indexes)
+
+    try:
+        now = at(arrival.commit)
+    except HeadwayError:
+        return []
+    try:
+        return versions(now, at(was) if was is not None else None)
+    except HeadwayError:
+        return versions(now)
 
 
 def _report_unfinished(

@@ -26,6 +26,7 @@ class Arrival:
     `vetoed` says that this commit holds the failure against images, `blames` that the failure speaks of
     them: a shortage or an outage does not.
     `refused` are the objects that the cluster refused.
+    `versions` are those of the services at its commit, and before.
     `untouched` says that it failed before anything in the cluster was changed.
     `seconds` counts from the first request to the cluster; `steps` are parts of it, by name.
     """
@@ -46,6 +47,7 @@ class Arrival:
         "undone",
         "untouched",
         "verdicts",
+        "versions",
         "vetoed",
     )
 
@@ -76,6 +78,7 @@ class Arrival:
         self.back: tuple[Verdict, ...] = ()
         self.vetoed = False
         self.undone: tuple[str, ...] = ()
+        self.versions: list[dict[str, str]] = []
         failed = [it for it in verdicts if it.changed and it.status == "failed"]
         self.blames = not failed or any(it.blames for it in failed)
 
@@ -143,6 +146,7 @@ class Arrival:
             "diagnosis": self.diagnosis,
             "back_to": self.back_to,
             "undone": list(self.undone),
+            "versions": self.versions,
         }
 
     @property

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from headway.connections import Connections
-from headway.desired import Desired, jobs_done
+from headway.desired import Desired, drift_of, jobs_done
 from headway.domain.config import Config
 from headway.domain.history import short_tag
 from headway.domain.objects import ObjectId
@@ -16,49 +18,90 @@ from headway.errors import HeadwayError
 from headway.systems.rollout import Standing, look
 from headway.waiting import waits
 
+NOT_DEPLOYED = "not deployed yet"
 
-def environment_status(connections: Connections, config: Config, name: str, head: str) -> dict[str, Any]:
+
+def environment_status(
+    connections: Connections,
+    config: Config,
+    name: str,
+    head: str,
+    tell: Callable[[str], None],
+    *,
+    compare: bool = False,
+) -> dict[str, Any]:
     """Compare one environment's repo and cluster, as data for a table or JSON.
 
     A folder that cannot be read and a cluster that cannot be asked are warnings: the rest is still shown.
+    `wrong` says what is not as it should be; `compare` looks for drift too, which asks the cluster for each object.
+    `tell` is given a line at once where the cluster keeps us waiting, or where something cannot be compared.
     """
     last = connections.repo.last_change(name, config.environment(name).path, head)
     live = connections.repo.live(name)
-    warnings: list[str] = []
+    found = _Findings(live is None and not last.state, tell)
+    if live != last.commit:
+        found.wrong.append(_summary(last.commit, last.state, live))
     unread: list[str] = []
     try:
         desired = Desired(connections, config, name, head)
         unread = sorted({it.file for it in desired.problems})
-        services = _services(connections, desired, warnings)
+        found.wrong += [f"{it} is left out" for it in unread]
+        services = _services(connections, desired, found, compare)
     except HeadwayError as error:
         services = []
-        warnings.append(error.message)
+        found.warnings.append(error.message)
+        found.wrong.append(error.message)
+    warnings = found.warnings
     return {
         "environment": name,
         "commit": head,
         "last_change": last.commit,
         "live": live,
-        "state": last.state or "not reached yet",
+        "state": last.state or (NOT_DEPLOYED if found.fresh else "not reached yet"),
         "summary": _summary(last.commit, last.state, live) + _but(unread),
         "left_out": unread,
+        "wrong": list(dict.fromkeys(found.wrong)),
         "services": services,
         "waits": _waits(connections, config, name, head, warnings),
         "warnings": list(dict.fromkeys(warnings)),
     }
 
 
-def _services(connections: Connections, desired: Desired, warnings: list[str]) -> list[dict[str, Any]]:
-    warnings += [f"left out, and nothing is pruned meanwhile: {problem}" for problem in desired.problems]
-    warnings += [f"warning: {doubt}" for doubt in desired.doubts]
+@dataclass(slots=True)
+class _Findings:
+    """What one look at an environment found beside its services; `fresh` says that nothing was deployed yet."""
+
+    fresh: bool
+    tell: Callable[[str], None]
+    warnings: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+
+
+def _services(
+    connections: Connections, desired: Desired, found: _Findings, compare: bool
+) -> list[dict[str, Any]]:
+    found.warnings += [
+        f"left out, and nothing is pruned meanwhile: {problem}" for problem in desired.problems
+    ]
+    found.warnings += [f"warning: {doubt}" for doubt in desired.doubts]
     standings: dict[ObjectId, Standing] = {}
     try:
         cluster = connections.environment_cluster(desired.environment)
+        cluster.in_flight.tell(found.tell)
         ran = jobs_done(connections, desired)
         standings = look(cluster, desired.manifests, desired.namespace, desired.planned, ran)
+        if compare and (drifts := drift_of(connections, desired, found.tell)):
+            count = "an object is" if len(drifts) == 1 else f"{len(drifts)} objects are"
+            found.wrong.append(f"{count} not as in the repo; `headway diff {desired.name}` shows it")
     except HeadwayError as error:
-        warnings.append(f"the cluster cannot be asked: {error.message}")
+        found.warnings.append(f"the cluster cannot be asked: {error.message}")
+        found.wrong.append(f"the cluster cannot be asked: {error.message}")
+    if not found.fresh:
+        # Where nothing was deployed yet, that is said already, and once.
+        sick = {key: it for key, it in standings.items() if it.verdict.status != "live"}
+        found.wrong += [f"{key} is {it}" for key, it in sick.items() if it.verdict.put_off != "idle"]
     config = desired.config
-    return [row for each in config.services for row in _service(config, desired, each, standings)]
+    return [row for each in config.services for row in _service(config, desired, each, standings, found)]
 
 
 def _waits(connections: Connections, config: Config, name: str, head: str, warnings: list[str]) -> list[str]:
@@ -72,7 +115,7 @@ def _waits(connections: Connections, config: Config, name: str, head: str, warni
 
 
 def _service(
-    config: Config, desired: Desired, service: str, standings: dict[ObjectId, Standing]
+    config: Config, desired: Desired, service: str, standings: dict[ObjectId, Standing], found: _Findings
 ) -> list[dict[str, Any]]:
     rows = []
     for key, manifest in desired.by_id.items():
@@ -82,14 +125,20 @@ def _service(
         if not mine:
             continue
         standing = standings.get(key)
+        # Of kinds that have no pods of their own nobody looked whether they are there.
+        missing = (
+            found.fresh
+            and standing is not None
+            and (standing.verdict.reason == "NotFound" or not standing.wanted)
+        )
         rows.append(
             {
                 "service": service,
                 "object": str(key),
-                "image": short_tag(mine[0]),
+                "image": ", ".join(dict.fromkeys(map(short_tag, mine))),
                 "reference": mine[0],
-                "running": standing.pods if standing else "?",
-                "health": str(standing) if standing else "unknown",
+                "running": "-" if missing else standing.pods if standing else "?",
+                "health": NOT_DEPLOYED if missing else str(standing) if standing else "unknown",
             }
         )
     return rows
@@ -107,7 +156,7 @@ def _summary(commit: str, state: str, live: str | None) -> str:
     if live == commit:
         return f"live at {commit[:9]}"
     if live is None and not state:
-        return f"not deployed yet (the repo is at {commit[:9]})"
+        return f"{NOT_DEPLOYED} (the repo is at {commit[:9]})"
     if live is None:
         return f"{commit[:9]} is {state or 'not reached yet'}; nothing was live before"
     return f"{commit[:9]} is {state or 'not reached yet'}; {live[:9]} was live last"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from headway.connections import Connections
+from headway.domain.backoff import LOOK_BACK, waiting_lines
 from headway.domain.config import Config
-from headway.domain.gates import opening_of
+from headway.domain.gates import is_automatic, opening_of
 from headway.domain.history import short_tag
 from headway.domain.holds import Holds
 from headway.errors import HeadwayError
@@ -35,6 +36,10 @@ def waits(
         if veto.environment == name and veto.service in config.services:
             what = f"{veto.service} {short_tag(f':{veto.tag}' if veto.tag else veto.digest)} is vetoed"
             found.append(_said(what, veto.by, veto.at, veto.why))
+    if any(is_automatic(config, holds, name, it) for it in config.services):
+        # What runs out by itself, as automation's next look finds it.
+        log = connections.repo.log(name, path=config.environments[name].path, limit=LOOK_BACK, head=head)
+        found += waiting_lines(log, now)
     following = followings(config, holds, [name], now)[name]
     if following.source and following.services:
         found += ripe(connections, config, holds, following, head, now).waits

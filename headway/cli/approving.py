@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from headway.cli.options import Format, Reason
-from headway.cli.output import Output, err, out, print_json, print_table
+from headway.cli.output import Output, err, out, print_json, print_table, waits_for_server
 from headway.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def _answer(decision: str, what: str, plan: str, by: str, reason: str, yes: bool
 
     settings = Settings()
     app = application(settings)
-    with PrefectApi(settings.prefect_url()) as api:
+    with PrefectApi(settings.prefect_url(), tell=waits_for_server) as api:
         found = [(it, *api.question(it)) for it in api.waiting(app)]
         if not what:
             _list(found, output)

@@ -8,7 +8,7 @@ import typer
 
 from headway.cli.approving import application
 from headway.cli.options import DryRun, Format, Reason
-from headway.cli.output import Output, out, print_json, print_table
+from headway.cli.output import Output, out, print_json, print_table, waits_for_server
 from headway.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def cancel(
     from headway.systems.prefect_runs import cancel_run, going_on
 
     settings = Settings()
-    with PrefectApi(settings.prefect_url()) as api:
+    with PrefectApi(settings.prefect_url(), tell=waits_for_server) as api:
         found = going_on(api, application(settings))
         if not what:
             _list(found, output)

@@ -17,6 +17,7 @@ from headway.cli.options import (
     ReleaseId,
 )
 from headway.cli.output import Output, out, print_json
+from headway.domain.endline import end_line
 from headway.errors import UsageError
 
 if TYPE_CHECKING:
@@ -318,7 +319,9 @@ def _summary(flow: str, result: dict[str, Any]) -> str:
             f"once it runs, `headway reconcile {result['environment']}` records it as live"
         )
     if "state" in result:
-        return f"{result['environment']}: {result['state']} in {result['seconds']:.1f} s ({result['commit'][:9]})"
+        return end_line(result)
+    if flow == "reconcile" and all(isinstance(it, dict) and "commit" in it for it in result.values()):
+        return "\n".join(_summary(flow, it) for it in result.values())
     return f"{flow}: " + ", ".join(f"{key} {_short(value)}" for key, value in result.items())
 
 

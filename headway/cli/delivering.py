@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from headway.cli.options import DryRun, Format, Reason
-from headway.cli.output import Output, out, print_json
+from headway.cli.output import Output, out, print_json, waits_for_server
 from headway.errors import UsageError
 
 Services = Annotated[
@@ -96,7 +96,10 @@ def ci(
         from headway.connections import Connections
         from headway.systems.prefect_api import PrefectApi
 
-        with PrefectApi(settings.prefect_url()) as api, Connections(settings) as connections:
+        with (
+            PrefectApi(settings.prefect_url(), tell=waits_for_server) as api,
+            Connections(settings) as connections,
+        ):
             name, guard = deployment_of(flow, request, settings), connections.see_that_it_is_ours
             run = api.start(flow, name, {"request": body}, key, ["ci"], guard)
             page = settings.prefect_url().removesuffix("/api") + f"/runs/flow-run/{run}"

@@ -10,11 +10,21 @@ import typer
 from headway.cli.options import AnyEnvironment, Environment, Format
 from headway.cli.output import Output, err, out, print_json, print_table
 
+ExitCode = Annotated[
+    bool,
+    typer.Option(
+        "--exit-code", help="Exit with 1 where something is not as it should be, as `git diff` has it."
+    ),
+]
 
-def status(environment: AnyEnvironment = "", output: Format = Output.table) -> None:
+
+def status(
+    environment: AnyEnvironment = "", exit_code: ExitCode = False, output: Format = Output.table
+) -> None:
     """Say what each environment should run, what it runs, and whether it is healthy.
 
-    Exit code 1 where files of an environment are left out.
+    Exit code 1 where files of an environment are left out. With --exit-code also where something is not live
+    yet or failed, is unhealthy or applied and not running, differs from the repo, or where a cluster cannot be asked.
 
     Example: headway status staging
     """
@@ -25,12 +35,19 @@ def status(environment: AnyEnvironment = "", output: Format = Output.table) -> N
         head = connections.repo.fetch()
         config = connections.config(head)
         names = config.chosen(*filter(None, [environment]))
-        found = [environment_status(connections, config, name, head) for name in names]
+        tell = partial(err().print, style="yellow", markup=False)
+        found = [
+            environment_status(connections, config, name, head, tell, compare=exit_code) for name in names
+        ]
     if output is Output.json:
         print_json(found)
     else:
         _print_status(found)
-    if any(it["left_out"] for it in found):
+    if exit_code and output is Output.table:
+        for it in found:
+            for line in it["wrong"]:
+                err().print(f"{it['environment']}: not as it should be: {line}", style="yellow", markup=False)
+    if any(it["left_out"] or (exit_code and it["wrong"]) for it in found):
         raise typer.Exit(1)
 
 
@@ -54,9 +71,12 @@ def diff(
     other: Annotated[
         str, typer.Argument(help="Another environment: compare the images of the two.", metavar="[OTHER]")
     ] = "",
+    exit_code: ExitCode = False,
     output: Format = Output.table,
 ) -> None:
     """Show how the cluster differs from the config repo, or how two environments' images differ.
+
+    Exit code 0 also where something differs, but with --exit-code 1. A cluster that cannot be asked is 1 always.
 
     Example: headway diff staging            (drift)
              headway diff staging production (images)
@@ -94,6 +114,8 @@ def diff(
         print_json(data)
     else:
         print_table(columns, rows, empty=empty)
+    if exit_code and rows:
+        raise typer.Exit(1)
 
 
 def add_to(app: typer.Typer) -> None:

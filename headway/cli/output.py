@@ -46,6 +46,11 @@ def _console(stream: TextIO) -> Console:
     return Plain(file=stream, highlight=False, soft_wrap=not stream.isatty())
 
 
+def waits_for_server(line: str) -> None:
+    """Say that a server keeps the command waiting."""
+    err().print(line, style="yellow", markup=False)
+
+
 def print_json(data: object) -> None:
     """Print data for a program to read."""
     print(visible_json(json.dumps(data, indent=2, ensure_ascii=False)))

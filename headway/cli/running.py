@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import uuid
+from functools import partial
 from typing import Any
 
 from headway import errors
@@ -55,7 +56,11 @@ def _run_there(flow: str, request: Request, settings: Settings) -> dict[str, Any
     from headway.systems.prefect_api import PrefectApi
 
     tell = Teller()
-    with PrefectApi(settings.prefect_url(), local=True) as api, Connections(settings) as connections:
+    hangs = partial(tell, "log", "")
+    with (
+        PrefectApi(settings.prefect_url(), local=True, tell=hangs) as api,
+        Connections(settings) as connections,
+    ):
         # Whoever gives the release an id may repeat the command. Several applications may share the server.
         once = () if request.release_id else (uuid.uuid4().hex,)
         key = key_of(flow, request.model_dump(mode="json"), ("cli", settings.deployments, *once))

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from headway.domain.gates import digest_in
-from headway.domain.history import Entry
+from headway.domain.history import Entry, short_tag
 
 FIRST, MOST = timedelta(minutes=15), timedelta(days=1)
 LOOK_BACK = 60
@@ -32,3 +32,25 @@ def tried_again_at(entries: Iterable[Entry]) -> dict[tuple[str, str], datetime]:
             if digest := digest_in(old):
                 times.setdefault((service, digest), []).append(at)
     return {key: max(found) + min(FIRST * 2 ** min(len(found) - 1, 10), MOST) for key, found in times.items()}
+
+
+def waiting_lines(entries: Iterable[Entry], now: datetime) -> list[str]:
+    """Say which images automation waits with after a shortage, and until when."""
+    known = list(entries)
+    tags = {
+        (service, digest): short_tag(old)
+        for it in known
+        if it.record is not None
+        for service, old, _ in it.record.changes
+        if (digest := digest_in(old))
+    }
+    runs: dict[str, str] = {}
+    for it in known:
+        for service, _, new in it.record.changes if it.record is not None else ():
+            runs.setdefault(service, digest_in(new) or "")
+    return [
+        f"{service} {tags[service, digest]} failed for lack of something; automation does not try it again before "
+        f"{at:%Y-%m-%d %H:%M} UTC, a person may at once"
+        for (service, digest), at in tried_again_at(known).items()
+        if at > now and runs.get(service) != digest
+    ]

@@ -28,8 +28,8 @@ class _Waiting:
 class InFlight:
     """The requests that are under way, and who is told of those that hang."""
 
-    def __init__(self, first: float = FIRST, again: float = AGAIN) -> None:
-        self._first, self._again = first, again
+    def __init__(self, first: float = FIRST, again: float = AGAIN, who: str = "the API server") -> None:
+        self._first, self._again, self._who = first, again, who
         self._tell: Callable[[str], None] | None = None
         self._waiting: dict[int, _Waiting] = {}
         self._lock = threading.Lock()
@@ -78,5 +78,5 @@ class InFlight:
         for it in self._waiting.values():
             if it.tell_at <= now:
                 it.tell_at = now + self._again
-                lines.append(f"still waiting for the API server: {it.what} ({now - it.began:.0f} s)")
+                lines.append(f"still waiting for {self._who}: {it.what} ({now - it.began:.0f} s)")
         return lines

@@ -7,17 +7,23 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from typing import Any, Self
 
 import httpx
 
 from headway.errors import FailedError, TransientError, UsageError
+from headway.systems.inflight import InFlight
 
 ATTEMPTS, PATIENCE, STUCK = 6, 10.0, 75.0
 """A call is sent again for about six seconds, and not once more where the tries before took ten.
 
 What is keyed has longer: a SQLite server whose database is locked says nothing for up to a minute.
 """
+TIMEOUT, CONNECT = 30.0, 10.0
+"""Seconds that one request may be without an answer, and without a connection."""
+FIRST, AGAIN = 3.0, 5.0
+"""Seconds until whoever waits at a terminal is told of it, and between two such lines."""
 NOT_DONE = (429, 503)
 """A SQLite server answers 503 at once while another run is being written; a proxy answers 429."""
 UNKNOWN = (502, 504)
@@ -27,8 +33,8 @@ UNKNOWN = (502, 504)
 class PrefectHttp:
     """A client for one Prefect server. Credentials come from Prefect's own variables."""
 
-    def __init__(self, url: str, *, local: bool = False) -> None:
-        """`local` says that the command can do without a server, by --local."""
+    def __init__(self, url: str, *, local: bool = False, tell: Callable[[str], None] | None = None) -> None:
+        """`local` says that the command can do without a server, by --local; `tell` is given a line while one hangs."""
         if not url:
             instead = ", or add --local to run in this process without Prefect" if local else ""
             raise UsageError("no Prefect server is set", hint=f"set PREFECT_API_URL{instead}")
@@ -40,7 +46,12 @@ class PrefectHttp:
         elif login := os.environ.get("PREFECT_API_AUTH_STRING"):
             name, _, password = login.partition(":")
             auth = (name, password)
-        self._client = httpx.Client(base_url=url, headers=headers, auth=auth, timeout=30)
+        self._client = httpx.Client(
+            base_url=url, headers=headers, auth=auth, timeout=httpx.Timeout(TIMEOUT, connect=CONNECT)
+        )
+        self._in_flight = InFlight(FIRST, AGAIN, f"the Prefect server at {url}")
+        if tell is not None:
+            self._in_flight.tell(tell)
 
     def __enter__(self) -> Self:
         return self
@@ -93,7 +104,8 @@ class PrefectHttp:
         patience = STUCK if keyed else PATIENCE
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                response = self._client.request(method, path, json=body)
+                with self._in_flight.request(f"{method} {path}"):
+                    response = self._client.request(method, path, json=body)
             except httpx.HTTPError as error:
                 if not repeatable or attempt == ATTEMPTS or time.monotonic() - began > patience:
                     raise TransientError(

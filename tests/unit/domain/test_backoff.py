@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from headway.domain.backoff import FIRST, MOST, tried_again_at
+from headway.domain.backoff import FIRST, MOST, tried_again_at, waiting_lines
 from headway.domain.history import REVERTS, Entry, Outcome, ReleaseRecord
 
 T = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -43,3 +43,14 @@ def test_each_attempt_waits_twice_as_long(failures: int, wait: timedelta) -> Non
 def test_what_is_vetoed_waits_for_no_time() -> None:
     """A failure that speaks of the image is its veto's matter."""
     assert tried_again_at(failed_and_back(0, blames=True)) == {}
+
+
+def test_people_see_what_automation_waits_for_and_until_when() -> None:
+    """The line is there until the time has come, and says that a person need not wait."""
+    entries = failed_and_back(0, blames=False)
+    said = "web 2 failed for lack of something; automation does not try it again before 2026-11-28 12:15 UTC"
+    assert waiting_lines(entries, T) == [f"{said}, a person may at once"]
+    assert waiting_lines(entries, T + FIRST) == []
+    by_hand = ReleaseRecord(id="k", environment="staging", kind="release", changes=(("web", OLD, NEW),))
+    released = Entry("f" * 40, (), "ann", T, "by hand", by_hand, ())
+    assert waiting_lines([released, *entries], T) == []

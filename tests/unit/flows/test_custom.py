@@ -78,7 +78,11 @@ def test_a_kind_that_may_not_be_read_is_left_out_with_a_warning(place: Place) ->
     place.kube.mood = mood
     place.remote.push({"staging/thing.yaml": THING % 2})
     done = place.run("reconcile", "staging")
-    assert "cannot be" in done.said, done.said
+    assert done.code == 0, done.said
+    assert "things cannot be watched, so their health is not known: " in done.err
+    assert "things is forbidden: User" in done.err
+    assert "Thing/t: applied; a Thing is not watched" in done.err
+    assert place.remote.git("show", "main:staging/thing.yaml").strip() == (THING % 2).strip()
 
 
 def test_a_rule_that_cannot_be_read_is_a_problem_of_the_file(place: Place) -> None:

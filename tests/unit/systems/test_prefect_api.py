@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from headway import doctor
+from headway.cli.running import run_flow
 from headway.errors import FailedError, TransientError, UsageError
+from headway.requests import ReleaseRequest, ServiceImage
 from headway.settings import Settings
 from headway.systems import prefect_api, prefect_http
 from headway.systems.prefect_api import PrefectApi
@@ -115,10 +118,32 @@ def test_what_the_server_says_no_to(
 def test_a_server_that_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
     """It says which one, and the two ways on."""
     monkeypatch.setattr("headway.systems.prefect_http.time.sleep", lambda _: None)
-    with PrefectApi("http://127.0.0.1:9/api") as api, pytest.raises(TransientError) as caught:
+    with PrefectApi("http://127.0.0.1:9/api", local=True) as api, pytest.raises(TransientError) as caught:
         api.check()
     assert "http://127.0.0.1:9/api does not answer" in str(caught.value)
     assert "--local works without it" in str(caught.value)
+
+
+def test_a_server_that_says_nothing_is_told_of_and_given_up(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It takes the connection and never answers: a line every now and then, then what to do."""
+    monkeypatch.setattr(prefect_http, "TIMEOUT", 1.5)
+    monkeypatch.setattr(prefect_http, "FIRST", 0.1)
+    monkeypatch.setattr(prefect_http, "AGAIN", 0.1)
+    monkeypatch.setattr(prefect_http, "PATIENCE", 0.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/api"
+        monkeypatch.setenv("PREFECT_API_URL", url)
+        monkeypatch.setenv("HEADWAY_REPO", "https://git.example.com/config.git")
+        monkeypatch.delenv("HEADWAY_LOCAL", raising=False)
+        request = ReleaseRequest(environment="staging", images=[ServiceImage(service="web", image="1.4.2")])
+        with pytest.raises(TransientError, match="does not answer: ReadTimeout") as caught:
+            run_flow("release", request, local=False)
+    assert "--local works without it" in caught.value.hint
+    waits = capsys.readouterr().err.replace("\n", "")
+    said = f"still waiting for the Prefect server at {url}: GET /deployments/name/release/staging"
+    assert waits.count(said) > 1, waits
 
 
 def test_it_is_not_followed_for_ever(
