@@ -219,7 +219,8 @@ def _carry_out(connections: Connections, intent: Intent) -> dict[str, object]:
             _tell(connections, intent, *intent.told, "superseded", cause)
     intent.told = None
     pushed = published.head if published is not None else None
-    return reach(connections, name, pushed, steps).check().as_dict()
+    past = request.reason if request.force else ""
+    return reach(connections, name, pushed, steps, past).check().as_dict()
 
 
 def _only_told(

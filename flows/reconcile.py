@@ -8,7 +8,7 @@ from typing import Any
 from headway.connections import Connections
 from headway.desired import Desired, check_readable
 from headway.domain.config import Config
-from headway.errors import FailedError, HeadwayError
+from headway.errors import FailedError, HeadwayError, UsageError
 from headway.flows.cut_off import notify_cut_off
 from headway.flows.minding import mind_push, mind_rewriting
 from headway.flows.road import reach
@@ -54,6 +54,8 @@ def reconcile_images(connections: Connections, request: ReconcileRequest) -> dic
     config = connections.config(head)
     done: dict[str, object] = {}
     errors: list[HeadwayError] = []
+    if request.force and not request.reason:
+        raise UsageError("force needs a reason", hint="say why with --reason")
     names = config.chosen(*filter(None, [request.environment]))
 
     def one(thing: str) -> None:
@@ -68,7 +70,8 @@ def reconcile_images(connections: Connections, request: ReconcileRequest) -> dic
                     adopt_objects(connections, Desired(connections, config, thing, head))
                 mind_push(connections, config, thing, head)
                 try:
-                    done[thing] = reach(connections, thing).check().as_dict()
+                    forced = request.reason if request.force else ""
+                    done[thing] = reach(connections, thing, forced=forced).check().as_dict()
                 finally:
                     tell_missing(connections, config, thing)
                 newest = connections.repo.head

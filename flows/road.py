@@ -22,8 +22,16 @@ from headway.domain.links import commit_page
 from headway.domain.objects import ObjectId
 from headway.domain.plans import image_changes, images_of
 from headway.endings import arrival_report, unfinished_report
-from headway.errors import HeadwayError, LostLease, RejectedError, TransientError, UsageError, explained
+from headway.errors import (
+    HeadwayError,
+    LostLease,
+    RejectedError,
+    TransientError,
+    UsageError,
+    explained,
+)
 from headway.flows.minding import mind_older
+from headway.flows.older_push import refuse_older_push
 from headway.flows.telling import tell_end, tell_entry, tell_unreached, teller
 from headway.flows.turn import Held, one_at_a_time
 from headway.flows.undoing import end_undone, left_the_branch, lines, named, pass_over, undone_with
@@ -41,25 +49,33 @@ LOOK_FOR_NEWER = 5.0
 
 
 def reach(
-    connections: Connections, name: str, head: str | None = None, before: Iterable[Step] = ()
+    connections: Connections,
+    name: str,
+    head: str | None = None,
+    before: Iterable[Step] = (),
+    forced: str = "",
 ) -> Arrival:
     """Make one environment equal to the branch's head, and say how that went.
 
     `head` saves a fetch where the caller has just pushed it; `before` is what took time until here.
+    `forced` is the reason to apply a push too that takes an image back.
     """
     try:
-        return _reach(connections, name, head, before)
+        return _reach(connections, name, head, before, forced)
     finally:
         leaves(name, "")
 
 
-def _reach(connections: Connections, name: str, head: str | None, before: Iterable[Step]) -> Arrival:
+def _reach(
+    connections: Connections, name: str, head: str | None, before: Iterable[Step], forced: str
+) -> Arrival:
     began, steps = time.monotonic(), list(before)
     failed: list[Arrival] = []
     try:
         with one_at_a_time(connections, name, head) as (held, newest):
             steps.append(("wait for its turn", time.monotonic() - began))
             was = connections.repo.live(name)
+            refuse_older_push(connections, name, newest, forced)
             arrival = _arrive(connections, name, newest, held, failed)
             context = connections.config(newest).environment(name).cluster.context
     except Exception as problem:
@@ -193,6 +209,7 @@ def _arrive(connections: Connections, name: str, head: str, held: Held, failures
         return _take_back(connections, desired, before, last, held, arrival, failures)
     if arrival.state in ("live", "applied") and left_the_branch(connections, last):
         log(f"{name}: {last.commit[:9]} is no longer on the branch: its history was rewritten meanwhile")
+        refuse_older_push(connections, name, connections.repo.head)
         return _arrive(connections, name, connections.repo.head, held, failures)
     # Before anybody is notified of it, too.
     held()
@@ -289,7 +306,9 @@ def _take_back(
     published = push_draft(connections, draft, release_id)
     if published is None:
         log(f"{name}: a newer change has landed meanwhile; going on with that one")
-        return _arrive(connections, name, fetch_head(connections), held, failures)
+        newest = fetch_head(connections)
+        refuse_older_push(connections, name, newest)
+        return _arrive(connections, name, newest, held, failures)
     back = _arrive(connections, name, published.head, held, failures)
     seconds = time.monotonic() - began
     ended = failed.taken_back(before.commit, published.commit, back, seconds, vetoed=bool(holds))

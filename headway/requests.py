@@ -153,7 +153,7 @@ def as_form(request: Request) -> dict[str, Any]:
     return request.model_dump(mode="json", exclude_defaults=True)
 
 
-class ReconcileRequest(Request):
+class ReconcileRequest(Forcible):
     """Make the cluster equal to the config repo."""
 
     environment: str = ""

@@ -160,6 +160,11 @@ def reconcile(
             "--adopt", help="Take over objects that others made and the repo names: `diff` lists them."
         ),
     ] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Apply a push too that takes an image back; needs --reason."),
+    ] = False,
+    reason: Reason = "",
     dry_run: DryRun = False,
     local: Local = False,
     output: Format = Output.table,
@@ -168,7 +173,16 @@ def reconcile(
 
     Example: headway reconcile staging
     """
-    _run("reconcile", local, output, environment=environment, adopt=adopt, dry_run=dry_run)
+    _run(
+        "reconcile",
+        local,
+        output,
+        environment=environment,
+        adopt=adopt,
+        force=force,
+        reason=reason,
+        dry_run=dry_run,
+    )
 
 
 def rebuild(

@@ -193,6 +193,9 @@ class Environment(Part):
     """Environment whose live images are promoted to this one."""
     only_by_promotion: bool = False
     """Refuse releases that do not come from `promote_from`. People go past with a reason."""
+    older_push: Literal["notify", "refuse"] = "notify"
+    """What a person's push does that takes an image back, or its digest away. `notify`: it is applied, and said.
+    `refuse`: it is not applied until somebody forces it with a reason, or puts it right."""
     approvals: int = Field(default=0, ge=0, le=10)
     """How many people must approve a release."""
     approval_timeout: Duration = timedelta(hours=24)
