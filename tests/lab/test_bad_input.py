@@ -31,11 +31,6 @@ def changed(**words: str) -> Callable[[App], None]:
     return change
 
 
-def a_symlink_out(app: App) -> None:
-    """Make a manifest that is a link to a file outside the repo."""
-    (app.work / "staging/link.yaml").symlink_to("/etc/passwd")
-
-
 CASES = {
     "headway.yaml is not YAML": (write("headway.yaml", "a: b: c\n"), "headway.yaml:1:5: not YAML"),
     "an unknown key": (
@@ -47,7 +42,6 @@ CASES = {
         "a folder inside the config repo is expected",
     ),
     "a folder that is not there": (changed(path="path: nowhere"), "nowhere"),
-    "a symlink out of the repo": (a_symlink_out, "staging/link.yaml"),
     "a listener nobody knows": (
         lambda app: app.write("headway.yaml", app.headway_yaml(more="notify: {environments: [stagin]}\n")),
         "did you mean staging?",
@@ -82,6 +76,18 @@ def test_what_people_push(app: App, case: str) -> None:
     assert done.code == 2, done.said
     assert expected in done.err
     assert app.log("-1", "--format=%H") == pushed
+
+
+@pytest.mark.usefixtures("unharmed")
+def test_a_link_out_of_the_repo(app: App) -> None:
+    """It is that file's problem: named, never read, and reconcile is not green; the rest of the folder goes on."""
+    (app.work / "staging/link.yaml").symlink_to("/etc/passwd")
+    app.push("A link out of the repo")
+    done = app.run("reconcile", "staging", "--local")
+    assert done.code == 1, done.said
+    assert "staging/link.yaml:1:1" in done.err
+    assert "root:" not in done.said
+    assert app.run("plan", "staging").code == 0
 
 
 @pytest.mark.usefixtures("unharmed")

@@ -51,6 +51,8 @@ class KubeServer:
         self.changes: list[tuple[str, str]] = []
         self.forbidden = ""
         """Requests to addresses that hold this are refused."""
+        self.statuses: dict[str, dict[str, Any]] = {}
+        """What the controllers of a kind say of each of its objects."""
         self.rules: list[dict[str, list[str]]] = [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}]
         """What the user may do, as a SelfSubjectRulesReview says it."""
         self._versions = itertools.count(1)
@@ -170,6 +172,8 @@ class KubeServer:
         if "/namespaces/" in path and not path.startswith("/api/v1/namespaces"):
             meta["namespace"] = path.split("/namespaces/")[1].split("/")[0]
         after = {**body, "metadata": meta}
+        if (status := self.statuses.get(body["kind"])) is not None:
+            after["status"] = status
         if before is not None:
             meta["resourceVersion"] = before["metadata"]["resourceVersion"]
             if after == before:

@@ -196,6 +196,7 @@ def test_a_job_that_is_gone_has_run_and_is_made_again_when_its_manifest_changes(
     """Once for each commit that changes it, however often the environment is looked at."""
     monkeypatch.setitem(kube_server.KINDS, "tekton.dev", [("v1", "taskruns", "TaskRun", "Namespaced")])
     place.start(staging="release: manual")
+    place.kube.statuses["TaskRun"] = {"conditions": [{"type": "Succeeded", "status": "True"}]}
     migrate = "apiVersion: tekton.dev/v1\nkind: TaskRun\nmetadata: {{name: migrate}}\nspec: {{step: {}}}\n"
     at = "/apis/tekton.dev/v1/namespaces/staging/taskruns/migrate"
     place.remote.push({"staging/migrate.yaml": migrate.format(1)})
