@@ -50,8 +50,10 @@ def rebuild(request: RebuildRequest) -> dict[str, object]:
             return {"environments": names, "missing_images": sorted(map(str, missing))}
 
         arguments = [{"connections": connections, "desired": each} for each in everything]
-        side_by_side(apply_manifests, arguments)
-        watching = [{**each, "changed": None, "stop": lambda: False} for each in arguments]
+        # It goes to clusters that hold nothing yet, so it waits for nobody's turn and holds no lease.
+        free = {"held": lambda: None}
+        side_by_side(apply_manifests, [{**each, **free} for each in arguments])
+        watching = [{**each, **free, "changed": None, "stop": lambda: False} for each in arguments]
         rollouts = side_by_side(watch_rollout, watching)
         proofs = side_by_side(prove_equality, arguments)
 

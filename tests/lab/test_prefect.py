@@ -65,12 +65,9 @@ def test_a_release_through_the_api(lab: Lab, app: App) -> None:
     with PrefectApi(lab.prefect_api_url) as api:
         ended = api.follow(run["id"], lambda kind, key, text: told.append((kind, key or text)))
     assert ended.kind == "COMPLETED", ended
-    assert {key for kind, key in told if kind == "report"} == {
-        f"{app.name}-plan-staging",
-        f"{app.name}-outcome-staging",
-    }
+    assert {key for kind, key in told if kind == "report"} == {"plan-staging", "outcome-staging"}
     assert any("the release is commit" in text for kind, text in told if kind == "log")
-    assert call(lab, "GET", f"/flow_runs/{run['id']}")[1]["name"] == f"{app.name}: staging: release web"
+    assert call(lab, "GET", f"/flow_runs/{run['id']}")[1]["name"] == "staging: release web"
     assert app.running("staging", "web") == app.image("web", "v2")
     assert "Headway-Actor: ci:42" in app.log("-1", "--format=%B")
 
