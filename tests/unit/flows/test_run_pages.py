@@ -71,7 +71,7 @@ def test_how_a_release_went(place: Place) -> None:
     assert done.code == 0, done.said
     outcome = done.err[done.err.index("## staging: live") :]
     assert f"| web | `{image}` |" in outcome
-    assert "| `staging CronJob/web` | changed | live: applied; a CronJob is not watched |" in outcome
+    assert "| `staging CronJob/web` | changed | live: applied; what it runs is started later |" in outcome
     assert "CronJob/api" not in outcome
     assert "kubectl --context shop --namespace staging get cronjob/web" in outcome
     for step in ("commit", "wait for its turn", "apply", "roll out"):
