@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from headway.domain.claims import APP_TAG, REPO_LABEL, Claim, apps_in, mismatch, repo_name
+from headway.domain.addresses import repo_address
+from headway.domain.claims import APP_TAG, REPO_LABEL, Claim, apps_in, mismatch
 from headway.errors import UsageError
 
 TAG = "headway"
@@ -42,7 +43,7 @@ class Owner:
     def label(self, full_name: str) -> dict[str, str]:
         """Mark a deployment with its name, and with its config repo where one is known."""
         flow, _, name = full_name.partition("/")
-        repo = {REPO_LABEL: repo_name(self.repo)} if self.repo else {}
+        repo = {REPO_LABEL: repo_address(self.repo)} if self.repo else {}
         return {LABEL: f"{flow}/{name.removeprefix(self.prefix)}", **repo}
 
     def named(self, found: dict[str, Any]) -> str:
@@ -67,7 +68,7 @@ class Owner:
                 f"{'' if self.app else f', or HEADWAY_REPO to the config repo of {other}'}; "
                 f"where {other} is no more, delete its deployments in the Prefect UI",
             )
-        claim = Claim((self.app,) if self.app else (), repo_name(self.repo) if self.repo else "")
+        claim = Claim((self.app,) if self.app else (), repo_address(self.repo) if self.repo else "")
         if why := mismatch(claim, Claim.of(found)):
             raise UsageError(
                 f"the deployment {full_name} is not this config repo's: {why}",

@@ -11,7 +11,8 @@ import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from headway.domain.claims import Claim, mismatch, repo_name
+from headway.domain.addresses import repo_address
+from headway.domain.claims import Claim, mismatch
 from headway.domain.config import Config, Environment, Source, load_config
 from headway.domain.holds import FILE as HOLDS_FILE
 from headway.domain.holds import Holds, read_holds, unknown_names
@@ -139,7 +140,7 @@ class Connections:
     def see_that_it_is_ours(self, name: str, deployment: Mapping[str, Any]) -> None:
         """Raise UsageError where a Prefect deployment is of another application or config repo than the one set."""
         theirs, url = Claim.of(deployment), self.settings.repo
-        repo = repo_name(url) if url else ""
+        repo = repo_address(url) if url else ""
         if not url or (repo and repo == theirs.repo):
             return
         apps: tuple[str, ...] = ()

@@ -7,13 +7,14 @@ import re
 from collections.abc import Callable, Mapping
 
 from headway.connections import Connections
+from headway.domain.addresses import repo_address
 from headway.domain.config import Config
 from headway.domain.drift import Drift
 from headway.domain.manifests import FileIndex, Manifest, index_file
 from headway.domain.objects import ObjectId, Owner, id_of
 from headway.domain.oneshot import already_run, runs_once
 from headway.domain.planned import containers_of, planned_digests, pod_spec
-from headway.domain.provenance import Provenance, Source, plain_url
+from headway.domain.provenance import Provenance, Source
 from headway.domain.scaling import fought, scale_targets
 from headway.errors import FailedError, HeadwayError, Problem, UsageError
 from headway.systems.drift import diff
@@ -95,7 +96,7 @@ def source_of(connections: Connections, desired: Desired, last: Provenance | Non
     repo = connections.repo
     known = last is not None and _COMMIT.fullmatch(last.commit) is not None
     knows = known and last is not None and repo.rev_parse(last.commit) is not None
-    return Source(plain_url(repo.url), knows, repo.live(desired.name) is not None)
+    return Source(repo_address(repo.url), knows, repo.live(desired.name) is not None)
 
 
 def jobs_done(connections: Connections, desired: Desired) -> frozenset[ObjectId]:

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from headway.connections import Connections
-from headway.domain.claims import same_repo
+from headway.domain.addresses import same_repo
 from headway.domain.config import Config
 from headway.domain.events import GitPushed, ImagePushed
 from headway.domain.images import ImageRef, InvalidImage

@@ -9,7 +9,7 @@ from headway.desired import Desired, drift_of, jobs_done, source_of
 from headway.domain.images import ImageRef, InvalidImage
 from headway.domain.kindhealth import rules_of
 from headway.domain.objects import ObjectId
-from headway.domain.provenance import Provenance, same_repo
+from headway.domain.provenance import Provenance, applied_from
 from headway.domain.rehearsal import Rehearsal, touched
 from headway.steps import log, task
 from headway.systems.adoption import adopt
@@ -38,7 +38,7 @@ def adopt_objects(connections: Connections, desired: Desired) -> None:
         log(f"taken over: {identity}, made by {made_by}")
     last = recorded(cluster, desired.namespace, desired.owner)
     source = source_of(connections, desired, last)
-    if last is not None and not same_repo(last, source):
+    if last is not None and not applied_from(last, source):
         record(cluster, desired.namespace, desired.owner, Provenance(source.repo, desired.commit))
         log(f"{desired.owner} was applied from {last.repo}, and is {source.repo}'s from now on")
 

@@ -6,20 +6,17 @@ with its own before it starts anything: a prefix that was forgotten must not rol
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 REPO_LABEL = "headway.repo"
 """The label of a deployment that names its config repo."""
 APP_TAG = "app:"
-_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-_HOST = re.compile(r"(?P<host>[^/:]+)(?::\d+)?/(?P<path>.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """An application and its config repo, as `repo_name` has it; what is not known is empty."""
+    """An application and its config repo, as `repo_address` has it; what is not known is empty."""
 
     apps: tuple[str, ...] = ()
     repo: str = ""
@@ -35,17 +32,6 @@ class Claim:
 def apps_in(tags: Iterable[object]) -> tuple[str, ...]:
     """Name the applications that some tags are of."""
     return tuple(str(it).removeprefix(APP_TAG) for it in tags if str(it).startswith(APP_TAG))
-
-
-def repo_name(url: str) -> str:
-    """Give the host and path of a repo's URL, whatever the scheme, the login, the port and `.git`."""
-    host, path = _parts(url)
-    return f"{host}/{path}"
-
-
-def same_repo(one: str, other: str) -> bool:
-    """Say whether two URLs name one repo, whatever the scheme, the login, the port and `.git`."""
-    return repo_name(one) == repo_name(other)
 
 
 def mismatch(mine: Claim, theirs: Claim) -> str:
@@ -64,22 +50,11 @@ def mismatch(mine: Claim, theirs: Claim) -> str:
 
 def _same_path(one: str, other: str) -> bool:
     """Say whether one path ends as the other: a server may have its repos below a folder that SSH does not show."""
-    left, right = ([part for part in it.partition("/")[2].split("/") if part] for it in (one, other))
+    left, right = (_path(it) for it in (one, other))
     size = min(len(left), len(right))
     return size > 0 and left[-size:] == right[-size:]
 
 
-def _parts(url: str) -> tuple[str, str]:
-    text = url.strip()
-    scheme = _SCHEME.match(text)
-    text = text[scheme.end() :] if scheme else text
-    # A login is never part of a name; it may hold an `@` of its own.
-    authority, slash, rest = text.partition("/")
-    text = authority.rpartition("@")[2] + slash + rest
-    if (found := _HOST.fullmatch(text)) is not None:
-        host, path = found["host"], found["path"]
-    elif text.startswith("/") or ":" not in text:
-        host, path = "", text
-    else:
-        host, _, path = text.partition(":")
-    return host.lower(), path.strip("/").removesuffix(".git")
+def _path(address: str) -> list[str]:
+    host, slash, path = address.partition("/")
+    return [part for part in (path if slash else host).split("/") if part]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
+
+from headway.domain.addresses import host_and_path
 
 _FORMS = (
     (r"(^|\.)gitlab", "/-/commit/"),
@@ -19,10 +20,8 @@ def commit_page(repo: str, commit: str, pattern: str = "") -> str:
     """
     if pattern:
         return pattern.replace("{commit}", commit)
-    url = repo if "://" in repo else re.sub(r"^(?:[^@/]*@)?([^:/]+):(?!/)", r"ssh://\1/", repo)
-    parts = urlsplit(url)
-    host = parts.hostname or ""
+    host, path = host_and_path(repo)
     for name, form in _FORMS:
         if re.search(name, host):
-            return f"https://{host}{parts.path.rstrip('/').removesuffix('.git')}{form}{commit}"
+            return f"https://{host}/{path}{form}{commit}"
     return ""

@@ -7,16 +7,12 @@ environment remembers the repo that applied it last, and the commit.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
-
-_SCP = re.compile(r"^(?:[^@/]+@)?([^/:@]+):(?!//)(.*)$")
 
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """The repo that an environment was applied from last, as `plain_url` writes it, and the commit."""
+    """The repo that an environment was applied from last, as `repo_address` has it, and the commit."""
 
     repo: str
     commit: str
@@ -35,7 +31,7 @@ class Source:
     released: bool
 
 
-def same_repo(last: Provenance | None, source: Source) -> bool:
+def applied_from(last: Provenance | None, source: Source) -> bool:
     """Say whether the repo at hand is the one that an environment was applied from.
 
     It is where nothing is recorded yet and where the address is the same. Under another address
@@ -43,17 +39,3 @@ def same_repo(last: Provenance | None, source: Source) -> bool:
     applied and holds headway's record of the environment.
     """
     return last is None or last.repo == source.repo or (source.knows and source.released)
-
-
-def plain_url(url: str) -> str:
-    """Return a Git URL without scheme, login, port and `.git`, so that its usual spellings are one."""
-    text = url.strip()
-    if "://" in text:
-        parts = urlsplit(text)
-        host, path = (parts.hostname or "").lower(), parts.path
-    elif not text.startswith((".", "/")) and (found := _SCP.match(text)):
-        host, path = found[1].lower(), found[2]
-    else:
-        host, path = "", text
-    path = path.rstrip("/").removesuffix(".git")
-    return f"{host}/{path.lstrip('/')}" if host else path

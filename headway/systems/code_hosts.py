@@ -5,7 +5,6 @@ What is told twice shows nothing twice: where there is a deployment, it is looke
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +12,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
+from headway.domain.addresses import host_and_path
 from headway.domain.notices import Notice
 from headway.domain.visible import visible_line
 from headway.errors import FailedError, TransientError
@@ -72,14 +72,10 @@ def known_hosts(set_up: Mapping[str, tuple[str, str]]) -> list[Host]:
 
 def place_of(url: str) -> tuple[str, str]:
     """Give a repo's host and path, such as `github.com` and `acme/shop`; empty where the URL is no host's."""
-    if "://" in url:
-        parts = urlsplit(url)
-        host, path = (parts.hostname or "", parts.path) if parts.scheme in _SCHEMES else ("", "")
-    else:
-        found = re.fullmatch(r"(?:[^@/:]*@)?([^/:]+):(.+)", url)
-        host, path = (found[1].lower(), found[2]) if found else ("", "")
-    path = path.strip("/").removesuffix(".git")
-    return (host, path) if host and path else ("", "")
+    host, path = host_and_path(url)
+    scheme, separator, _ = url.partition("://")
+    known = host and path and (not separator or scheme in _SCHEMES)
+    return (host, path) if known else ("", "")
 
 
 class CodeHost:

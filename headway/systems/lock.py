@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
-from headway.domain.provenance import plain_url
+from headway.domain.addresses import repo_address, repo_folder
 from headway.errors import TransientError
 from headway.systems.state_folder import private_folder
 
@@ -65,9 +65,9 @@ def environment_lock(
 
 def _plain(repo: str) -> str:
     """Spell a config repo's URL in one way; of a folder, the one that is meant."""
-    plain = plain_url(repo)
     # The path of a folder, relative or by a link, is one of many that mean it.
-    return os.path.realpath(plain) if plain[:1] in ("/", ".") or Path(repo).exists() else plain
+    folder = repo_folder(repo)
+    return repo_address(os.path.realpath(os.path.expanduser(folder)) if folder else repo)
 
 
 def _word(handle: IO[str]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 
 from headway.domain.objects import Owner
-from headway.domain.provenance import Provenance, Source, same_repo
+from headway.domain.provenance import Provenance, Source, applied_from
 from headway.errors import RefusedError
 from headway.systems.cluster import MERGE_PATCH, ApiRefused, Cluster
 from headway.systems.lease import lease_path
@@ -35,7 +35,7 @@ def recorded(cluster: Cluster, namespace: str, owner: Owner) -> Provenance | Non
 
 def refuse_copy(last: Provenance | None, source: Source, owner: Owner, namespace: str) -> None:
     """Raise RefusedError where an environment was applied from another config repo than the one at hand."""
-    if last is None or same_repo(last, source):
+    if last is None or applied_from(last, source):
         return
     raise RefusedError(
         f"{owner} in namespace {namespace} was applied from another config repo: {last.repo}, "

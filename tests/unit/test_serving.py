@@ -1,10 +1,7 @@
-"""What events ask for, and which URLs name one repo."""
+"""What events ask for."""
 
 from __future__ import annotations
 
-import pytest
-
-from headway.domain.claims import same_repo
 from headway.domain.config import load_config
 from headway.domain.events import GitPushed, ImagePushed
 from headway.serving import asked_for
@@ -50,24 +47,3 @@ def test_only_a_push_of_the_config_repo_reconciles() -> None:
     assert not asked_for(
         CONFIG, REPO, [GitPushed(("https://git.example.com/shop/web.git",), "main")]
     ).reconcile
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "https://git.example.com/shop/config", "https://bot:secret@git.example.com/shop/config.git",
-        "git@git.example.com:shop/config.git", "ssh://git@git.example.com:2222/shop/config.git",
-        "http://GIT.example.com/shop/config/",
-    ],
-)  # fmt: skip
-def test_one_repo_has_many_urls(url: str) -> None:
-    """Scheme, user, port and `.git` make no other repo."""
-    assert same_repo(url, REPO)
-
-
-@pytest.mark.parametrize(
-    "url", ["https://git.example.com/shop/other.git", "https://example.com/shop/config.git", ""]
-)
-def test_another_repo_is_another(url: str) -> None:
-    """Another host or path is another repo."""
-    assert not same_repo(url, REPO)

@@ -6,27 +6,9 @@ from typing import Any
 
 import pytest
 
-from headway.domain.claims import Claim, mismatch, repo_name
+from headway.domain.claims import Claim, mismatch
 
 SHOP = Claim(("shop",), "git.example.com/shop/config")
-
-
-@pytest.mark.parametrize(
-    ("url", "name"),
-    [
-        ("https://git.example.com/shop/config.git", "git.example.com/shop/config"),
-        ("git@git.example.com:shop/config.git", "git.example.com/shop/config"),
-        ("ssh://git@git.example.com:2222/shop/config/", "git.example.com/shop/config"),
-        ("https://bot:p@ss@git.example.com/shop/config", "git.example.com/shop/config"),
-        ("git.example.com:3000/shop/config", "git.example.com/shop/config"),
-        ("/srv/git/config.git", "/srv/git/config"),
-        ("file:///srv/git/config.git", "/srv/git/config"),
-        ("config.git", "/config"),
-    ],
-)
-def test_a_repo_has_one_name_and_no_login(url: str, name: str) -> None:
-    """It is written on deployments, where everybody can read it."""
-    assert repo_name(url) == name
 
 
 @pytest.mark.parametrize(
@@ -43,6 +25,7 @@ def test_a_repo_has_one_name_and_no_login(url: str, name: str) -> None:
         (SHOP, Claim(("shop",), "git.example.com/shop/config-copy"), "HEADWAY_REPO is git.example.com/shop/config"),
         (Claim((), SHOP.repo), Claim(("store",), "git.example.com/store/config"), "belongs to the config repo"),
         (Claim((), SHOP.repo), Claim(("store",)), ""),
+        (Claim(("shop",), "config"), Claim(("shop",), "/config"), ""),
         (Claim(), Claim(("store",), "git.example.com/store/config"), ""),
     ],
 )  # fmt: skip
