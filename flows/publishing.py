@@ -8,6 +8,8 @@ from headway.connections import Connections
 from headway.domain.history import ReleaseRecord, format_message
 from headway.domain.plans import Plan
 from headway.domain.rehearsal import Rehearsal
+from headway.errors import FailedError
+from headway.flows.rehearsing import UNCHANGED
 from headway.runtime.leaving import leaves
 from headway.steps import log, report
 from headway.story import asked_by, plan_report
@@ -52,6 +54,11 @@ def publish(
     )
     try:
         published = push_draft(connections, draft, release_id)
+    except FailedError as error:
+        leaves(name, "")
+        if UNCHANGED not in error.message:
+            error.hint = "; ".join(filter(None, [error.hint, UNCHANGED]))
+        raise
     except BaseException:
         leaves(name, "")
         raise

@@ -17,7 +17,7 @@ from headway.arrival import Arrival, Step
 from headway.connections import Connections
 from headway.desired import Desired
 from headway.domain.endline import end_line, versions
-from headway.domain.history import REVERTS, Entry, Outcome, ReleaseRecord, derived_id, format_message
+from headway.domain.history import REVERTS, Entry, ReleaseRecord, derived_id, format_message
 from headway.domain.links import commit_page
 from headway.domain.objects import ObjectId
 from headway.domain.plans import image_changes, images_of
@@ -32,9 +32,10 @@ from headway.errors import (
 )
 from headway.flows.minding import mind_older
 from headway.flows.older_push import refuse_older_push
-from headway.flows.telling import tell_end, tell_entry, tell_unreached, teller
+from headway.flows.outcomes import record_end
+from headway.flows.telling import tell_entry, tell_unreached, teller
 from headway.flows.turn import Held, one_at_a_time
-from headway.flows.undoing import end_undone, left_the_branch, lines, named, pass_over, undone_with
+from headway.flows.undoing import left_the_branch, lines, named, undone_with
 from headway.runtime.leaving import leaves
 from headway.steps import log, report, run_page
 from headway.systems.apply import Rejected
@@ -42,7 +43,6 @@ from headway.systems.config_repo import Draft
 from headway.tasks.deploying import apply_manifests, verify_release, watch_rollout
 from headway.tasks.looking import fetch_head
 from headway.tasks.recording import publish as push_draft
-from headway.tasks.recording import record
 from headway.vetoing import blamed, names_an_image, vetoed
 
 LOOK_FOR_NEWER = 5.0
@@ -81,8 +81,9 @@ def _reach(
     except Exception as problem:
         error = explained(problem)
         if not isinstance(error, UsageError | LostLease):
-            unfinished = f"the release is unfinished; `headway reconcile {name}` finishes it"
-            error.hint = f"{error.hint}; {unfinished}".lstrip("; ")
+            finishes = f"`headway reconcile {name}`"
+            if finishes not in error.hint:
+                error.hint = f"{error.hint}; the release is unfinished; {finishes} finishes it".lstrip("; ")
         if not isinstance(error, LostLease):
             tell_unreached(connections, name, error)
         _report_unfinished(connections, name, error, steps, failed)
@@ -214,20 +215,7 @@ def _arrive(connections: Connections, name: str, head: str, held: Held, failures
     # Before anybody is notified of it, too.
     held()
     going_back = arrival.state == "failed" and _may_go_back(desired, before)
-    if arrival.state in ("live", "applied") and last.undoes:
-        end_undone(connections, desired.config, name, last, held)
-    if not going_back:
-        # What a failed commit carried along is rolled back with it, and said to be.
-        pass_over(connections, desired, before, last, held)
-    outcome = Outcome.now(arrival.state, arrival.seconds, last.release_id, arrival.diagnosis, arrival.blames)
-    # Told before it is recorded: killed in between, it is told again, and nobody hears the same twice.
-    tell_end(connections, desired.config, name, last, arrival)
-    if arrival.state in ("live", "applied") and last.reverts:
-        # First the commit that failed, since "live" is what ends this: killed in between, it is done again.
-        back = Outcome.now("rolled-back", arrival.seconds)
-        record(connections, name, last.reverts, back, None, desired.commit, held)
-    live = last.commit if arrival.state == "live" else None
-    record(connections, name, last.commit, outcome, live, desired.commit, held)
+    record_end(connections, desired, before, last, arrival, held, going_back=going_back)
     if going_back:
         failures.append(arrival)
         return _take_back(connections, desired, before, last, held, arrival, failures)

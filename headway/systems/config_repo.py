@@ -29,7 +29,7 @@ from headway.systems.git_tree import FOLDER, LINK, Tree, Trees, folder_path
 from headway.systems.index_cache import IndexCache
 from headway.systems.ledger import Ledger
 from headway.systems.notes import NOTES, Notes
-from headway.systems.own_refs import live_ref, released
+from headway.systems.own_refs import live_ref, push_release
 from headway.systems.push_trial import try_pushing
 
 __all__ = ["ConfigRepo", "Draft", "Published", "live_ref"]
@@ -308,10 +308,7 @@ class ConfigRepo:
         commit = self._commits.write(after, [head], made.message, author, datetime.now(UTC))
         change = Push(f"refs/heads/{self._branch}", commit)
         try:
-            try:
-                self._mirror.push(change, *released(self._mirror, commit, made.message))
-            except NoAtomicPush:
-                self._mirror.push(change)
+            push_release(self._mirror, change, made.message)
         except LostRace as race:
             return race
         self._looked = time.monotonic()

@@ -114,13 +114,13 @@ class Mirror:
             self._ensure(lock)
             self._fetch(lock, self._runner, NETWORK, extra)
 
-    def push(self, *changes: Push, dry_run: bool = False) -> None:
-        """Change refs on the remote, all of them or none.
+    def push(self, *changes: Push, dry_run: bool = False, atomic: bool = True) -> None:
+        """Change refs on the remote: all of them or none, or, not `atomic`, each by itself.
 
         Raises LostRace where the remote has moved, FailedError where it says no.
         """
         command = ["push", "--porcelain", "--no-verify", "--no-signed"]
-        command += ["--atomic"] if len(changes) > 1 else []
+        command += ["--atomic"] if atomic and len(changes) > 1 else []
         command += ["--dry-run"] if dry_run else []
         command += [f"--force-with-lease={it.ref}:{it.lease}" for it in changes if it.lease is not None]
         refs = [f"{it.commit}:{it.ref}" for it in changes]

@@ -166,7 +166,7 @@ def rejection(url: str, porcelain: str, stderr: str) -> HeadwayError | None:
         f"{url} refused the push to {ref}: {summary.removeprefix('[remote rejected] ')}"
         + (f"\n{said}" if said else ""),
         hint="let the user that headway pushes as push to this ref, or take the rule off the server: "
-        "headway writes the branch, refs/notes/headway and refs/headway/*",
+        "headway writes the branch, refs/notes/headway* and refs/headway/*",
     )
 
 

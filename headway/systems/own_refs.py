@@ -1,9 +1,9 @@
 """The refs of the config repo that are headway's own, beside its notes.
 
 `refs/headway/ENVIRONMENT/live` is the commit that an environment reached last.
-`refs/headway/ENVIRONMENT/released` is the commit that was released there last; nothing is read from
-it. It goes in one push with the commit, so that a server which takes no such refs refuses a release
-before anything is applied, and not its record afterwards.
+`refs/headway/ENVIRONMENT/released` and `refs/notes/headway-released-ENVIRONMENT` are the commit that was
+released there last; nothing is read from them. They go in one push with the commit, so that a server which
+takes no such refs refuses a release before anything is committed, and not its record after the rollout.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import re
 from headway.domain.releases import parse_message
 from headway.errors import UsageError
 from headway.systems.git import Mirror, Push
+from headway.systems.git_errors import NoAtomicPush
+from headway.systems.notes import NOTES
 
 _WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*(?<!\.lock)")
 
@@ -26,8 +28,19 @@ def live_ref(environment: str) -> str:
     return f"refs/headway/{environment}/live"
 
 
-def released(mirror: Mirror, commit: str, message: str) -> list[Push]:
-    """Return the ref that goes with a release's commit; none with a rollback's, which nothing should hold up."""
+def push_release(mirror: Mirror, change: Push, message: str) -> None:
+    """Push a commit to the branch, and a release's refs with it: where these are refused, it is refused."""
+    own = _released(mirror, change.commit, message)
+    try:
+        mirror.push(change, *own)
+    except NoAtomicPush:
+        if own:
+            mirror.push(*own, atomic=False)
+        mirror.push(change)
+
+
+def _released(mirror: Mirror, commit: str, message: str) -> list[Push]:
+    """Return the refs that go with a release's commit; none with a rollback's, which nothing should hold up."""
     record = parse_message(message)
     if (
         record is None
@@ -35,5 +48,6 @@ def released(mirror: Mirror, commit: str, message: str) -> list[Push]:
         or not _WORD.fullmatch(record.environment)
     ):
         return []
-    ref = f"refs/headway/{record.environment}/released"
-    return [Push(ref, commit, lease=mirror.seen(ref) or "")]
+    # One of each kind that the record of the outcome writes: hosts have rules for `refs/notes/*` and for others.
+    refs = (f"refs/headway/{record.environment}/released", f"{NOTES}-released-{record.environment}")
+    return [Push(ref, commit, lease=mirror.seen(ref) or "") for ref in refs]

@@ -106,13 +106,23 @@ def test_a_key_that_cannot_sign_is_told(
 RELEASE = "Release web to staging\n\nHeadway-Release: 20261128T101502Z-7f3a\nHeadway-Environment: staging\nHeadway-Kind: {}\n"
 
 
-def test_a_release_is_refused_where_its_record_would_be(seeded: Remote, repo: ConfigRepo) -> None:
-    """A server that takes branches only refuses the release itself, before the cluster is changed; a rollback goes."""
-    seeded.hook("update", ONLY_BRANCHES)
-    before, files = refs(seeded), {"new.txt": b"x"}
-    with pytest.raises(FailedError, match="refused the push to refs/headway/staging/released"):
+@pytest.mark.parametrize("atomic", ["true", "false"])
+@pytest.mark.parametrize(
+    ("hook", "ref"),
+    [(ONLY_BRANCHES, "refs/headway/staging/released"), (NO_NOTES, "refs/notes/headway-released-staging")],
+    ids=["branches only", "no notes"],
+)
+def test_a_release_is_refused_where_its_record_would_be(
+    seeded: Remote, repo: ConfigRepo, hook: str, ref: str, atomic: str
+) -> None:
+    """A server that does not take all of a record refuses the release itself, by its own words; a rollback goes."""
+    seeded.git("config", "receive.advertiseAtomic", atomic)
+    seeded.hook("update", hook)
+    before, files = seeded.head(), {"new.txt": b"x"}
+    with pytest.raises(FailedError, match=f"refused the push to {ref}") as told:
         repo.publish(lambda _: Draft(RELEASE.format("release"), files), release_id="20261128T101502Z-7f3a")
-    assert refs(seeded) == before
+    assert ("no notes here" in told.value.message) or ("only branches may be pushed" in told.value.message)
+    assert seeded.head() == before
     back = Draft(RELEASE.format("rollback"), files)
     assert repo.publish(lambda _: back, release_id="20261128T101502Z-7f3a") is not None
 
