@@ -28,6 +28,26 @@ def held_by(meta: Mapping[str, Any]) -> str:
     return f"is being deleted, waits for {', '.join(map(str, finalizers))}"
 
 
+def namespace_leaves(namespace: Mapping[str, Any]) -> str:
+    """Say that a namespace is being deleted, and what that waits for as far as it says; empty where it is not."""
+    meta = namespace.get("metadata") or {}
+    if not meta.get("deletionTimestamp"):
+        return ""
+    conditions = (namespace.get("status") or {}).get("conditions") or ()
+    said = [
+        str(it.get("message") or "")
+        for it in conditions
+        if it.get("status") == "True" and it.get("type") != "NamespaceDeletionDiscoveryFailure"
+    ]
+    waits = "; ".join(filter(None, said))
+    return f"namespace {meta.get('name')} is being deleted{f': {waits}' if waits else ''}"
+
+
+def see_namespace(name: str) -> str:
+    """Say how to see what holds a namespace that is being deleted."""
+    return f"see what holds it: kubectl get namespace {name} -o yaml"
+
+
 @dataclass(frozen=True, slots=True)
 class Applied:
     """What an apply did.

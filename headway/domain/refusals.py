@@ -53,6 +53,11 @@ def may_be_verdict(code: int, said: str, *, is_status: bool) -> bool:
     return is_status and code == 500 and bool(said) and not _BEHIND.search(said)
 
 
+def goes(said: str) -> bool:
+    """Return whether an answer says that the namespace of what was sent is being deleted."""
+    return "being terminated" in said
+
+
 _WEBHOOK = re.compile(r"fail(?:ed|ure) (?:calling|to call) webhook \"?([^\s\":]+)")
 _CONVERSION = re.compile(r"conversion webhook for (\S+?), Kind=(\w+) failed")
 
@@ -66,7 +71,7 @@ def next_step(code: int, said: str) -> str:
         )
     if found := _CONVERSION.search(said):
         return f"the conversion webhook of the kind {found[2]} ({found[1]}) does not answer: see its pods and service"
-    if "being terminated" in said:
+    if goes(said):
         return "its namespace is being deleted: see what holds it with `kubectl get namespace -o yaml`, then try again"
     if "etcdserver" in said:
         return "the cluster's etcd is slow or has no leader; try again"

@@ -17,7 +17,7 @@ from headway.domain.ordering import in_waves
 from headway.errors import HeadwayError
 from headway.systems.cluster import Cluster
 from headway.systems.drift import Drift, diff
-from headway.systems.inspection import NAMESPACE, Inspection, Item, inspect, refuse_strangers
+from headway.systems.inspection import NAMESPACE, Inspection, Item, inspect, refuse_leaving, refuse_strangers
 from headway.systems.parallel import each
 from headway.systems.prune import delete, surplus
 from headway.systems.putting import (
@@ -71,8 +71,9 @@ def apply(
     refuse_strangers(found, owner)
     tell = on_progress or (lambda line: None)
     stopped = stop or (lambda: False)
+    refuse_leaving(found)
     if found.leaving:
-        tell(f"waiting until namespace {', '.join(sorted(found.leaving))} is deleted")
+        tell(f"waiting until it is gone: {'; '.join(found.leaving.values())}")
         wait_gone(cluster, found.leaving)
         found = inspect(cluster, manifests, namespace, owner, takeover)
     items = [item for item in found.items if not (item.live is None and item.id in ran)]

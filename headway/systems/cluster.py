@@ -8,8 +8,8 @@ more than the requests. It knows nothing of releases.
 
 from __future__ import annotations
 
+import contextlib
 import copy
-import json
 import os
 import random
 import ssl
@@ -28,13 +28,17 @@ from kubernetes.config.config_exception import ConfigException
 from kubernetes.config.incluster_config import load_incluster_config
 from kubernetes.config.kube_config import KubeConfigLoader, KubeConfigMerger
 
-from headway.domain.refusals import is_verdict, may_be_verdict, next_step
+from headway.domain.refusals import goes, is_verdict, may_be_verdict, next_step
 from headway.domain.secrecy import redacted
 from headway.errors import FailedError, TransientError, UsageError
+from headway.systems.deadline import bounded, ran_out, within
 from headway.systems.inflight import InFlight
+from headway.systems.kube_answers import excerpt, parsed, read_object
 
 ATTEMPTS = 5
 CONNECTIONS = 32
+WHOLE = 2
+"""So many times the pause that is allowed between two reads may a whole answer take."""
 APPLY_PATCH = "application/apply-patch+yaml"
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -44,8 +48,6 @@ _AGAIN = frozenset({409, 429, 500, 502, 503, 504})
 _NO_PAGE = "404 page not found"
 _TOKEN_SECONDS = 5.0
 _ODD_ATTEMPTS = 3
-# What each object, list, discovery document, Status and version of the API has one of.
-_MARKS = frozenset({"kind", "metadata", "items", "gitVersion"})
 _VERBS = {"GET": "get", "PATCH": "patch", "POST": "create", "DELETE": "delete", "PUT": "update"}
 
 
@@ -82,7 +84,7 @@ class Cluster:
         self.where = where
         self.host: str = configuration.host
         self._configuration = configuration
-        self._pools: urllib3.PoolManager = RESTClientObject(configuration).pool_manager
+        self._pools: urllib3.PoolManager = bounded(RESTClientObject(configuration).pool_manager)
         self.in_flight = InFlight()
         self._lock = threading.Lock()
         self._fence: Callable[[], None] = lambda: None
@@ -175,7 +177,7 @@ class Cluster:
         attempt = 1
         while True:
             data = self.send(method, path, query, body, **more)
-            found = _object(data)
+            found = read_object(data)
             if found is not None:
                 return found
             if attempt >= _ODD_ATTEMPTS:
@@ -184,7 +186,7 @@ class Cluster:
             attempt += 1
         raise TransientError(
             f"what answers at {self.host} ({self.where}) is no Kubernetes API server: {_verb(method, path)} gave "
-            f"{_excerpt(data)}",
+            f"{excerpt(data)}",
             hint="is there a proxy or a login page in between? See what `kubectl get --raw /version` says",
         )
 
@@ -261,7 +263,8 @@ class Cluster:
     ) -> urllib3.BaseHTTPResponse:
         """Send one request once and give the answer, whatever its status; `stream` leaves its body unread.
 
-        `timeout` is in seconds between two reads. Raises TransientError without an answer.
+        `timeout` is in seconds between two reads; one that is no stream ends within WHOLE times as many.
+        Raises TransientError without an answer.
         """
         url = f"{self.host}{path}?{urlencode(query)}" if query else self.host + path
         headers = {"Accept": accept, "User-Agent": "headway"}
@@ -273,7 +276,8 @@ class Cluster:
             # As late as can be: a process may have slept since it decided to write.
             self._fence()
         try:
-            with self.in_flight.request(_verb(method, path)):
+            bound = contextlib.nullcontext() if stream else within(WHOLE * timeout)
+            with self.in_flight.request(_verb(method, path)), bound:
                 return self._pools.request(
                     method,
                     url,
@@ -293,6 +297,12 @@ class Cluster:
                 hint="check certificate-authority and the client certificate in the kubeconfig",
             ) from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
+            if ran_out(error):
+                raise TransientError(
+                    f"the API server of {self.where} at {self.host} answers {_verb(method, path)} without end: "
+                    f"given up after {WHOLE * timeout:.0f} s",
+                    hint="is there a proxy or a slow link in between? See what `kubectl get --raw /version` says",
+                ) from error
             raise self._unreached(error) from error
 
     def _unreached(self, error: Exception) -> TransientError:
@@ -314,14 +324,14 @@ class Cluster:
     def _refusal(
         self, method: str, path: str, code: int, data: bytes, sent: bytes | None = None
     ) -> ApiRefused:
-        status = _object(data) or {}
+        status = read_object(data) or {}
         is_status = status.get("kind") == "Status"
         if is_status:
             said, reason = str(status.get("message") or ""), str(status.get("reason") or "")
         else:
             said, reason = data[:300].decode(errors="replace").strip(), ""
         verdict = method != "GET" and is_verdict(code, said, is_status=is_status)
-        said = redacted(said, _parsed(sent), secret="/secrets" in path)
+        said = redacted(said, parsed(sent), secret="/secrets" in path)
         if code == 401:
             text = f"the API server of {self.where} does not accept the credentials ({_verb(method, path)})"
             hint = "log in again, or check the kubeconfig's user"
@@ -332,9 +342,9 @@ class Cluster:
                 hint = "the kubeconfig's user gave no credentials: log in again, or check its exec plug-in"
             return ApiRefused(f"{self.where}: {said}", code, reason, said, hint=hint)
         if is_status or said == _NO_PAGE:
-            text, hint = f"{_verb(method, path)}: {said or code}", ""
+            text, hint = f"{_verb(method, path)}: {said or code}", next_step(code, said) if goes(said) else ""
         else:
-            text = f"{_verb(method, path)} gave {code} with {_excerpt(data)}, which no API server says"
+            text = f"{_verb(method, path)} gave {code} with {excerpt(data)}, which no API server says"
             hint = "is there a proxy or a login page in between? See what `kubectl get --raw /version` says"
         message = f"{self.where}: {text}"
         return ApiRefused(message, code, reason, said, hint=hint, verdict=verdict, is_status=is_status)
@@ -348,37 +358,6 @@ def _pause(attempt: int, retry_after: str | None) -> float:
     if retry_after and retry_after.isdigit():
         return min(float(retry_after), 10.0) + random.random() * 0.1
     return min(0.1 * 2 ** (attempt - 1), 2.0) * (0.5 + random.random())
-
-
-def _parsed(sent: bytes | None) -> object:
-    try:
-        return json.loads(sent or b"null")
-    except ValueError:
-        return None
-
-
-def _object(data: bytes) -> dict[str, Any] | None:
-    """Read an object or a list of objects of the API; None where it is neither."""
-    try:
-        found = json.loads(data)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(found, dict) or not (found.keys() & _MARKS):
-        return None
-    if "metadata" in found and not isinstance(found["metadata"], dict):
-        return None
-    items = found.get("items")
-    if items is None:
-        return found
-    well = isinstance(items, list) and all(
-        isinstance(it, dict) and isinstance(it.get("metadata"), dict) for it in items
-    )
-    return found if well else None
-
-
-def _excerpt(data: bytes) -> str:
-    text = " ".join(data[:200].decode(errors="replace").split())
-    return f"`{text[:80]}…`" if len(text) > 80 else f"`{text}`" if text else "an empty body"
 
 
 def _about_certificates(error: BaseException) -> bool:

@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from headway.domain.adoption import asked_for, belongs_to_another, made_by_others
+from headway.domain.applied import namespace_leaves, see_namespace
 from headway.domain.drift import SAME, Examination, examine
 from headway.domain.fields import NO_CLAIMS, Claims
 from headway.domain.kinds import why_unknown
 from headway.domain.objects import ObjectId, Owner, id_of, owner_of
 from headway.domain.scaling import gives_up_replicas, scale_targets
 from headway.domain.wanted import prepare
-from headway.errors import ConfigError, Problem, RefusedError, TransientError
+from headway.errors import ConfigError, FailedError, Problem, RefusedError, TransientError
 from headway.systems.cluster import ApiRefused, Cluster
 from headway.systems.discovery import Kinds, Resource, resources_of
 from headway.systems.parallel import each
@@ -72,15 +73,15 @@ class Item:
 class Inspection:
     """What was found.
 
-    `listed` has every object of the places that were listed whole; `leaving` names the
-    namespaces that are being deleted, with everything in them.
+    `listed` has every object of the places that were listed whole; `leaving` has the namespaces
+    that are being deleted, with everything in them, and what each says of it.
     """
 
     items: list[Item]
     lacks_namespace: bool
     home: str
     listed: dict[Place, list[dict[str, Any]]] = field(default_factory=dict)
-    leaving: set[str] = field(default_factory=set)
+    leaving: dict[str, str] = field(default_factory=dict)
 
     @property
     def unknown(self) -> list[Item]:
@@ -128,8 +129,8 @@ def inspect(
         if resource is NAMESPACE and item is None and not places.get((resource, space)):
             home = cluster.get(resource.path("", namespace))
             result.lacks_namespace = home is None
-            if home and home["metadata"].get("deletionTimestamp"):
-                result.leaving.add(namespace)
+            if home and (why := namespace_leaves(home)):
+                result.leaving[namespace] = why
         elif item is not None:
             item.live = cluster.get(item.path)
         else:
@@ -146,12 +147,39 @@ def inspect(
         if item.live is not None:
             item.claims = Claims(takeover, item.id in scaled)
             meta = item.live["metadata"]
-            if item.id.kind == "Namespace" and meta.get("deletionTimestamp"):
-                result.leaving.add(item.id.name)
+            if item.id.kind == "Namespace" and (why := namespace_leaves(item.live)):
+                result.leaving[item.id.name] = why
             if not asked_for(meta, takeover):
                 item.made_by = made_by_others(item.id, meta, namespace)
             item.examination = settled(item) or examine(item.wanted, item.live, item.claims)
+    result.leaving |= _leaving_elsewhere(cluster, result)
     return result
+
+
+def _leaving_elsewhere(cluster: Cluster, found: Inspection) -> dict[str, str]:
+    """Return the other namespaces that are being deleted and that something is to be made in."""
+    ours = {it.id.name for it in found.items if it.id.kind == "Namespace"} | {"", found.home}
+    asked = sorted({it.id.namespace for it in found.items if it.live is None} - ours)
+
+    def leaves(name: str) -> str:
+        try:
+            return namespace_leaves(cluster.get(NAMESPACE.path("", name)) or {})
+        except ApiRefused:
+            # Whoever may not look hears it from the server, with the first object.
+            return ""
+
+    return {name: why for name, why in zip(asked, each(leaves, asked), strict=True) if why}
+
+
+def refuse_leaving(found: Inspection) -> None:
+    """Raise FailedError where something is to be made in a namespace that is being deleted and that is not ours."""
+    ours = {it.id.name for it in found.items if it.id.kind == "Namespace"} | {found.home}
+    if theirs := {name: why for name, why in found.leaving.items() if name not in ours}:
+        first = next(iter(theirs))
+        raise FailedError(
+            f"nothing was changed: {'; '.join(theirs.values())}",
+            hint=f"{see_namespace(first)}; once it is gone, make it anew, or put it into the config repo",
+        )
 
 
 def list_all(

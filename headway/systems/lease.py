@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from headway.domain.names import segment
+from headway.domain.refusals import goes
 from headway.errors import LostLease, TransientError
 from headway.systems.cluster import ApiRefused, Cluster
 
@@ -140,9 +141,13 @@ def environment_lease(
         except ApiRefused as error:
             if error.code in (403, 404):
                 if error.code == 403:
-                    on_wait(
-                        f"leases may not be written in {namespace}; deploys are ordered on this machine only"
+                    # Whoever applies there finds out what a namespace that goes means for what it applies.
+                    why = (
+                        f"namespace {namespace} is being deleted, and takes no lease"
+                        if goes(error.said)
+                        else f"leases may not be written in {namespace}"
                     )
+                    on_wait(f"{why}; deploys are ordered on this machine only")
                 yield None
                 return
             raise
@@ -188,7 +193,8 @@ def _take(
         if answer.status >= 500 or answer.status == 429:
             raise TransientError(f"the API server answers {answer.status} to a new lease")
         if answer.status >= 400:
-            raise ApiRefused(f"the lease {name} cannot be made", answer.status, "", "")
+            said = answer.data[:1000].decode(errors="replace")
+            raise ApiRefused(f"the lease {name} cannot be made", answer.status, "", said)
         if _written(answer.data) != who:
             raise TransientError(
                 f"what answers at {cluster.host} took a lease and is no Kubernetes API server"

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from headway.domain.applied import namespace_leaves, see_namespace
 from headway.domain.fields import handover
 from headway.domain.objects import MANAGER, ObjectId, Owner
 from headway.domain.wanted import REPLACE_ANNOTATION, apply_body, to_be_replaced
@@ -122,22 +123,10 @@ def wait_gone(cluster: Cluster, namespaces: Iterable[str]) -> None:
                 break
             if time.monotonic() > deadline:
                 raise TransientError(
-                    f"namespace {name} is still being deleted after {_GONE_SECONDS:.0f} s{_held(live)}",
-                    hint=f"see what holds it: kubectl get namespace {name} -o yaml",
+                    f"after {_GONE_SECONDS:.0f} s still: {namespace_leaves(live)}", hint=see_namespace(name)
                 )
             time.sleep(pause)
             pause = min(pause * 2, 1.0)
-
-
-def _held(namespace: dict[str, Any]) -> str:
-    """Give what a namespace says that its deletion waits for."""
-    conditions = (namespace.get("status") or {}).get("conditions") or ()
-    said = [
-        it.get("message", "")
-        for it in conditions
-        if it.get("status") == "True" and it.get("type") != "NamespaceDeletionDiscoveryFailure"
-    ]
-    return ": " + "; ".join(filter(None, said)) if any(said) else ""
 
 
 def wait_established(cluster: Cluster, definitions: Iterable[Item]) -> None:

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from headway.domain.applied import see_namespace
 from headway.domain.compare import FieldDiff
 from headway.domain.drift import Drift, as_applied, differences
 from headway.domain.objects import MANAGER, ObjectId, Owner
@@ -90,11 +91,12 @@ def _tried(cluster: Cluster, found: Inspection, owner: Owner, ran: frozenset[Obj
         it for it in found.items if it.resource is not None and (it.live is not None or it.id not in ran)
     ]
     todo = [it for it in known if it.live is None or not it.examination.same]
-    coming = {it.id.name for it in todo if it.id.kind == "Namespace" and it.live is None} | found.leaving
-    more: list[_Tried] = []
+    coming = {it.id.name for it in todo if it.id.kind == "Namespace" and it.live is None}
+    more = [_Tried(unable=f"{why}; {see_namespace(name)}") for name, why in found.leaving.items()]
     if found.lacks_namespace:
         coming.add(found.home)
         more.append(_try_namespace(cluster, found.home, owner))
+    todo = [it for it in todo if it.id.namespace not in found.leaving]
     later = [it for it in todo if it.pending or it.id.namespace in coming]
     at_once = [it for it in todo if it not in later]
     created = [it for it in at_once if it.live is None]

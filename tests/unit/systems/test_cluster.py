@@ -335,3 +335,12 @@ def test_a_certificate_that_nobody_vouches_for_is_named(
     meets.append(context)
     with pytest.raises(FailedError, match="not the one that the kubeconfig trusts"):
         cluster.send("GET", "/x")
+
+
+def test_a_namespace_that_goes_is_told_with_a_hint(api: Api, cluster: Cluster) -> None:
+    """The server calls it forbidden; no right would help."""
+    said = 'cronjobs "a" is forbidden: unable to create new content in namespace x because it is being terminated'
+    api.says(403, said, "Forbidden")
+    with pytest.raises(ApiRefused, match="being terminated") as told:
+        cluster.send("PATCH", "/x", body=b"{}")
+    assert "its namespace is being deleted: see what holds it" in told.value.hint
