@@ -1,6 +1,8 @@
 # Everything a newcomer needs is `make demo` and `make test`; `make help` lists the rest.
 PYTHON ?= python3
 BIN := .venv/bin
+# A file's tests stay in one process; without -n they all run in one, which must pass too.
+UNIT := tests/unit -n auto --dist loadfile
 .DEFAULT_GOAL := help
 .PHONY: help install check unit test trial demo bench lock lab-up lab-down clean
 
@@ -19,11 +21,11 @@ check: .venv/ready ## format, lint, types, import contract
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-unit: .venv/ready ## the fast tests: no system is needed
-	$(BIN)/pytest tests/unit
+unit: .venv/ready ## the fast tests, in about a minute: no system is needed
+	$(BIN)/pytest $(UNIT) -m "not slow"
 
 test: .venv/ready check ## all checks and tests, fast ones first, then those on the lab, which it starts
-	$(BIN)/pytest tests/unit
+	$(BIN)/pytest $(UNIT) --hypothesis-profile=thorough
 	$(BIN)/python -m lab up
 	$(BIN)/pytest tests/lab
 

@@ -44,7 +44,6 @@ app = typer.Typer(
 )
 COMPLETION = "_HEADWAY_COMPLETE"
 """What a shell sets that asks for completions."""
-_debug = False
 
 
 def _version(wanted: bool) -> None:
@@ -60,8 +59,8 @@ def _main(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    global _debug
-    _debug = debug
+    # What `debug` is, `_run` reads from the context.
+    return
 
 
 for module in (
@@ -98,11 +97,13 @@ def _run(arguments: list[str] | None) -> int:
     if COMPLETION in os.environ:
         app(arguments)
     command = typer.main.get_command(app)
+    debug = False
     try:
         # Not by the command's own `main`, which takes a broken connection for a closed pipe and says nothing.
         with command.make_context(
             "headway", list(sys.argv[1:] if arguments is None else arguments)
         ) as context:
+            debug = context.params["debug"]
             command.invoke(context)
         return 0
     except typer.Exit as ended:
@@ -120,7 +121,7 @@ def _run(arguments: list[str] | None) -> int:
         err().print("\nstopped; nothing was answered")
         return 130
     except Exception as error:  # noqa: BLE001 - the one place where every error becomes a message
-        if _debug:
+        if debug:
             traceback.print_exc()
         told = explained(error)
         print_error(told)

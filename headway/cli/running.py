@@ -47,7 +47,10 @@ def run_here(flow: str, request: Request) -> dict[str, Any]:
 
     local.listen(Teller())
     module, _, function = FLOWS[flow].partition(":")
-    result: dict[str, Any] = getattr(importlib.import_module(module), function)(request)
+    try:
+        result: dict[str, Any] = getattr(importlib.import_module(module), function)(request)
+    finally:
+        local.listen(None)
     return result
 
 

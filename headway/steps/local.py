@@ -25,9 +25,9 @@ _started = time.monotonic()
 _listeners: list[Callable[[str, str, str], None]] = []
 
 
-def listen(listener: Callable[[str, str, str], None]) -> None:
-    """Send what flows say to `listener(kind, key, text)`; kind is `log` or `report`."""
-    _listeners[:] = [listener]
+def listen(listener: Callable[[str, str, str], None] | None) -> None:
+    """Send what flows say to `listener(kind, key, text)`, kind being `log` or `report`; with None, print it."""
+    _listeners[:] = [listener] if listener else []
 
 
 def log(message: str) -> None:

@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import urllib3
@@ -35,6 +35,7 @@ from headway.systems.deadline import bounded, ran_out, within
 from headway.systems.inflight import InFlight
 from headway.systems.kube_answers import excerpt, parsed, read_object
 
+L = TypeVar("L")
 ATTEMPTS = 5
 CONNECTIONS = 32
 WHOLE = 2
@@ -88,6 +89,7 @@ class Cluster:
         self.in_flight = InFlight()
         self._lock = threading.Lock()
         self._fence: Callable[[], None] = lambda: None
+        self._learned: dict[type, Any] = {}
         self._token, self._token_until = "", 0.0
 
     @classmethod
@@ -135,7 +137,15 @@ class Cluster:
 
     def apart(self) -> Cluster:
         """Give the same API server over connections of its own, which share nothing with those that may be dead."""
-        return Cluster(self._configuration, self.where)
+        made = Cluster(self._configuration, self.where)
+        made._learned = self._learned
+        return made
+
+    def learned(self, kind: type[L]) -> L:
+        """Return what was learned of this cluster since it was opened, one of each kind; an empty one at first."""
+        with self._lock:
+            found: L = self._learned.setdefault(kind, kind())
+        return found
 
     def fenced(self, fence: Callable[[], None]) -> Cluster:
         """Give the same API server, over the same connections, with a question before each write.

@@ -1,13 +1,12 @@
 """What kinds of objects a cluster knows, and under which address each lives.
 
-Two requests for everything (aggregated discovery), kept per API server for the life
-of the process, and asked again when a kind is not there: a CRD may be new. An API
+Two requests for everything (aggregated discovery), kept as long as the cluster is
+open, and asked again when a kind is not there: a CRD may be new. An API
 that somebody else's server should answer for and does not is left out, and named.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -58,11 +57,19 @@ class Known:
     silent: frozenset[str]
 
 
+@dataclass(slots=True)
+class _Last:
+    """What the last discovery of a cluster found."""
+
+    known: Known | None = None
+
+
 class Kinds:
     """The kinds of one cluster."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
+        self._last = cluster.learned(_Last)
 
     def find(self, api_version: str, kind: str, *, fresh: bool = True) -> Resource | None:
         """Look a kind up; None when the cluster, asked anew where `fresh`, does not have it."""
@@ -74,9 +81,8 @@ class Kinds:
     def refresh(self) -> Known:
         """Ask the cluster what kinds it has."""
         found, silent = _discover(self._cluster)
-        fresh = Known({(each.api_version, each.kind): each for each in found}, frozenset(silent))
-        with _lock:
-            _known[self._cluster.host] = fresh
+        known = {(each.api_version, each.kind): each for each in found}
+        self._last.known = fresh = Known(known, frozenset(silent))
         return fresh
 
     def all(self) -> list[Resource]:
@@ -95,11 +101,7 @@ class Kinds:
         return self._get().silent
 
     def _get(self) -> Known:
-        return _known.get(self._cluster.host) or self.refresh()
-
-
-_known: dict[str, Known] = {}
-_lock = threading.Lock()
+        return self._last.known or self.refresh()
 
 
 def resources_of(definition: Mapping[str, Any]) -> list[Resource]:

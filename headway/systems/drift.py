@@ -90,13 +90,13 @@ def dry_run(cluster: Cluster, item: Item) -> dict[str, Any]:
     return cluster.ask("PATCH", item.path, query, body, content_type=APPLY_PATCH)
 
 
-def changes_nothing(item: Item, after: dict[str, Any]) -> bool:
+def changes_nothing(cluster: Cluster, item: Item, after: dict[str, Any]) -> bool:
     """Say whether a dry run ended where the object already is, and remember it if so."""
     assert item.live is not None
     if item.examination.handed_over or differences(item.live, after) or not same_owners(item.live, after):
         return False
     meta = item.live["metadata"]
-    remember_settled(item, meta["uid"], meta["resourceVersion"])
+    remember_settled(cluster, item, meta["uid"], meta["resourceVersion"])
     return True
 
 
@@ -108,7 +108,7 @@ def _fields(cluster: Cluster, item: Item) -> tuple[FieldDiff, ...]:
         after = dry_run(cluster, item)
     except ApiRefused:
         return item.examination.fields or (FieldDiff("(refused)", None, None),)
-    if changes_nothing(item, after):
+    if changes_nothing(cluster, item, after):
         return ()
     return differences(item.live, after) or takes_over(item.live)
 

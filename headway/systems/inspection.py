@@ -151,7 +151,7 @@ def inspect(
                 result.leaving[item.id.name] = why
             if not asked_for(meta, takeover):
                 item.made_by = made_by_others(item.id, meta, namespace)
-            item.examination = settled(item) or examine(item.wanted, item.live, item.claims)
+            item.examination = settled(cluster, item) or examine(item.wanted, item.live, item.claims)
     result.leaving |= _leaving_elsewhere(cluster, result)
     return result
 
@@ -209,23 +209,25 @@ def list_all(
             return found
 
 
-def remember_settled(item: Item, uid: str, resource_version: str) -> None:
+def remember_settled(cluster: Cluster, item: Item, uid: str, resource_version: str) -> None:
     """Note that this manifest, applied to this very state of its object, changes nothing."""
-    if len(_settled) > 50_000:
-        _settled.clear()
-    _settled[uid] = (resource_version, _fingerprint(item))
+    known = cluster.learned(_Settled)
+    if len(known) > 50_000:
+        known.clear()
+    known[uid] = (resource_version, _fingerprint(item))
 
 
-def settled(item: Item) -> Examination | None:
+def settled(cluster: Cluster, item: Item) -> Examination | None:
     """Say "same" when the server itself said so before, of this state and this manifest."""
     meta = (item.live or {}).get("metadata") or {}
-    known = _settled.get(meta.get("uid", ""))
+    known = cluster.learned(_Settled).get(meta.get("uid", ""))
     if known and known == (meta.get("resourceVersion"), _fingerprint(item)):
         return SAME
     return None
 
 
-_settled: dict[str, tuple[str, int]] = {}
+class _Settled(dict[str, tuple[str, int]]):
+    """By an object's uid: its resourceVersion, and the manifest that changes nothing of it."""
 
 
 def _fingerprint(item: Item) -> int:

@@ -67,14 +67,30 @@ class Search:
     unseen: list[str] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class Known:
+    """Where something of an owner was seen, None before the first search, and what could not be searched."""
+
+    places: set[Place] | None = None
+    blind: set[Resource] = field(default_factory=set)
+
+
+class Searched(dict[tuple[Owner, str], Known]):
+    """What the searches of a cluster found, by owner and home namespace."""
+
+    def of(self, owner: Owner, home: str) -> Known:
+        """Return what is known of an owner in a namespace."""
+        return self.setdefault((owner, home), Known())
+
+
 def surplus(cluster: Cluster, found: Inspection, owner: Owner, *, whole: bool = False) -> Search:
     """Find what belongs to the owner and is not among the manifests.
 
-    Every kind of the cluster is searched once per process (`whole`: again); after that
+    Every kind of the cluster is searched once as long as it is open (`whole`: again); after that
     only kinds in which something of this owner was seen, or which could not be searched.
     """
     labels = owner.labels_at(found.home)
-    key = (cluster.host, owner, found.home)
+    known = cluster.learned(Searched).of(owner, found.home)
     wanted = {item.id for item in found.items}
     uids = {item.live["metadata"]["uid"] for item in found.items if item.live}
     places = {
@@ -82,21 +98,21 @@ def surplus(cluster: Cluster, found: Inspection, owner: Owner, *, whole: bool = 
     }
     seen: dict[Place, list[dict[str, Any]]] = dict(found.listed)
     blind: dict[Resource, str] = {}
-    if whole or key not in _places:
+    if whole or known.places is None:
         for place, objects in _everywhere(cluster, labels, _namespaces(found), Kinds(cluster).all(), blind):
             seen.setdefault(place, objects)
-        _places[key] = places | {place for place, objects in seen.items() if objects}
+        known.places = places | {place for place, objects in seen.items() if objects}
     else:
-        _places[key] |= places
-        rest = [place for place in _places[key] if place not in seen]
+        known.places |= places
+        rest = [place for place in known.places if place not in seen]
         read = each(lambda place: _searched(cluster, *place, labels), rest)
         seen.update((place, it) for place, it in zip(rest, read, strict=True) if not isinstance(it, str))
         blind.update((place[0], it) for place, it in zip(rest, read, strict=True) if isinstance(it, str))
-        again = [resource for resource in _blind.get(key, ()) if resource not in blind]
+        again = [resource for resource in known.blind if resource not in blind]
         for place, objects in _everywhere(cluster, labels, _namespaces(found), again, blind):
             seen.setdefault(place, objects)
-            _places[key].add(place)
-    _blind[key] = set(blind)
+            known.places.add(place)
+    known.blind = set(blind)
     result = _sorted_out(seen, labels, found, wanted, uids)
     result.unseen = sorted(f"{it.kind} ({it.api_version}): {why}" for it, why in blind.items())
     silent = Kinds(cluster).silent() - {it.api_version for it in blind}
@@ -171,10 +187,6 @@ def _deleted(item: Surplus, answer: bytes) -> bool | Kept:
         return True
     why = held_by(meta)
     return Kept(item.id, why) if why else True
-
-
-_places: dict[tuple[str, Owner, str], set[Place]] = {}
-_blind: dict[tuple[str, Owner, str], set[Resource]] = {}
 
 
 def _ours(meta: Mapping[str, Any], labels: Mapping[str, str]) -> bool:

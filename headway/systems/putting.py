@@ -84,7 +84,7 @@ def put(cluster: Cluster, item: Item) -> str | Rejection:
         return "created"
     if after["metadata"]["resourceVersion"] != meta["resourceVersion"]:
         return "changed"
-    remember_settled(item, meta["uid"], meta["resourceVersion"])
+    remember_settled(cluster, item, meta["uid"], meta["resourceVersion"])
     return "unchanged"
 
 
@@ -98,7 +98,7 @@ def rehearse(cluster: Cluster, item: Item) -> bool | Rejection:
         if "dry run" in refusal.said.lower() or (is_immutable(refusal) and to_be_replaced(item.wanted)):
             return False
         return _judged(item, refusal)
-    return item.live is not None and changes_nothing(item, after)
+    return item.live is not None and changes_nothing(cluster, item, after)
 
 
 def ensure_namespace(cluster: Cluster, name: str, owner: Owner, *, dry: bool = False) -> None:

@@ -131,7 +131,7 @@ def _try(cluster: Cluster, item: Item) -> _Tried:
         return _refused(item, refusal)
     if item.live is None:
         return _Tried(Drift(item.id, "create"))
-    if changes_nothing(item, after):
+    if changes_nothing(cluster, item, after):
         return _Tried()
     fields = as_applied(differences(item.live, after), item.claims, item.examination)
     if item.made_by:

@@ -37,7 +37,7 @@ def test_what_left_the_repo_leaves_the_cluster(place: Place) -> None:
 def test_a_new_process_finds_what_an_old_one_applied(place: Place) -> None:
     """A kind of which nothing is left in the repo is searched for by who has just started."""
     place.apply(config_map("a") + deployment("web", "busybox:1", replicas=0))
-    prune._places.clear()
+    place.cluster.learned(prune.Searched).clear()
     assert [it.name for it in place.apply(config_map("a")).pruned] == ["web"]
 
 
@@ -57,7 +57,6 @@ def test_with_the_rights_that_are_shipped(place: Place, lab: Any, tmp_path: Path
     for each in config["contexts"]:
         each["context"]["user"] = "user"
     (tmp_path / "kubeconfig").write_text(json.dumps(config))
-    prune._places.clear()
     worker = Cluster.open(lab.context, str(tmp_path / "kubeconfig"))
     try:
         found = apply(worker, place.manifests(config_map("a")), place.namespace, place.owner)

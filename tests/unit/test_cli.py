@@ -12,15 +12,27 @@ import typer
 
 from headway.cli.main import app
 from headway.domain.config import load_config
+from tests.unit.flows import inprocess
+from tests.unit.flows.conftest import Done
 
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 
 
-def headway(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run the command in a process of its own."""
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("HEADWAY_", "PREFECT_"))}
+def clean() -> dict[str, str]:
+    """Give an environment that says nothing of headway or Prefect."""
+    return {key: value for key, value in os.environ.items() if not key.startswith(("HEADWAY_", "PREFECT_"))}
+
+
+def headway(*arguments: str) -> Done:
+    """Run the command in this process."""
+    return Done(*inprocess.headway(arguments, clean()))
+
+
+def in_process_of_its_own(*arguments: str) -> Done:
+    """Run the command as a shell does."""
     command = [sys.executable, "-m", "headway.cli.main", *arguments]
-    return subprocess.run(command, env={**clean, **env}, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=clean(), capture_output=True, text=True, check=False)
+    return Done(done.returncode, done.stdout, done.stderr)
 
 
 def test_all_commands_are_there() -> None:
@@ -54,15 +66,18 @@ def test_every_command_has_help_with_an_example(name: str) -> None:
 def test_wrong_use_is_exit_code_2(arguments: list[str], code: int, said: str) -> None:
     """One clear message on standard error, nothing on standard output, no traceback."""
     done = headway(*arguments)
-    assert (done.returncode, done.stdout) == (code, "")
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
-    assert "\x1b[" not in done.stderr
+    assert (done.code, done.out) == (code, "")
+    assert said in done.err
+    assert "Traceback" not in done.err
+    assert "\x1b[" not in done.err
 
 
-def test_debug_shows_the_traceback() -> None:
-    """Who wants to see where it comes from can."""
-    assert "Traceback" in headway("--debug", "status").stderr
+@pytest.mark.parametrize("debug", [False, True])
+def test_debug_shows_the_traceback(debug: bool) -> None:
+    """Who wants to see where it comes from can; nobody else is shown any."""
+    done = in_process_of_its_own(*["--debug"] * debug, "status")
+    assert (done.code, done.out, "Traceback" in done.err) == (2, "", debug)
+    assert "no config repo is set" in done.err
 
 
 def test_init_writes_a_file_that_loads(tmp_path: Path) -> None:
@@ -73,12 +88,12 @@ def test_init_writes_a_file_that_loads(tmp_path: Path) -> None:
         (tmp_path / folder / "web.yaml").write_text(pod)
     (tmp_path / "staging" / "broken.yaml").write_text("a: b: c\n")
     done = headway("init", str(tmp_path), "--app", "shop")
-    assert done.returncode == 0, done.stderr
-    assert "staging/broken.yaml:1:5" in done.stderr
+    assert done.code == 0, done.err
+    assert "staging/broken.yaml:1:5" in done.err
     written = (tmp_path / "headway.yaml").read_bytes()
     config = load_config(written)
     assert (list(config.services), list(config.environments)) == (["web"], ["production", "staging"])
-    assert headway("init", str(tmp_path)).returncode == 2
+    assert headway("init", str(tmp_path)).code == 2
     assert (tmp_path / "headway.yaml").read_bytes() == written
 
 
@@ -90,14 +105,14 @@ def test_init_leaves_out_what_wants_rendering(tmp_path: Path) -> None:
         (tmp_path / folder / "web.yaml").write_text(pod)
         (tmp_path / folder / extra).write_text(pod.replace("name: p", "name: q"))
     done = headway("init", str(tmp_path), "--app", "shop")
-    assert done.returncode == 0, done.stderr
-    assert "overlay/Kustomization:1:1: kustomizations are not rendered yet" in done.stderr
-    assert "chart/Chart.yaml:1:1: charts are not rendered yet" in done.stderr
+    assert done.code == 0, done.err
+    assert "overlay/Kustomization:1:1: kustomizations are not rendered yet" in done.err
+    assert "chart/Chart.yaml:1:1: charts are not rendered yet" in done.err
     assert list(load_config((tmp_path / "headway.yaml").read_bytes()).environments) == ["plain"]
 
 
 def test_init_says_what_it_looks_for(tmp_path: Path) -> None:
     """An empty folder is no config repo."""
     done = headway("init", str(tmp_path))
-    assert done.returncode == 2
-    assert "manifest with an image" in done.stderr
+    assert done.code == 2
+    assert "manifest with an image" in done.err

@@ -269,6 +269,7 @@ def test_reconcile_ends_a_cancelled_run_that_says_it_crashed(
     now = datetime.now(UTC)
     dead = DeadRun(str(uuid.uuid4()), "staging: release web", "release", {}, now, attempts=1, cancelled=True)
     monkeypatch.setattr(reconcile, "dead_runs", lambda _: [dead])
+    monkeypatch.setattr(reconcile, "bury", orchestrated.bury)
     server.answers.append((200, {"state": {"type": "CRASHED"}}, {}))
     config: Any = SimpleNamespace(app="shop", environments={})
     with temporary_settings({PREFECT_API_URL: server.url + "/api"}):

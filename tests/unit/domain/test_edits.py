@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from headway.domain.edits import splice
@@ -69,7 +69,6 @@ def tree(data: bytes) -> list[Any]:
     return [value_of(node) for node in compose(data.decode().removeprefix("\ufeff"))]
 
 
-@settings(max_examples=300, deadline=None)
 @given(manifests(), IMAGES, st.data())
 def test_no_other_byte_changes(made: tuple[bytes, list[str]], new: str, data: st.DataObject) -> None:
     """One edit changes one token; the rest of the file, and of the tree, is as it was."""
@@ -89,7 +88,6 @@ def test_no_other_byte_changes(made: tuple[bytes, list[str]], new: str, data: st
     assert tree(after) == expected
 
 
-@settings(max_examples=200, deadline=None)
 @given(manifests(), IMAGES)
 def test_an_edit_back_restores_the_file(made: tuple[bytes, list[str]], new: str) -> None:
     """All images changed at once and changed back give the same bytes."""

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from headway.domain.manifests import FileIndex, index_file
@@ -153,21 +153,18 @@ def holds(data: bytes) -> None:
     )
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda it: it.encode("utf-8", "surrogatepass")))
 def test_any_bytes_are_problems_or_manifests(data: bytes) -> None:
     """No file, whatever is in it, raises."""
     holds(data)
 
 
-@settings(max_examples=500, deadline=None)
 @given(st.lists(WORDS, max_size=25).map("".join))
 def test_any_pieces_of_yaml_are_problems_or_manifests(text: str) -> None:
     """Pieces of manifests in any order raise nothing."""
     holds(text.encode())
 
 
-@settings(max_examples=500, deadline=None)
 @given(KIND, ODD, ODD, ODD)
 def test_any_shape_is_a_problem_or_a_manifest(kind: str, meta: Any, spec: Any, more: Any) -> None:
     """Fields of every type in every place raise nothing, here or where objects are read later."""

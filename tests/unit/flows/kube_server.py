@@ -6,7 +6,6 @@ release is live as soon as it is applied.
 
 from __future__ import annotations
 
-import itertools
 import json
 import threading
 import uuid
@@ -36,6 +35,59 @@ current-context: shop
 """
 
 
+def content(method: str, path: str, body: dict[str, Any]) -> Answer | None:
+    """Be the mood that leaves everything to the server."""
+    return None
+
+
+class ApiListener(ThreadingHTTPServer):
+    """A port of this machine where one KubeServer after the other answers."""
+
+    answering: KubeServer
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.open = True
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True, name="kube server").start()
+
+    def close(self) -> None:
+        """Listen no more."""
+        if self.open:
+            self.open = False
+            self.shutdown()
+            self.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    # Without this a body waits for the acknowledgement of its head.
+    disable_nagle_algorithm = True
+    server: ApiListener
+
+    def handle_any(self) -> None:
+        """Answer one request."""
+        asked = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
+        merge = self.headers.get("Content-Type") == "application/merge-patch+json"
+        kube = self.server.answering
+        code, answer = kube.respond(self.command, self.path, asked, merge=merge)
+        if code <= 0:
+            self.close_connection = True
+            if code < 0:
+                kube.keep_silent()
+            return
+        data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+        self.send_response(code)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
 class KubeServer:
     """Objects by their address, the changes that were asked for (method, address), and what it refuses.
 
@@ -45,8 +97,9 @@ class KubeServer:
 
     mood: Mood
 
-    def __init__(self) -> None:
-        self.mood = lambda method, path, body: None
+    def __init__(self, listener: ApiListener | None = None) -> None:
+        """Answer on a listener of its own, or in the place of who answered on this one before."""
+        self.mood = content
         self.objects: dict[str, dict[str, Any]] = {}
         self.changes: list[tuple[str, str]] = []
         self.forbidden = ""
@@ -55,53 +108,41 @@ class KubeServer:
         """What the controllers of a kind say of each of its objects."""
         self.rules: list[dict[str, list[str]]] = [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}]
         """What the user may do, as a SelfSubjectRulesReview says it."""
-        self._versions = itertools.count(1)
+        self.touched = False
+        """Whether anybody has asked for anything."""
+        self.version = 0
+        """The last resourceVersion that was given to anything."""
         self._lock = threading.Lock()
         self._over = threading.Event()
-        outer = self
+        self._listener = listener or ApiListener()
+        self._listener.answering = self
+        self.kubeconfig = CONFIG.format(port=self._listener.server_port)
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            # Without this a body waits for the acknowledgement of its head.
-            disable_nagle_algorithm = True
+    def respond(self, method: str, address: str, body: dict[str, Any], *, merge: bool) -> Answer:
+        """Give the answer to one request."""
+        url = urlsplit(address)
+        self.touched = True
+        with self._lock:
+            if found := self.mood(method, address, body):
+                return found
+            return (
+                self._merged(url.path, body)
+                if merge
+                else self._answer(method, url.path, parse_qs(url.query), body)
+            )
 
-            def handle_any(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                url = urlsplit(self.path)
-                asked = json.loads(body or b"{}")
-                merge = self.headers.get("Content-Type") == "application/merge-patch+json"
-                with outer._lock:
-                    code, answer = outer.mood(self.command, self.path, asked) or (
-                        outer._merged(url.path, asked)
-                        if merge
-                        else outer._answer(self.command, url.path, parse_qs(url.query), asked)
-                    )
-                if code <= 0:
-                    self.close_connection = True
-                    if code < 0:
-                        outer._over.wait()
-                    return
-                data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-                self.send_response(code)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
+    def keep_silent(self) -> None:
+        """Let a request wait until the test is over."""
+        self._over.wait()
 
-            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
-
-            def log_message(self, *_: object) -> None:
-                return
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.kubeconfig = CONFIG.format(port=self._server.server_port)
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+    def leave(self) -> None:
+        """Let go of what still waits, and keep the listener for the next test."""
+        self._over.set()
 
     def close(self) -> None:
         """End it."""
         self._over.set()
-        self._server.shutdown()
-        self._server.server_close()
+        self._listener.close()
 
     def images(self, namespace: str) -> dict[str, str]:
         """Give the image of each CronJob of a namespace, by the CronJob's name."""
@@ -147,11 +188,15 @@ class KubeServer:
             return 404, {"kind": "Status", "reason": "NotFound"}
         after = _overlaid(found, patch)
         if after != found:
-            after["metadata"]["resourceVersion"] = str(next(self._versions))
+            after["metadata"]["resourceVersion"] = self._next_version()
             self.objects[path] = after
             if "/leases" not in path:
                 self.changes.append(("PATCH", path))
         return 200, after
+
+    def _next_version(self) -> str:
+        self.version += 1
+        return str(self.version)
 
     def _list(self, path: str) -> list[dict[str, Any]]:
         """Read what is of a kind: in a namespace, or in all of them."""
@@ -179,7 +224,7 @@ class KubeServer:
             if after == before:
                 return 200, before
         if "dryRun" not in query:
-            meta["resourceVersion"] = str(next(self._versions))
+            meta["resourceVersion"] = self._next_version()
             self.objects[path] = after
         return 200, after
 

@@ -3,30 +3,39 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from tests.unit.flows.conftest import Place
+from headway.errors import HeadwayError
+from headway.flows import carrying
+from headway.flows.release import release
+from headway.requests import ReleaseRequest, ServiceImage
+from tests.unit.flows.conftest import Done, Place
 from tests.unit.systems.http_server import HttpServer, Sent
 
 RUN = "11111111-2222-3333-4444-555555555555"
 PLAN = "f2d996007824"
-ANSWERED = """
-from types import SimpleNamespace
-from headway.flows import carrying
-from headway.flows.release import release
-from headway.requests import ReleaseRequest, ServiceImage
+Answered = Callable[[str, list[str]], Done]
 
-answers = iter({answers!r})
 
-def answer(number, app, environment, plan, text, timeout):
-    return SimpleNamespace(decision="approve", by=next(answers), reason="", plan=plan)
+@pytest.fixture
+def answered(place: Place, monkeypatch: pytest.MonkeyPatch) -> Answered:
+    """Release web 1.1.0 to staging as somebody, and have people approve it, one after the other."""
 
-carrying.ask = answer
-images = [ServiceImage(service="web", image="1.1.0")]
-release(ReleaseRequest(environment="staging", images=images, actor={actor!r}))
-"""
+    def run(actor: str, answers: list[str]) -> Done:
+        left = iter(answers)
+
+        def answer(number: int, app: str, environment: str, plan: str, text: str, timeout: float) -> Any:
+            return SimpleNamespace(decision="approve", by=next(left), reason="", plan=plan)
+
+        monkeypatch.setattr(carrying, "ask", answer)
+        images = [ServiceImage(service="web", image="1.1.0")]
+        return place.call(lambda: release(ReleaseRequest(environment="staging", images=images, actor=actor)))
+
+    return run
 
 
 @pytest.mark.parametrize(
@@ -44,13 +53,13 @@ release(ReleaseRequest(environment="staging", images=images, actor={actor!r}))
     ],
 )
 def test_whose_approval_counts(
-    place: Place, actor: str, answers: list[str], approved: list[str], warned: str
+    place: Place, answered: Answered, actor: str, answers: list[str], approved: list[str], warned: str
 ) -> None:
     """Not that of who asked, in no spelling and not through CI; and nobody's twice."""
     place.start(staging="")
     place.configure(staging=f"approvals: {len(approved)}")
     place.image("web", "1.1.0")
-    done = place.python(ANSWERED.format(answers=answers, actor=actor))
+    done = answered(actor, answers)
     assert done.code == 0, done.said
     assert f"warning: {warned}" in done.err or f"{warned}" in done.err.partition("warning: ")[2]
     [entry] = json.loads(place.run("history", "--limit", "1", "-o", "json").out)
@@ -61,26 +70,23 @@ def test_whose_approval_counts(
         assert f"approved by: {who}" in " ".join(shown.split())
 
 
-def test_a_run_that_names_nobody_is_nobodys(place: Place) -> None:
+def test_a_run_that_names_nobody_is_nobodys(place: Place, answered: Answered) -> None:
     """A form without an actor: the commit does not say that the worker's user asked."""
     place.start(staging="")
     place.image("web", "1.1.0")
-    done = place.python(ANSWERED.format(answers=[], actor=" "))
+    done = answered(" ", [])
     assert done.code == 0, done.said
     assert "Headway-Actor: unknown (Prefect UI or API)" in place.message()
 
 
 @pytest.mark.parametrize("actor", ["", "   "])
-def test_a_release_that_must_be_approved_names_who_asks(place: Place, actor: str) -> None:
+def test_a_release_that_must_be_approved_names_who_asks(place: Place, answered: Answered, actor: str) -> None:
     """Otherwise whoever asked could approve it."""
     place.start(staging="")
     place.configure(staging="approvals: 1")
     place.image("web", "1.1.0")
-    code = "from headway.errors import HeadwayError\n" + ANSWERED.format(
-        answers=["ann"], actor=actor
-    ).replace("release(Rel", "try:\n    release(Rel")
-    done = place.python(code + "except HeadwayError as error:\n    print(error)\n")
-    assert "nobody is named who asks for this" in done.out
+    with pytest.raises(HeadwayError, match="nobody is named who asks for this"):
+        answered(actor, ["ann"])
 
 
 @pytest.fixture

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
+from headway.flows import build_images, carrying, deliver, rollback
+from headway.flows.release import release as run_release
+from headway.requests import ReleaseRequest, ServiceImage
 from tests.unit.flows.conftest import Place
 from tests.unit.systems.conftest import Remote
 
@@ -78,30 +85,21 @@ def test_how_a_release_went(place: Place) -> None:
         assert f"| {step} | " in outcome
 
 
-APPROVED = """
-from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
-from headway.flows import carrying
-from headway.flows.release import release
-from headway.requests import ReleaseRequest, ServiceImage
-
-def answer(number, app, environment, plan, text, timeout):
-    return SimpleNamespace(decision="approve", by="bob", reason="", plan=plan)
-
-asked = datetime.now(UTC) - timedelta(minutes=5)
-carrying.ask, carrying.run_identity = answer, lambda: (asked, "a run")
-images = [ServiceImage(service="web", image="1.1.0")]
-release(ReleaseRequest(environment="staging", images=images, actor="ann"))
-"""
-
-
-def test_how_long_people_were_waited_for(place: Place) -> None:
+def test_how_long_people_were_waited_for(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that begins anew when the answer comes counts from when it was first to start."""
     place.start(staging="")
     place.configure(staging="approvals: 1")
     place.image("web", "1.1.0")
-    done = place.python(APPROVED)
-    assert done.code == 0, done.said
+    asked = datetime.now(UTC) - timedelta(minutes=5)
+
+    def answer(number: int, app: str, environment: str, plan: str, text: str, timeout: float) -> Any:
+        return SimpleNamespace(decision="approve", by="bob", reason="", plan=plan)
+
+    monkeypatch.setattr(carrying, "ask", answer)
+    monkeypatch.setattr(carrying, "run_identity", lambda: (asked, "a run"))
+    images = [ServiceImage(service="web", image="1.1.0")]
+    request = ReleaseRequest(environment="staging", images=images, actor="ann")
+    done = place.call(lambda: run_release(request))
     assert "| wait for approval | 5m" in done.err[done.err.index("## staging: live") :]
 
 
@@ -291,27 +289,17 @@ def test_set_image_that_breaks_off(place: Place) -> None:
     assert f"before it was `{place.image('web', '1.0.0')}`" in outcome
 
 
-def test_names_of_runs(place: Place) -> None:
+PRODUCTION, COMMIT = {"environment": "production"}, "9ab2c41" + "0" * 33
+
+
+@pytest.mark.parametrize(("flow", "request_", "name"), [
+    (rollback, {**PRODUCTION, "services": ["orders"]}, "production: rollback orders to what was live before"),
+    (rollback, {**PRODUCTION, "services": ["orders"], "to": COMMIT}, "production: rollback orders to 9ab2c4100"),
+    (rollback, {**PRODUCTION, "to": "20261123T101502Z-7f3a0b1c"}, "production: rollback to 20261123T101502Z-7f3a0b1c"),
+    (rollback, {**PRODUCTION, "to": "2026-11-23T10:00"}, "production: rollback to 2026-11-23T10:00"),
+    (build_images, {"services": ["web"], "ref": "feature/long-running"}, "build web at feature/long-running"),
+    (deliver, {"environment": "staging", "ref": COMMIT}, "staging: deliver every service at 9ab2c4100"),
+])  # fmt: skip
+def test_names_of_runs(flow: Any, request_: dict[str, Any], name: str) -> None:
     """A run is named after what it does, with its target; a commit is shortened and nothing else is."""
-    code = """
-from headway.flows import build_images, deliver, rollback
-def name(flow, **request):
-    print(flow.title({"request": request}))
-sha = "9ab2c41" + "0" * 33
-name(rollback, environment="production", services=["orders"])
-name(rollback, environment="production", services=["orders"], to=sha)
-name(rollback, environment="production", to="20261123T101502Z-7f3a0b1c")
-name(rollback, environment="production", to="2026-11-23T10:00")
-name(build_images, services=["web"], ref="feature/long-running")
-name(deliver, environment="staging", ref=sha)
-"""
-    done = place.python(code)
-    assert done.code == 0, done.said
-    assert done.out.splitlines() == [
-        "production: rollback orders to what was live before",
-        "production: rollback orders to 9ab2c4100",
-        "production: rollback to 20261123T101502Z-7f3a0b1c",
-        "production: rollback to 2026-11-23T10:00",
-        "build web at feature/long-running",
-        "staging: deliver every service at 9ab2c4100",
-    ]
+    assert flow.title({"request": request_}) == name

@@ -213,6 +213,6 @@ def test_a_terminal_that_knows_no_unicode(place: Place) -> None:
     """What it cannot show is written another way; it ends nothing."""
     place.start(staging="")
     place.image("web", "1.1.0")
-    done = place.run(*RELEASE[1:], "--reason", "für Zoë …", PYTHONIOENCODING="ascii")
+    done = place.run_process(*RELEASE[1:], "--reason", "für Zoë …", PYTHONIOENCODING="ascii")
     assert done.code == 0, done.said
     assert place.tags("staging")["web"] == "1.1.0"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,12 +23,23 @@ PERSON = {
 }
 
 
+def _data(content: bytes) -> list[bytes]:
+    """Give content as `git fast-import` takes it."""
+    return [b"data %d" % len(content), content]
+
+
+def _quoted(path: str) -> bytes:
+    escaped = path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'.encode()
+
+
 class Remote:
     """A bare repo on disk that people push to with plain Git."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(folder)], check=True)
+        (folder / "hooks").mkdir(exist_ok=True)
 
     @property
     def url(self) -> str:
@@ -54,28 +66,22 @@ class Remote:
         if parents is None:
             old = self.git("for-each-ref", "--format=%(objectname)", f"refs/heads/{branch}").strip()
             parents = [old] if old else []
-        index = {"GIT_INDEX_FILE": str(self.folder / "test-index")}
-        self.git("read-tree", *([parents[0]] if parents else ["--empty"]), env=index)
-        rows = []
+        when = int(time.time()) if at is None else at
+        rows = [b"commit refs/heads/" + branch.encode(), b"mark :1"]
+        rows += [f"{it} Ann <ann@example.com> {when} +0000".encode() for it in ("author", "committer")]
+        rows += _data(message.encode().rstrip(b"\n") + b"\n")
+        rows += [f"{word} {it}".encode() for word, it in zip(["from", *["merge"] * 9], parents, strict=False)]
         for path, content in files.items():
-            if content is None:
-                rows.append(f"0 {'0' * 40}\t{path}")
-                continue
             mode = (modes or {}).get(path, "100644")
             data = content.encode() if isinstance(content, str) else content
-            sha = (
-                data.decode()
-                if mode == "160000"
-                else self.git("hash-object", "-w", "--stdin", stdin=data).strip()
-            )
-            rows.append(f"{mode} {sha}\t{path}")
-        self.git("update-index", "-z", "--index-info", stdin="\0".join([*rows, ""]).encode(), env=index)
-        tree = self.git("write-tree", env=index).strip()
-        dates = {} if at is None else {"GIT_AUTHOR_DATE": f"{at} +0000", "GIT_COMMITTER_DATE": f"{at} +0000"}
-        above = [part for parent in parents for part in ("-p", parent)]
-        commit = self.git("commit-tree", tree, *above, "-m", message, env=dates).strip()
-        self.git("update-ref", f"refs/heads/{branch}", commit)
-        return commit
+            if data is None:
+                rows.append(b"D " + _quoted(path))
+            elif mode == "160000":
+                rows.append(b"M 160000 " + data + b" " + _quoted(path))
+            else:
+                rows += [b"M " + mode.encode() + b" inline " + _quoted(path), *_data(data)]
+        stream = b"\n".join([*rows, b"", b"get-mark :1", b"done", b""])
+        return self.git("fast-import", "--quiet", "--force", "--done", stdin=stream).strip()
 
     def head(self, branch: str = "main") -> str:
         return self.git("rev-parse", f"refs/heads/{branch}").strip()
@@ -92,7 +98,6 @@ class Remote:
 
     def hook(self, name: str, script: str) -> None:
         path = self.folder / "hooks" / name
-        path.parent.mkdir(exist_ok=True)
         path.write_text(f"#!/bin/sh\n{script}\n")
         path.chmod(0o755)
 

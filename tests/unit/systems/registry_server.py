@@ -22,6 +22,43 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 
 
+class RegistryListener(ThreadingHTTPServer):
+    """A port of this machine where one FakeRegistry after the other answers."""
+
+    answering: FakeRegistry
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.open = True
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True, name="registry").start()
+
+    def close(self) -> None:
+        """Listen no more."""
+        if self.open:
+            self.open = False
+            self.shutdown()
+            self.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    # Without this a body waits for the acknowledgement of its head.
+    disable_nagle_algorithm = True
+    server: RegistryListener
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        self.server.answering.answer(self, "GET")
+
+    def do_HEAD(self) -> None:
+        self.server.answering.answer(self, "HEAD")
+
+    def do_POST(self) -> None:
+        self.server.answering.answer(self, "POST")
+
+
 @dataclass
 class FakeRegistry:
     """What it has, how it behaves, and what it was asked."""
@@ -45,41 +82,21 @@ class FakeRegistry:
     """What it asks for when a login is missing; `{own}` stands for what `auth` says."""
     refusal: tuple[int, bytes] | None = None
     """How it refuses a login that is wrong, where that is no 401."""
+    listener: RegistryListener | None = None
+    """Where it answers, in the place of who answered there before; a port of its own without one."""
 
     def __post_init__(self) -> None:
         self.repositories: dict[str, dict[str, str]] = {}
         self.content: dict[str, tuple[str, bytes]] = {}
         self.token_times: dict[str, float] = {}
         self.lock = threading.Lock()
-        registry = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            # Without this a body waits for the acknowledgement of its head.
-            disable_nagle_algorithm = True
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-            def do_GET(self) -> None:
-                registry.answer(self, "GET")
-
-            def do_HEAD(self) -> None:
-                registry.answer(self, "HEAD")
-
-            def do_POST(self) -> None:
-                registry.answer(self, "POST")
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = self.listener or RegistryListener()
+        self.server.answering = self
         self.host = f"127.0.0.1:{self.server.server_port}"
-        threading.Thread(
-            target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        ).start()
 
     def close(self) -> None:
         """End it."""
-        self.server.shutdown()
-        self.server.server_close()
+        self.server.close()
 
     def ref(self, repository: str, tag: str = "") -> ImageRef:
         """Name one of its images."""

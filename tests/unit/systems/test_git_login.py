@@ -142,7 +142,7 @@ def test_no_login_is_in_an_image(
     engine = Recording()
     settings = Settings(repo=url, state=tmp_path / "state")
     connections: Any = SimpleNamespace(settings=settings, registry=client, engine=engine)
-    built = build_service.fn(connections, load_config(text.encode()), "web", "main")
+    built = build_service(connections, load_config(text.encode()), "web", "main")
     assert built.image.digest == "sha256:" + "a" * 64
     assert engine.labels["org.opencontainers.image.source"] == f"http://{served.host}/{seeded.folder.name}"
     assert PASSWORD not in str(engine.labels)
