@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from typing import Annotated
+from functools import cache
+from typing import Annotated, Any
 
 import typer
 from typer.exceptions import TyperException
@@ -92,11 +93,16 @@ def run(arguments: list[str] | None = None) -> None:
     sys.exit(code)
 
 
+@cache
+def _command() -> Any:
+    return typer.main.get_command(app)
+
+
 def _run(arguments: list[str] | None) -> int:
     """Run the one command that was asked for; every error becomes a message and an exit code here."""
     if COMPLETION in os.environ:
         app(arguments)
-    command = typer.main.get_command(app)
+    command = _command()
     debug = False
     try:
         # Not by the command's own `main`, which takes a broken connection for a closed pipe and says nothing.

@@ -133,6 +133,11 @@ class Cluster:
 
     def close(self) -> None:
         """Close the connections that are idle."""
+        self.in_flight.close()
+        for key in self._pools.pools.keys():
+            # Without this they are closed when nobody has the pool any more, as an error's traceback may for long.
+            if (pool := self._pools.pools.get(key)) is not None:
+                pool.close()
         self._pools.clear()
 
     def apart(self) -> Cluster:

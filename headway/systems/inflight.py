@@ -34,6 +34,11 @@ class InFlight:
         self._waiting: dict[int, _Waiting] = {}
         self._lock = threading.Lock()
         self._runs = False
+        self._closed = threading.Event()
+
+    def close(self) -> None:
+        """Watch no longer: the thread ends at once, and not when it looks next."""
+        self._closed.set()
 
     def tell(self, line: Callable[[str], None]) -> None:
         """Tell this one from now on, in the context of now: a log may belong to a run."""
@@ -61,9 +66,9 @@ class InFlight:
 
     def _watch(self) -> None:
         while True:
-            time.sleep(min(1.0, self._first))
+            closed = self._closed.wait(min(1.0, self._first))
             with self._lock:
-                if not self._waiting:
+                if closed or not self._waiting:
                     # An idle process keeps no thread; the next request begins one.
                     self._runs = False
                     return

@@ -57,6 +57,7 @@ class PrefectHttp:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._in_flight.close()
         self._client.close()
 
     def asks_for_a_login(self) -> bool:

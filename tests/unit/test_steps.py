@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import logging
 import subprocess
 import sys
 import threading
+from typing import Any
 
 import pytest
 
+from headway.cli.running import FLOWS
 from headway.errors import FailedError, HeadwayError, RefusedError, TransientError
 from headway.steps import local
 from headway.steps.retry import LONGEST, delay
@@ -121,6 +124,21 @@ def test_local_flows_do_not_import_prefect() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("entrypoint", FLOWS.values())
+def test_in_prefect_a_flow_has_the_parameters_of_its_function(entrypoint: str) -> None:
+    """The form in the UI asks for what the function takes, whatever is wrapped around it."""
+    from prefect.utilities.callables import parameter_schema
+
+    from headway.steps import orchestrated
+
+    module, _, name = entrypoint.partition(":")
+    function = getattr(importlib.import_module(module), name)
+    made: Any = orchestrated.flow(name="a-flow")(function)
+    assert made.name == "a-flow"
+    assert parameter_schema(made).properties["request"]
+    assert parameter_schema(made) == parameter_schema(function)
 
 
 def test_a_report_that_the_server_does_not_take_fails_no_run(capsys: pytest.CaptureFixture[str]) -> None:

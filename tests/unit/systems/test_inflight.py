@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import queue
+import threading
 
 from headway.systems.inflight import InFlight
 
@@ -40,3 +41,14 @@ def test_the_line_belongs_to_the_run_that_waits() -> None:
     watching.tell(lambda line: told.put(run.get()))
     with watching.request("get /a"):
         assert told.get(timeout=30) == "a release"
+
+
+def test_what_is_closed_keeps_no_thread() -> None:
+    """A command that is over leaves nothing of it behind, also where a request still hangs."""
+    watching, before = InFlight(), set(threading.enumerate())
+    watching.tell(lambda line: None)
+    with watching.request("get /a"):
+        (thread,) = set(threading.enumerate()) - before
+        watching.close()
+        thread.join(30)
+        assert not thread.is_alive()
