@@ -134,7 +134,7 @@ class Cluster:
     def close(self) -> None:
         """Close the connections that are idle."""
         self.in_flight.close()
-        for key in self._pools.pools.keys():
+        for key in list(self._pools.pools.keys()):
             # Without this they are closed when nobody has the pool any more, as an error's traceback may for long.
             if (pool := self._pools.pools.get(key)) is not None:
                 pool.close()

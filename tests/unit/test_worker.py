@@ -93,6 +93,7 @@ def open_files() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
+@pytest.mark.slow
 def test_a_run_that_is_over_keeps_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that has run many flows has no more files open than after its first."""
     monkeypatch.setattr(module, "_run", end)

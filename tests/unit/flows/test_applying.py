@@ -78,6 +78,7 @@ def test_an_object_that_waits_for_a_finalizer_is_not_called_pruned(place: Place)
     assert "equals the repo" not in said
 
 
+@pytest.mark.slow
 def test_an_api_that_does_not_answer_is_no_reason_to_look_for_a_crd(place: Place) -> None:
     """Its server is away: nothing is known of its kinds, and nothing is a failed release."""
     place.start(staging="release: manual")
@@ -190,6 +191,7 @@ def test_a_copy_of_the_config_repo_changes_nothing(place: Place, tmp_path: Path)
     assert place.run("reconcile", "staging").code == 3
 
 
+@pytest.mark.slow
 def test_a_job_that_is_gone_has_run_and_is_made_again_when_its_manifest_changes(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -105,6 +105,7 @@ def test_what_is_over_cannot_be_cancelled(place: Place, server: HttpServer) -> N
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.slow
 def test_to_stop_following_leaves_the_run_alone(
     place: Place, server: HttpServer, number: signal.Signals
 ) -> None:

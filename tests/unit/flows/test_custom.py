@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.unit.flows.conftest import Place
 
 THING = "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: t}\nspec: {size: %d}\n"
@@ -39,6 +41,7 @@ NOT_READY = {
 }
 
 
+@pytest.mark.slow
 def test_one_that_does_not_get_ready_fails_the_push_and_vetoes_nothing(place: Place) -> None:
     """The folder goes back, with the object's own words; no image is held against it."""
     begun(place, NOT_READY)

@@ -16,6 +16,7 @@ from tests.unit.flows.kube_server import Answer
 
 
 @pytest.mark.parametrize("where", ["GET", "PATCH"], ids=["before it writes", "before it records"])
+@pytest.mark.slow
 def test_what_overslept_writes_and_records_nothing(place: Place, where: str) -> None:
     """The newer release stays in the cluster, and in the repo as what is live."""
     place.start(staging="")

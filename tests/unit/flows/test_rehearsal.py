@@ -112,7 +112,10 @@ def test_what_fails_is_rolled_back_though_a_rehearsal_would_refuse_it(place: Pla
     assert "1.0.0" in place.remote.git("show", "main:staging/web.yaml")
 
 
-@pytest.mark.parametrize("lost", ["no file", "no context", "nobody there", "no credentials"])
+@pytest.mark.parametrize(
+    "lost",
+    ["no file", "no context", pytest.param("nobody there", marks=pytest.mark.slow), "no credentials"],
+)
 def test_a_cluster_that_cannot_be_asked(place: Place, lost: str) -> None:
     """Nothing is committed; a dry run still tells what it knows."""
     place.start(staging="")

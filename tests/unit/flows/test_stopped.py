@@ -108,6 +108,7 @@ def started(place: Place, hold: Hold, ref: str, command: tuple[str, ...] = RELEA
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("step", STEPS)
+@pytest.mark.slow
 def test_a_release_on_its_way_is_finished_first(place: Place, step: str, number: signal.Signals) -> None:
     """One signal, wherever it is: the cluster has what the repo says, the outcome is recorded, and what goes on is said."""
     place.start(staging="")
@@ -183,6 +184,7 @@ def test_a_closed_pipe_stops_nothing(place: Place) -> None:
 
 
 @pytest.mark.parametrize("closing", ["exec >&- 2>&- <&-", "exec 2>/dev/full"])
+@pytest.mark.slow
 def test_streams_that_cannot_be_written(place: Place, closing: str) -> None:
     """Closed by the caller, or full: the release is done all the same."""
     place.start(staging="")

@@ -262,10 +262,11 @@ def test_a_run_that_died_for_good_is_told(
     from headway.flows import reconcile
     from headway.requests import ReconcileRequest
 
-    asked = datetime.now(UTC)
     notified(place, server, staging="")
+    asked = datetime.now(UTC)
     if state == "superseded":
-        place.remote.push({"staging/more.yaml": place.job("more", place.image("web", "1.0.0"))})
+        more = place.job("more", place.image("web", "1.0.0"))
+        place.remote.push({"staging/more.yaml": more}, at=int(asked.timestamp()) + 1)
     request = {"environment": "staging", "images": [{"service": "web", "image": "2.0.0"}], "actor": "ann"}
     dead = DeadRun("a-run", "staging: release web", "release", request, asked, attempts)
     ended: list[str] = []

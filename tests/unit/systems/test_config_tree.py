@@ -163,6 +163,7 @@ def test_a_folder_that_wants_rendering_is_refused(
     assert list(repo.tree(repo.head, "production").files) == ["production/app.yaml"]
 
 
+@pytest.mark.slow
 def test_five_thousand_files_are_indexed_once(seeded: Remote, tmp_path: Path) -> None:
     """Only what has never been seen is read again: one file after one change, none in a new process."""
     seeded.push({f"staging/d{n % 50}/s{n}.yaml": DEPLOYMENT.format(n) for n in range(5000)})

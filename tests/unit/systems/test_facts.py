@@ -121,6 +121,7 @@ def test_it_stays_small(tmp_path: Path) -> None:
     assert 50 <= len(store.digests("r", map(str, range(1000)))) <= 100
 
 
+@pytest.mark.slow
 def test_processes_share_it(tmp_path: Path) -> None:
     """Four processes write at once; everything is there."""
     code = (

@@ -58,6 +58,7 @@ def start(remote: Remote, state: Path, release_id: str, pid: Path, env: dict[str
         "push is done",
     ],
 )
+@pytest.mark.slow
 def test_killed_while_pushing_and_run_again_makes_one_commit(
     seeded: Remote, tmp_path: Path, hook: str, script: str
 ) -> None:

@@ -27,6 +27,7 @@ def lines(remote: Remote) -> list[str]:
     return sorted(remote.file("staging/app.yaml").decode().split()[2:])
 
 
+@pytest.mark.slow
 def test_four_machines_release_at_once_and_no_change_is_lost(seeded: Remote, tmp_path: Path) -> None:
     """Who loses a race plans again on the newer head, so all lines are there, one commit each."""
     machines = [ConfigRepo.open(seeded.url, "main", tmp_path / f"machine-{n}") for n in range(4)]
@@ -62,6 +63,7 @@ def test_threads_share_one_config_repo(repo: ConfigRepo, seeded: Remote) -> None
     assert lines(seeded) == [f"line-{number}" for number in range(4)]
 
 
+@pytest.mark.slow
 def test_processes_share_one_mirror(seeded: Remote, tmp_path: Path) -> None:
     """Four processes that start at once, the mirror not there yet, release side by side."""
     started = [
@@ -84,6 +86,7 @@ def test_processes_share_one_mirror(seeded: Remote, tmp_path: Path) -> None:
     assert len(seeded.commits()) == 5
 
 
+@pytest.mark.slow
 def test_writers_on_one_machine_take_turns(seeded: Remote, tmp_path: Path) -> None:
     """Sixteen releases at once on one machine all land at the first try: none wears out its tries on the others."""
 
@@ -126,6 +129,7 @@ def test_the_same_release_from_two_processes_lands_once(seeded: Remote, tmp_path
     assert lines(seeded) == ["line"]
 
 
+@pytest.mark.slow
 def test_a_race_that_is_always_lost_ends(repo: ConfigRepo, seeded: Remote) -> None:
     """When somebody pushes each time just before, the release gives up, says so, and has overwritten nothing."""
     count = 0

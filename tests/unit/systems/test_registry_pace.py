@@ -18,6 +18,7 @@ from headway.systems.registry_pace import Pace
 from tests.unit.systems.registry_server import FakeRegistry
 
 
+@pytest.mark.slow
 def test_too_many_requests_are_ridden_out(registry: FakeRegistry, client: RegistryClient) -> None:
     """A registry that says 429 is left alone for as long as it says, then asked more slowly; all answers come."""
     began = time.monotonic()
@@ -168,6 +169,7 @@ def test_a_pause_without_measure_is_cut_off(
     assert "asks for a pause of 1000000000 s; it is asked again after 3600 s" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_registry_that_refuses_for_ever_is_told_of_and_given_up(
     registry: FakeRegistry,
     client: RegistryClient,

@@ -43,6 +43,7 @@ def hanging() -> Iterator[list[Hanging]]:
         each.close()
 
 
+@pytest.mark.slow
 def test_registries_that_hang_delay_no_other(
     registry: FakeRegistry, client: RegistryClient, hanging: list[Hanging], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -81,6 +82,7 @@ def test_a_registry_that_rides_out_a_pause_is_not_cut_off(
     assert list(found.values()) == [["1"]] * 6
 
 
+@pytest.mark.slow
 def test_a_registry_that_answers_slowly_is_not_cut_off(
     registry: FakeRegistry, client: RegistryClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -229,6 +231,7 @@ class Dripping:
     [b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", b"HTTP/1.1 200 OK\r\nX-Long: "],
     ids=["in the body", "in a header"],
 )
+@pytest.mark.slow
 def test_a_registry_that_drips(client: RegistryClient, monkeypatch: pytest.MonkeyPatch, head: bytes) -> None:
     """Each byte comes in time and the answer never does: a question has an end of its own."""
     monkeypatch.setattr(registry_module, "SINGLE", 0.5)

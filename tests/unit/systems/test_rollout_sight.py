@@ -95,6 +95,7 @@ def test_what_a_last_look_finds_unready_has_failed(place: Place) -> None:
     assert "not live after 0.3 s" in rollout.diagnosis
 
 
+@pytest.mark.slow
 def test_time_without_sight_does_not_count(place: Place) -> None:
     """The API server is away for longer than the rollout may take, then the rollout goes on and ends well."""
     began = time.monotonic()

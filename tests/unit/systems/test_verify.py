@@ -64,6 +64,7 @@ def test_a_url_that_needs_a_moment() -> None:
         assert check(http=url).ok
 
 
+@pytest.mark.slow
 def test_a_url_that_stays_wrong() -> None:
     """The last answer is told."""
     with serving(lambda path: (500, b"")) as url:
