@@ -1,25 +1,23 @@
 """Is a custom resource ready, on its way, broken or held back?
 
 A rule of headway.yaml comes first, then what is known of the kind by name (`kindhealth`), then
-what most controllers keep to: the conditions that kstatus reads (sigs.k8s.io/cli-utils). An
-object that tells nothing of itself is done when it is applied; a guess would hold up releases.
+what the object tells as most do (`selfreport`). One of a kind that tells nothing of itself is done
+when it is applied; a guess would hold up releases.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
 
 from headway.domain.conditions import Question, parse_question
 from headway.domain.health import NEVER, Judgement, Signal
 from headway.domain.planned import pod_spec
-from headway.domain.statuswords import word_of
+from headway.domain.selfreport import UNSEEN, Found, Object, by_itself, observed, tells_generation, words_of
+from headway.domain.tellingkinds import tells
 
-Object = Mapping[str, Any]
-State = Literal["ready", "progressing", "failed", "held", "applied"]
-Found = tuple[State, str]
-"""How an object is, and its own words for that. `applied`: it tells nothing of itself."""
+Judge = Callable[[Object], Found | None]
+"""Says how an object of a known kind is; None where it tells it as most do."""
 FAILED_GRACE, STALE_GRACE = 30.0, 120.0
 """Seconds that "failed" must last, since controllers say it while they try again. Longer where they do not
 tell which generation they have seen: it may be about what was before the change."""
@@ -74,7 +72,7 @@ class Rules:
     """The rules of headway.yaml, and what is known of kinds by name: (group, kind) → how one is."""
 
     own: Sequence[Rule] = ()
-    known: Mapping[tuple[str, str], Callable[[Object], Found | None]] = field(default_factory=dict)
+    known: Mapping[tuple[str, str], Judge] = field(default_factory=dict)
 
     def judge(self, item: Object, group: str, kind: str) -> Judgement:
         """Judge one object. What is wrong with one that runs no containers says nothing about an image."""
@@ -83,12 +81,12 @@ class Rules:
         if state == "applied":
             return Judgement(True, f"applied; this {kind} does not tell when it is ready")
         if state == "ready":
-            return Judgement(True, "", settle=0.0 if _tells_generation(item) else SETTLE)
+            return Judgement(True, "", settle=0.0 if tells_generation(item) else SETTLE)
         if state == "held":
             return Judgement(True, said or "its controller holds it back", put_off="held")
         message = f"{kind} is not ready: {said}" if said else f"{kind} is not ready"
         if state == "failed":
-            grace = FAILED_GRACE if _tells_generation(item) else STALE_GRACE
+            grace = FAILED_GRACE if tells_generation(item) else STALE_GRACE
             return Judgement(False, message, (Signal("Degraded", said or message, grace, blames=blames),))
         return Judgement(False, message, (Signal("NotReady", said or message, NEVER, blames=blames),))
 
@@ -100,17 +98,22 @@ class Rules:
         if item.get("metadata", {}).get("deletionTimestamp"):
             return "progressing", "it is being deleted"
         if not observed(item):
-            return "progressing", "its controller has not seen the change yet"
-        by_name = self.known.get((group, kind))
+            return UNSEEN
+        by_name = next((self.known[it] for it in _names(group, kind) if it in self.known), None)
         found = by_name(item) if by_name is not None else None
-        return found if found is not None else by_itself(item)
+        if found is None:
+            found = by_itself(item)
+        if found[0] == "applied" and tells(group, kind):
+            return "progressing", words_of(item) or "its controller has not said anything yet"
+        return found
 
 
-def _tells_generation(item: Object) -> bool:
-    status = item.get("status")
-    if isinstance(status, Mapping) and _number(status.get("observedGeneration")) is not None:
-        return True
-    return any(_number(it.get("observedGeneration")) is not None for it in conditions(item).values())
+def _names(group: str, kind: str) -> Iterator[tuple[str, str]]:
+    yield group, kind
+    while group:
+        yield group, "*"
+        group = group.removeprefix("*.").partition(".")[2]
+        group = group and f"*.{group}"
 
 
 def is_judged(item: Object, group: str, kind: str, rules: Rules) -> bool:
@@ -121,7 +124,7 @@ def is_judged(item: Object, group: str, kind: str, rules: Rules) -> bool:
     """
     if any(it.covers(group, kind) for it in rules.own):
         return True
-    return (group, kind) in rules.known or is_custom(group)
+    return (group, kind) in rules.known or tells(group, kind) or is_custom(group)
 
 
 def is_custom(group: str) -> bool:
@@ -130,154 +133,3 @@ def is_custom(group: str) -> bool:
 
 
 _ADDED = frozenset({"gateway.networking.k8s.io", "snapshot.storage.k8s.io", "leaderworkerset.x-k8s.io"})
-
-
-def observed(item: Object) -> bool:
-    """Say whether the controller has seen the newest spec, as far as it tells."""
-    generation = _number((item.get("metadata") or {}).get("generation"))
-    status = item.get("status") or {}
-    seen = _number(status.get("observedGeneration")) if isinstance(status, Mapping) else None
-    return generation is None or seen is None or seen >= generation
-
-
-def by_itself(item: Object) -> Found:
-    """Judge an object of an unknown kind by what it tells: held back, its one word, its conditions."""
-    spec = item.get("spec")
-    for name in ("suspend", "suspended", "paused"):
-        if isinstance(spec, Mapping) and spec.get(name) is True:
-            return "held", f"{name} is set"
-    meaning, word = word_of(item)
-    by_condition = by_conditions(item)
-    if meaning in ("failed", "held", "progressing"):
-        said = words_of(item)
-        return meaning, said if said and said != word else word  # type: ignore[return-value]
-    if meaning == "ready" and by_condition[0] == "applied":
-        return "ready", ""
-    if by_condition[0] == "applied" and not item.get("status") and _reports(item):
-        return "progressing", "its controller has not said anything yet"
-    return by_condition
-
-
-def _reports(item: Object) -> bool:
-    group = str(item.get("apiVersion", "")).rpartition("/")[0]
-    return any(group == it or group.endswith(f".{it}") for it in REPORTING)
-
-
-def by_conditions(item: Object) -> Found:
-    """Judge by the conditions that kstatus knows: Stalled, Reconciling, Ready, and their common relatives."""
-    by_type = conditions(item)
-    generation = _number((item.get("metadata") or {}).get("generation"))
-    for name in _BAD:
-        if _is(by_type, name, "True"):
-            return "failed", _said(by_type[name])
-    good = [it for it in _all_conditions(item) if str(it.get("type")) in _GOOD]
-    for each in good:
-        seen = _number(each.get("observedGeneration"))
-        if generation is not None and seen is not None and seen < generation:
-            return "progressing", "its controller has not seen the change yet"
-        if _final(each):
-            return "failed", _said(each)
-    for name in ("Reconciling", "Progressing"):
-        if _is(by_type, name, "True") and not _is(by_type, "Available", "True"):
-            return "progressing", _said(by_type[name])
-    for each in good:
-        if str(each.get("status")) != "True":
-            return "progressing", _said(each)
-    return ("ready" if good else "applied"), ""
-
-
-_BAD = (
-    "Stalled",
-    "Failed",
-    "Degraded",
-    "ReconcileError",
-    "Error",
-    "ReleaseFailed",
-    "Conflicted",
-    "Failing",
-    "Invalid",
-)
-_GOOD = frozenset(
-    {
-        "Ready", "Available", "Synced", "Accepted", "Established", "Succeeded", "Complete", "Healthy", "Programmed",
-        "ResolvedRefs", "Reconciled", "ReconcileSuccess", "ClusterAvailable", "AllReplicasReady", "NamesAccepted",
-        "Valid", "Installed", "Admitted", "ResourcesReady",
-    }
-)  # fmt: skip
-_FINAL_REASONS = (
-    "error", "failed", "failure", "invalid", "denied", "unsupported", "degraded", "stalled", "notfound", "nomatching",
-    "rejected", "unhealthy", "notaccepted", "refnotpermitted",
-)  # fmt: skip
-
-
-def _all_conditions(item: Object) -> list[Mapping[str, Any]]:
-    """Give an object's conditions, and those about it from each parent, ancestor and listener (Gateway API)."""
-    found = list(conditions(item).values())
-    status = item.get("status")
-    for name in ("parents", "ancestors", "listeners"):
-        several = status.get(name) if isinstance(status, Mapping) else None
-        for each in several if isinstance(several, list) else ():
-            found += conditions({"status": each}).values()
-    return found
-
-
-def _final(condition: Mapping[str, Any]) -> bool:
-    """Say whether the reason of a condition that is False names an error rather than a way that is not ended."""
-    reason = str(condition.get("reason") or "").casefold()
-    return str(condition.get("status")) == "False" and any(it in reason for it in _FINAL_REASONS)
-
-
-REPORTING = frozenset(
-    (
-        "argoproj.io", "cert-manager.io", "strimzi.io", "cnpg.io", "fluxcd.io", "minio.min.io", "rabbitmq.com",
-        "elastic.co", "rook.io", "kruise.io", "knative.dev", "kserve.io", "kubevirt.io", "keda.sh",
-        "flagger.app", "karpenter.sh", "cluster.x-k8s.io", "external-secrets.io", "humio.com", "numaproj.io",
-        "karmada.io", "ansible.com", "solo.io", "3scale.net", "open-cluster-management.io", "projectcontour.io",
-        "keptn.sh", "zalan.do", "operators.coreos.com", "grafana.integreatly.org", "clickhouse.altinity.com",
-        "jaegertracing.io", "camel.apache.org", "gateway.networking.k8s.io", "cnrm.cloud.google.com",
-        "coralogix.com", "datadoghq.com", "k8s.mariadb.com", "pxc.percona.com", "psmdb.percona.com",
-        "temporal.io", "hazelcast.com", "spark.apache.org", "sparkoperator.k8s.io", "ray.io", "tekton.dev",
-        "snapshot.storage.k8s.io", "trident.netapp.io", "proclaim.dogmatiq.io", "mongodbcommunity.mongodb.com",
-        "kafka.banzaicloud.io", "dragonflydb.io", "opensearch.opster.io", "chaos-mesh.org", "velero.io",
-        "longhorn.io",
-    )
-)  # fmt: skip
-"""Groups, and ends of groups, whose controllers tell of every object: without a status there is none yet."""
-
-
-def conditions(item: Object) -> dict[str, Mapping[str, Any]]:
-    """Give an object's conditions by type."""
-    status = item.get("status")
-    found = status.get("conditions") if isinstance(status, Mapping) else None
-    listed = found if isinstance(found, list) else []
-    return {str(it.get("type")): it for it in listed if isinstance(it, Mapping)}
-
-
-def words_of(item: Object) -> str:
-    """Give what an object says of itself: its message, its reason, or its conditions that are not as they should be."""
-    status = item.get("status")
-    if not isinstance(status, Mapping):
-        return ""
-    for name in ("message", "errorMessage", "failureMessage", "reason", "phase", "state"):
-        if isinstance(said := status.get(name), str) and said:
-            return " ".join(said.split())
-    return next((_said(it) for it in conditions(item).values() if str(it.get("status")) != "True"), "")
-
-
-def _is(by_type: Mapping[str, Mapping[str, Any]], name: str, status: str) -> bool:
-    return str((by_type.get(name) or {}).get("status")) == status
-
-
-def _said(condition: Mapping[str, Any]) -> str:
-    reason, message = (
-        str(condition.get("reason") or ""),
-        " ".join(str(condition.get("message") or "").split()),
-    )
-    return ": ".join(it for it in (reason, message) if it) or str(condition.get("type", ""))
-
-
-def _number(value: Any) -> int | None:
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        return None

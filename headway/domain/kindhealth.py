@@ -1,4 +1,4 @@
-"""What is known of common custom kinds by name, where their status says more than conditions do.
+"""What is known of common custom kinds by name, where a question about their status is not enough.
 
 Learnt from the kinds' own documentation and from Argo CD's public health tests, which are the
 yardstick; the rules are headway's own.
@@ -6,136 +6,23 @@ yardstick; the rules are headway's own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from headway.domain.conditions import value_at
-from headway.domain.customhealth import Found, Object, Rule, Rules, conditions, words_of
+from headway.domain.customhealth import Judge, Rule, Rules
+from headway.domain.customworkloads import broadcast_job, deployment_config, kruise_set, rollout
+from headway.domain.kindtable import TABLE
+from headway.domain.selfreport import Found, Object, by_itself, conditions, count_at, map_at, words_of
+from headway.domain.tellingkinds import SILENT
 
 if TYPE_CHECKING:
     from headway.domain.model import Document
 
-Judge = Callable[[Object], Found | None]
-"""Gives None where the general rules know as much."""
-
-
-def _rollout(item: Object) -> Found | None:
-    """Argo Rollouts: its phase, behind two generations that may both be seen too late."""
-    status, spec = _map(item, "status"), _map(item, "spec")
-    generation = str(_map(item, "metadata").get("generation", ""))
-    if not status:
-        return "progressing", "its controller has not said anything yet"
-    seen = str(status.get("observedGeneration") or "")
-    # Up to v0.9 it was a hash, which says nothing of the generation.
-    if seen.isdigit() and generation and int(seen) < int(generation):
-        return "progressing", "its controller has not seen the change yet"
-    of_workload = _map(item, "metadata").get("annotations") or {}
-    wanted, found = (
-        of_workload.get("rollout.argoproj.io/workload-generation"),
-        status.get("workloadObservedGeneration"),
-    )
-    if wanted is not None and found is not None and str(wanted) != str(found):
-        return "progressing", "its controller has not seen the workload's change yet"
-    by_type = conditions(item)
-    invalid, timed_out = by_type.get("InvalidSpec"), by_type.get("Progressing", {})
-    if invalid is not None and str(invalid.get("status")) == "True":
-        return "failed", str(invalid.get("message") or "InvalidSpec")
-    if timed_out.get("reason") in ("RolloutAborted", "ProgressDeadlineExceeded"):
-        return "failed", str(timed_out.get("message") or timed_out["reason"])
-    phase, said = str(status.get("phase") or ""), str(status.get("message") or "")
-    if _goes_on(spec, status):
-        return "progressing", said or "it pauses for a while and goes on by itself"
-    meaning = {"Healthy": "ready", "Degraded": "failed", "Paused": "held", "Progressing": "progressing"}
-    if phase in meaning:
-        return meaning[phase], said or phase  # type: ignore[return-value]
-    if status.get("abort"):
-        return "failed", "the rollout was aborted"
-    if spec.get("paused") or status.get("pauseConditions"):
-        return "held", "the rollout is paused"
-    wanted_pods = _count(spec, "replicas", 1)
-    updated, available = _count(status, "updatedReplicas"), _count(status, "availableReplicas")
-    if updated < wanted_pods or available < updated or _count(status, "replicas") > updated:
-        return "progressing", f"{updated} of {wanted_pods} pods are of the new version"
-    return "ready", ""
-
-
-def _goes_on(spec: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
-    """Say whether an Argo Rollout only pauses for a time that its steps, or its blue-green strategy, give."""
-    if spec.get("paused") or not status.get("pauseConditions"):
-        return False
-    strategy = _map(spec, "strategy")
-    steps, at = _map(strategy, "canary").get("steps") or [], status.get("currentStepIndex")
-    if isinstance(at, int) and at < len(steps) and (steps[at].get("pause") or {}).get("duration"):
-        return True
-    return bool(_map(strategy, "blueGreen").get("autoPromotionSeconds"))
-
-
-def new_pods(item: Object, pods: Iterable[Object]) -> list[Object] | None:
-    """Choose the pods of a custom workload's newest version; None for a kind whose pods are not known."""
-    kind = str(item.get("apiVersion", "")).rpartition("/")[0], str(item.get("kind"))
-    label, place = POD_KINDS.get(kind, ("", ""))
-    wanted = str(_map(item, "status").get(place) or "")
-    if not wanted:
-        return None
-    return [
-        it for it in pods if wanted.endswith(_map(_map(it, "metadata"), "labels").get(label) or wanted + "-")
-    ]
-
-
-_REVISION = "controller-revision-hash"
-POD_KINDS = {
-    ("argoproj.io", "Rollout"): ("rollouts-pod-template-hash", "currentPodHash"),
-    ("apps.kruise.io", "CloneSet"): (_REVISION, "updateRevision"),
-    ("apps.kruise.io", "StatefulSet"): (_REVISION, "updateRevision"),
-    ("apps.kruise.io", "DaemonSet"): (_REVISION, "daemonSetHash"),
-}
-"""Custom workloads whose new pods are known: their label, and the field of the status with its value."""
-
-
-def _kruise_set(item: Object) -> Found | None:
-    """OpenKruise's CloneSet, StatefulSet and DaemonSet: counts, a pause and a partition."""
-    status, strategy = _map(item, "status"), _map(item, "spec").get("updateStrategy") or {}
-    if not status:
-        return "progressing", "its controller has not said anything yet"
-    rolling = strategy.get("rollingUpdate") or {}
-    if strategy.get("paused") or rolling.get("paused"):
-        return "held", "its update is paused"
-    wanted = _count(status, "desiredNumberScheduled", _count(_map(item, "spec"), "replicas", 1))
-    updated = _count(status, "updatedNumberScheduled", _count(status, "updatedReplicas"))
-    available = _count(
-        status,
-        "numberAvailable",
-        _count(status, "updatedAvailableReplicas", _count(status, "availableReplicas")),
-    )
-    partition = strategy.get("partition", rolling.get("partition"))
-    if partition and updated < wanted and available >= updated:
-        return "held", f"partition {partition}: {updated} of {wanted} pods are of the new version"
-    if updated < wanted or available < wanted:
-        return "progressing", f"{min(updated, available)} of {wanted} pods are new and ready"
-    return "ready", ""
-
-
-def _deployment_config(item: Object) -> Found | None:
-    """OpenShift's DeploymentConfig: available, and its newest replication controller rolled out."""
-    by_type, status = conditions(item), _map(item, "status")
-    if "replicas" not in status:
-        return "progressing", "its controller has not said anything yet"
-    if not _count(status, "replicas") and not _count(_map(item, "spec"), "replicas"):
-        return "held", "no replicas are wanted"
-    progressing = by_type.get("Progressing", {})
-    if progressing.get("status") == "False":
-        return "failed", str(progressing.get("message") or "its rollout has failed")
-    if progressing.get("reason") != "NewReplicationControllerAvailable":
-        return "progressing", str(progressing.get("message") or "its rollout is under way")
-    available = by_type.get("Available", {})
-    if available.get("status") != "True":
-        return "progressing", str(available.get("message") or "it is not available yet")
-    return "ready", ""
-
 
 def _tenant(item: Object) -> Found | None:
     """MinIO's Tenant says in a sentence how it is."""
-    said = _map(item, "status").get("currentState")
+    said = map_at(item, "status").get("currentState")
     if not isinstance(said, str):
         return "progressing", "its operator has not said anything yet"
     if said == "Initialized":
@@ -146,7 +33,7 @@ def _tenant(item: Object) -> Found | None:
 
 def _gloo(item: Object) -> Found | None:
     """Solo's kinds: a number or a word, for the object or for each of its reporters."""
-    status = _map(item, "status")
+    status = map_at(item, "status")
     reports = [it for it in (status.get("statuses") or {}).values() if isinstance(it, Mapping)] or [status]
     states = [(_GLOO.get(str(it.get("state")), "progressing"), str(it.get("reason") or "")) for it in reports]
     for wanted in ("failed", "progressing"):
@@ -182,34 +69,55 @@ def _crd(item: Object) -> Found | None:
 
 def _elasticsearch(item: Object) -> Found | None:
     """Elastic's Elasticsearch: its phase, and then the colour of its health."""
-    phase, health = _map(item, "status").get("phase"), _map(item, "status").get("health")
+    phase, health = map_at(item, "status").get("phase"), map_at(item, "status").get("health")
     if phase == "Invalid" or (phase == "Ready" and health == "red"):
         return "failed", f"{phase}, health {health}"
-    return (
-        ("ready", "")
-        if phase == "Ready" and health == "green"
-        else ("progressing", f"{phase}, health {health}")
+    sets = map_at(item, "spec").get("nodeSets") or ()
+    wanted, there = (
+        sum(count_at(it, "count") for it in sets),
+        count_at(map_at(item, "status"), "availableNodes"),
     )
+    if there < wanted:
+        return "progressing", f"{there} of {wanted} nodes are there"
+    if phase == "Ready" and health == "green":
+        return "ready", ""
+    return "progressing", f"{phase}, health {health}"
 
 
 def _cluster_of_postgres(item: Object) -> Found | None:
-    """CloudNativePG's Cluster: hibernated, or ready by its conditions; its phase is a sentence."""
-    if _map(_map(item, "metadata"), "annotations").get("cnpg.io/hibernation") == "on":
+    """CloudNativePG's Cluster: held back, or how it is by its phase, which is a sentence."""
+    annotations = map_at(map_at(item, "metadata"), "annotations")
+    if annotations.get("cnpg.io/hibernation") == "on":
         return "held", "it is hibernated"
-    phase = str(_map(item, "status").get("phase") or "")
+    if annotations.get("cnpg.io/reconciliationLoop") == "disabled":
+        return "held", "its reconciliation is switched off"
+    phase = str(map_at(item, "status").get("phase") or "")
     if phase == "Cluster in healthy state":
         return "ready", ""
-    if "unrecoverable" in phase.casefold() or "failed" in phase.casefold():
-        return "failed", phase
+    if phase == "Waiting for user action":
+        return "held", phase
+    if any(it in phase.casefold() for it in _POSTGRES_BROKEN):
+        return "failed", f"{phase}: {map_at(item, 'status').get('phaseReason') or ''}".removesuffix(": ")
     return "progressing", phase or "its operator has not said anything yet"
 
 
+_POSTGRES_BROKEN = (
+    "unrecoverable", "failed", "unable to create", "unknown plugin", "invalid image catalog", "missing architecture",
+)  # fmt: skip
+
+
 def _ceph(item: Object) -> Found | None:
-    """Rook's CephCluster: created, and Ceph's own health."""
-    state, health = _map(item, "status").get("state"), value_at(item, ".status.ceph.health")
+    """Rook's CephCluster: created, and Ceph's own health.
+
+    Many a cluster warns for ever (of a clock, of a pool); what warns of a daemon or of data is waited for.
+    """
+    state, health = map_at(item, "status").get("state"), value_at(item, ".status.ceph.health")
+    details = map_at(map_at(map_at(item, "status"), "ceph"), "details")
     if state == "Error" or health == "HEALTH_ERR":
         return "failed", words_of(item)
-    if state == "Created" and health in ("HEALTH_OK", "HEALTH_WARN"):
+    if down := [it for it in details if it.endswith("_DOWN") or it.startswith("PG_")]:
+        return "progressing", ", ".join(str(map_at(details, it).get("message") or it) for it in sorted(down))
+    if state in ("Created", "Connected") and health in ("HEALTH_OK", "HEALTH_WARN"):
         return "ready", ""
     return "progressing", words_of(item)
 
@@ -224,16 +132,9 @@ def _ansible_job(item: Object) -> Found | None:
     ), word or "it has not started"
 
 
-def _scaled(item: Object) -> Found | None:
-    """KEDA: a pause, and that it is ready; a fallback is what it does while a trigger is away."""
-    if _map(_map(item, "metadata"), "annotations").get("autoscaling.keda.sh/paused") in ("true", True):
-        return "held", "it is paused"
-    return None
-
-
 def _canary(item: Object) -> Found | None:
     """Flagger's Canary: its phase; a promotion under way is not ended."""
-    phase = str(_map(item, "status").get("phase") or "")
+    phase = str(map_at(item, "status").get("phase") or "")
     if phase in ("Initialized", "Succeeded"):
         return "ready", ""
     return ("failed" if phase == "Failed" else "progressing"), words_of(
@@ -242,18 +143,22 @@ def _canary(item: Object) -> Found | None:
 
 
 def _http_proxy(item: Object) -> Found | None:
-    """Contour's HTTPProxy: one word, valid or not."""
-    status = _map(item, "status")
+    """Contour's HTTPProxy: one word, valid or not; one that it includes may come with another release."""
+    status = map_at(item, "status")
     word, said = status.get("currentStatus"), str(status.get("description") or "")
-    if word == "valid":
+    wrong = conditions(item).get("Valid", {}).get("errors") or ()
+    if word == "valid" or (wrong and all(it.get("type") == "IncludeError" for it in wrong)):
         return "ready", ""
     return ("failed" if word in ("invalid", "orphaned") else "progressing"), said or "it is not valid yet"
 
 
 def _compliance(item: Object) -> Found | None:
-    """Open Cluster Management's policies: compliant or not."""
-    word = _map(item, "status").get("compliant")
-    if word == "Compliant":
+    """Open Cluster Management's policies: compliant or not, where any cluster is asked."""
+    status = map_at(item, "status")
+    word = status.get("compliant")
+    if word == "Compliant" or map_at(item, "spec").get("disabled") is True:
+        return "ready", ""
+    if not word and status.get("placement") and not status.get("status"):
         return "ready", ""
     return ("failed" if word == "NonCompliant" else "progressing"), str(
         word or "it has not been evaluated yet"
@@ -262,23 +167,48 @@ def _compliance(item: Object) -> Found | None:
 
 def _helm_repository(item: Object) -> Found | None:
     """Flux' HelmRepository: one of type oci is only an address, and tells nothing."""
-    return ("ready", "") if _map(item, "spec").get("type") == "oci" else None
+    return ("ready", "") if map_at(item, "spec").get("type") == "oci" else None
 
 
 def _kafka_cluster(item: Object) -> Found | None:
-    """Koperator's KafkaCluster: its state is one long word."""
-    word = str(_map(item, "status").get("state") or "")
-    return ("ready", "") if word == "ClusterRunning" else ("progressing", word or "it has not started")
+    """Koperator's KafkaCluster: its state is one long word, and each broker has its own."""
+    word = str(map_at(item, "status").get("state") or "")
+    if word != "ClusterRunning":
+        return "progressing", word or "it has not started"
+    brokers = map_at(map_at(item, "status"), "brokersState")
+    behind = [it for it in brokers if map_at(brokers, it).get("configurationState") == "ConfigOutOfSync"]
+    return (
+        ("progressing", f"broker {behind[0]} does not have its configuration yet")
+        if behind
+        else ("ready", "")
+    )
 
 
-def _map(item: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = item.get(name)
-    return found if isinstance(found, Mapping) else {}
+def _managed(item: Object) -> Found | None:
+    """Crossplane's kinds: what is only Synced has been asked for, and is not there yet."""
+    if item.get("kind") in SILENT:
+        return "applied", ""
+    by_type = conditions(item)
+    if by_type.get("LastAsyncOperation", {}).get("status") == "False":
+        return "failed", str(by_type["LastAsyncOperation"].get("message") or "LastAsyncOperation")
+    found, there = (
+        by_itself(item),
+        ("Ready", "Healthy", "Offered", "Established", "ValidPipeline", "RevisionHealthy"),
+    )
+    if found[0] == "ready" and not any(it in by_type for it in there):
+        return "progressing", "it is not there yet"
+    return found
 
 
-def _count(item: Mapping[str, Any], name: str, default: int = 0) -> int:
-    found = item.get(name)
-    return found if isinstance(found, int) else default
+def _collector(item: Object) -> Found | None:
+    """OpenTelemetry's Collector: how many of its pods are ready, in one text such as 1/3."""
+    status = map_at(item, "status")
+    ready, _, wanted = str(map_at(status, "scale").get("statusReplicas") or "").partition("/")
+    if not status.get("version"):
+        return "progressing", "its operator has not said anything yet"
+    if ready.isdigit() and wanted.isdigit() and int(ready) < int(wanted):
+        return "progressing", f"{ready} of {wanted} pods are ready"
+    return "ready", ""
 
 
 _GLOO_KINDS = {
@@ -288,25 +218,29 @@ _GLOO_KINDS = {
     "gloo.solo.io": ("Proxy", "Settings", "Upstream", "UpstreamGroup"),
 }  # fmt: skip
 KNOWN: dict[tuple[str, str], Judge] = {
-    ("argoproj.io", "Rollout"): _rollout,
-    ("apps.kruise.io", "CloneSet"): _kruise_set,
-    ("apps.kruise.io", "StatefulSet"): _kruise_set,
-    ("apps.kruise.io", "DaemonSet"): _kruise_set,
-    ("apps.openshift.io", "DeploymentConfig"): _deployment_config,
+    **{key: kind.judge for key, kind in TABLE.items()},
+    ("argoproj.io", "Rollout"): rollout,
+    ("apps.kruise.io", "CloneSet"): kruise_set,
+    ("apps.kruise.io", "StatefulSet"): kruise_set,
+    ("apps.kruise.io", "DaemonSet"): kruise_set,
+    ("apps.kruise.io", "BroadcastJob"): broadcast_job,
+    ("game.kruise.io", "GameServerSet"): kruise_set,
+    ("opentelemetry.io", "OpenTelemetryCollector"): _collector,
+    ("*.crossplane.io", "*"): _managed,
+    ("*.upbound.io", "*"): _managed,
+    ("apps.openshift.io", "DeploymentConfig"): deployment_config,
     ("minio.min.io", "Tenant"): _tenant,
     ("apiextensions.k8s.io", "CustomResourceDefinition"): _crd,
     ("elasticsearch.k8s.elastic.co", "Elasticsearch"): _elasticsearch,
     ("postgresql.cnpg.io", "Cluster"): _cluster_of_postgres,
     ("ceph.rook.io", "CephCluster"): _ceph,
     ("tower.ansible.com", "AnsibleJob"): _ansible_job,
-    ("keda.sh", "ScaledObject"): _scaled,
-    ("keda.sh", "ScaledJob"): _scaled,
     ("flagger.app", "Canary"): _canary,
     ("projectcontour.io", "HTTPProxy"): _http_proxy,
     ("source.toolkit.fluxcd.io", "HelmRepository"): _helm_repository,
     ("kafka.banzaicloud.io", "KafkaCluster"): _kafka_cluster,
     **{("policy.open-cluster-management.io", kind): _compliance
-       for kind in ("Policy", "ConfigurationPolicy", "OperatorPolicy", "CertificatePolicy")},
+       for kind in ("Policy", "ConfigurationPolicy", "CertificatePolicy")},
     **{(group, kind): _gloo for group, kinds in _GLOO_KINDS.items() for kind in kinds},
 }  # fmt: skip
 RULES = Rules((), KNOWN)

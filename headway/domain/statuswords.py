@@ -5,6 +5,7 @@ A word that is not listed says nothing: a guess would fail good releases, or cal
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,8 @@ PATHS = (
     ".status.phase", ".status.state", ".status.status", ".status.health", ".status.health.status",
     ".status.healthStatus", ".status.currentState", ".status.syncStatus", ".status.status.state",
     ".status.clusterState", ".status.resourceState", ".status.deploymentState", ".status.result",
+    ".status.overallStatus", ".status.updateStatus", ".status.applicationState.state", ".status.lastOperation.state",
+    ".status.connectorState",
 )  # fmt: skip
 """Where controllers put one word for how an object is."""
 
@@ -23,7 +26,7 @@ READY = frozenset(
         "complete", "bound", "ok", "green", "created", "deployed", "accepted", "synced", "up", "deployedok",
         "established", "provisioned", "online", "normal", "finished", "passed", "warm", "atlatestknown",
         "installed", "idle", "stable", "initialized", "normalrunning", "applied", "done", "health_ok",
-        "updated", "sealed", "connected",
+        "updated", "sealed", "connected", "operational", "exists",
     )
 )  # fmt: skip
 FAILED = frozenset(
@@ -32,7 +35,8 @@ FAILED = frozenset(
         "broken", "failing", "invalidspec", "crashed", "lost", "createfailed", "updatefailed", "deletefailed",
         "installfailed", "upgradefailed", "configerror", "inconsistent", "health_err", "applyfailed",
         "deployfailed", "aborted", "timedout", "unschedulable", "critical", "unrecoverable", "misconfigured",
-        "warning",
+        "warning", "submissionfailed", "syncfailed", "rolesmaxlimitreached", "partiallyfailed",
+        "failedvalidation",
     )
 )  # fmt: skip
 PROGRESSING = frozenset(
@@ -42,6 +46,8 @@ PROGRESSING = frozenset(
         "deploying", "installing", "migrating", "applyingchanges", "migratingdata", "queued", "terminating",
         "deleting", "bootstrapping", "unknown", "init", "scheduled", "scheduling", "pendingupload", "restoring",
         "recovering", "yellow", "configuring", "processing", "validating", "preparing", "stopping", "planning",
+        "scalingup", "scalingdown", "expanding", "submitted", "pendingrerun", "succeeding", "invalidating", "launching",
+        "rollingupgrade", "inconclusive", "notfound",
     )
 )  # fmt: skip
 HELD = frozenset(
@@ -66,4 +72,8 @@ def word_of(item: Mapping[str, Any]) -> tuple[str, str]:
         ):
             if plain in words or word.casefold() in words:
                 return meaning, word
+        # Some put a sentence where others have a word; only its first word is worth something, and no good news.
+        first = re.split(r"[\s,:]", word.casefold(), maxsplit=1)[0]
+        if first != word.casefold() and first in FAILED | PROGRESSING:
+            return ("failed" if first in FAILED else "progressing"), word
     return "", ""

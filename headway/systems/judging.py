@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from headway.domain.customhealth import Rules
+from headway.domain.customworkloads import new_pods
 from headway.domain.health import (
     DEADLINE,
     NEVER,
@@ -23,7 +24,7 @@ from headway.domain.health import (
     one_deadline,
     silent_node,
 )
-from headway.domain.kindhealth import RULES, new_pods
+from headway.domain.kindhealth import RULES
 from headway.domain.objects import ObjectId
 from headway.domain.oneshot import RUN_ONCE
 from headway.domain.planned import Planned, containers_of, planned_for, pod_spec

@@ -15,8 +15,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from headway.domain.customhealth import Rules
+from headway.domain.customworkloads import POD_KINDS
 from headway.domain.health import Verdict
-from headway.domain.kindhealth import POD_KINDS, RULES
+from headway.domain.kindhealth import RULES
 from headway.domain.objects import ObjectId, id_of
 from headway.domain.planned import Planned, pod_spec
 from headway.errors import explained

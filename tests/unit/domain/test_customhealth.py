@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from headway.domain.customhealth import FAILED_GRACE, SETTLE, STALE_GRACE, Rule, Rules, is_judged
+from headway.domain.customworkloads import new_pods
 from headway.domain.health import NEVER
-from headway.domain.kindhealth import RULES, new_pods
+from headway.domain.kindhealth import RULES
 
 
 def thing(group: str, kind: str, status: Any = None, spec: Any = None, **meta: Any) -> dict[str, Any]:
