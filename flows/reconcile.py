@@ -113,7 +113,7 @@ def _restart_dead(connections: Connections, config: Config) -> None:
         elif run.attempts >= ATTEMPTS:
             died = f"its process died {run.attempts} times"
             log(f"{run.name}: {died}, and it is not begun anew")
-            tell_dead(connections, config, run, "failed", died)
+            tell_dead(connections, config, run, "rejected", died)
             give_up(run, f"{died}; its log says how far it came. What it had committed, reconcile finishes")
         elif newer := newer_change(connections, config, run):
             log(f"{run.name} died; {newer}")

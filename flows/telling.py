@@ -183,9 +183,10 @@ def tell_missing(connections: Connections, config: Config, environment: str) -> 
 def tell_dead(
     connections: Connections, config: Config, run: DeadRun, state: str, cause: str, environment: str = ""
 ) -> bool:
-    """Notify of a release whose run ended before its commit and does not go on; False where that went wrong.
+    """Notify of a release whose run ended and does not go on; False where that went wrong.
 
-    What is committed is finished by reconcile; until it is, people are notified of what is left.
+    Without its commit, it is in `state`. With it, it is unfinished: reconcile finishes it, and until that
+    people are notified of what is left.
     """
     environment = environment or str(run.parameters.get("environment") or "")
     if environment not in config.environments:
@@ -198,7 +199,7 @@ def tell_dead(
         left = f"its commit {found[:9]} stays, and reconcile finishes it"
         undo = f"`headway rollback {environment}` undoes it"
         return tell_entry(
-            connections, config, environment, entry, "releasing", cause=f"{cause}; {left}; {undo}"
+            connections, config, environment, entry, "unfinished", cause=f"{cause}; {left}; {undo}"
         )
     page = run_page()
     notice = Notice(

@@ -11,10 +11,10 @@ import pytest
 from headway.connections import Connections
 from headway.domain.history import ReleaseRecord, format_message
 from headway.domain.notices import Notice, stamp, who_hears
-from headway.flows import cut_off, telling
+from headway.flows import cut_off, reconcile, telling
 from headway.settings import Settings
 from headway.systems import prefect_ended
-from headway.systems.prefect_api import PrefectApi
+from headway.systems.prefect_api import DeadRun, PrefectApi
 from tests.unit.flows.conftest import Place
 from tests.unit.flows.test_telling import message, notified, run, slack, told
 from tests.unit.systems.http_server import HttpServer, Sent
@@ -205,9 +205,40 @@ def test_what_was_committed_is_finished_and_said_to_be(
     place.remote.push({"staging/web.yaml": job}, format_message(record))
     Prefect("CANCELLED", "cancelled by bob").look(monkeypatch)
     reconciled(place, slack, "releasing")
+    assert told(server) == ["releasing", "unfinished"]
+    assert "staging: web unfinished" in message(slack)
     assert "cancelled by bob; its commit" in message(slack)
     assert "`headway rollback staging` undoes it" in message(slack)
     assert run(place, slack, "reconcile", "staging").code == 0
     assert "staging: web live in" in message(slack)
     assert told(server)[-1] == "live"
     assert "rejected" not in told(server)
+
+
+@pytest.mark.parametrize(("committed", "state", "words"), [
+    (False, "rejected", "staging: web not released"),
+    (True, "unfinished", "staging: web unfinished"),
+])  # fmt: skip
+def test_a_run_that_died_three_times_is_told_by_what_it_did(
+    place: Place, slack: SlackServer, server: HttpServer, monkeypatch: pytest.MonkeyPatch,
+    committed: bool, state: str, words: str,
+) -> None:  # fmt: skip
+    """Nothing failed in the cluster: without its commit it was not released, with it reconcile finishes it."""
+    notified(place, server, staging="")
+    if committed:
+        record = ReleaseRecord("r-1", "staging", "release", (("web", "1.0.0", "2.0.0"),), actor="ann")
+        job = place.job("web", place.image("web", "2.0.0"))
+        place.remote.push({"staging/web.yaml": job}, format_message(record))
+    dead = DeadRun(RUN, "staging: release web", "release", REQUEST, NOW, reconcile.ATTEMPTS)
+    gone: list[str] = []
+    monkeypatch.setattr(reconcile, "dead_runs", lambda app: [dead])
+    monkeypatch.setattr(reconcile, "give_up", lambda run, why: gone.append(why))
+    monkeypatch.setattr(telling, "announce", lambda notice, first: None)
+    with here(place, slack) as connections:
+        under_way(connections, "planned")
+        reconcile._restart_dead(connections, connections.config(connections.repo.fetch()))
+    assert told(server) == ["planned", state]
+    assert words in message(slack)
+    assert "its process died 3 times" in message(slack)
+    assert ("reconcile finishes it" in message(slack)) is committed
+    assert len(gone) == 1
