@@ -15,10 +15,9 @@ from headway.domain.objects import ObjectId, Owner, id_of
 from headway.domain.oneshot import already_run, runs_once
 from headway.domain.planned import containers_of, planned_digests, pod_spec
 from headway.domain.provenance import Provenance, Source
-from headway.domain.scaling import fought, scale_targets
 from headway.errors import FailedError, HeadwayError, Problem, UsageError
 from headway.systems.drift import diff
-from headway.systems.inspection import autoscalers
+from headway.systems.inspection import fought_in
 from headway.systems.provenance import recorded, refuse_copy
 
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
@@ -114,15 +113,9 @@ def jobs_done(connections: Connections, desired: Desired) -> frozenset[ObjectId]
 
 def fights(connections: Connections, desired: Desired) -> list[str]:
     """Say which manifests set replicas that an autoscaler of the repo or the cluster sets too, each with its place."""
-    cluster = connections.environment_cluster(desired.environment)
-    objects = {key: it.object for key, it in desired.by_id.items()}
-    scaled = [it for it in objects.values() if isinstance(it.get("spec"), dict) and "replicas" in it["spec"]]
-    if not scaled:
-        return []
-    there = autoscalers(cluster, desired.namespace) if desired.namespace else []
-    targets = scale_targets([*objects.values(), *there], desired.namespace)
-    places = {key: f"{it.path}:{it.line}" for key, it in desired.by_id.items()}
-    return [f"{places[key]}: {said}" for key, said in fought(objects, targets)]
+    return fought_in(
+        connections.environment_cluster(desired.environment), desired.manifests, desired.namespace
+    )
 
 
 def drift_of(connections: Connections, desired: Desired, warn: Callable[[str], None]) -> list[Drift]:

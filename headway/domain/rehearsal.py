@@ -23,8 +23,8 @@ class Rehearsal:
     `of_release` names the objects whose manifests the release changes; what else is changed was
     different before: a person's push that was not applied yet, or a change behind the repo's back.
     `refused` is what the cluster judged and refused, `unable` what the account may not do there;
-    `strangers` are objects that others made and nobody asked to take over; `unasked` says why the
-    cluster could not be asked at all.
+    `strangers` are objects that others made and nobody asked to take over; `fights` says which
+    manifests set replicas that an autoscaler sets too; `unasked` says why the cluster could not be asked at all.
     """
 
     changes: tuple[Drift, ...] = ()
@@ -33,6 +33,7 @@ class Rehearsal:
     notes: tuple[str, ...] = ()
     of_release: frozenset[ObjectId] = frozenset()
     strangers: tuple[str, ...] = ()
+    fights: tuple[str, ...] = ()
     unasked: str = ""
 
     @property
@@ -48,7 +49,7 @@ class Rehearsal:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a person should see first: pods that are taken away, images that go backwards, deletions."""
+        """What a person should see first: pods that are taken away, images that go backwards, deletions, fights."""
         found = [said for it in self.changes for field in it.fields for said in _warnings(it.object, field)]
         gone = [str(it.object) for it in self.changes if it.action == "prune"]
         if gone:
@@ -59,6 +60,7 @@ class Rehearsal:
                 f"changes {_objects(len(beside))} that this commit does not: "
                 "they differ from the config repo already"
             )
+        found += self.fights
         return tuple(found)
 
     def as_dict(self) -> dict[str, Any]:

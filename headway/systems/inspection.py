@@ -17,7 +17,7 @@ from headway.domain.drift import SAME, Examination, examine
 from headway.domain.fields import NO_CLAIMS, Claims
 from headway.domain.kinds import why_unknown
 from headway.domain.objects import ObjectId, Owner, id_of, owner_of
-from headway.domain.scaling import gives_up_replicas, scale_targets
+from headway.domain.scaling import fought, gives_up_replicas, scale_targets
 from headway.domain.wanted import prepare
 from headway.errors import ConfigError, FailedError, Problem, RefusedError, TransientError
 from headway.systems.cluster import ApiRefused, Cluster
@@ -243,6 +243,18 @@ def autoscalers(cluster: Cluster, namespace: str) -> list[dict[str, Any]]:
             raise
         return []
     return [{"apiVersion": _AUTOSCALERS.api_version, "kind": _AUTOSCALERS.kind, **it} for it in found]
+
+
+def fought_in(cluster: Cluster, manifests: Iterable[Manifest], namespace: str) -> list[str]:
+    """Say which manifests set replicas that an autoscaler of the repo or the cluster sets too, each with its place."""
+    by_id = {id_of(it.object, namespace): it for it in manifests}
+    objects = {key: it.object for key, it in by_id.items()}
+    scaled = [it for it in objects.values() if isinstance(it.get("spec"), dict) and "replicas" in it["spec"]]
+    if not scaled:
+        return []
+    there = autoscalers(cluster, namespace) if namespace else []
+    targets = scale_targets([*objects.values(), *there], namespace)
+    return [f"{by_id[key].path}:{by_id[key].line}: {said}" for key, said in fought(objects, targets)]
 
 
 def _scaled(cluster: Cluster, items: list[Item]) -> set[ObjectId]:

@@ -19,9 +19,10 @@ from headway.domain.objects import MANAGER, ObjectId, Owner
 from headway.domain.rehearsal import Rehearsal
 from headway.domain.rights import to_watch, told
 from headway.domain.wanted import to_be_replaced
+from headway.errors import HeadwayError
 from headway.systems.cluster import ApiRefused, Cluster
 from headway.systems.drift import changes_nothing, dry_run, takes_over
-from headway.systems.inspection import Inspection, Item, inspect
+from headway.systems.inspection import Inspection, Item, fought_in, inspect
 from headway.systems.parallel import each
 from headway.systems.prune import surplus
 from headway.systems.putting import ensure_namespace, is_immutable, rejection, unknown_kind
@@ -62,8 +63,9 @@ def rehearse_all(
     cluster cannot be asked.
     """
     manifests = list(manifests)
-    with ThreadPoolExecutor(1, thread_name_prefix="rights") as pool:
+    with ThreadPoolExecutor(2, thread_name_prefix="beside") as pool:
         rights = pool.submit(lacking, cluster, to_watch(workloads_of(manifests, namespace)))
+        fights = pool.submit(_fights, cluster, manifests, namespace)
         found = inspect(cluster, manifests, namespace, owner, takeover)
         tried = _tried(cluster, found, owner, ran)
         tried += [_Tried(unable=f"the account {line}") for line in told(rights.result())]
@@ -79,10 +81,19 @@ def rehearse_all(
         tuple(it.unable for it in tried if it.unable),
         tuple(it.note for it in tried if it.note),
         of_release=of_release,
+        fights=fights.result(),
         strangers=tuple(
             f"{it.where}: {it.id} is there already, made by {it.made_by}" for it in found.items if it.made_by
         ),
     )
+
+
+def _fights(cluster: Cluster, manifests: list[Manifest], namespace: str) -> tuple[str, ...]:
+    try:
+        return tuple(fought_in(cluster, manifests, namespace))
+    except HeadwayError:
+        # It is only a warning; why nobody can ask is heard with what matters.
+        return ()
 
 
 def _tried(cluster: Cluster, found: Inspection, owner: Owner, ran: frozenset[ObjectId]) -> list[_Tried]:

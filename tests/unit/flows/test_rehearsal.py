@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.unit.flows import kube_server
 from tests.unit.flows.conftest import Done, Place
 
 Answer = tuple[int, dict[str, Any]] | None
@@ -205,3 +206,31 @@ def test_the_doctor_asks_for_the_rights_that_a_release_needs(place: Place) -> No
     assert [it["ok"] for it in found] == [False]
     assert "may not patch cronjobs.batch in staging: nothing can be applied" in found[0]["found"]
     assert "may not create, update leases.coordination.k8s.io in staging" in found[0]["found"]
+
+
+def test_replicas_that_an_autoscaler_sets_too_are_in_the_plan(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before it is done, and not by doctor alone: each reconcile would undo what the autoscaler did."""
+    kind = ("v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler", "Namespaced")
+    monkeypatch.setitem(kube_server.KINDS, "autoscaling", [kind])
+    place.start(staging="")
+    thing = "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: web}\nspec: {replicas: 2}\n"
+    place.remote.push({"staging/thing.yaml": thing})
+    said = (
+        "staging/thing.yaml:1: staging Thing/web says replicas: 2, and HorizontalPodAutoscaler/web scales it"
+    )
+
+    def planned() -> Done:
+        done = release(place, "1.1.0", "--dry-run", "--output", "json")
+        assert done.code == 0, done.said
+        return done
+
+    assert "scales it" not in planned().said
+    at = "/apis/autoscaling/v2/namespaces/staging/horizontalpodautoscalers/web"
+    target = {"apiVersion": "example.com/v1", "kind": "Thing", "name": "web"}
+    meta = {"name": "web", "namespace": "staging", "uid": "h", "resourceVersion": "1"}
+    place.kube.objects[at] = {"metadata": meta, "spec": {"scaleTargetRef": target}}
+    done = planned()
+    assert [it for it in json.loads(done.out)["cluster"]["warnings"] if it.startswith(said)]
+    assert f"- warning: {said}" in done.err.replace("\\", "")
