@@ -71,7 +71,7 @@ def pick_rows(rounds: int) -> list[Comparison]:
 
             def pick() -> None:
                 compiled = compile_rule(Tags(**rule), True)  # noqa: B023
-                assert isinstance(choose(Question(Ranking(compiled, tags, position), None)), Need)  # noqa: B023
+                assert isinstance(choose(Question(Ranking(compiled, tags, position))), Need)  # noqa: B023
 
             row.ours.append(timed(pick))
         rows.append(row)

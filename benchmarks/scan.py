@@ -74,7 +74,7 @@ client = RegistryClient("/nonexistent")
 client.scan_tags(images[:20])
 sent, began, cpu = 0, time.perf_counter(), time.process_time()
 def pick(name, tags):
-    answer = choose(Question(Ranking(rule, tags, lambda sha: Refused("")), None))
+    answer = choose(Question(Ranking(rule, tags, lambda sha: Refused(""))))
     assert isinstance(answer, Need) and answer.tags == ("1.499.0",), answer
 assert len(client.scan_tags(images, pick)) == len(images)
 seconds, cpu = time.perf_counter() - began, time.process_time() - cpu

@@ -39,11 +39,11 @@ class Keeping:
         for service, (new, better) in self._replaced(head, plan).items():
             would = f"automation would replace {service} {short_tag(new)} with {better.tag}"
             if self._request.no_hold:
-                said.append(f"{would} at its next look, and --no-hold lets it")
+                said.append(f"{would} at its next look: this release holds nothing back")
             else:
                 said.append(
                     f"{would}; this release holds that back until something newer than {better.tag} comes, "
-                    f"or `headway unveto {plan.environment} {service} {better.tag}` (--no-hold: it is not held back)"
+                    f"or `headway automate {plan.environment} {service}` (--no-hold: it is not held back)"
                 )
         return said + [
             f"{it}: nothing is held back, since it is not known what automation would pick: {why}"
@@ -63,10 +63,11 @@ class Keeping:
                 service,
                 better.digest,
                 better.tag,
-                True,
-                by,
-                now,
-                f"{by} released {short_tag(new)} instead{reason}"[:200],
+                and_older=True,
+                by_choice=True,
+                by=by,
+                at=now,
+                why=f"{by} released {short_tag(new)} instead{reason}"[:200],
             )
             for service, (new, better) in found.items()
         ]

@@ -10,16 +10,20 @@ from headway.desired import Desired
 from headway.domain.config import Config
 from headway.domain.gates import is_automatic
 from headway.domain.history import UNDONE, Entry, ReleaseRecord, format_message, short_tag
-from headway.domain.plans import images_of
+from headway.domain.plans import moved_images
 from headway.domain.releases import TIME_FORMAT
 from headway.domain.undone import Older, Step, Undone, older_by, taken_back, undone
-from headway.errors import ConfigError, HeadwayError
-from headway.flows.telling import tell_noticed
+from headway.errors import ConfigError, HeadwayError, Problem
+from headway.flows.telling import is_noticed, tell_noticed
 from headway.pushed import undone_in
 from headway.steps import log
 from headway.systems.config_repo import Draft
 from headway.tasks.recording import publish as push_draft
 from headway.vetoing import vetoed
+
+LOOK_BACK = 100
+"""So many changes of an environment are searched for the one that brought a file."""
+SHOWN = 5
 
 
 def mind_rewriting(connections: Connections, config: Config) -> None:
@@ -51,8 +55,8 @@ def mind_older(connections: Connections, desired: Desired, before: Desired | Non
     if before is None or last.record is not None or last.outcomes:
         return
     config, name = desired.config, desired.name
-    then, now = (images_of(config, it.indexes) for it in (before, desired))
-    found = taken_back(then, now, _older(config, name))
+    changed = moved_images(config, desired.indexes, before.indexes)
+    found = taken_back(changed, _older(config, name))
     if found:
         said = "; ".join(
             f"{service} {short_tag(new)} {what} ({short_tag(old)})" for service, old, new, what in found
@@ -65,6 +69,42 @@ def mind_older(connections: Connections, desired: Desired, before: Desired | Non
         tell_noticed(
             connections, config, name, by, commit=last.commit, about="older", cause=cause, changes=changes
         )
+
+
+def mind_left_out(connections: Connections, desired: Desired) -> None:
+    """Notify, once for each commit that brought them, of files that are left out: the rest of it goes live.
+
+    Whoever pushed a typo sees no command of theirs fail.
+    """
+    by_commit: dict[str, tuple[Entry, list[Problem]]] = {}
+    for problem in desired.problems:
+        entry = _brought(connections, desired, problem.file)
+        by_commit.setdefault(entry.commit, (entry, []))[1].append(problem)
+    for commit, (entry, problems) in by_commit.items():
+        files = len({it.file for it in problems})
+        what = (
+            f"{'a file is' if files == 1 else f'{files} files are'} left out of {commit[:9]} by {entry.actor}"
+        )
+        if is_noticed(connections, "left-out", commit, desired.name):
+            continue
+        more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+        way_out = f"what is left out is not applied, and nothing of {desired.name} is pruned meanwhile"
+        cause = f"{'; '.join(map(str, problems[:SHOWN]))}{more}. {way_out.capitalize()}"
+        tell_noticed(
+            connections, desired.config, desired.name, what, commit=commit, about="left-out", cause=cause
+        )
+
+
+def _brought(connections: Connections, desired: Desired, file: str) -> Entry:
+    """Return the commit that made a file what it is; the environment's last where that is not found."""
+    repo = connections.repo
+    folder, found = desired.environment.path, None
+    for entry in repo.log(desired.name, path=folder, limit=LOOK_BACK, head=desired.commit):
+        found = found or entry
+        now = repo.read(entry.commit, file)
+        if now is not None and all(repo.read(it, file) != now for it in entry.parents):
+            return entry
+    return found or repo.last_change(desired.name, folder, desired.commit)
 
 
 def hold_undone(
@@ -96,16 +136,15 @@ def _hold(connections: Connections, config: Config, name: str, commit: str, gone
     message = f"Hold back what {commit[:9]} undid: {services} in {name}\n\n{body}"
 
     def draft(head: str) -> Draft | None:
-        files = vetoed(connections, head, name, changes, gone[0].why, first.who or "headway")
+        by = first.who or "headway"
+        files = vetoed(connections, head, name, changes, gone[0].why, by, by_choice=True)
         return Draft(files=files, message=message, author="headway") if files else None
 
     published = push_draft(connections, draft, record.id)
     if published is None or published.already:
         log(f"{name}: {services}: {gone[0].why}; automation leaves it alone")
         return
-    cause = (
-        f"{gone[0].why}. Automation waits for something newer; `headway unveto {name} SERVICE` lets it go on"
-    )
+    cause = f"{gone[0].why}. Automation waits for something newer; `headway automate {name} SERVICE` lets it go on"
     said = f"{services} went back to an older image, and automation leaves it there"
     tell_noticed(connections, config, name, said, commit=commit, about="undone", cause=cause, changes=changes)
 
@@ -115,16 +154,16 @@ def _lost(
 ) -> dict[str, tuple[Undone, ...]]:
     """Return what a rewritten branch took away, service by service."""
     try:
-        old, new = (images_of(config, Desired(connections, config, name, it).indexes) for it in (before, now))
+        old, new = (Desired(connections, config, name, it).indexes for it in (before, now))
     except HeadwayError:
         return {}
-    found = {}
-    for service in config.services:
-        if old.get(service) and new.get(service) and _automatic(connections, config, name, service, now):
-            at = datetime.now(UTC)
-            subject = f"the branch was reset from {before[:9]}"
-            step = Step(service, old[service][0], new[service][0], False, now, "somebody", subject, at)
-            found[service] = undone([step], _older(config, name)(service))
+    at, subject = datetime.now(UTC), f"the branch was reset from {before[:9]}"
+    steps: dict[str, list[Step]] = {}
+    for service, image, was in moved_images(config, new, old):
+        if _automatic(connections, config, name, service, now):
+            step = Step(service, was, image, False, now, "somebody", subject, at)
+            steps.setdefault(service, []).append(step)
+    found = {service: undone(each, _older(config, name)(service)) for service, each in steps.items()}
     return {service: each for service, each in found.items() if each}
 
 

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from headway.connections import Connections
 from headway.desired import Desired
 from headway.domain.history import short_tag
-from headway.domain.plans import images_of
+from headway.domain.plans import moved_images
 from headway.domain.undone import older_by, taken_back
 from headway.errors import HeadwayError, RefusedError
 from headway.steps import log
@@ -30,7 +30,7 @@ def older_push(connections: Connections, name: str, head: str, besides: Collecti
     if connections.repo.tree_sha(head, place.path) == connections.repo.tree_sha(live, place.path):
         return ""
     try:
-        then, now = (images_of(config, Desired(connections, config, name, it).indexes) for it in (live, head))
+        then, now = (Desired(connections, config, name, it).indexes for it in (live, head))
     except HeadwayError as error:
         log(f"warning: {name}: what was live at {live[:9]} cannot be compared with: {error.message}")
         return ""
@@ -39,7 +39,7 @@ def older_push(connections: Connections, name: str, head: str, besides: Collecti
         for entry in connections.repo.commits_between(live, head, place.path)
         for service, _, new in (entry.record.changes if entry.record else ())
     }
-    found = taken_back(then, now, lambda service: older_by(config.rule(name, service)))
+    found = taken_back(moved_images(config, now, then), lambda service: older_by(config.rule(name, service)))
     return "; ".join(
         f"{service} {short_tag(new)} {what} ({short_tag(old)})"
         for service, old, new, what in found

@@ -30,7 +30,7 @@ from headway.errors import (
     UsageError,
     explained,
 )
-from headway.flows.minding import mind_older
+from headway.flows.minding import mind_left_out, mind_older
 from headway.flows.older_push import refuse_older_push
 from headway.flows.outcomes import record_end
 from headway.flows.telling import tell_entry, tell_unreached, teller
@@ -150,6 +150,7 @@ def _arrive(connections: Connections, name: str, head: str, held: Held, failures
         log(f"left out, and nothing is pruned meanwhile: {problem}")
     for doubt in desired.doubts:
         log(f"warning: {doubt}")
+    mind_left_out(connections, desired)
     last = connections.repo.last_change(name, desired.environment.path, head)
     before = _live(connections, desired)
     settled = last.state == "live" and before is not None and before.tree == desired.tree

@@ -252,7 +252,7 @@ def tell_noticed(
     """Notify of something that others did in the config repo, once for each `about` and commit."""
     log(f"warning: {environment}: {what}" + (f": {cause}" if cause else ""))
     notice = Notice(
-        release=f"{about or 'noticed'}-{commit[:12]}-{environment}",
+        release=_noticed(about, commit, environment),
         app=config.app,
         environment=environment,
         kind="push",
@@ -265,6 +265,19 @@ def tell_noticed(
         links=_links(connections, commit),
     )
     _tell(connections, config, notice)
+
+
+def is_noticed(connections: Connections, about: str, commit: str, environment: str) -> bool:
+    """Say whether this machine notified people of it already."""
+    try:
+        return connections.courier.outbox.knows(_noticed(about, commit, environment), "noticed")
+    except Exception as error:  # noqa: BLE001 - what is not known is told
+        _could_not(error)
+        return False
+
+
+def _noticed(about: str, commit: str, environment: str) -> str:
+    return f"{about or 'noticed'}-{commit[:12]}-{environment}"
 
 
 def tell_superseded(connections: Connections, config: Config, release_id: str, environment: str) -> None:

@@ -72,7 +72,10 @@ def _look(findings: list[Finding], what: str, look: Callable[[], str]) -> str:
         found = look()
     except Exception as problem:  # noqa: BLE001 - whatever is wrong in one place, the others are looked at
         error = explained(problem)
-        findings.append(Finding(what, False, error.message, error.hint))
+        hint = error.hint
+        if isinstance(error, ConfigError):
+            hint = f"{hint or 'correct it and push'}; `headway lint` in a checkout says so before a push"
+        findings.append(Finding(what, False, error.message, hint))
         return ""
     findings.append(Finding(what, True, found))
     return found
@@ -140,7 +143,8 @@ def _rights(connections: Connections, config: Config, name: str) -> str:
     if missing := told(lacking_for(cluster, objects, found.namespace, name)):
         raise FailedError(
             "\n".join(f"the account of {cluster.where} {line}" for line in missing),
-            hint="bind a role that has these rights; deployments/kubernetes/admin/rbac.yaml lists what is needed",
+            hint="bind a role that has these rights to it, by a RoleBinding where a namespace is named, else by a "
+            "ClusterRoleBinding",
         )
     kinds = len({(it["apiVersion"], it["kind"]) for it in objects})
     return f"everything that a release needs, for {kinds} kind{'' if kinds == 1 else 's'} of objects"

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from headway.connections import Connections
 from headway.domain.config import Config
+from headway.domain.gates import is_automatic
 from headway.domain.holds import FILE, Fact, Holds, Lock, Override, Veto, stamp
 from headway.domain.images import wanted_reference
 from headway.domain.plans import images_of
@@ -80,6 +81,23 @@ def override(environment: str, service: str, release: str, actor: str, why: str)
     return change
 
 
+def automate(config: Config, environment: str, service: str, actor: str, why: str) -> Change:
+    """Make the change that lets automation release a service, also past an older image that a person chose.
+
+    What failed and what people vetoed stays held back.
+    """
+    overriding = override(environment, service, "automatic", actor, why)
+    services = [service] if service else list(config.services)
+
+    def change(holds: Holds) -> Holds:
+        chosen = holds.choices_on(environment, service)
+        if chosen and all(is_automatic(config, holds, environment, it) for it in services):
+            return holds.take(chosen)
+        return overriding(holds.take(chosen))
+
+    return change
+
+
 def can_be_automatic(config: Config, environment: str, service: str) -> None:
     """Raise UsageError where automation would release nothing: it asks nobody, and picks by a rule."""
     place = config.environment(environment)
@@ -101,7 +119,7 @@ def can_be_automatic(config: Config, environment: str, service: str) -> None:
 
 def veto(environment: str, service: str, digest: str, tag: str, actor: str, why: str) -> Change:
     """Make the change that keeps automation from ever picking a digest."""
-    fact = Veto(environment, service, digest, tag, False, actor, stamp(datetime.now(UTC)), why)
+    fact = Veto(environment, service, digest, tag, by=actor, at=stamp(datetime.now(UTC)), why=why)
     return lambda holds: holds if fact in holds.vetoes else holds.put([fact])
 
 

@@ -30,8 +30,6 @@ def would_release(
         picked = _promoted(connections, config, holds, name, head, now, tuple(here))
     else:
         picked = _from_registry(connections, config, holds, name, head, tuple(here))
-    by_rule = not config.environments[name].promote_from
-    several = {service: values for service, values in here.items() if by_rule and len(values) > 1}
     return [
         {
             "service": service,
@@ -39,15 +37,10 @@ def would_release(
             "picked": short_tag(str(image)) if image else "",
             "image": str(image) if image else "",
             "release": "automation" if is_automatic(config, holds, name, service) else "a person",
-            "why": why + (_of_several(several[service]) if service in several and not image else ""),
+            "why": why,
         }
         for service, (image, why) in picked.items()
     ]
-
-
-def _of_several(images: tuple[str, ...]) -> str:
-    """Say which of a service's images here an answer is about."""
-    return f" ({len(images)} images of it run here; this is about {short_tag(images[0])})"
 
 
 def _from_registry(

@@ -8,7 +8,8 @@ from headway.connections import Connections
 from headway.desired import Desired
 from headway.domain.config import Config
 from headway.domain.history import UNDONE, Entry
-from headway.domain.plans import images_of
+from headway.domain.manifests import FileIndex
+from headway.domain.plans import images_of, moved_images
 from headway.domain.undone import Older, Step, Undone, undone
 from headway.errors import HeadwayError
 
@@ -24,17 +25,18 @@ def services_pushed(connections: Connections, config: Config, entry: Entry) -> s
         return set(config.services)
     found: set[str] = set()
     for name in entry.environments:
-        before, after = (_images(connections, config, name, it) for it in (entry.parents[0], entry.commit))
+        commits = entry.parents[0], entry.commit
+        before, after = (images_of(config, _indexes(connections, config, name, it)) for it in commits)
         found |= {it for it in before.keys() | after.keys() if before.get(it) != after.get(it)}
     return found
 
 
-def _images(connections: Connections, config: Config, name: str, commit: str) -> dict[str, tuple[str, ...]]:
-    """Give the images of an environment; none where it was not there or cannot be read."""
+def _indexes(connections: Connections, config: Config, name: str, commit: str) -> list[FileIndex]:
+    """Give the manifests of an environment; none where it was not there or cannot be read."""
     try:
-        return images_of(config, Desired(connections, config, name, commit).indexes)
+        return Desired(connections, config, name, commit).indexes
     except HeadwayError:
-        return {}
+        return []
 
 
 def undone_in(
@@ -74,13 +76,16 @@ def _steps(
             if service in services:
                 yield Step(service, old, new, True, entry.commit)
         return
-    after = _images(connections, config, name, entry.commit)
-    sides = {parent: _images(connections, config, name, parent) for parent in entry.parents}
-    for service in sorted(services & after.keys()):
-        for old in _replaced(connections, config, name, service, after, sides):
-            yield Step(
-                service, old, after[service][0], False, entry.commit, entry.actor, entry.subject, entry.time
-            )
+    after = _indexes(connections, config, name, entry.commit)
+    sides = {parent: _indexes(connections, config, name, parent) for parent in entry.parents}
+    images = {commit: images_of(config, it) for commit, it in {**sides, entry.commit: after}.items()}
+    for service in sorted(services & images[entry.commit].keys()):
+        parent = _replaced(connections, config, name, service, entry, images)
+        if parent is None:
+            continue
+        for changed, new, old in moved_images(config, after, sides[parent]):
+            if changed == service:
+                yield Step(service, old, new, False, entry.commit, entry.actor, entry.subject, entry.time)
 
 
 def _replaced(
@@ -88,20 +93,22 @@ def _replaced(
     config: Config,
     name: str,
     service: str,
-    after: dict[str, tuple[str, ...]],
-    sides: dict[str, dict[str, tuple[str, ...]]],
-) -> list[str]:
-    """Return the image that a commit replaced; for a merge, one that it dropped though the other side had it live."""
-    kept = next((it for it, images in sides.items() if images.get(service) == after[service]), None)
-    found = []
-    for parent, images in sides.items():
-        if parent == kept or not images.get(service) or images[service] == after[service]:
+    entry: Entry,
+    images: dict[str, dict[str, tuple[str, ...]]],
+) -> str | None:
+    """Return the parent whose images a commit replaced; of a merge, the one that it dropped though it was live."""
+    mine = {commit: it.get(service) for commit, it in images.items()}
+    after = mine[entry.commit]
+    kept = next((it for it in entry.parents if mine[it] == after), None)
+    for parent in entry.parents:
+        if parent == kept or not mine[parent] or mine[parent] == after:
             continue
         if kept is not None:
             parted = connections.repo.parted(kept, parent)
-            if parted and _images(connections, config, name, parted).get(service) == images[service]:
+            before = _indexes(connections, config, name, parted) if parted else []
+            if images_of(config, before).get(service) == mine[parent]:
                 continue
             if not connections.repo.last_change(name, config.environments[name].path, parent).outcomes:
                 continue
-        found.append(images[service][0])
-    return found[:1]
+        return parent
+    return None

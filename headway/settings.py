@@ -39,7 +39,7 @@ class Settings(BaseSettings):
                 f"HEADWAY_{str(it['loc'][0]).upper()}: {it['msg']}" for it in error.errors() if it["loc"]
             )
             raise UsageError(
-                wrong or "a HEADWAY_* variable is wrong", hint="docs/settings.md says what is expected"
+                wrong or "a HEADWAY_* variable is wrong", hint="correct it, or unset it for its default"
             ) from None
 
     repo: str = ""

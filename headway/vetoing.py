@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Set
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from headway.connections import Connections
@@ -27,9 +28,12 @@ def vetoed(
     changes: Iterable[Change],
     why: str,
     by: str,
+    *,
+    by_choice: bool = False,
 ) -> dict[str, bytes]:
     """Give the holds.yaml that vetoes the old image of each change (service, old, new) in an environment.
 
+    `by_choice` says that nothing failed: a person chose the new one.
     A holds.yaml that cannot be read is left as it is: nothing automatic happens while it is so.
     """
     try:
@@ -40,10 +44,13 @@ def vetoed(
     facts = []
     changes = list(changes)
     stays = {(service, _pinned(connections, new)[1]) for service, _, new in changes}
+    failed = {it for it in holds.vetoes if not it.by_choice}
     for service, old, _ in changes:
         image, digest = _pinned(connections, old)
         if image is not None and digest and (service, digest) not in stays:
-            facts.append(Veto(environment, service, digest, image.tag or "", True, by, now, line))
+            veto = Veto(environment, service, digest, image.tag or "", True, by_choice, by, now, line)
+            # What failed once stays vetoed for that.
+            facts.append(replace(veto, by_choice=False) if veto in failed else veto)
     return {FILE: holds.put(facts).write()} if facts else {}
 
 

@@ -34,8 +34,12 @@ def waits(
             )
     for veto in holds.vetoes:
         if veto.environment == name and veto.service in config.services:
-            what = f"{veto.service} {short_tag(f':{veto.tag}' if veto.tag else veto.digest)} is vetoed"
-            found.append(_said(what, veto.by, veto.at, veto.why))
+            image = short_tag(f":{veto.tag}" if veto.tag else veto.digest)
+            word, way_out = "vetoed", f"unveto {name} {veto.service} {veto.tag or veto.digest}"
+            if veto.by_choice:
+                word, way_out = "held back", f"automate {name} {veto.service}"
+            what = _said(f"{veto.service} {image} is {word}", veto.by, veto.at, veto.why)
+            found.append(f"{what}; `headway {way_out}` ends that")
     if any(is_automatic(config, holds, name, it) for it in config.services):
         # What runs out by itself, as automation's next look finds it.
         log = connections.repo.log(name, path=config.environments[name].path, limit=LOOK_BACK, head=head)

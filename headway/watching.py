@@ -18,7 +18,7 @@ from headway.connections import Connections
 from headway.desired import Desired
 from headway.domain.config import Config
 from headway.domain.holds import Holds
-from headway.domain.images import ImageRef, InvalidImage
+from headway.domain.images import ImageRef
 from headway.domain.picks import Known, Need, Nothing, Picked, Question, Ranking, Veto, choose
 from headway.domain.plans import images_of
 from headway.domain.tagrules import Position, Refused, TagRule
@@ -105,26 +105,22 @@ class _Looking:
             ranking = self._ranking(service, rule)
             vetoes = self.holds.vetoes_for_pick(name, service)
             position = self._position(service, rule)
-            runs = self.supposed.get((name, service), current[name][service])
+            supposed = self.supposed.get((name, service))
+            runs = (supposed,) if supposed is not None else current[name][service]
             question = Question(ranking, runs, vetoes, position, {})
             self.found.questions[name, service] = question
         self._answer()
         return self.found
 
-    def _current(self, name: str) -> dict[str, ImageRef | None]:
-        """What the repo says that each service of an environment runs; None where that cannot be read."""
+    def _current(self, name: str) -> dict[str, tuple[ImageRef, ...]]:
+        """What the repo says that each service of an environment runs: several images where containers disagree."""
         try:
             desired = Desired(self.connections, self.config, name, self.found.head)
         except HeadwayError as error:
             self.found.unread[name] = error
             return {}
-        found: dict[str, ImageRef | None] = {}
-        for service, values in images_of(self.config, desired.indexes).items():
-            try:
-                found[service] = ImageRef.parse(values[0])
-            except InvalidImage:
-                found[service] = None
-        return found
+        images = images_of(self.config, desired.indexes)
+        return {service: tuple(map(ImageRef.parse, values)) for service, values in images.items()}
 
     def _list_tags(self, rules: dict[Key, TagRule]) -> None:
         # What is named exactly needs no list.

@@ -44,6 +44,9 @@ def ci(
     of any job, until you say --again. A branch or a tag is a new run each time. With HEADWAY_URL and
     HEADWAY_TOKEN it goes through headway's own endpoint; else to the Prefect server of PREFECT_API_URL.
 
+    Pipelines end in any order, so it never holds newer images back: in an automatic environment, automation
+    goes on to what is newer than what CI brought. To stay with an older image, use `headway release`.
+
     Example: headway ci staging --service frontend --ref "$GITHUB_SHA"
              headway ci staging frontend=1.4.2
     """
@@ -66,7 +69,8 @@ def ci(
         if services or ref:
             raise UsageError("--service and --ref say what to build, and these images are built already")
         flow, what = "release", " ".join(images)
-        request = ReleaseRequest(environment=environment, images=parse_images(images), **fields)
+        # What a pipeline brings is not what a person chose: it holds nothing newer back.
+        request = ReleaseRequest(environment=environment, images=parse_images(images), no_hold=True, **fields)
         # Outside of a job nothing says whether a tag still means what it did at the last call.
         known = bool(job.number)
     else:

@@ -45,7 +45,7 @@ def lock(
         "Lock",
         reason,
         dry_run,
-        lambda it, who, why: it.lock(environment, service, who, why),
+        lambda it, config, who, why: it.lock(environment, service, who, why),
     )
 
 
@@ -63,7 +63,7 @@ def unlock(
         "Unlock",
         reason,
         dry_run,
-        lambda it, who, why: it.unlock(environment, service),
+        lambda it, config, who, why: it.unlock(environment, service),
     )
 
 
@@ -72,11 +72,14 @@ def automate(
 ) -> None:
     """Let automation release here what the rule picks, whatever headway.yaml says.
 
+    It ends what is held back since a person chose an older image, by a release or in Git. What failed, what was
+    rolled back and what people vetoed stays held back, until `headway unveto`.
+
     Example: headway automate staging orders --reason "debugged"
     """
     _change(
         environment, service, "policy", "Automate", reason, dry_run,
-        lambda it, who, why: it.override(environment, service, "automatic", who, why),
+        lambda it, config, who, why: it.automate(config, environment, service, who, why),
         lambda it, config: it.can_be_automatic(config, environment, service),
     )  # fmt: skip
 
@@ -90,7 +93,7 @@ def deautomate(
     """
     _change(
         environment, service, "policy", "Deautomate", reason, dry_run,
-        lambda it, who, why: it.override(environment, service, "manual", who, why),
+        lambda it, config, who, why: it.override(environment, service, "manual", who, why),
     )  # fmt: skip
 
 
@@ -114,7 +117,7 @@ def veto(
     subject = f"Veto {tag or digest[:19]} of"
     _change(
         environment, service, "policy", subject, reason, dry_run,
-        lambda it, who, why: it.veto(environment, service, digest, tag, who, why),
+        lambda it, config, who, why: it.veto(environment, service, digest, tag, who, why),
     )  # fmt: skip
 
 
@@ -150,7 +153,7 @@ def unveto(
     subject = f"Unveto {tag or digest[:19] or 'every image'} of"
     _change(
         environment, service, "policy", subject, reason, dry_run,
-        lambda it, who, why: it.unveto(environment, service, digest),
+        lambda it, config, who, why: it.unveto(environment, service, digest),
     )  # fmt: skip
 
 
@@ -161,10 +164,10 @@ def _change(
     verb: str,
     why: str,
     dry_run: bool,
-    make: Callable[[Any, str, str], holding.Change],
+    make: Callable[[Any, Config, str, str], holding.Change],
     check: Callable[[Any, Config], None] = lambda it, config: None,
 ) -> None:
-    """Change holds.yaml by what `make` gives, called with the module `headway.holding`, who asks, and why.
+    """Change holds.yaml by what `make` gives, called with `headway.holding`, headway.yaml, who asks, and why.
 
     `check` may refuse it for what headway.yaml says.
     """
@@ -184,7 +187,7 @@ def _change(
             config.service(service)
         check(holding, config)
         actor = connections.settings.who()
-        change = make(holding, actor, why)
+        change = make(holding, config, actor, why)
         if dry_run:
             before = connections.holds(connections.repo.head)
             said = (

@@ -63,8 +63,39 @@ def init(
         return
     target.write_text(text, encoding="utf-8")
     out().print(
-        f"wrote {target}: {', '.join(found)}. Read it, commit it, then run `headway doctor`.", markup=False
+        f"wrote {target}: {', '.join(found)}. Read it, try `headway lint`, commit it, then run `headway doctor`.",
+        markup=False,
     )
+
+
+def lint(
+    folder: Annotated[Path, typer.Argument(help="The root of a config repo's checkout.")] = Path(),
+    output: Format = Output.table,
+) -> None:
+    """Check headway.yaml, holds.yaml and every environment's manifests before a commit or a push.
+
+    It reads the files as they are now, but for what .gitignore names, and asks no network and no cluster. Each
+    finding is a line `file:line:column`. Exit code 2 where there are mistakes, 0 where there are only warnings.
+
+    Example: headway lint
+             headway lint my-config-repo --output json
+    """
+    from headway.linting import lint
+
+    found = lint(folder)
+    if output is Output.json:
+        print_json(found.as_dict())
+    else:
+        for it in found.mistakes:
+            out().print(str(it), style="red", markup=False)
+        for it in found.warnings:
+            out().print(
+                f"{it.file}:{it.line}:{it.column}: warning: {it.message}", style="yellow", markup=False
+            )
+        counts = f"{len(found.mistakes)} mistakes, {len(found.warnings)} warnings"
+        out().print(counts if found.mistakes or found.warnings else "nothing is wrong", style="bold")
+    if found.mistakes:
+        raise typer.Exit(2)
 
 
 def doctor(output: Format = Output.table) -> None:
@@ -91,5 +122,5 @@ def doctor(output: Format = Output.table) -> None:
 
 def add_to(app: typer.Typer) -> None:
     """Put these commands on the command line."""
-    app.command()(init)
-    app.command()(doctor)
+    for command in (init, lint, doctor):
+        app.command()(command)

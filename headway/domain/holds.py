@@ -39,13 +39,17 @@ class Lock:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Veto:
-    """Automation never picks this digest here; with `and_older`, nothing older than its tag either."""
+    """Automation never picks this digest here; with `and_older`, nothing older than its tag either.
+
+    `by_choice` says that nothing failed: a person chose an older image, and `headway automate` ends it.
+    """
 
     environment: str
     service: str
     digest: str
     tag: str = field(default="", compare=False)
     and_older: bool = field(default=False, compare=False)
+    by_choice: bool = field(default=False, compare=False)
     by: str = field(default="", compare=False)
     at: str = field(default="", compare=False)
     why: str = field(default="", compare=False)
@@ -112,6 +116,14 @@ class Holds:
     def vetoes_on(self, environment: str, service: str) -> tuple[Veto, ...]:
         """Give a service's vetoes here."""
         return tuple(it for it in self.vetoes if (it.environment, it.service) == (environment, service))
+
+    def choices_on(self, environment: str, service: str = "") -> tuple[Veto, ...]:
+        """Give what waits for something newer since a person chose an older image: a service's, or all here."""
+        return tuple(
+            it
+            for it in self.vetoes
+            if it.by_choice and it.environment == environment and service in ("", it.service)
+        )
 
     def vetoes_for_pick(self, environment: str, service: str) -> tuple[PickVeto, ...]:
         """Give a service's vetoes here as a pick takes them."""
@@ -234,11 +246,9 @@ def _fact(
     for key, value in item.items():
         if key not in known:
             problems.append(text.problem((*path, key), f"unknown key {key}{did_you_mean(str(key), known)}"))
-        elif key == "and_older":
+        elif key in ("and_older", "by_choice"):
             if not isinstance(value, bool):
-                problems.append(
-                    text.problem((*path, key), "and_older: true or false is expected", value=True)
-                )
+                problems.append(text.problem((*path, key), f"{key}: true or false is expected", value=True))
             values[key] = value
         elif isinstance(value, (dict, list)) or value is None:
             problems.append(text.problem((*path, key), f"{key}: text is expected", value=True))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -106,10 +106,14 @@ class Need:
 
 @dataclass(slots=True)
 class Question:
-    """What runs now, what is vetoed, and what is known of tags; `facts` grows as Needs are answered."""
+    """What runs now, what is vetoed, and what is known of tags; `facts` grows as Needs are answered.
+
+    `current` are the images that the service's containers run: more than one where they disagree. Automation gives
+    all of them the same, and none of them one that is older than any runs.
+    """
 
     ranking: Ranking
-    current: ImageRef | None
+    current: tuple[ImageRef, ...] = ()
     vetoes: Collection[Veto] = ()
     position: Position = field(default=lambda text: Refused("cannot be ordered"))
     facts: Mapping[str, Known | Refused] = field(default_factory=dict)
@@ -129,8 +133,10 @@ def choose(question: Question) -> Picked | Nothing | Need:
     for key, tags in in_order:
         if floor is not None and key < floor:
             break
-        runs = current is not None and current.tag in tags
-        if runs and not rule.mutable:
+        running = {it.tag: it for it in current if it.tag in tags}
+        runs = bool(running)
+        everywhere = runs and all(it.tag in tags for it in current)
+        if everywhere and not rule.mutable:
             return Nothing(passed_over or "the newest runs already")
         if floor is not None and key == floor and not runs:
             # Equal to what runs or to what was rolled back: two names of one version are no reason to move.
@@ -139,17 +145,25 @@ def choose(question: Question) -> Picked | Nothing | Need:
         if missing := tuple(tag for tag, found in known.items() if found is None):
             return Need(missing + _ahead(question, floor, in_order, passed))
         fit = {tag: found for tag in tags if isinstance(found := known[tag], Known)}
-        if runs and current is not None and any(it.digest == current.digest for it in fit.values()):
+        there = {it.digest for it in fit.values()}
+        if everywhere and all(it.digest in there for it in current):
             return Nothing(passed_over or "the newest runs already")
         allowed = {tag: it for tag, it in fit.items() if refusal(question, tag, it) is None}
+        if runs and not rule.mutable:
+            # What some containers run stays, and the others follow.
+            allowed = {
+                tag: replace(it, digest=running[tag].digest or it.digest)
+                for tag, it in allowed.items()
+                if tag in running
+            }
         if allowed:
             tag, facts = max(allowed.items(), key=lambda it: (it[1].digest, it[0]))
-            why = (
-                f"newest by {rule.order_words} of {len(ranking.keys)} tags"
-                if rule.order != "exact"
-                else "it has moved"
-            )
-            return Picked(tag, facts.digest, why + (f"; {passed_over}" if passed_over else ""))
+            why = [f"newest by {rule.order_words} of {len(ranking.keys)} tags"]
+            if rule.order == "exact":
+                why = ["it has moved"]
+            if runs and not everywhere:
+                why.append("not all containers of the service run it yet")
+            return Picked(tag, facts.digest, "; ".join(why + ([passed_over] if passed_over else [])))
         reason = next((refusal(question, tag, it) for tag, it in fit.items()), None) or str(known[tags[0]])
         passed_over = passed_over or f"{tags[0]} {reason}"
         passed += len(tags)
@@ -204,14 +218,8 @@ def _bounds(question: Question) -> list[_Bound]:
     if rule.order == "exact":
         return []
     bounds: list[_Bound] = []
-    if question.current is not None:
-        tag = question.current.tag or ""
-        key = ranking.place_of(tag, question.position)
-        words = "what runs"
-        if isinstance(key, Refused):
-            key = Refused(f"{key}; release one by hand and automation goes on from there")
-            words = f"what runs ({tag or question.current.digest or 'no tag'})"
-        bounds.append(_Bound("runs", key, words))
+    if question.current:
+        bounds.append(_what_runs(question))
     for veto in question.vetoes:
         if veto.and_older:
             bounds.append(_Bound("rolled back", *_rolled_back(question, veto)))
@@ -222,6 +230,18 @@ def _bounds(question: Question) -> list[_Bound]:
         key = wrong or _JustBelow(key)
         bounds.append(_Bound("floor", key, f"the floor {rule.floor}"))
     return bounds
+
+
+def _what_runs(question: Question) -> _Bound:
+    """Return the place of what runs: of several images the newest, or one that has no place."""
+    places = [(it, question.ranking.place_of(it.tag or "", question.position)) for it in question.current]
+    for image, key in places:
+        if isinstance(key, Refused):
+            key = Refused(f"{key}; release one by hand and automation goes on from there")
+            return _Bound("runs", key, f"what runs ({image.tag or image.digest or 'no tag'})")
+    image, key = max(places, key=lambda it: it[1])
+    several = len({it.tag for it in question.current}) > 1
+    return _Bound("runs", key, f"what runs (of {len(places)} images {image.tag})" if several else "what runs")
 
 
 def _floor(question: Question) -> tuple[Any, str]:
@@ -315,8 +335,9 @@ def _explain(
     vetoed = _vetoed(question, tag, facts)
     if isinstance(answer, Picked) and answer.tag == tag:
         return Explained(tag, "picked", answer.why)
-    if question.current is not None and question.current.tag == tag:
-        return Explained(tag, "runs", "it runs here now" + (f"; it {vetoed}" if vetoed else ""))
+    if any(it.tag == tag for it in question.current):
+        partly = ", beside other images of the service" if len(question.current) > 1 else ""
+        return Explained(tag, "runs", f"it runs here now{partly}" + (f"; it {vetoed}" if vetoed else ""))
     if isinstance(found, Refused):
         return Explained(tag, "refused", str(found))
     if vetoed:

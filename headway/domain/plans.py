@@ -90,6 +90,26 @@ def image_changes(
     return tuple(found)
 
 
+def moved_images(
+    config: Config, now: list[FileIndex], then: list[FileIndex]
+) -> tuple[tuple[str, str, str], ...]:
+    """Tell which images containers got in the place of others: (service, now, then), each once.
+
+    A container that is new took the place of an image that no other container of its service runs any more.
+    """
+    was = {use: site.value for _, site in _flat(config, then) for use in _containers(site)}
+    had, has = images_of(config, then), images_of(config, now)
+    found: dict[tuple[str, str, str], None] = {}
+    for service, places in sites_by_service(config, now).items():
+        gone = [it for it in had.get(service, ()) if it not in has[service]]
+        for _, site in places:
+            own = [was[use] for use in _containers(site) if service_of(config, was.get(use, "")) == service]
+            old = own or (gone if len(gone) == 1 else [])
+            if old and old[0] != site.value:
+                found[service, site.value, old[0]] = None
+    return tuple(found)
+
+
 def service_of(config: Config, value: str) -> str | None:
     """Name the service whose image repository a manifest's image value names, if any does."""
     try:

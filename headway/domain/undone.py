@@ -7,7 +7,7 @@ somebody says so.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -54,23 +54,29 @@ class Undone:
 def undone(steps: Iterable[Step], older: Older, answered: Collection[str] = ()) -> tuple[Undone, ...]:
     """Return what people undid of one service, from its changes, the newest first.
 
-    Only people's commits since headway's last change of it count, and of those none that an `answered` one is:
-    what was held back for it once, holds.yaml speaks of since. A push forward ends the search: whoever pushed it
-    has moved on.
+    A commit has a step for each image that it gave containers. Only people's commits since headway's last change
+    count, and of those none that an `answered` one is: what was held back for it once, holds.yaml speaks of since.
+    A push forward ends the search: whoever pushed it has moved on.
     """
     changes = list(steps)
-    pushed = list(itertools.takewhile(lambda it: not it.ours, changes))
     found: list[Undone] = []
-    for place, step in enumerate(pushed):
-        back = older(step.new, step.old)
-        if back is None:
-            # It ran before what it replaced.
-            back = any(step.new in (it.old, it.new) for it in changes[place + 1 :])
-        if not back:
+    place = 0
+    pushed = itertools.takewhile(lambda it: not it.ours, changes)
+    for commit, several in itertools.groupby(pushed, key=lambda it: it.commit):
+        together = list(several)
+        place += len(together)
+        back = [it for it in together if _went_back(it, changes[place:], older)]
+        if commit not in answered:
+            found += map(Undone, back)
+        if len(back) < len(together):
             break
-        if step.commit not in answered:
-            found.append(Undone(step))
     return tuple(found)
+
+
+def _went_back(step: Step, earlier: Iterable[Step], older: Older) -> bool:
+    back = older(step.new, step.old)
+    # Where nothing tells: whether it ran before what it replaced.
+    return any(step.new in (it.old, it.new) for it in earlier) if back is None else back
 
 
 def older_by(rule: TagRule | None, position: Position | None = None) -> Older:
@@ -93,16 +99,14 @@ def older_by(rule: TagRule | None, position: Position | None = None) -> Older:
 
 
 def taken_back(
-    before: Mapping[str, tuple[str, ...]], now: Mapping[str, tuple[str, ...]], older: Callable[[str], Older]
+    changes: Iterable[tuple[str, str, str]], older: Callable[[str], Older]
 ) -> list[tuple[str, str, str, str]]:
-    """Return the services whose image went back, or lost its digest: (service, before, now, what happened)."""
+    """Return which of the changes (service, now, before) take an image back, or its digest away.
+
+    Each as (service, before, now, what happened).
+    """
     found = []
-    for service in now:
-        if len(before.get(service, ())) != 1 or len(now[service]) != 1:
-            continue
-        old, new = before[service][0], now[service][0]
-        if old == new:
-            continue
+    for service, new, old in changes:
         if older(service)(new, old):
             found.append((service, old, new, "is older than what was live"))
         elif "@" in old and "@" not in new:

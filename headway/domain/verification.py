@@ -86,7 +86,7 @@ def job_for(data: bytes, path: str, namespace: str, environment: str, key: str) 
         raise ConfigError(index.at(path).problems)
     objects = [it.object for it in index.manifests]
     if len(objects) != 1 or (objects[0].get("apiVersion"), objects[0].get("kind")) != ("batch/v1", "Job"):
-        raise UsageError(f"{path}: one Job of batch/v1 is expected", hint="see docs/verification.md")
+        raise UsageError(f"{path}: one Job of batch/v1 is expected", hint="put nothing else into that file")
     job: dict[str, Any] = copy.deepcopy(dict(objects[0]))
     meta = job.setdefault("metadata", {})
     base = str(meta.pop("name", "") or meta.pop("generateName", "") or "verify").rstrip("-")

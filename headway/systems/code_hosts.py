@@ -178,7 +178,7 @@ class CodeHost:
         if answer.status_code >= 300:
             raise FailedError(
                 f"{host} refuses {method} {path.partition('?')[0]}: {answer.status_code}",
-                hint="see the token's rights in docs/notifications.md",
+                hint="GitHub's token has to write commit statuses and deployments, GitLab's needs the scope api",
             )
         try:
             return answer.json()

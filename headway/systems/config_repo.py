@@ -19,13 +19,13 @@ from typing import Self
 from headway.domain.history import Entry, Outcome, is_release_id
 from headway.domain.ignoring import parse_rules
 from headway.domain.manifests import FileIndex
-from headway.errors import ConfigError, FailedError, LostLease, Problem, TransientError, UsageError
+from headway.errors import FailedError, LostLease, TransientError, UsageError
 from headway.systems.commits import Commits, author_line
 from headway.systems.drafts import Draft, Published
 from headway.systems.folder_states import FolderStates
 from headway.systems.git import Mirror, Push
 from headway.systems.git_errors import LostRace, NoAtomicPush
-from headway.systems.git_tree import FOLDER, LINK, Tree, Trees, folder_path
+from headway.systems.git_tree import FOLDER, Tree, Trees, folder_path
 from headway.systems.index_cache import IndexCache
 from headway.systems.ledger import Ledger
 from headway.systems.notes import NOTES, Notes
@@ -117,14 +117,7 @@ class ConfigRepo:
 
     def own_file(self, commit: str, path: str) -> bytes | None:
         """Return one of headway's own files; None where there is none, ConfigError where it is no plain file."""
-        item = self._trees.at(self._commits.get(commit).tree, path)
-        if item is not None and not item.mode.startswith("100"):
-            what = {FOLDER: "a folder", LINK: "a symbolic link"}.get(item.mode, "a submodule")
-            raise ConfigError(
-                [Problem(path, 1, 1, f"this is {what}, and a plain file is expected")],
-                hint=f"put the file itself at {path}; headway does not release past what it cannot read",
-            )
-        return self.read(commit, path)
+        return self._trees.own_file(self._commits.get(commit).tree, path)
 
     def read(self, commit: str, path: str) -> bytes | None:
         """Give a file's content at a commit; None where there is no such file."""

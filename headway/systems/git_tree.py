@@ -9,15 +9,14 @@ from __future__ import annotations
 import posixpath
 import re
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from headway.domain.ignoring import FILE as IGNORE_FILE
 from headway.domain.ignoring import Rule, is_ignored, parse_rules
 from headway.domain.manifests import unrendered
 from headway.errors import ConfigError, Problem, UsageError
-from headway.systems.git import Mirror
 
 MANIFESTS = (".yaml", ".yml", ".json")
 OWN_FILES = frozenset({"headway.yaml", "holds.yaml"})
@@ -80,10 +79,23 @@ def folder_path(path: str) -> str:
     return "" if plain == "." else plain
 
 
+class Objects(Protocol):
+    """Where objects are: a mirror, or a folder that is read as if it were a commit."""
+
+    def read(self, sha: str) -> bytes:
+        """Read one object."""
+
+    def read_many(self, shas: Sequence[str]) -> Iterator[bytes]:
+        """Read several, in the order given."""
+
+    def write(self, kind: str, content: bytes) -> str:
+        """Write one; give its hash."""
+
+
 class Trees:
     """The trees of one mirror, remembered by hash."""
 
-    def __init__(self, mirror: Mirror) -> None:
+    def __init__(self, mirror: Objects) -> None:
         self._mirror = mirror
         self._seen: OrderedDict[str, Mapping[str, Item]] = OrderedDict()
 
@@ -124,6 +136,19 @@ class Trees:
                 return None
             item = below
         return item
+
+    def own_file(self, root: str, path: str) -> bytes | None:
+        """Read one of headway's own files; None where there is none, ConfigError where it is no plain file."""
+        item = self.at(root, path)
+        if item is None:
+            return None
+        if not item.mode.startswith("100"):
+            what = {FOLDER: "a folder", LINK: "a symbolic link"}.get(item.mode, "a submodule")
+            raise ConfigError(
+                [Problem(path, 1, 1, f"this is {what}, and a plain file is expected")],
+                hint=f"put the file itself at {path}; headway does not release past what it cannot read",
+            )
+        return self._mirror.read(item.sha)
 
     def manifests(self, root: str, path: str, rules: Iterable[Rule] = ()) -> Tree:
         """List the manifests below a folder; names that start with a dot and what is ignored are left out.
@@ -264,10 +289,11 @@ class Trees:
                 after[name] = new
         if after == before:
             return sha
-        return self._mirror.write("tree", _encode(after)) if after else ""
+        return self._mirror.write("tree", encode(after)) if after else ""
 
 
-def _encode(entries: Mapping[str, Item]) -> bytes:
+def encode(entries: Mapping[str, Item]) -> bytes:
+    """Give a tree as Git writes it."""
     rows = [(name.encode("utf-8", "surrogateescape"), item) for name, item in entries.items()]
     # Git's order takes a folder's name with a slash at its end.
     rows.sort(key=lambda row: row[0] + b"/" if row[1].mode == FOLDER else row[0])

@@ -122,7 +122,7 @@ class PrefectApi(PrefectHttp):
             f"/deployments/name/{flow}/{deployment}",
             missing=(
                 f"the Prefect server has no deployment {flow}/{deployment}",
-                "`deployments/sync` makes them, one for each environment" + self.instead,
+                "`python -m headway.deployments.sync` makes them, one for each environment" + self.instead,
             ),
         )
         guard(f"{flow}/{deployment}", found)

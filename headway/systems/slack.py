@@ -38,9 +38,9 @@ _HINTS = {
     "channel_not_found": "make the channel, or invite headway's app to it; `notify` in headway.yaml names it",
     "not_in_channel": "invite headway's app to the channel",
     "is_archived": "name another channel in headway.yaml",
-    "missing_scope": "give headway's app the scopes that docs/notifications.md lists",
+    "missing_scope": "give headway's app chat:write, channels:read, channels:history (groups:… for private channels)",
 }
-_TOKEN = "set HEADWAY_SLACK_TOKEN to a bot token that is valid; docs/notifications.md says how to get one"
+_TOKEN = "set HEADWAY_SLACK_TOKEN to a bot token (xoxb-…) of an app that is installed in the workspace"
 
 
 class SlackRefused(FailedError):

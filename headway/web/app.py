@@ -67,7 +67,9 @@ def make_app(
             signed = False
         if not signed:
             return _error(
-                401, "the signature or token is missing or wrong", "see docs/events.md for this sender"
+                401,
+                "the signature or token is missing or wrong",
+                "give the sender what HEADWAY_HOOK_SECRET is",
             )
         try:
             found = read(sender, headers, body)
@@ -75,7 +77,9 @@ def make_app(
             return _error(400, error.message, error.hint)
         except Exception as error:  # noqa: BLE001 - whatever the body does to its reader, it is the sender's mistake
             _log.warning("%s: a body that cannot be read: %s", sender, type(error).__name__)
-            return _error(400, f"the body is none that {sender} sends", "see docs/events.md for this sender")
+            return _error(
+                400, f"the body is none that {sender} sends", "send it to the address of its sender"
+            )
         # The address may hold a token, so it is not logged.
         _log.info("%s: %s events", sender, len(found.events))
         if found.events:

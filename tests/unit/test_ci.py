@@ -288,6 +288,7 @@ def test_images_that_ci_built_are_only_released(prefect: Prefect, call: Call) ->
     asked = run["parameters"]["request"]
     assert (asked["environment"], asked["images"]) == ("staging", [{"service": "web", "image": "1.4.2"}])
     assert "github 7 (ann)" in asked["actor"]
+    assert asked["no_hold"] is True
     assert call("staging", "web=1.4.2") == 0
     assert len(prefect.runs) == 2
 

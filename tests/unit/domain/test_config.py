@@ -111,6 +111,87 @@ def test_all_mistakes_at_once_in_the_order_of_the_file() -> None:
     assert [it.line for it in caught.value.problems] == [1, 1, 1, 2, 3]
 
 
+BOTH_ROUNDS = """version: 1
+app: Shop
+services:
+  web: {image: 'r.io/web:1', tags: {match: latest}}
+  api: {image: r.io/api, port: 80}
+environments:
+  staging:
+    path: /staging
+    cluster: {namespace: Staging}
+    promote_from: nowhere
+    windows: [always]
+    services: {wbe: {}}
+  production: {path: production, cluster: {namespace: p}, release: sometimes, promote_from: staging, timeout: soon}
+  Test: {path: test, cluster: {namespace: t}}
+notify: {slack: {chanel: x}, environments: [prod], routes: [{only: failures}]}
+"""
+
+
+def test_all_mistakes_in_one_round() -> None:
+    """What the shape says wrong and what only the keys together say wrong are told at once, each once."""
+    with pytest.raises(ConfigError) as caught:
+        load_config(BOTH_ROUNDS.encode())
+    said = [(it.line, it.message) for it in caught.value.problems]
+    expected = [
+        (2, "app: a name of lower-case"), (4, "services.web.image: a repository without tag"),
+        (4, "'latest' is not a rule"), (5, "unknown key port"), (8, "environments.staging.path: a folder inside"),
+        (9, "environments.staging.cluster.namespace: a name of lower-case"), (10, "no environment 'nowhere'"),
+        (11, "'always' is not a window"), (12, "no service 'wbe'; did you mean web?"),
+        (13, "environments.production.release: 'automatic' or 'manual' is expected"),
+        (13, "environments.production.timeout: a duration"), (14, "environments.Test: a name of lower-case"),
+        (15, "channel is missing in notify.slack"), (15, "unknown key chanel; did you mean channel?"),
+        (15, "no environment 'prod'; known: staging, production, Test"), (15, "slack, webhook or apprise is missing"),
+    ]  # fmt: skip
+    missing = [it for it in expected if not any(line == it[0] and it[1] in text for line, text in said)]
+    more = [it for it in said if not any(it[0] == line and text in it[1] for line, text in expected)]
+    assert (missing, more) == ([], [])
+    assert len(said) == len(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            environments(HERE + "release: automatic, tags: {mach: x}, promote_from: [b]}"),
+            ["promote_from: text is expected", "unknown key mach"],
+        ),
+        (environments(HERE + "release: automatic, tags: 5}"), ["a.tags: a map is expected"]),
+        (
+            environments(HERE + "only_by_promotion: true, promote_from: 5}"),
+            ["promote_from: text is expected"],
+        ),
+        (environments(HERE + "verify: {http: x}}"), ["verify.http: a URL"]),
+        (
+            environments(HERE + "verify: 5, windows: [5, 'mon 09:00-10:00 UTC']}"),
+            ["verify: a map", "windows.0: text"],
+        ),
+        (environments("a: []", "b: {path: b, " + PLACE + ", promote_from: a}"), ["environments.a: a map"]),
+        (
+            SERVICES.replace("r.io/api", "5") + "environments: {}\n",
+            ["services.api.image: text", "at least one"],
+        ),
+        (
+            environments("a: {path: [x], " + PLACE + "}", "b: {path: ., " + PLACE + "}"),
+            ["a.path: text is expected"],
+        ),
+        ("version: 1\n", ["app is missing", "services is missing", "environments is missing"]),
+        (
+            "version: 1\napp: a\nx: &x {image: 5}\nservices: {a: *x, b: *x}\n",
+            ["unknown key x", "services.a.image: text", "services.b.image: text", "environments is missing"],
+        ),
+    ],
+)
+def test_one_mistake_brings_no_other(text: str, said: list[str]) -> None:
+    """What follows from a key that is wrong itself is not told beside it."""
+    with pytest.raises(ConfigError) as caught:
+        load_config(text.encode())
+    found = [it.message for it in caught.value.problems]
+    assert len(found) == len(said), found
+    assert all(any(it in message for message in found) for it in said), found
+
+
 def test_every_key_is_read() -> None:
     """A file with every key says what it says."""
     config = load_config(EVERYTHING.encode())

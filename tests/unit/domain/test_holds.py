@@ -73,7 +73,9 @@ TEXT = st.text(max_size=40).filter(lambda it: it == it.strip() and "\0" not in i
 NAMES = st.sampled_from(["staging", "production", "web", "on", "no", "null", "007", "a-b"])
 FACTS = st.one_of(
     st.builds(Lock, NAMES, NAMES, TEXT, TEXT, TEXT),
-    st.builds(Veto, NAMES, NAMES, st.sampled_from([A, B]), TEXT, st.booleans(), TEXT, TEXT, TEXT),
+    st.builds(
+        Veto, NAMES, NAMES, st.sampled_from([A, B]), TEXT, st.booleans(), st.booleans(), TEXT, TEXT, TEXT
+    ),
     st.builds(Override, NAMES, NAMES, st.sampled_from(["automatic", "manual"]), TEXT, TEXT, TEXT),
 )
 

@@ -46,11 +46,11 @@ def ask(
     """Put a question and answer what it needs until it is answered."""
     compiled = compile_rule(Tags(**rule), has_source=True)
     means = digests or {}
-    runs = None
-    if current is not None:
-        tag, _, pinned = current.partition("@")
-        runs = ImageRef("r.example", "shop/web", tag or None, pinned or means.get(tag, digest(tag)))
-    question = Question(Ranking(compiled, tags, position), runs, tuple(vetoes), position)
+    runs = []
+    for each in current.split() if current is not None else ():
+        tag, _, pinned = each.partition("@")
+        runs.append(ImageRef("r.example", "shop/web", tag or None, pinned or means.get(tag, digest(tag))))
+    question = Question(Ranking(compiled, tags, position), tuple(runs), tuple(vetoes), position)
     for _ in range(100):
         answer = choose(question)
         if not isinstance(answer, Need):
@@ -146,6 +146,15 @@ CASES: list[tuple[str, dict[str, Any], str, str | None, str]] = [
     ("an exact tag, the same", {"match": "exact:latest"}, "latest", "latest", ""),
     ("an exact tag that has moved", {"match": "exact:latest"}, "latest", "latest@sha256:" + "0" * 64, "latest"),
     ("a fixed tag that has moved", {"match": "semver:*"}, "1.0.0", "1.0.0@sha256:" + "0" * 64, ""),
+    ("the newest runs in one of two containers", {"match": "semver:*"}, "1.0.0 1.1.0", "1.0.0 1.1.0", "1.1.0"),
+    ("whichever stands first", {"match": "semver:*"}, "1.0.0 1.1.0", "1.1.0 1.0.0", "1.1.0"),
+    ("not below the newer of two", {"match": "semver:*"}, "1.0.0 1.2.0", "1.0.0 1.3.0", ""),
+    ("newer than both", {"match": "semver:*"}, "1.0.0 1.4.0", "1.3.0 1.0.0", "1.4.0"),
+    ("two names of one version run", {"match": "semver:*"}, "1.1.0 v1.1.0", "1.1.0 v1.1.0", ""),
+    ("one of two names runs beside an older one", {"match": "semver:*"}, "1.1.0 v1.1.0", "1.0.0 1.1.0", "1.1.0"),
+    ("one of two cannot be ordered", {"match": "semver:*"}, "1.0.0 1.2.0", "1.0.0 hotfix", ""),
+    ("an exact tag, one of two has moved", {"match": "exact:latest"}, "latest", "latest latest@sha256:" + "0" * 64, "latest"),
+    ("an exact tag, one of two", {"match": "exact:latest"}, "latest", "latest 1.0.0", "latest"),
     ("a mutable tag that has moved", {"match": "semver:*", "mutable": True}, "1.0.0", "1.0.0@sha256:" + "0" * 64, "1.0.0"),
 ]  # fmt: skip
 
@@ -251,6 +260,21 @@ def test_equal_tags_do_not_take_turns() -> None:
         assert picked("1.2.0 v1.2.0", tag, digests=means, match="semver:*") == ""
 
 
+def test_containers_that_disagree_get_what_one_of_them_runs() -> None:
+    """The digest that runs, whatever its tag means by now; the reason says so, and a veto of it is one."""
+    runs = "1.0.0 1.1.0@sha256:" + "f" * 64
+    answer, question = ask("1.0.0 1.1.0".split(), runs, match="semver:*")
+    assert isinstance(answer, Picked)
+    assert (answer.tag, answer.digest) == ("1.1.0", "sha256:" + "f" * 64)
+    assert "not all containers of the service run it yet" in answer.why
+    assert {it.tag: it.verdict for it in explain(question, answer)} == {"1.1.0": "picked", "1.0.0": "runs"}
+    held, _ = ask("1.0.0 1.1.0".split(), "1.0.0 1.1.0", match="semver:*", vetoes=[Veto(digest("1.1.0"), "1.1.0", why="slow")])  # fmt: skip
+    assert held == Nothing("1.1.0 is vetoed: slow")
+    below, question = ask("1.0.0 1.0.5".split(), "1.0.0 1.1.0", match="semver:*")
+    assert below == Nothing("nothing is newer than what runs (of 2 images 1.1.0)")
+    assert next(it for it in explain(question, below) if it.tag == "1.0.5").verdict == "older"
+
+
 def test_platforms() -> None:
     """An image that has not the platform is refused, with those it has."""
     answer, _ = ask(["1.0.0"], platforms=("linux/amd64",), match="semver:*", platform="linux/arm64")
@@ -321,9 +345,7 @@ def test_a_number_of_two_parts_is_asked_about() -> None:
 def test_what_is_no_image_is_passed_over_in_few_rounds() -> None:
     """1,500 listed tags that are not there cost eleven rounds of questions, not one each."""
     tags = [f"t{number:04}" for number in range(1_500)]
-    question = Question(
-        Ranking(compile_rule(Tags(match="glob:*", order="alphabetical"), True), tags, place), None
-    )
+    question = Question(Ranking(compile_rule(Tags(match="glob:*", order="alphabetical"), True), tags, place))
     rounds = 0
     while isinstance(answer := choose(question), Need):
         rounds += 1
@@ -387,7 +409,7 @@ def test_the_order_of_a_list_says_nothing(
 def test_ten_thousand_tags_need_one_digest(rule: dict[str, Any]) -> None:
     """However many tags there are, only the winner's digest is looked up."""
     tags = [f"1.{n // 100}.{n % 100}" for n in range(10_000)]
-    question = Question(Ranking(compile_rule(Tags(**rule), True), tags, place), None)
+    question = Question(Ranking(compile_rule(Tags(**rule), True), tags, place))
     answer = choose(question)
     assert isinstance(answer, Need)
     assert answer.tags == ("1.99.99",)

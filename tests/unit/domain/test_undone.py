@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from headway.domain.undone import Step, older_by, taken_back, undone
@@ -39,6 +41,21 @@ def push(old: str, new: str) -> Step:
         pytest.param([push("red", "blue"), ours("blue", "red")], ["red"], id="no order, but it ran before"),
         pytest.param([push("red", "blue"), ours("1.0.0", "red")], [], id="no order, and it never ran"),
         pytest.param([push("1.1.0", "1.0.0")], ["1.1.0"], id="by version, without a history"),
+        pytest.param(
+            [push("1.2.0", "1.0.0"), push("1.1.0", "1.0.0"), ours("1.0.0", "1.2.0")],
+            ["1.2.0", "1.1.0"],
+            id="several containers in one push",
+        ),
+        pytest.param(
+            [
+                replace(push("1.1.0", "1.2.0"), commit="both"),
+                replace(push("1.1.0", "1.0.0"), commit="both"),
+                push("1.2.0", "1.1.0"),
+                ours("1.1.0", "1.2.0"),
+            ],
+            ["1.1.0"],
+            id="one container back and one forward in one push, which ends the search",
+        ),
     ],
 )
 def test_what_was_undone(steps: list[Step], expected: list[str]) -> None:
@@ -65,5 +82,5 @@ def test_what_was_answered_once_is_not_undone_again() -> None:
 )
 def test_an_image_that_goes_back_is_seen(before: str, now: str, expected: str) -> None:
     """By version, and where a digest is lost; a colour has no order."""
-    found = taken_back({"web": (before,)}, {"web": (now,)}, lambda service: older_by(None))
+    found = taken_back([("web", now, before)], lambda service: older_by(None))
     assert [said for *_, said in found] == ([expected] if expected else [])

@@ -43,3 +43,62 @@ def test_no_hold_lets_automation_replace_it(place: Place) -> None:
     assert "Holds-Back" not in place.message()
     assert place.run("watch").code == 0
     assert place.tags("staging")["web"] == "1.2.0"
+
+
+@pytest.mark.parametrize("way", ["a release", "a revert"])
+@pytest.mark.parametrize("whole", [True, False], ids=["environment", "service"])
+def test_automate_ends_what_a_persons_choice_held_back(place: Place, way: str, whole: bool) -> None:
+    """Status says which command ends it; after that the next look brings 1.2.0, and headway.yaml still decides."""
+    place.start("1.0.0", staging="release: automatic")
+    old = place.remote.file("staging/web.yaml")
+    place.image("web", "1.2.0")
+    assert place.run("watch").code == 0
+    if way == "a release":
+        assert place.run("release", "staging", "web=1.0.0").code == 0
+    else:
+        place.remote.push({"staging/web.yaml": old}, "Revert")
+        assert place.run("watch").code == 0
+    assert place.run("reconcile").code == 0
+    assert place.tags("staging")["web"] == "1.0.0"
+    status = place.run("status").out
+    assert "web 1.2.0 is held back by" in status
+    assert "`headway automate staging web` ends that" in status
+    arguments = ["staging"] if whole else ["staging", "web"]
+    assert place.run("automate", *arguments, "--reason", "go on").code == 0
+    assert place.run("watch").code == 0
+    assert place.tags("staging")["web"] == "1.2.0"
+    holds = place.remote.file("holds.yaml").decode()
+    assert "vetoes" not in holds
+    assert "overrides" not in holds
+
+
+def test_automate_ends_no_veto_of_what_is_bad(place: Place) -> None:
+    """A rollback and a person's veto stay, and status says how each of them ends."""
+    place.start("1.0.0", staging="release: automatic")
+    for tag in ("1.1.0", "1.2.0"):
+        place.image("web", tag)
+    assert place.run("watch").code == 0
+    assert place.run("rollback", "staging", "--reason", "slow").code == 0
+    place.image("api", "1.1.0")
+    assert place.run("veto", "staging", "api", "1.1.0", "--reason", "loses totals").code == 0
+    status = place.run("status").out
+    assert "`headway unveto staging web 1.2.0` ends that" in status
+    assert "`headway unveto staging api 1.1.0` ends that" in status
+    assert place.run("automate", "staging", "--reason", "go on").code == 0
+    assert place.run("watch").code == 0
+    assert place.tags("staging") == {"web": "1.0.0", "api": "1.0.0"}
+
+
+def test_a_veto_of_what_failed_is_no_choice_later(place: Place) -> None:
+    """What was rolled back is forced in again and reverted in Git: it stays vetoed as bad."""
+    place.start("1.0.0", staging="release: automatic")
+    old = place.remote.file("staging/web.yaml")
+    place.image("web", "1.1.0")
+    assert place.run("watch").code == 0
+    assert place.run("rollback", "staging", "--service", "web", "--reason", "slow").code == 0
+    assert place.run("release", "staging", "web=1.1.0", "--force", "--reason", "try").code == 0
+    place.remote.push({"staging/web.yaml": old}, "Revert")
+    assert place.run("reconcile").code == 0
+    assert place.run("automate", "staging", "web", "--reason", "go on").code == 0
+    assert place.run("watch").code == 0
+    assert place.tags("staging")["web"] == "1.0.0"

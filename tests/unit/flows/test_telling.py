@@ -329,3 +329,37 @@ notify: {{commits: true}}
         {"Bearer ghp"} if kind == "github" else set()
     )
     assert all(it.path.startswith("/api/v3/repos/acme/orders/") for it in server.sent)
+
+
+def test_a_file_that_is_left_out_is_told_once_for_each_commit(
+    place: Place, slack: SlackServer, server: HttpServer
+) -> None:
+    """Ann's push has a typo in one file: the rest is live, and the channel hears of the line, once, until the next."""
+    notified(place, server, staging="release: manual")
+    good = place.job("web", place.image("web", "1.1.0"))
+    typo = {"staging/web.yaml": good, "staging/api.yaml": "kind: Pod\n", "staging/more.yaml": "a: [\n"}
+    pushed = place.remote.push(typo, "two things")
+    for _ in range(2):
+        assert run(place, slack, "reconcile").code == 1
+    # A release on top of it is not what brought the typo.
+    place.image("web", "1.2.0")
+    assert run(place, slack, "release", "staging", "web=1.2.0").code == 0
+    assert place.tags("staging")["web"] == "1.2.0"
+
+    def heard() -> list[str]:
+        return [
+            json.dumps(it.data["data"])
+            for it in server.sent
+            if it.path == "/hook" and it.data["data"]["state"] == "noticed"
+        ]
+
+    assert len(heard()) == 1
+    assert f"2 files are left out of {pushed[:9]} by Ann" in heard()[0]
+    assert "staging/api.yaml:1:1: this is not a Kubernetes object" in heard()[0]
+    assert "staging/more.yaml:2:1: " in heard()[0]
+    (said,) = [it for it in slack.posts() if "left out" in it["text"]]
+    assert f"staging: 2 files are left out of {pushed[:9]} by Ann" in said["text"]
+    again = place.remote.push({"staging/more.yaml": "b: [\n"}, "still wrong")
+    assert run(place, slack, "reconcile").code == 1
+    assert len(heard()) == 2
+    assert f"a file is left out of {again[:9]} by Ann" in heard()[1]
