@@ -7,7 +7,7 @@ import signal
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +15,8 @@ from typing import Any
 import anyio
 import pytest
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import CreatedBy, FlowRun
+from prefect.client.schemas.responses import WorkerFlowRunResponse
 from prefect.exceptions import Abort, TerminationSignal
 from prefect.settings import (
     PREFECT_API_URL,
@@ -277,3 +278,71 @@ def test_reconcile_ends_a_cancelled_run_that_says_it_crashed(
         reconcile._restart_dead(config, config)
     assert server.sent[-1].path == f"/api/flow_runs/{dead.run_id}/set_state"
     assert server.sent[-1].data["state"] == {"type": "CANCELLED", "name": "Cancelled", "message": CANCELLED}
+
+
+def scheduled(number: int, *tags: str, minutes: float, made_by: str = "SCHEDULE") -> WorkerFlowRunResponse:
+    """Give a run as a poll does: due so many minutes ago, of the one deployment that looks."""
+    due = datetime.now(UTC) - timedelta(minutes=minutes)
+    run = FlowRun(
+        id=uuid.UUID(int=number),
+        flow_id=uuid.UUID(int=1),
+        deployment_id=uuid.UUID(int=2),
+        tags=["headway", *tags],
+        parameters={"request": {}},
+        expected_start_time=due,
+        created_by=CreatedBy(type=made_by),
+    )
+    return WorkerFlowRunResponse(work_pool_id=uuid.uuid4(), work_queue_id=uuid.uuid4(), flow_run=run)
+
+
+@pytest.mark.parametrize("limit", [None, 2])
+def test_many_late_looks_are_one_and_a_persons_run_goes_first(
+    server: HttpServer, monkeypatch: pytest.MonkeyPatch, limit: int | None
+) -> None:
+    """After a night without a worker, 200 looks wait beside a person's release: that starts, and one look."""
+    night = [scheduled(number, "watch", "auto-scheduled", minutes=number) for number in range(3, 203)]
+    person = scheduled(1, "release", "cli", minutes=0, made_by="USER")
+    asked = scheduled(2, "watch", "cli", minutes=1, made_by="USER")
+    started: list[int] = []
+
+    async def submit(self: WarmWorker, run: FlowRun, *_: Any) -> None:
+        started.append(run.id.int)
+
+    monkeypatch.setattr(WarmWorker, "_submit_run", submit)
+    answer = {"status": "ACCEPT", "state": None, "details": {"type": "accept_details"}}
+    for each in night:
+        server.standing[f"/api/flow_runs/{each.flow_run.id}/set_state"] = lambda _: answer
+
+    def dropped() -> list[int]:
+        return [uuid.UUID(it.path.split("/")[3]).int for it in server.sent if it.path.endswith("/set_state")]
+
+    async def body(worker: WarmWorker, processes: Processes) -> None:
+        worker._limiter = anyio.CapacityLimiter(limit) if limit else None
+        async with (
+            PrefectClient(server.url + "/api") as client,
+            anyio.create_task_group() as group,
+        ):
+            worker._client, worker._runs_task_group = client, group
+            # The server gives the queue of people's runs first, and within a queue what is due first.
+            await worker._submit_scheduled_flow_runs([person, asked, *reversed(night)])
+        assert started == ([1, 2, 3] if limit is None else [1, 2])
+        assert sorted(dropped()) == list(range(4, 203))
+        assert {it.data["state"]["type"] for it in server.sent if it.path.endswith("/set_state")} == {
+            "CANCELLED"
+        }
+        # What is late by the next poll is dropped too, where one has begun since; a look that is new is not.
+        if limit is None:
+            server.sent.clear()
+            async with (
+                PrefectClient(server.url + "/api") as client,
+                anyio.create_task_group() as group,
+            ):
+                worker._client, worker._runs_task_group = client, group
+                fresh = scheduled(300, "watch", "auto-scheduled", minutes=-1)
+                await worker._submit_scheduled_flow_runs([*night[50:], fresh])
+            assert started[3:] == [300]
+            assert len(dropped()) == 150
+
+    plain = {PREFECT_CLIENT_CSRF_SUPPORT_ENABLED: False, PREFECT_LOGGING_TO_API_ENABLED: False}
+    with temporary_settings({PREFECT_API_URL: server.url + "/api", **plain}):
+        with_worker(body)
