@@ -11,7 +11,7 @@ from headway.domain.gates import Barred, gates
 from headway.domain.plans import Plan
 from headway.domain.verification import unaskable
 from headway.errors import RefusedError, UsageError
-from headway.flows.older_push import older_push
+from headway.olderpush import older_push
 from headway.steps import log
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def barred_by(connections: Connections, intent: Intent, head: str, plan: Plan) -
         log(f"warning: {problem}")
     _verifiable(connections, intent, head, config)
     barred = gates(config, holds, intent.environment, plan.changes, datetime.now(UTC), undo=intent.undo)
-    if said := older_push(connections, intent.environment, head, {it.service for it in plan.changes}):
+    if said := older_push(connections, intent.environment, head, log, {it.service for it in plan.changes}):
         # It would be applied together with this.
         why = f"held back by a push that takes images back: {said}"
         barred.append(Barred(intent.environment, "", "older push", why))

@@ -16,7 +16,7 @@ from headway.domain.oneshot import already_run, runs_once
 from headway.domain.planned import containers_of, planned_digests, pod_spec
 from headway.domain.provenance import Provenance, Source
 from headway.errors import FailedError, HeadwayError, Problem, UsageError
-from headway.systems.drift import diff
+from headway.systems.drift import diff, remains
 from headway.systems.inspection import fought_in
 from headway.systems.provenance import recorded, refuse_copy
 
@@ -134,6 +134,17 @@ def drift_of(connections: Connections, desired: Desired, warn: Callable[[str], N
         warn,
         takeover=desired.environment.takeover,
         ran=jobs_done(connections, desired) if last is not None else frozenset(),
+    )
+
+
+def remains_of(connections: Connections, desired: Desired) -> list[Drift]:
+    """Return what applying an environment would leave in its cluster: deletions that wait, fields of other tools."""
+    return remains(
+        connections.environment_cluster(desired.environment),
+        desired.manifests,
+        desired.namespace,
+        desired.owner,
+        takeover=desired.environment.takeover,
     )
 
 

@@ -8,13 +8,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from headway.connections import Connections
-from headway.desired import Desired, drift_of, jobs_done
+from headway.desired import Desired, drift_of, jobs_done, remains_of
 from headway.domain.config import Config
+from headway.domain.drift import Drift
 from headway.domain.history import short_tag
 from headway.domain.objects import ObjectId
 from headway.domain.planned import pod_spec
 from headway.domain.plans import service_of
 from headway.errors import HeadwayError
+from headway.olderpush import going_on, older_push
 from headway.systems.rollout import Standing, look
 from headway.waiting import waits
 
@@ -51,7 +53,7 @@ def environment_status(
         services = []
         found.warnings.append(error.message)
         found.wrong.append(error.message)
-    warnings = found.warnings
+    warnings, pushed = found.warnings, _older_push(connections, name, head, found)
     return {
         "environment": name,
         "commit": head,
@@ -63,6 +65,9 @@ def environment_status(
         "wrong": list(dict.fromkeys(found.wrong)),
         "services": services,
         "waits": _waits(connections, config, name, head, warnings),
+        "older_push": pushed,
+        "stuck": [{"object": str(it.object), "waits": str(it.fields[0].live)} for it in found.stuck],
+        "fields_of_others": {str(it.object): len(it.fields) for it in found.kept},
         "warnings": list(dict.fromkeys(warnings)),
     }
 
@@ -75,6 +80,13 @@ class _Findings:
     tell: Callable[[str], None]
     warnings: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
+    stuck: list[Drift] = field(default_factory=list)
+    kept: list[Drift] = field(default_factory=list)
+
+    def remain(self, drifts: list[Drift]) -> None:
+        """Note what stays in the cluster as it is: deletions that do not end, and fields of other tools."""
+        self.stuck = [it for it in drifts if it.action == "deleting"]
+        self.kept = [it for it in drifts if it.action == "keep"]
 
 
 def _services(
@@ -93,6 +105,9 @@ def _services(
         if compare and (drifts := drift_of(connections, desired, found.tell)):
             count = "an object is" if len(drifts) == 1 else f"{len(drifts)} objects are"
             found.wrong.append(f"{count} not as in the repo; `headway diff {desired.name}` shows it")
+            found.remain(drifts)
+        elif not compare and not found.fresh:
+            _remains(connections, desired, found)
     except HeadwayError as error:
         found.warnings.append(f"the cluster cannot be asked: {error.message}")
         found.wrong.append(f"the cluster cannot be asked: {error.message}")
@@ -102,6 +117,26 @@ def _services(
         found.wrong += [f"{key} is {it}" for key, it in sick.items() if it.verdict.put_off != "idle"]
     config = desired.config
     return [row for each in config.services for row in _service(config, desired, each, standings, found)]
+
+
+def _remains(connections: Connections, desired: Desired, found: _Findings) -> None:
+    try:
+        found.remain(remains_of(connections, desired))
+    except HeadwayError as error:
+        found.warnings.append(f"what stays in the cluster beside the repo is not known: {error.message}")
+
+
+def _older_push(connections: Connections, name: str, head: str, found: _Findings) -> str:
+    """Say that a push which takes images back is not applied, and how to go on; empty where none is."""
+    try:
+        said = older_push(connections, name, head, found.warnings.append)
+    except HeadwayError as error:
+        found.warnings.append(error.message)
+        return ""
+    if not said:
+        return ""
+    found.wrong.append(f"a push takes images back, and is not applied: {said}")
+    return f"a push takes images back, and is not applied: {said}; {going_on(name)}"
 
 
 def _waits(connections: Connections, config: Config, name: str, head: str, warnings: list[str]) -> list[str]:

@@ -18,10 +18,17 @@ ExitCode = Annotated[
 ]
 
 
+STUCK = 10
+"""So many objects that wait for their finalizers are listed."""
+
+
 def status(
     environment: AnyEnvironment = "", exit_code: ExitCode = False, output: Format = Output.table
 ) -> None:
     """Say what each environment should run, what it runs, and whether it is healthy.
+
+    Listed too is what does not become as the repo says by itself: deletions that wait for finalizers, fields
+    that other tools set, and a push that is not applied since it takes images back.
 
     Exit code 1 where files of an environment are left out. With --exit-code also where something is not live
     yet or failed, is unhealthy or applied and not running, differs from the repo, or where a cluster cannot be asked.
@@ -60,10 +67,25 @@ def _print_status(found: list[dict[str, Any]]) -> None:
     print_table(("environment", "service", "image in the repo", "pods", "health"), rows)
     for it in found:
         out().print(f"{it['environment']}: {it['summary']}", markup=False)
-        for line in it["waits"]:
+        for line in [*_remains(it), *it["waits"]]:
             out().print(f"  {line}", style="yellow", markup=False)
         for warning in it["warnings"]:
             err().print(f"  {warning}", style="yellow", markup=False)
+
+
+def _remains(found: dict[str, Any]) -> list[str]:
+    """Say what does not become as the repo says by itself, and what to do about it."""
+    said = [found["older_push"]] if found["older_push"] else []
+    said += [f"{it['object']} {it['waits']}" for it in found["stuck"][:STUCK]]
+    if more := len(found["stuck"]) - STUCK:
+        said += [f"… and {more} more objects are being deleted and wait"] if more > 0 else []
+    if fields := sum(found["fields_of_others"].values()):
+        objects = len(found["fields_of_others"])
+        said.append(
+            f"{fields} field{'s' if fields > 1 else ''} of {objects} object{'s' if objects > 1 else ''} that other "
+            f"tools set and the repo does not have; `headway diff {found['environment']}` shows them"
+        )
+    return said
 
 
 def diff(
