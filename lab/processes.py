@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,7 +55,9 @@ class Server:
         self, command: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None
     ) -> bool:
         """Start the server unless it lives; say whether it was started. It outlives this process."""
-        if self.pid is not None:
+        if (pid := self.pid) is not None:
+            # Somebody who paused it may have been killed.
+            os.kill(pid, signal.SIGCONT)
             return False
         self.log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self.log.open("ab") as log:
@@ -74,6 +76,19 @@ class Server:
         began = began_at(process.pid)
         self.place.write(f"pids/{self.name}", f"{process.pid} {began}")
         return True
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let the server stand still, as one that hangs does; it goes on when the block is left."""
+        pid = self.pid
+        if pid is None:
+            raise LabError(f"{self.name} does not run, so it cannot be paused")
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            if self.pid == pid:
+                os.kill(pid, signal.SIGCONT)
 
     def wait(self, ready: Callable[[], bool], seconds: float, what: str = "") -> None:
         """Wait until it is ready; raise LabError with the end of its log when it dies or takes too long."""

@@ -225,6 +225,11 @@ spec:
         note = git("-C", str(self.bare), "notes", "--ref=headway", "show", revision)
         return [json.loads(line)["state"] for line in note.splitlines() if line]
 
+    def noted(self) -> list[str]:
+        """Give the commits that have outcomes."""
+        notes = git("-C", str(self.bare), "notes", "--ref=headway", "list")
+        return [line.split()[1] for line in notes.splitlines()]
+
     def kubectl(self, environment: str, *arguments: str) -> str:
         """Ask the cluster."""
         command = ["kubectl", "--namespace", self.namespace(environment), *arguments]
