@@ -69,7 +69,8 @@ def test_the_same_fact_stands_once() -> None:
     assert holds.take([Veto("p", "web", A)]).vetoes == (Veto("p", "web", B),)
 
 
-TEXT = st.text(max_size=40).filter(lambda it: it == it.strip() and "\0" not in it and it.isprintable())
+PRINTABLE = st.characters(exclude_categories=["C", "Zl", "Zp", "Zs"], include_characters=" ")
+TEXT = st.text(PRINTABLE, max_size=40).map(str.strip)
 NAMES = st.sampled_from(["staging", "production", "web", "on", "no", "null", "007", "a-b"])
 FACTS = st.one_of(
     st.builds(Lock, NAMES, NAMES, TEXT, TEXT, TEXT),

@@ -250,7 +250,7 @@ def test_who_was_not_told_then_is_not_told_now(place: Place, slack: SlackServer,
 @pytest.mark.parametrize(
     ("attempts", "state", "text"),
     [
-        (3, "failed", "its process died 3 times"),
+        (3, "rejected", "its process died 3 times"),
         (1, "superseded", "staging has changed since"),
     ],
 )

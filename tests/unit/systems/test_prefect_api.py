@@ -99,7 +99,7 @@ def test_a_run_that_is_there_already(server: HttpServer, api: PrefectApi) -> Non
         ([BUSY] * 6, TransientError, "answers 503", ""),
         ([(500, {}, {})], TransientError, "answers 500", ""),
         ([(401, {}, {})], FailedError, "refuses the login", "PREFECT_API_AUTH_STRING"),
-        ([(404, {}, {})], UsageError, "has no deployment release/stagin", "deployments/sync"),
+        ([(404, {}, {})], UsageError, "has no deployment release/stagin", "deployments.sync"),
         ([(200, {"id": "d"}, {}), (409, {"detail": "Validation failed for field 'images'"}, {})],
          UsageError, "field 'images'", ""),
         ([(200, {"id": "d"}, {}), (422, {"detail": "extra fields"}, {})], UsageError, "extra fields", ""),
