@@ -16,6 +16,7 @@ from headway.domain.addresses import host_and_path
 from headway.domain.notices import Notice
 from headway.domain.visible import visible_line
 from headway.errors import FailedError, TransientError
+from headway.systems.tls import trusted
 
 SECONDS = 10.0
 _GITHUB = {
@@ -85,6 +86,7 @@ class CodeHost:
         headers = {"PRIVATE-TOKEN": token} if kind == "gitlab" else {"Authorization": f"Bearer {token}"}
         self.kind = kind
         self._client = httpx.Client(
+            verify=trusted(),
             base_url=api,
             headers={**headers, "User-Agent": "headway"},
             timeout=SECONDS,

@@ -11,6 +11,7 @@ import httpx
 from headway.errors import FailedError, RefusedError, TransientError, UsageError
 from headway.systems.prefect_api import FINAL, Ended
 from headway.systems.run_log import TAIL
+from headway.systems.tls import trusted
 
 POLL, PATIENCE = 1.0, 120.0
 SILENCE = 5.0
@@ -27,6 +28,7 @@ class Endpoint:
             raise UsageError(f"HEADWAY_URL is {url!r}", hint="it begins with https:// or http://")
         self.url, self._say = url.rstrip("/"), say
         self._client = httpx.Client(
+            verify=trusted(),
             base_url=self.url,
             headers={"Authorization": f"Bearer {token}", "User-Agent": "headway"},
             timeout=httpx.Timeout(60, connect=5),

@@ -14,6 +14,7 @@ import httpx
 
 from headway.errors import FailedError, TransientError, UsageError
 from headway.systems.inflight import InFlight
+from headway.systems.tls import trusted
 
 ATTEMPTS, PATIENCE, STUCK = 6, 10.0, 75.0
 """A call is sent again for about six seconds, and not once more where the tries before took ten.
@@ -47,7 +48,11 @@ class PrefectHttp:
             name, _, password = login.partition(":")
             auth = (name, password)
         self._client = httpx.Client(
-            base_url=url, headers=headers, auth=auth, timeout=httpx.Timeout(TIMEOUT, connect=CONNECT)
+            verify=trusted(),
+            base_url=url,
+            headers=headers,
+            auth=auth,
+            timeout=httpx.Timeout(TIMEOUT, connect=CONNECT),
         )
         self._in_flight = InFlight(FIRST, AGAIN, f"the Prefect server at {url}")
         if tell is not None:
@@ -63,7 +68,10 @@ class PrefectHttp:
     def asks_for_a_login(self) -> bool:
         """Say whether somebody without a login is refused."""
         try:
-            return httpx.get(f"{self.url}/admin/version", timeout=10).status_code in (401, 403)
+            return httpx.get(f"{self.url}/admin/version", timeout=10, verify=trusted()).status_code in (
+                401,
+                403,
+            )
         except httpx.HTTPError as error:
             raise TransientError(f"{self.url} does not answer: {type(error).__name__}") from None
 

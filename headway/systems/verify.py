@@ -27,6 +27,7 @@ from headway.errors import FailedError
 from headway.systems.cluster import Cluster
 from headway.systems.parallel import each
 from headway.systems.rollout import watch_workloads
+from headway.systems.tls import trusted
 
 __all__ = ["Check", "Verification", "verify"]
 
@@ -84,7 +85,7 @@ def _shown(url: str) -> str:
 
 def _http(url: str, until: float, stop: Callable[[], bool]) -> Check | None:
     said = ""
-    with httpx.Client(follow_redirects=True, timeout=ASK_TIMEOUT) as client:
+    with httpx.Client(follow_redirects=True, timeout=ASK_TIMEOUT, verify=trusted()) as client:
         while not stop():
             try:
                 answer = client.get(url)
@@ -100,7 +101,7 @@ def _http(url: str, until: float, stop: Callable[[], bool]) -> Check | None:
 
 
 def _promql(base: str, query: str, until: float, stop: Callable[[], bool]) -> Check | None:
-    with httpx.Client(timeout=ASK_TIMEOUT) as client:
+    with httpx.Client(timeout=ASK_TIMEOUT, verify=trusted()) as client:
         while not stop():
             try:
                 answer = client.get(f"{base.rstrip('/')}/api/v1/query", params={"query": query})

@@ -14,6 +14,7 @@ import httpx
 
 from headway.domain.notices import Notice
 from headway.errors import FailedError, TransientError
+from headway.systems.tls import trusted
 
 SECONDS = 10.0
 
@@ -71,7 +72,7 @@ def post(url: str, secret: str, notice: Notice) -> None:
         "webhook-signature": signature(secret, told["id"], now, body),
     }
     try:
-        answer = httpx.post(url, content=body, headers=headers, timeout=SECONDS)
+        answer = httpx.post(url, content=body, headers=headers, timeout=SECONDS, verify=trusted())
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise TransientError(f"the webhook cannot be reached: {type(error).__name__}") from None
     if answer.status_code == 429 or answer.status_code >= 500:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import socket
 from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -28,6 +29,8 @@ class Guarded(H11Protocol):
 
     def connection_made(self, transport: Any) -> None:
         """Take a connection, or close it where there are too many."""
+        # A body waits for nobody to acknowledge its head: asyncio sees to that for its own sockets, not for given ones.
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         super().connection_made(transport)
         if len(self.connections) > self.most:
             transport.close()

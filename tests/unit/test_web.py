@@ -152,7 +152,7 @@ def test_a_burst_becomes_one_look() -> None:
 
     app = make_app(Sink().extend, SECRET)
     server = uvicorn.Server(
-        uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", timeout_keep_alive=1)
+        uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", timeout_keep_alive=1, http=Guarded)
     )
     listening = server.config.bind_socket()
     listening.listen(100)

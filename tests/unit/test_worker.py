@@ -112,6 +112,7 @@ def test_a_run_that_is_over_keeps_nothing_open(monkeypatch: pytest.MonkeyPatch) 
     with_worker(body)
 
 
+@pytest.mark.slow
 def test_how_a_process_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """An exit code and a signal are told as they are; what was told to end has not failed."""
 

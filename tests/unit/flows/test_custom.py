@@ -53,6 +53,7 @@ def test_one_that_does_not_get_ready_fails_the_push_and_vetoes_nothing(place: Pl
     assert "holds.yaml" not in place.remote.git("ls-tree", "--name-only", "main")
 
 
+@pytest.mark.slow
 def test_one_that_is_not_touched_holds_nothing_up(place: Place) -> None:
     """A Thing that has been unready for long is not this release's."""
     begun(place, NOT_READY)
@@ -60,6 +61,7 @@ def test_one_that_is_not_touched_holds_nothing_up(place: Place) -> None:
     assert done.code == 0, done.said
 
 
+@pytest.mark.slow
 def test_a_rule_of_one_s_own_decides(place: Place) -> None:
     """headway.yaml says when a Thing is ready, whatever its conditions say."""
     begun(place, {**NOT_READY, "level": "high"}, RULE, "60s")
@@ -68,6 +70,7 @@ def test_a_rule_of_one_s_own_decides(place: Place) -> None:
     assert done.code == 0, done.said
 
 
+@pytest.mark.slow
 def test_a_kind_that_may_not_be_read_is_left_out_with_a_warning(place: Place) -> None:
     """Whether it is ready is not known then, and that is said; the release goes on."""
     begun(place, NOT_READY)

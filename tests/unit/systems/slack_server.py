@@ -33,6 +33,8 @@ class SlackServer:
         server = self
 
         class Handler(BaseHTTPRequestHandler):
+            disable_nagle_algorithm = True
+
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:

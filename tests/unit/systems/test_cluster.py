@@ -38,6 +38,8 @@ class Api:
         api = self
 
         class Handler(BaseHTTPRequestHandler):
+            disable_nagle_algorithm = True
+
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:

@@ -83,6 +83,7 @@ def test_an_answer_without_end_is_given_up(dripping: Dripping, cluster: Cluster,
     assert "a proxy or a slow link" in told.value.hint
 
 
+@pytest.mark.slow
 def test_a_watch_has_no_end(dripping: Dripping, cluster: Cluster) -> None:
     """News may come as slowly as it likes."""
     dripping.begins = HEAD + b"\r\n"

@@ -134,6 +134,7 @@ def test_an_image_without_a_time(registry: FakeRegistry, client: RegistryClient,
     assert facts(client.scan_facts([registry.ref("r", "1")])[registry.ref("r", "1")]).created is None
 
 
+@pytest.mark.slow
 def test_a_server_error_is_tried_again_and_then_told(registry: FakeRegistry, client: RegistryClient) -> None:
     """A 503 that goes away is nothing; one that stays is RegistryBusy, after three tries."""
     registry.tag("r", "1")

@@ -66,6 +66,7 @@ def _forever(scan: object) -> object:
     return without_end
 
 
+@pytest.mark.slow
 def test_a_registry_that_rides_out_a_pause_is_not_cut_off(
     registry: FakeRegistry, client: RegistryClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,6 +25,8 @@ def serving(answer: Answer) -> Iterator[str]:
     """Serve answers on loopback; give the URL."""
 
     class Handler(BaseHTTPRequestHandler):
+        disable_nagle_algorithm = True
+
         def log_message(self, *_: Any) -> None:
             pass
 
