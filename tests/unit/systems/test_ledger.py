@@ -417,6 +417,6 @@ def test_nothing_is_recorded_once_the_environment_is_somebody_elses(repo: Config
 
     with pytest.raises(LostLease):
         repo.record("staging", made.commit, Outcome("live", AT), live=made.commit, held=held)
-    refs = seeded.git("for-each-ref")
+    refs = seeded.git("for-each-ref", "--format=%(refname)").split()
     assert "refs/headway/staging/live" not in refs
     assert "refs/notes/headway" not in refs
