@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from pathlib import Path
 from typing import Annotated
 
@@ -92,10 +93,14 @@ def lint(
             out().print(
                 f"{it.file}:{it.line}:{it.column}: warning: {it.message}", style="yellow", markup=False
             )
-        counts = f"{len(found.mistakes)} mistakes, {len(found.warnings)} warnings"
+        counts = f"{_count(found.mistakes, 'mistake')}, {_count(found.warnings, 'warning')}"
         out().print(counts if found.mistakes or found.warnings else "nothing is wrong", style="bold")
     if found.mistakes:
         raise typer.Exit(2)
+
+
+def _count(found: Sized, what: str) -> str:
+    return f"{len(found)} {what}{'' if len(found) == 1 else 's'}"
 
 
 def doctor(output: Format = Output.table) -> None:
