@@ -21,7 +21,7 @@ check: .venv/ready ## format, lint, types, import contract
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-unit: .venv/ready ## the fast tests, in about a minute: no system is needed
+unit: .venv/ready ## the fast tests: no system is needed
 	$(BIN)/pytest $(UNIT) -m "not slow"
 
 test: .venv/ready check ## all checks and tests, fast ones first, then those on the lab, which it starts

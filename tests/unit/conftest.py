@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
+from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 
@@ -15,17 +17,23 @@ import headway.steps
 del os.environ["HEADWAY_LOCAL"]
 assert headway.steps.flow.__module__ == "headway.steps.local"
 
-CHEAP_GIT = {
-    "core.fsync": "none",
-    "gc.auto": "0",
-    "maintenance.auto": "false",
-    "init.templateDir": tempfile.mkdtemp(prefix="headway-no-templates-"),
-    "receive.autogc": "false",
-}
-"""Repos of tests need not outlive a loss of power, are small, and have no sample hooks."""
-for _number, (_name, _value) in enumerate(CHEAP_GIT.items()):
-    os.environ |= {f"GIT_CONFIG_KEY_{_number}": _name, f"GIT_CONFIG_VALUE_{_number}": _value}
-os.environ["GIT_CONFIG_COUNT"] = str(len(CHEAP_GIT))
+OWN_FOLDER = Path(tempfile.mkdtemp(prefix="headway-tests-"))
+(OWN_FOLDER / "gitconfig").write_text(
+    f"""[core]
+fsync = none
+[gc]
+auto = 0
+[maintenance]
+auto = false
+[receive]
+autogc = false
+[init]
+templateDir = {OWN_FOLDER / "no-templates"}
+"""
+)
+# Repos of tests need not outlive a loss of power, stay small, and have no sample hooks; and no person's settings matter.
+# By a file: `git push` keeps GIT_CONFIG_COUNT from the Git at the other end.
+os.environ["GIT_CONFIG_GLOBAL"] = str(OWN_FOLDER / "gitconfig")
 
 settings.register_profile("quick", max_examples=25, deadline=None)
 settings.register_profile(
@@ -36,4 +44,4 @@ settings.load_profile("quick")
 
 def pytest_unconfigure() -> None:
     """Leave no folder behind."""
-    os.rmdir(CHEAP_GIT["init.templateDir"])
+    shutil.rmtree(OWN_FOLDER)

@@ -130,6 +130,9 @@ class Place:
     def _copied(self, folder: Path) -> Live:
         for name in ("config.git", "state"):
             shutil.copytree(self.folder / name, folder / name)
+        for repo in (folder / "config.git", *(it.parent for it in folder.glob("state/git/*/HEAD"))):
+            # One file is copied faster than an object each, in a folder each.
+            subprocess.run(["git", f"--git-dir={repo}", "repack", "-adq"], check=True)
         kube, registry = self.kube, self.registry
         return copy.deepcopy(
             Live(folder, kube.objects, kube.changes, kube.version, registry.repositories, registry.content)

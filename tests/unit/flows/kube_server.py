@@ -10,9 +10,11 @@ import json
 import threading
 import uuid
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.unit.systems.http_server import Listener
 
 Answer = tuple[int, dict[str, Any] | bytes]
 Mood = Callable[[str, str, dict[str, Any]], Answer | None]
@@ -40,23 +42,13 @@ def content(method: str, path: str, body: dict[str, Any]) -> Answer | None:
     return None
 
 
-class ApiListener(ThreadingHTTPServer):
+class ApiListener(Listener):
     """A port of this machine where one KubeServer after the other answers."""
 
     answering: KubeServer
-    daemon_threads = True
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.open = True
-        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True, name="kube server").start()
-
-    def close(self) -> None:
-        """Listen no more."""
-        if self.open:
-            self.open = False
-            self.shutdown()
-            self.server_close()
+        super().__init__(_Handler)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import os
 import subprocess
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from tests.unit.systems.http_server import Listener
 
 
 class GitServer:
@@ -62,13 +63,9 @@ class GitServer:
                 self.end_headers()
                 self.wfile.write(body)
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = Listener(Handler)
         self.host = f"127.0.0.1:{self.server.server_port}"
-        threading.Thread(
-            target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        ).start()
 
     def close(self) -> None:
         """End it."""
-        self.server.shutdown()
-        self.server.server_close()
+        self.server.close()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -12,6 +14,31 @@ from typing import Any
 
 BREAK = 0
 """The status of an answer that never comes: the request is taken, and the connection breaks."""
+
+
+class Listener(ThreadingHTTPServer):
+    """A free port of this machine that is answered at in threads, until it is closed. Nothing is polled."""
+
+    daemon_threads = True
+
+    def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(("127.0.0.1", 0), handler)
+        self.open = True
+        threading.Thread(target=self.serve_forever, args=(None,), daemon=True, name="listener").start()
+
+    def close(self) -> None:
+        """Listen no more."""
+        if not self.open:
+            return
+        self.open = False
+        ending = threading.Thread(target=self.shutdown)
+        ending.start()
+        while ending.is_alive():
+            # It looks whether it is to end when somebody knocks.
+            with contextlib.suppress(OSError):
+                socket.create_connection(self.server_address[:2], 1).close()
+            ending.join(0.001)
+        self.server_close()
 
 
 @dataclass
@@ -77,12 +104,9 @@ class HttpServer:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        self._server = Listener(Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def close(self) -> None:
         """End the server."""
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.close()

@@ -11,33 +11,25 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from headway.domain.facts import ImageFacts
 from headway.domain.images import ImageRef
+from tests.unit.systems.http_server import Listener
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 
 
-class RegistryListener(ThreadingHTTPServer):
+class RegistryListener(Listener):
     """A port of this machine where one FakeRegistry after the other answers."""
 
     answering: FakeRegistry
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.open = True
-        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True, name="registry").start()
-
-    def close(self) -> None:
-        """Listen no more."""
-        if self.open:
-            self.open = False
-            self.shutdown()
-            self.server_close()
+        super().__init__(_Handler)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -6,9 +6,11 @@ import json
 import re
 import threading
 from collections import deque
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.unit.systems.http_server import Listener
 
 TOKEN = "xoxb-a-token-for-tests"
 TEXT_LIMIT, BLOCK_LIMIT, SECTION_LIMIT = 40_000, 50, 3000
@@ -64,15 +66,12 @@ class SlackServer:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/api/"
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        self._server = Listener(Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/api/"
 
     def close(self) -> None:
         """End the server."""
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.close()
 
     def answer(
         self, method: str, token: str, fields: dict[str, Any]

@@ -10,7 +10,7 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import pytest
 
 from headway.errors import FailedError, HeadwayError, TransientError, UsageError
 from headway.systems.cluster import ApiRefused, Cluster
+from tests.unit.systems.http_server import Listener
 
 CONFIG = """
 apiVersion: v1
@@ -58,9 +59,8 @@ class Api:
             def log_message(self, *_: object) -> None:
                 return
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
+        self.server = Listener(Handler)
+        self.port = self.server.server_port
 
     def says(self, code: int, message: str = "", reason: str = "", **headers: str) -> None:
         """Prepare an answer as the API server words its errors."""
@@ -71,8 +71,7 @@ class Api:
 def api() -> Iterator[Api]:
     it = Api()
     yield it
-    it.server.shutdown()
-    it.server.server_close()
+    it.server.close()
 
 
 @pytest.fixture

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,6 +15,7 @@ from headway.domain.model import Verify, is_url
 from headway.domain.verification import job_for, promql_verdict, unaskable
 from headway.errors import FailedError, HeadwayError
 from headway.systems.verify import Verification, verify
+from tests.unit.systems.http_server import Listener
 
 Answer = Callable[[str], tuple[int, bytes]]
 
@@ -37,11 +37,9 @@ def serving(answer: Answer) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    server = Listener(Handler)
     yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    server.close()
 
 
 def check(prometheus: str = "", stop: Callable[[], bool] = lambda: False, **rule: str) -> Verification:
