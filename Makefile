@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # A file's tests stay in one process; without -n they all run in one, which must pass too.
 UNIT := tests/unit -n auto --dist loadfile
+# Compiled tests are kept, whatever the caller's shell says: compiling them takes as long as a tenth of the tests.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest
 .DEFAULT_GOAL := help
 .PHONY: help install check unit test trial demo bench lock lab-up lab-down clean
 
@@ -22,10 +24,10 @@ check: .venv/ready ## format, lint, types, import contract
 	$(BIN)/lint-imports --no-cache
 
 unit: .venv/ready ## the fast tests: no system is needed
-	$(BIN)/pytest $(UNIT) -m "not slow"
+	$(PYTEST) $(UNIT) -m "not slow"
 
 test: .venv/ready check ## all checks and tests, fast ones first, then those on the lab, which it starts
-	$(BIN)/pytest $(UNIT) --hypothesis-profile=thorough
+	$(PYTEST) $(UNIT) --hypothesis-profile=thorough
 	$(BIN)/python -m lab up
 	$(BIN)/pytest tests/lab
 

@@ -139,6 +139,7 @@ def test_how_a_process_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     with_worker(body)
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_cut_off_leaves_its_runs_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run goes on when the worker that started it ends, and its process is waited for and closed all the same."""
     monkeypatch.setattr(module, "_run", obey)
@@ -297,6 +298,7 @@ def scheduled(number: int, *tags: str, minutes: float, made_by: str = "SCHEDULE"
 
 
 @pytest.mark.parametrize("limit", [None, 2])
+@pytest.mark.slow
 def test_many_late_looks_are_one_and_a_persons_run_goes_first(
     server: HttpServer, monkeypatch: pytest.MonkeyPatch, limit: int | None
 ) -> None:

@@ -127,6 +127,7 @@ def test_a_release_on_its_way_is_finished_first(place: Place, step: str, number:
 
 
 @pytest.mark.parametrize("step", ["push", "apply"])
+@pytest.mark.slow
 def test_a_second_ctrl_c_ends_it_and_says_what_is_left(place: Place, step: str) -> None:
     """It names the commit where there is one, and the command that finishes it, which it does."""
     place.start(staging="")
@@ -149,6 +150,7 @@ def test_a_second_ctrl_c_ends_it_and_says_what_is_left(place: Place, step: str) 
     assert place.tags("staging")["web"] == wanted
 
 
+@pytest.mark.slow
 def test_before_the_commit_it_ends_at_once(place: Place) -> None:
     """Nothing was on its way; the exit code is that of the signal, and there is no traceback."""
     place.start(staging="")
@@ -164,6 +166,7 @@ def test_before_the_commit_it_ends_at_once(place: Place) -> None:
     assert place.remote.head() == head
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_stops_nothing(place: Place) -> None:
     """`headway release … 2>&1 | head -3`: the release goes on without its reader, and ends as it ends."""
     place.start(staging="")
@@ -196,6 +199,7 @@ def test_streams_that_cannot_be_written(place: Place, closing: str) -> None:
     assert place.tags("staging")["web"] == "1.1.0"
 
 
+@pytest.mark.slow
 def test_data_that_is_not_written_whole_is_an_error(place: Place) -> None:
     """A full disk behind `> file` is not a command that succeeded; what was done is done."""
     place.start(staging="")
@@ -211,6 +215,7 @@ def test_data_that_is_not_written_whole_is_an_error(place: Place) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_terminal_that_knows_no_unicode(place: Place) -> None:
     """What it cannot show is written another way; it ends nothing."""
     place.start(staging="")
