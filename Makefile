@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # A file's tests stay in one process; without -n they all run in one, which must pass too.
-UNIT := tests/unit -n auto --dist loadfile
+UNIT := tests --ignore=tests/lab --ignore=tests/trial -n auto --dist loadfile
 # Compiled tests are kept, whatever the caller's shell says: compiling them takes as long as a tenth of the tests.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest
 .DEFAULT_GOAL := help

@@ -12,10 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks.measure import Comparison, tell, timed
 from benchmarks.place import run
-from headway.domain.manifests import Manifest
-from headway.domain.objects import Owner
-from headway.systems.apply import apply
-from headway.systems.cluster import APPLY_PATCH, Cluster
+from headway.domain.manifests.index import Manifest
+from headway.domain.objects.identity import Owner
+from headway.systems.cluster.apply import apply
+from headway.systems.cluster.client import APPLY_PATCH, Cluster
 
 EACH = 500
 THREADS = 16

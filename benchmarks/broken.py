@@ -14,9 +14,9 @@ from benchmarks.place import REPOSITORY, Place, image, image_of
 def run_all(rounds: int) -> list[Comparison]:
     """Push a tag that is not in the registry, then a command that ends at once, and reconcile."""
     os.environ["HEADWAY_LOCAL"] = "1"
-    from headway.connections import Connections
     from headway.flows.road import reach
-    from headway.steps import local
+    from headway.operations.connections import Connections
+    from headway.runtime import local
 
     rows = {
         "pull": Comparison(

@@ -18,7 +18,7 @@ import yaml
 
 from benchmarks.measure import Comparison, tell, timed
 from benchmarks.place import Place, image
-from headway.systems.prefect_api import FINAL, PrefectApi
+from headway.systems.prefect.api import FINAL, PrefectApi
 from lab import place as labplace
 from lab.processes import Server
 
@@ -160,10 +160,10 @@ def _local(place: Place, rounds: int) -> Comparison:
     """Release in this process, and leave out the time in which the rollout is watched."""
     os.environ["HEADWAY_LOCAL"] = "1"
     import headway.flows.road as road
-    from headway.connections import Connections
     from headway.flows.release import release_images
+    from headway.operations.connections import Connections
     from headway.requests import ReleaseRequest, ServiceImage
-    from headway.steps import local
+    from headway.runtime import local
 
     local.listen(lambda *_: None)
     row = Comparison("headway's own time in a release, `--local`", "–", "0.5 s")

@@ -65,8 +65,8 @@ def run_all(rounds: int) -> list[Comparison]:
     try:
         bare = make_repo(folder)
         os.environ["HEADWAY_REPO"], os.environ["HEADWAY_STATE"] = str(bare), str(folder / "state")
-        from headway.connections import Connections
-        from headway.metrics import measured
+        from headway.operations.connections import Connections
+        from headway.operations.metrics import measured
 
         def log(*options: str) -> None:
             command = ["git", "-C", str(bare), "log", "--format=%B", "--notes=headway", *options]

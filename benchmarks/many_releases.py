@@ -23,7 +23,7 @@ from typing import Any
 
 from benchmarks.measure import Comparison, tell, timed
 from benchmarks.place import image, image_of, rolled_out, run
-from headway.domain.history import new_release_id
+from headway.domain.releases.ledger import new_release_id
 from lab.place import Place
 from lab.scaled_room import ControlRoom, control_room, is_over
 

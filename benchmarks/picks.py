@@ -56,10 +56,11 @@ def orders() -> list[tuple[str, dict[str, Any], list[str], Any]]:
 
 def pick_rows(rounds: int) -> list[Comparison]:
     """Pick cold: nothing of the tags was ever read before."""
-    from headway.domain import semver, tagtimes
-    from headway.domain.model import Tags
-    from headway.domain.picks import Need, Question, Ranking, choose
-    from headway.domain.tagrules import compile_rule
+    from headway.domain.config.model import Tags
+    from headway.domain.rules import semver
+    from headway.domain.rules import times as tagtimes
+    from headway.domain.rules.picks import Need, Question, Ranking, choose
+    from headway.domain.rules.tags import compile_rule
 
     rows = []
     for name, rule, tags, position in orders():
@@ -119,10 +120,10 @@ def _nothing_new(registry: RegistryPlace, folder: Path, rounds: int) -> Comparis
     ):
         subprocess.run(["git", "-C", str(repo), *command], check=True)
     os.environ["HEADWAY_REPO"], os.environ["HEADWAY_STATE"] = str(repo), str(folder / "state")
-    from headway.connections import Connections
     from headway.flows.watch_registry import watch_images
+    from headway.operations.connections import Connections
     from headway.requests import WatchRequest
-    from headway.steps import local
+    from headway.runtime import local
 
     local.listen(lambda *_: None)
     row = Comparison(

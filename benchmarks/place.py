@@ -14,9 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from headway.systems.cluster import Cluster
-from headway.systems.observed import PODS, WORKLOADS
-from headway.systems.streams import Event, Stream
+from headway.systems.cluster.client import Cluster
+from headway.systems.cluster.observed import PODS, WORKLOADS
+from headway.systems.cluster.streams import Event, Stream
 
 DEPLOYMENTS = WORKLOADS["apps", "Deployment"]
 REPOSITORY = "bench/web"

@@ -16,11 +16,11 @@ import uuid
 from pathlib import Path
 
 from benchmarks.measure import Comparison, tell, timed
-from headway.domain.config import load_config
-from headway.domain.history import ReleaseRecord, format_message, new_release_id
-from headway.domain.images import ImageRef
-from headway.domain.plans import plan_images
-from headway.systems.config_repo import ConfigRepo, Draft
+from headway.domain.config.reading import load_config
+from headway.domain.images.reference import ImageRef
+from headway.domain.releases.ledger import ReleaseRecord, format_message, new_release_id
+from headway.domain.releases.plans import plan_images
+from headway.systems.git.config_repo import ConfigRepo, Draft
 
 FILES = 5000
 PLUMBING = r"""

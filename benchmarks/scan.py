@@ -54,12 +54,12 @@ def scan_in_a_process(host: str, names: Iterable[str]) -> dict[str, Any]:
 
 _SCAN = """
 import json, sys, time
-from headway.domain.images import ImageRef
-from headway.domain.model import Tags
-from headway.domain.picks import Need, Question, Ranking, choose
-from headway.domain.tagrules import Refused, compile_rule
-from headway.systems import registry_http
-from headway.systems.registry import RegistryClient
+from headway.domain.images.reference import ImageRef
+from headway.domain.config.model import Tags
+from headway.domain.rules.picks import Need, Question, Ranking, choose
+from headway.domain.rules.tags import Refused, compile_rule
+from headway.systems.registry import http as registry_http
+from headway.systems.registry.client import RegistryClient
 
 sent = 0
 send = registry_http.Registry._send
@@ -86,9 +86,9 @@ print(json.dumps({"seconds": seconds, "requests": sent, "cpu": cpu, "megabytes":
 
 def by_time(place: RegistryPlace, rounds: int) -> list[Comparison]:
     """Order one repository of 500 images by their creation times: cold, and again with three new tags."""
-    from headway.domain.images import ImageRef
-    from headway.systems.facts import FactStore
-    from headway.systems.registry import RegistryClient
+    from headway.domain.images.reference import ImageRef
+    from headway.systems.registry.client import RegistryClient
+    from headway.systems.registry.facts import FactStore
 
     place.timed_repository("timed/one", range(TAGS))
     place.start()
@@ -111,7 +111,7 @@ def by_time(place: RegistryPlace, rounds: int) -> list[Comparison]:
 
     def scan(folder: Path) -> int:
         """Scan with a fresh client on a store; give the number of requests."""
-        from headway.systems import registry_http
+        from headway.systems.registry import http as registry_http
 
         sent = [0]
         send = registry_http.Registry._send

@@ -15,9 +15,9 @@ from benchmarks.place import Place, image, image_of, rolled_out, run
 
 def run_rounds(place: Place, rounds: int, rows: dict[str, Comparison]) -> None:
     """Alternate kubectl and headway, forth and back."""
-    from headway.connections import Connections
     from headway.flows.release import release_images
     from headway.flows.rollback import roll_back
+    from headway.operations.connections import Connections
     from headway.requests import ReleaseRequest, RollbackRequest, ServiceImage
 
     first, second = (image(place.registry, it) for it in ("v1", "v2"))
@@ -77,9 +77,9 @@ def run_all(rounds: int) -> list[Comparison]:
     }
     place = Place()
     os.environ["HEADWAY_LOCAL"] = "1"
-    from headway.connections import Connections
     from headway.flows.road import reach
-    from headway.steps import local
+    from headway.operations.connections import Connections
+    from headway.runtime import local
 
     local.listen(lambda *_: None)
     with Connections() as connections:

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 from headway.deployments.owner import TAG, Owner
-from headway.domain.config import Config
+from headway.domain.config.reading import Config
 from headway.errors import UsageError
 from headway.settings import Settings
-from headway.systems.prefect_http import PrefectHttp
+from headway.systems.prefect.http import PrefectHttp
 
 KIND = "custom-webhook"
 SLACK = "https://slack.com/api/"

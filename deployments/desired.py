@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from headway.deployments.files import Wanted
 from headway.deployments.forms import chosen_from, with_reason
 from headway.deployments.owner import MADE, TAG, Owner
-from headway.domain.config import Config
-from headway.domain.looks import PEOPLE
+from headway.domain.config.reading import Config
+from headway.domain.runs.looks import PEOPLE
 from headway.errors import UsageError
 from headway.requests import RollbackRequest
 from headway.settings import Settings

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from headway.domain.config import Config
+from headway.domain.config.reading import Config
 from headway.errors import UsageError
 
 HERE = Path(__file__).resolve().parent

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from headway.domain.config import Config
+from headway.domain.config.reading import Config
 
 
 def with_reason(schema: dict[str, Any], model: str) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from headway.domain.addresses import repo_address
-from headway.domain.claims import APP_TAG, REPO_LABEL, Claim, apps_in, mismatch
+from headway.domain.runs.claims import APP_TAG, REPO_LABEL, Claim, apps_in, mismatch
+from headway.domain.text.addresses import repo_address
 from headway.errors import UsageError
 
 TAG = "headway"

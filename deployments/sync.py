@@ -16,18 +16,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from headway.connections import Connections
 from headway.deployments.alarms import alarm_block, without_alarms
 from headway.deployments.desired import desired_automation, desired_deployment, desired_pool
 from headway.deployments.files import HERE, PROJECT, read_yaml, wanted_deployments
 from headway.deployments.owner import LABEL, TAG, Owner
 from headway.deployments.sameness import differences
-from headway.domain.claims import REPO_LABEL
-from headway.domain.config import Config
-from headway.domain.looks import QUEUE
+from headway.domain.config.reading import Config
+from headway.domain.runs.claims import REPO_LABEL
+from headway.domain.runs.looks import QUEUE
 from headway.errors import HeadwayError, UsageError
+from headway.operations.connections import Connections
 from headway.settings import Settings
-from headway.systems.prefect_http import PrefectHttp
+from headway.systems.prefect.http import PrefectHttp
 
 Tell = Callable[[str], None]
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from headway.connections import Connections
-from headway.domain.config import Config
-from headway.domain.people import actor_of
-from headway.domain.releases import short_ref
+from headway.domain.config.reading import Config
+from headway.domain.policy.people import actor_of
+from headway.domain.releases.message import short_ref
 from headway.errors import UsageError
+from headway.operations.builds import Built, ToBuild
+from headway.operations.connections import Connections
+from headway.operations.reports.plan import asked_by, build_report, builds_report
 from headway.requests import BuildRequest
-from headway.steps import flow, log, report, side_by_side
-from headway.story import asked_by, build_report, builds_report
-from headway.systems.builds import Built, ToBuild
-from headway.tasks.building import build_service, plan_build
-from headway.tasks.looking import fetch_head
+from headway.runtime.steps import flow, log, report, side_by_side
+from headway.tasks.build_image import build_service, plan_build
+from headway.tasks.look import fetch_head
 
 
 def title(parameters: dict[str, Any]) -> str:

@@ -13,23 +13,23 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from headway.arrival import Step
-from headway.connections import Connections
-from headway.domain.gates import Barred
-from headway.domain.history import APPROVED, REQUEST, Entry, ReleaseRecord, new_release_id
-from headway.domain.people import actor_of, is_named, same_person
-from headway.domain.plans import Plan
-from headway.domain.rehearsal import Rehearsal
+from headway.domain.policy.gates import Barred
+from headway.domain.policy.people import actor_of, is_named, same_person
+from headway.domain.releases.ledger import APPROVED, REQUEST, Entry, ReleaseRecord, new_release_id
+from headway.domain.releases.plans import Plan
+from headway.domain.releases.rehearsal import Rehearsal
 from headway.errors import FailedError, HeadwayError, RefusedError, UsageError
 from headway.flows.gating import barred_by, passed, refuse_barred
 from headway.flows.publishing import publish
 from headway.flows.rehearsing import differs, refuse, rehearsed
 from headway.flows.road import reach
-from headway.flows.telling import tell_plan, tell_superseded, told_before
+from headway.operations.connections import Connections
+from headway.operations.notices import tell_plan, tell_superseded, told_before
+from headway.operations.reports.plan import asked_by, plan_report
+from headway.operations.result import Step
+from headway.operations.scan import source_of
 from headway.requests import Forcible
-from headway.steps import ask, asked_before, log, report, run_identity, supersede, warn
-from headway.story import asked_by, plan_report
-from headway.watching import source_of
+from headway.runtime.steps import ask, asked_before, log, report, run_identity, supersede, warn
 
 Files = Mapping[str, bytes]
 R = TypeVar("R", bound=Forcible)

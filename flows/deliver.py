@@ -5,18 +5,18 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from headway.connections import Connections
-from headway.desired import Desired
-from headway.domain.config import Config
-from headway.domain.people import actor_of
-from headway.domain.plans import images_of
-from headway.domain.releases import short_ref
+from headway.domain.config.reading import Config
+from headway.domain.policy.people import actor_of
+from headway.domain.releases.message import short_ref
+from headway.domain.releases.plans import images_of
 from headway.flows.build_images import build_all, plan_all, services_to_build
 from headway.flows.release import release_images
+from headway.operations.connections import Connections
+from headway.operations.desired import Desired
+from headway.operations.reports.plan import asked_by, builds_report
 from headway.requests import DeliverRequest, ReleaseRequest, ServiceImage
-from headway.steps import flow, report
-from headway.story import asked_by, builds_report
-from headway.tasks.looking import fetch_head
+from headway.runtime.steps import flow, report
+from headway.tasks.look import fetch_head
 
 
 def title(parameters: dict[str, Any]) -> str:

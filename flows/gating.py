@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from headway.connections import Connections
-from headway.domain.config import Config
-from headway.domain.gates import Barred, gates
-from headway.domain.plans import Plan
-from headway.domain.verification import unaskable
+from headway.domain.config.reading import Config
+from headway.domain.health.verification import unaskable
+from headway.domain.policy.gates import Barred, gates
+from headway.domain.releases.plans import Plan
 from headway.errors import RefusedError, UsageError
-from headway.olderpush import older_push
-from headway.steps import log
+from headway.operations.connections import Connections
+from headway.operations.older_push import older_push
+from headway.runtime.steps import log
 
 if TYPE_CHECKING:
     from headway.flows.carrying import Intent

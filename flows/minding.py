@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
-from headway.connections import Connections
-from headway.desired import Desired
-from headway.domain.config import Config
-from headway.domain.gates import is_automatic
-from headway.domain.history import UNDONE, Entry, ReleaseRecord, format_message, short_tag
-from headway.domain.plans import moved_images
-from headway.domain.releases import TIME_FORMAT
-from headway.domain.undone import Older, Step, Undone, older_by, taken_back, undone
+from headway.domain.config.reading import Config
+from headway.domain.policy.gates import is_automatic
+from headway.domain.releases.ledger import UNDONE, Entry, ReleaseRecord, format_message, short_tag
+from headway.domain.releases.message import TIME_FORMAT
+from headway.domain.releases.plans import moved_images
+from headway.domain.releases.undone import Older, Step, Undone, older_by, taken_back, undone
 from headway.errors import ConfigError, HeadwayError, Problem
-from headway.flows.telling import is_noticed, tell_noticed
-from headway.pushed import undone_in
-from headway.steps import log
-from headway.systems.config_repo import Draft
-from headway.tasks.recording import publish as push_draft
-from headway.vetoing import vetoed
+from headway.operations.connections import Connections
+from headway.operations.desired import Desired
+from headway.operations.notices import is_noticed, tell_noticed
+from headway.operations.pushes import undone_in
+from headway.operations.vetoes import vetoed
+from headway.runtime.steps import log
+from headway.systems.git.config_repo import Draft
+from headway.tasks.config_repo import publish as push_draft
 
 LOOK_BACK = 100
 """So many changes of an environment are searched for the one that brought a file."""

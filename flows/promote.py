@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from headway.connections import Connections
-from headway.desired import Desired
-from headway.domain.gates import not_promoted
-from headway.domain.plans import Plan, plan_images
+from headway.domain.policy.gates import not_promoted
+from headway.domain.releases.plans import Plan, plan_images
 from headway.flows.carrying import Intent, carry_out, committed_before, identified
-from headway.promotion import kept_out, not_running, promoted, source_environment
+from headway.operations.connections import Connections
+from headway.operations.desired import Desired
+from headway.operations.promotion import kept_out, not_running, promoted, source_environment
 from headway.requests import PromoteRequest
-from headway.steps import flow, log
-from headway.tasks.looking import fetch_head, live_images
+from headway.runtime.steps import flow, log
+from headway.tasks.look import fetch_head, live_images
 
 
 def title(parameters: dict[str, Any]) -> str:

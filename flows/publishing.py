@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from headway.connections import Connections
-from headway.domain.history import ReleaseRecord, format_message
-from headway.domain.plans import Plan
-from headway.domain.rehearsal import Rehearsal
+from headway.domain.releases.ledger import ReleaseRecord, format_message
+from headway.domain.releases.plans import Plan
+from headway.domain.releases.rehearsal import Rehearsal
 from headway.errors import FailedError
 from headway.flows.rehearsing import UNCHANGED
+from headway.operations.connections import Connections
+from headway.operations.reports.plan import asked_by, plan_report
 from headway.runtime.leaving import leaves
-from headway.steps import log, report
-from headway.story import asked_by, plan_report
-from headway.systems.config_repo import Draft, Published
-from headway.tasks.recording import publish as push_draft
+from headway.runtime.steps import log, report
+from headway.systems.git.config_repo import Draft, Published
+from headway.tasks.config_repo import publish as push_draft
 
 
 def publish(

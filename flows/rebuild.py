@@ -5,17 +5,17 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from headway.connections import Connections
-from headway.desired import Desired
-from headway.domain.images import ImageRef
-from headway.domain.plans import images_of
+from headway.domain.images.reference import ImageRef
+from headway.domain.releases.plans import images_of
 from headway.errors import FailedError, TransientError
+from headway.operations.connections import Connections
+from headway.operations.desired import Desired
+from headway.operations.reports.plan import proof_report
+from headway.operations.targets import rebuild_revision
 from headway.requests import RebuildRequest
-from headway.steps import flow, log, report, side_by_side
-from headway.story import proof_report
-from headway.targets import rebuild_revision
-from headway.tasks.deploying import apply_manifests, prove_equality, watch_rollout
-from headway.tasks.looking import fetch_head, missing_images
+from headway.runtime.steps import flow, log, report, side_by_side
+from headway.tasks.deploy import apply_manifests, prove_equality, watch_rollout
+from headway.tasks.look import fetch_head, missing_images
 
 
 def title(parameters: dict[str, Any]) -> str:

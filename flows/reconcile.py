@@ -5,22 +5,22 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from headway.connections import Connections
-from headway.desired import Desired, check_readable
-from headway.domain.config import Config
+from headway.domain.config.reading import Config
 from headway.errors import FailedError, HeadwayError, UsageError
-from headway.flows.cut_off import notify_cut_off
 from headway.flows.minding import mind_push, mind_rewriting
 from headway.flows.road import reach
-from headway.flows.telling import tell_dead, tell_missing
-from headway.metrics import measured, metrics_report
+from headway.operations.connections import Connections
+from headway.operations.desired import Desired, check_readable
+from headway.operations.ended_runs import notify_cut_off
+from headway.operations.metrics import measured, metrics_report
+from headway.operations.notices import tell_dead, tell_missing
+from headway.operations.recovery import newer_change
+from headway.operations.reports.plan import drift_report
 from headway.requests import ReconcileRequest
-from headway.reviving import newer_change
-from headway.steps import alongside, bury, dead_runs, flow, give_up, log, report, restart
-from headway.story import drift_report
-from headway.systems.prefect_api import CANCELLED
-from headway.tasks.deploying import adopt_objects, compare
-from headway.tasks.looking import fetch_head
+from headway.runtime.steps import alongside, bury, dead_runs, flow, give_up, log, report, restart
+from headway.systems.prefect.api import CANCELLED
+from headway.tasks.deploy import adopt_objects, compare
+from headway.tasks.look import fetch_head
 
 METRICS = timedelta(days=30)
 ATTEMPTS = 3

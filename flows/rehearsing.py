@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from headway.connections import CONFIG_FILE, Connections
-from headway.desired import Desired
-from headway.domain.plans import Plan
-from headway.domain.rehearsal import Rehearsal
+from headway.domain.releases.plans import Plan
+from headway.domain.releases.rehearsal import Rehearsal
 from headway.errors import FailedError, RefusedError, RejectedError, UsageError, explained
+from headway.operations.connections import CONFIG_FILE, Connections
+from headway.operations.desired import Desired
 from headway.requests import Forcible
-from headway.steps import log
-from headway.tasks.deploying import rehearse
+from headway.runtime.steps import log
+from headway.tasks.deploy import rehearse
 
 UNCHANGED = "nothing was committed"
 

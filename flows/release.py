@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from headway.arrival import Step
-from headway.connections import Connections
-from headway.desired import Desired
-from headway.domain.gates import not_promoted
-from headway.domain.images import ImageRef, wanted_reference
-from headway.domain.plans import Plan, plan_images
+from headway.domain.images.reference import ImageRef, wanted_reference
+from headway.domain.policy.gates import not_promoted
+from headway.domain.releases.plans import Plan, plan_images
 from headway.errors import UsageError
 from headway.flows.carrying import Intent, carry_out, committed_before, identified
-from headway.flows.keeping import Keeping
-from headway.promotion import never_live
+from headway.operations.connections import Connections
+from headway.operations.desired import Desired
+from headway.operations.older_release import Keeping
+from headway.operations.promotion import never_live
+from headway.operations.result import Step
 from headway.requests import ReleaseRequest, ServiceImage
-from headway.steps import flow, side_by_side
-from headway.tasks.looking import fetch_head, resolve_image
+from headway.runtime.steps import flow, side_by_side
+from headway.tasks.look import fetch_head, resolve_image
 
 
 def title(parameters: dict[str, Any]) -> str:

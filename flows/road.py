@@ -13,15 +13,11 @@ import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping
 
-from headway.arrival import Arrival, Step
-from headway.connections import Connections
-from headway.desired import Desired
-from headway.domain.endline import end_line, versions
-from headway.domain.history import REVERTS, Entry, ReleaseRecord, derived_id, format_message
-from headway.domain.links import commit_page
-from headway.domain.objects import ObjectId
-from headway.domain.plans import image_changes, images_of
-from headway.endings import arrival_report, unfinished_report
+from headway.domain.objects.identity import ObjectId
+from headway.domain.releases.endline import end_line, versions
+from headway.domain.releases.ledger import REVERTS, Entry, ReleaseRecord, derived_id, format_message
+from headway.domain.releases.links import commit_page
+from headway.domain.releases.plans import image_changes, images_of
 from headway.errors import (
     HeadwayError,
     LostLease,
@@ -31,19 +27,23 @@ from headway.errors import (
     explained,
 )
 from headway.flows.minding import mind_left_out, mind_older
-from headway.flows.older_push import refuse_older_push
-from headway.flows.outcomes import record_end
-from headway.flows.telling import tell_entry, tell_unreached, teller
 from headway.flows.turn import Held, one_at_a_time
 from headway.flows.undoing import left_the_branch, lines, named, undone_with
+from headway.operations.connections import Connections
+from headway.operations.desired import Desired
+from headway.operations.notices import tell_entry, tell_unreached, teller
+from headway.operations.recording import record_end
+from headway.operations.refused_push import refuse_older_push
+from headway.operations.reports.outcome import arrival_report, unfinished_report
+from headway.operations.result import Arrival, Step
+from headway.operations.vetoes import blamed, names_an_image, vetoed
 from headway.runtime.leaving import leaves
-from headway.steps import log, report, run_page
-from headway.systems.apply import Rejected
-from headway.systems.config_repo import Draft
-from headway.tasks.deploying import apply_manifests, verify_release, watch_rollout
-from headway.tasks.looking import fetch_head
-from headway.tasks.recording import publish as push_draft
-from headway.vetoing import blamed, names_an_image, vetoed
+from headway.runtime.steps import log, report, run_page
+from headway.systems.cluster.apply import Rejected
+from headway.systems.git.config_repo import Draft
+from headway.tasks.config_repo import publish as push_draft
+from headway.tasks.deploy import apply_manifests, verify_release, watch_rollout
+from headway.tasks.look import fetch_head
 
 LOOK_FOR_NEWER = 5.0
 

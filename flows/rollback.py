@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from headway.connections import Connections
-from headway.desired import Desired
-from headway.domain.history import Entry
-from headway.domain.images import ImageRef
-from headway.domain.ledgerfilter import services_of
-from headway.domain.people import actor_of
-from headway.domain.plans import Plan, plan_as_it_was
-from headway.domain.releases import short_ref
+from headway.domain.images.reference import ImageRef
+from headway.domain.policy.people import actor_of
+from headway.domain.releases.ledger import Entry
+from headway.domain.releases.ledgerfilter import services_of
+from headway.domain.releases.message import short_ref
+from headway.domain.releases.plans import Plan, plan_as_it_was
 from headway.errors import RefusedError, TransientError
 from headway.flows.carrying import Intent, carry_out, committed_before, identified
 from headway.flows.undoing import lines, named
-from headway.pushed import services_pushed
+from headway.operations.connections import Connections
+from headway.operations.desired import Desired
+from headway.operations.pushes import services_pushed
+from headway.operations.targets import rollback_target
+from headway.operations.vetoes import vetoed
 from headway.requests import RollbackRequest
-from headway.steps import flow, log
-from headway.targets import rollback_target
-from headway.tasks.looking import fetch_head, missing_images
-from headway.vetoing import vetoed
+from headway.runtime.steps import flow, log
+from headway.tasks.look import fetch_head, missing_images
 
 NAMED = 20
 """So many commits that a rollback undoes are named in its own."""

@@ -5,21 +5,21 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from headway.arrival import Step
-from headway.connections import Connections
-from headway.domain.health import Verdict
-from headway.domain.images import ImageRef, wanted_reference
-from headway.domain.people import actor_of
-from headway.endings import set_image_report
+from headway.domain.health.verdict import Verdict
+from headway.domain.images.reference import ImageRef, wanted_reference
+from headway.domain.policy.people import actor_of
 from headway.errors import FailedError, HeadwayError, UsageError
+from headway.operations.connections import Connections
+from headway.operations.reports.outcome import set_image_report
+from headway.operations.reports.plan import asked_by, set_image_plan
+from headway.operations.result import Step
 from headway.requests import SetImageRequest
 from headway.runtime.leaving import leaves
-from headway.steps import flow, log, report
-from headway.story import asked_by, set_image_plan
-from headway.systems.rollout import Rollout
-from headway.systems.set_image import ImageSet
-from headway.tasks.deploying import change_image, running_image, watch_changed
-from headway.tasks.looking import fetch_head, resolve_image
+from headway.runtime.steps import flow, log, report
+from headway.systems.cluster.rollout import Rollout
+from headway.systems.cluster.set_image import ImageSet
+from headway.tasks.deploy import change_image, running_image, watch_changed
+from headway.tasks.look import fetch_head, resolve_image
 
 
 def title(parameters: dict[str, Any]) -> str:

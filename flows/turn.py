@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 
-from headway.connections import Connections
-from headway.steps import log
-from headway.systems.lease import environment_lease
-from headway.systems.lock import environment_lock
-from headway.tasks.looking import fetch_head
+from headway.operations.connections import Connections
+from headway.runtime.steps import log
+from headway.systems.cluster.lease import environment_lease
+from headway.systems.machine.lock import environment_lock
+from headway.tasks.look import fetch_head
 
 LOCK_WAIT = 1800.0
 Held = Callable[[], None]

@@ -8,14 +8,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 
-from headway.connections import Connections
-from headway.desired import Desired
-from headway.domain.config import Config
-from headway.domain.history import UNDOES, Entry, Outcome
+from headway.domain.config.reading import Config
+from headway.domain.releases.ledger import UNDOES, Entry, Outcome
 from headway.errors import TransientError
-from headway.flows.telling import tell_entry
-from headway.steps import log
-from headway.tasks.recording import record
+from headway.operations.connections import Connections
+from headway.operations.desired import Desired
+from headway.operations.notices import tell_entry
+from headway.runtime.steps import log
+from headway.tasks.config_repo import record
 
 FRESH = 5.0
 """For so many seconds the last look at the remote says what the branch has."""

@@ -6,22 +6,22 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from headway.connections import Connections
-from headway.desired import Desired
-from headway.domain.backoff import LOOK_BACK, tried_again_at
-from headway.domain.config import Config
-from headway.domain.holds import Holds
-from headway.domain.images import ImageRef
-from headway.domain.plans import Plan, plan_images
+from headway.domain.config.reading import Config
+from headway.domain.images.reference import ImageRef
+from headway.domain.policy.backoff import LOOK_BACK, tried_again_at
+from headway.domain.policy.holds import Holds
+from headway.domain.releases.plans import Plan, plan_images
 from headway.errors import FailedError, HeadwayError, RefusedError
 from headway.flows.carrying import Intent, carry_out
 from headway.flows.minding import hold_undone, mind_rewriting
-from headway.flows.telling import tell_held
-from headway.following import Following, followings, ripe
+from headway.operations.automation import Following, followings, ripe
+from headway.operations.connections import Connections
+from headway.operations.desired import Desired
+from headway.operations.notices import tell_held
+from headway.operations.scan import Look
 from headway.requests import Forcible, WatchRequest
-from headway.steps import alongside, flow, log
-from headway.tasks.looking import fetch_head, look_for_images
-from headway.watching import Look
+from headway.runtime.steps import alongside, flow, log
+from headway.tasks.look import fetch_head, look_for_images
 
 ACTOR = "watch-registry"
 

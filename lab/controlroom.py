@@ -9,7 +9,7 @@ import sys
 import urllib.request
 from pathlib import Path
 
-from headway.systems.prefect_http import PrefectHttp
+from headway.systems.prefect.http import PrefectHttp
 from lab.place import ROOT, LabError, Place
 from lab.processes import Server
 from lab.telling import step

@@ -1,0 +1,4 @@
+from pathlib import Path
+
+REPO = Path(__file__).parents[1]
+"""The checkout."""

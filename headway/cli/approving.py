@@ -13,7 +13,7 @@ from headway.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
     from headway.settings import Settings
-    from headway.systems.prefect_api import Waiting
+    from headway.systems.prefect.api import Waiting
 
 What = Annotated[
     str,
@@ -57,9 +57,9 @@ def reject(
 
 
 def _answer(decision: str, what: str, plan: str, by: str, reason: str, yes: bool, output: Output) -> None:
-    from headway.domain.people import same_person
+    from headway.domain.policy.people import same_person
     from headway.settings import Settings
-    from headway.systems.prefect_api import PrefectApi
+    from headway.systems.prefect.api import PrefectApi
 
     settings = Settings()
     app = application(settings)
@@ -104,7 +104,7 @@ def application(settings: Settings) -> str:
     """Name the application whose config repo is set: a Prefect server may have those of several."""
     if not settings.repo:
         return ""
-    from headway.connections import Connections
+    from headway.operations.connections import Connections
 
     with Connections(settings) as connections:
         return connections.config(connections.repo.fetch()).app

@@ -12,7 +12,7 @@ from headway.cli.output import Output, out, print_json, print_table, waits_for_s
 from headway.errors import UsageError
 
 if TYPE_CHECKING:
-    from headway.systems.prefect_runs import Going
+    from headway.systems.prefect.runs import Going
 
 What = Annotated[
     str,
@@ -32,8 +32,8 @@ def cancel(
     Example: headway cancel production --reason "wrong version"
     """
     from headway.settings import Settings
-    from headway.systems.prefect_api import PrefectApi
-    from headway.systems.prefect_runs import cancel_run, going_on
+    from headway.systems.prefect.api import PrefectApi
+    from headway.systems.prefect.runs import cancel_run, going_on
 
     settings = Settings()
     with PrefectApi(settings.prefect_url(), tell=waits_for_server) as api:

@@ -17,7 +17,7 @@ from headway.cli.options import (
     ReleaseId,
 )
 from headway.cli.output import Output, out, print_json
-from headway.domain.endline import end_line
+from headway.domain.releases.endline import end_line
 from headway.errors import UsageError
 
 if TYPE_CHECKING:

@@ -55,8 +55,8 @@ def ci(
     from headway.cli.changes import parse_images
     from headway.cli.output import Teller
     from headway.cli.running import deployment_of, error_of
-    from headway.domain.ci import job_of
-    from headway.domain.keys import is_commit, key_of
+    from headway.domain.runs.ci import job_of
+    from headway.domain.runs.keys import is_commit, key_of
     from headway.requests import BuildRequest, DeliverRequest, ReleaseRequest, Request
     from headway.runtime.leaving import following
     from headway.settings import Settings
@@ -87,7 +87,7 @@ def ci(
     tell = Teller()
     body = request.model_dump(mode="json", exclude_defaults=True)
     if settings.url:
-        from headway.systems.endpoint import Endpoint
+        from headway.systems.prefect.endpoint import Endpoint
 
         with Endpoint(
             settings.url, settings.token.get_secret_value(), lambda said: tell("log", "", said)
@@ -97,8 +97,8 @@ def ci(
             with following(run):
                 ended = there.follow(run, tell)
     else:
-        from headway.connections import Connections
-        from headway.systems.prefect_api import PrefectApi
+        from headway.operations.connections import Connections
+        from headway.systems.prefect.api import PrefectApi
 
         with (
             PrefectApi(settings.prefect_url(), tell=waits_for_server) as api,
@@ -137,7 +137,7 @@ def token(
     from pydantic import ValidationError
 
     from headway.cli.output import err
-    from headway.domain.tokens import Token, digest, new_token
+    from headway.domain.policy.tokens import Token, digest, new_token
 
     made = new_token()
     try:
@@ -179,8 +179,8 @@ def notify(
     from datetime import UTC, datetime
 
     from headway.cli.output import print_table
-    from headway.connections import Connections
-    from headway.domain.notices import Notice, stamp, who_hears
+    from headway.domain.notifications.notices import Notice, stamp, who_hears
+    from headway.operations.connections import Connections
 
     now = datetime.now(UTC)
     with Connections() as connections:

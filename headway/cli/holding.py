@@ -13,8 +13,8 @@ from headway.cli.output import out
 from headway.errors import UsageError
 
 if TYPE_CHECKING:
-    from headway import holding
-    from headway.domain.config import Config
+    from headway.domain.config.reading import Config
+    from headway.operations import holds as holding
 
 Service = Annotated[
     str, typer.Argument(help="A service; the whole environment when left out.", metavar="[SERVICE]")
@@ -108,8 +108,8 @@ def veto(
 
     Example: headway veto production orders 1.4.2 --reason "loses totals"
     """
-    from headway import holding
-    from headway.connections import Connections
+    from headway.operations import holds as holding
+    from headway.operations.connections import Connections
 
     with Connections() as connections:
         config = connections.config(connections.repo.fetch())
@@ -137,8 +137,8 @@ def unveto(
     """
     digest, tag = "", ""
     if image:
-        from headway import holding
-        from headway.connections import Connections
+        from headway.operations import holds as holding
+        from headway.operations.connections import Connections
 
         with Connections() as connections:
             head = connections.repo.fetch()
@@ -167,12 +167,12 @@ def _change(
     make: Callable[[Any, Config, str, str], holding.Change],
     check: Callable[[Any, Config], None] = lambda it, config: None,
 ) -> None:
-    """Change holds.yaml by what `make` gives, called with `headway.holding`, headway.yaml, who asks, and why.
+    """Change holds.yaml by what `make` gives, called with `headway.operations.holds`, headway.yaml, who asks, and why.
 
     `check` may refuse it for what headway.yaml says.
     """
-    from headway import holding
-    from headway.connections import Connections
+    from headway.operations import holds as holding
+    from headway.operations.connections import Connections
 
     if not why and sys.stdin.isatty() and not dry_run:
         why = typer.prompt("why", err=True).strip()

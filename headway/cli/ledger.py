@@ -16,7 +16,7 @@ from headway.errors import UsageError
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from headway.domain.history import Entry
+    from headway.domain.releases.ledger import Entry
 
 STATE_STYLE = {
     "live": "green",
@@ -51,9 +51,9 @@ def history(
 
     Example: headway history production --service orders --since 7d
     """
-    from headway.connections import Connections
-    from headway.domain.ledgerfilter import parse_time, selected
-    from headway.pushed import services_pushed
+    from headway.domain.releases.ledgerfilter import parse_time, selected
+    from headway.operations.connections import Connections
+    from headway.operations.pushes import services_pushed
 
     now = datetime.now(UTC)
     start, end = (parse_time(it, now) if it else None for it in (since, until))
@@ -120,8 +120,8 @@ def show(
 
     Example: headway show 20261123T101502Z-7f3a
     """
-    from headway.connections import Connections
-    from headway.release_story import release_story
+    from headway.operations.connections import Connections
+    from headway.operations.release_record import release_story
 
     with Connections() as connections:
         connections.repo.fetch()
@@ -158,9 +158,9 @@ def metrics(
 
     Example: headway metrics production --since 90d
     """
-    from headway.connections import Connections
-    from headway.domain.ledgerfilter import parse_time
-    from headway.metrics import measured, rows_for_people
+    from headway.domain.releases.ledgerfilter import parse_time
+    from headway.operations.connections import Connections
+    from headway.operations.metrics import measured, rows_for_people
 
     now = datetime.now(UTC)
     start, end = parse_time(since, now), parse_time(until, now) if until else now

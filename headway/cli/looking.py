@@ -35,8 +35,8 @@ def status(
 
     Example: headway status staging
     """
-    from headway.connections import Connections
-    from headway.status import environment_status
+    from headway.operations.connections import Connections
+    from headway.operations.status import environment_status
 
     with Connections() as connections:
         head = connections.repo.fetch()
@@ -103,9 +103,9 @@ def diff(
     Example: headway diff staging            (drift)
              headway diff staging production (images)
     """
-    from headway.connections import Connections
-    from headway.desired import Desired, drift_of
-    from headway.domain.plans import images_of
+    from headway.domain.releases.plans import images_of
+    from headway.operations.connections import Connections
+    from headway.operations.desired import Desired, drift_of
 
     with Connections() as connections:
         head = connections.repo.fetch()

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TextIO
 
-from headway.domain.visible import visible, visible_json
+from headway.domain.text.visible import visible, visible_json
 from headway.errors import HeadwayError
 
 if TYPE_CHECKING:

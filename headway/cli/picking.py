@@ -27,9 +27,9 @@ def images(
 
     Example: headway images frontend staging
     """
-    from headway.connections import Connections
-    from headway.domain.picks import explain
-    from headway.watching import look
+    from headway.domain.rules.picks import explain
+    from headway.operations.connections import Connections
+    from headway.operations.scan import look
 
     with Connections() as connections:
         head = connections.repo.fetch()
@@ -83,15 +83,15 @@ def plan(
     Example: headway plan staging                        (what the rules pick)
              headway plan staging frontend=sha-9ab2c41…  (what this would change)
     """
-    from headway.connections import Connections
+    from headway.operations.connections import Connections
 
     if images:
         from headway.cli.changes import parse_images, run_plan
 
         run_plan(environment, parse_images(images), output)
         return
-    from headway.picking import would_release
-    from headway.waiting import waits
+    from headway.operations.blocked import waits
+    from headway.operations.preview import would_release
 
     with Connections() as connections:
         head = connections.repo.fetch()

@@ -10,7 +10,7 @@ from typing import Any
 
 from headway import errors
 from headway.cli.output import Teller
-from headway.domain.keys import key_of
+from headway.domain.runs.keys import key_of
 from headway.requests import Request, as_form
 from headway.runtime.leaving import following
 from headway.settings import Settings
@@ -43,7 +43,7 @@ def run_flow(flow: str, request: Request, *, local: bool) -> dict[str, Any]:
 def run_here(flow: str, request: Request) -> dict[str, Any]:
     """Run a flow in this process, without a Prefect server and without importing Prefect."""
     os.environ["HEADWAY_LOCAL"] = "1"
-    from headway.steps import local
+    from headway.runtime import local
 
     local.listen(Teller())
     module, _, function = FLOWS[flow].partition(":")
@@ -55,8 +55,8 @@ def run_here(flow: str, request: Request) -> dict[str, Any]:
 
 
 def _run_there(flow: str, request: Request, settings: Settings) -> dict[str, Any]:
-    from headway.connections import Connections
-    from headway.systems.prefect_api import PrefectApi
+    from headway.operations.connections import Connections
+    from headway.systems.prefect.api import PrefectApi
 
     tell = Teller()
     hangs = partial(tell, "log", "")
@@ -87,7 +87,7 @@ def deployment_of(flow: str, request: Request, settings: Settings) -> str:
 
 def error_of(message: str) -> errors.HeadwayError:
     """Read the error a run ended with back into the class that has its exit code."""
-    from headway.systems.prefect_ended import NEVER_ANSWERED
+    from headway.systems.prefect.ended import NEVER_ANSWERED
 
     if NEVER_ANSWERED in message:
         return errors.RefusedError(

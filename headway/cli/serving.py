@@ -87,10 +87,10 @@ def _serve(
             """Leave signals to us: uvicorn's own way ends the process before what runs has ended."""
             yield
 
-    from headway.serving import Clock, Here, There
     from headway.web.app import make_app
     from headway.web.bursts import Bursts
     from headway.web.protocol import Guarded, connections_at_most
+    from headway.web.serving import Clock, Here, There
 
     teller = Teller()
 
@@ -98,7 +98,7 @@ def _serve(
         teller("log", "", line)
 
     if here:
-        from headway.steps import local as steps
+        from headway.runtime import local as steps
 
         steps.listen(lambda kind, key, text: tell(text) if kind == "log" else None)
     looks = Here(tell) if here else There(tell)
@@ -139,7 +139,7 @@ def _api(settings: Settings) -> list[Route]:
         return []
     from pathlib import Path
 
-    from headway.domain.tokens import Token, read_tokens
+    from headway.domain.policy.tokens import Token, read_tokens
     from headway.web.api import Api
 
     file = Path(settings.tokens)

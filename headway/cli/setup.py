@@ -28,8 +28,8 @@ def init(
 
     Example: cd config && headway init
     """
-    from headway.domain.config import starter_config
-    from headway.domain.manifests import index_file, unrendered
+    from headway.domain.config.reading import starter_config
+    from headway.domain.manifests.index import index_file, unrendered
 
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder")
@@ -81,7 +81,7 @@ def lint(
     Example: headway lint
              headway lint my-config-repo --output json
     """
-    from headway.linting import lint
+    from headway.operations.lint import lint
 
     found = lint(folder)
     if output is Output.json:
@@ -108,7 +108,7 @@ def doctor(output: Format = Output.table) -> None:
 
     Example: headway doctor
     """
-    from headway.doctor import examine
+    from headway.operations.doctor import examine
 
     findings = examine()
     if output is Output.json:

@@ -28,9 +28,9 @@ def worker(
     os.environ.setdefault("PREFECT_WORKER_QUERY_SECONDS", str(query))
     # A silent run counts as dead after 75 seconds: see deployments/automations.yaml.
     os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "30")
-    from headway.deployments.worker import serve
     from headway.settings import Settings
-    from headway.systems.state_folder import writable
+    from headway.systems.machine.state_folder import writable
+    from headway.worker.prefect_worker import serve
 
     # Each run would fail by it.
     writable(Settings().state)

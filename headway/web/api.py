@@ -22,12 +22,12 @@ from starlette.routing import Route
 
 from headway import requests
 from headway.cli.running import deployment_of
-from headway.connections import Connections
-from headway.domain.keys import is_commit, key_of
-from headway.domain.tokens import Token, token_of
+from headway.domain.policy.tokens import Token, token_of
+from headway.domain.runs.keys import is_commit, key_of
 from headway.errors import RefusedError, TransientError, UsageError, explained
+from headway.operations.connections import Connections
 from headway.settings import Settings
-from headway.systems.prefect_api import PrefectApi
+from headway.systems.prefect.api import PrefectApi
 from headway.web.app import as_text
 
 BODY_LIMIT, BODY_SECONDS = 100_000, 10.0

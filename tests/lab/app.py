@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from headway.systems.prefect_http import PrefectHttp
+from headway.systems.prefect.http import PrefectHttp
 from tests.lab.images import box
 
 HEADWAY = str(Path(sys.executable).with_name("headway"))

@@ -8,14 +8,14 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
-from headway.domain.applied import Applied
-from headway.domain.drift import Drift
-from headway.domain.manifests import Manifest, index_file
-from headway.domain.objects import Owner
-from headway.domain.planned import planned_digests
-from headway.systems.apply import apply, diff
-from headway.systems.cluster import STRATEGIC_MERGE_PATCH, Cluster
-from headway.systems.rollout import Rollout, watch
+from headway.domain.manifests.expected import planned_digests
+from headway.domain.manifests.index import Manifest, index_file
+from headway.domain.objects.applied import Applied
+from headway.domain.objects.drift import Drift
+from headway.domain.objects.identity import Owner
+from headway.systems.cluster.apply import apply, diff
+from headway.systems.cluster.client import STRATEGIC_MERGE_PATCH, Cluster
+from headway.systems.cluster.rollout import Rollout, watch
 
 
 class Place:

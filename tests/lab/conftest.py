@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests import REPO
 from tests.lab.app import App
 
-ROOT = Path(__file__).parents[2]
+ROOT = REPO
 
 
 @dataclass(frozen=True)

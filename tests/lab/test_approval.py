@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from headway.systems.prefect_api import PrefectApi
+from headway.systems.prefect.api import PrefectApi
 from lab.place import Place
 from lab.processes import Server, began_at
 from tests.lab.conftest import Lab

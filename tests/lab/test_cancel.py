@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from headway.systems.prefect_api import CANCELLED, PrefectApi
+from headway.systems.prefect.api import CANCELLED, PrefectApi
 from lab.processes import began_at
 from tests.lab.app import App
 from tests.lab.conftest import Lab

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from headway.domain.tokens import digest
+from headway.domain.policy.tokens import digest
 from tests.lab.app import HEADWAY, git
 from tests.lab.conftest import ROOT, Lab
 from tests.lab.images import box

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from headway.domain.objects import Owner
+from headway.domain.objects.identity import Owner
 from headway.errors import ConfigError, RefusedError
-from headway.systems.apply import Rejected, apply
-from headway.systems.parallel import each
+from headway.systems.cluster.apply import Rejected, apply
+from headway.systems.machine.parallel import each
 from tests.lab.clusterplace import Place, config_map, deployment, own_place
 
 APP = (
@@ -200,10 +200,10 @@ def test_one_object_in_two_files_is_refused(place: Place) -> None:
 
 HALF = """
 import sys, threading
-from headway.domain.manifests import index_file
-from headway.domain.objects import Owner
-from headway.systems.apply import apply
-from headway.systems.cluster import Cluster
+from headway.domain.manifests.index import index_file
+from headway.domain.objects.identity import Owner
+from headway.systems.cluster.apply import apply
+from headway.systems.cluster.client import Cluster
 
 sent = threading.Semaphore(10)
 

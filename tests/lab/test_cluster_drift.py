@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from headway.errors import RefusedError
-from headway.systems.adoption import adopt
-from headway.systems.inspection import inspect
-from headway.systems.putting import hand_over
+from headway.systems.cluster.adoption import adopt
+from headway.systems.cluster.apply_object import hand_over
+from headway.systems.cluster.inspection import inspect
 from tests.lab.clusterplace import Place, config_map, deployment, own_place
 
 APP = config_map("conf", a="1") + deployment(

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from headway.domain.objects import Owner
-from headway.systems import prune
-from headway.systems.apply import apply
-from headway.systems.cluster import Cluster
+from headway.domain.objects.identity import Owner
+from headway.systems.cluster import prune
+from headway.systems.cluster.apply import apply
+from headway.systems.cluster.client import Cluster
 from tests.lab.clusterplace import Place, config_map, deployment, own_place
 
 DEPLOYMENTS = Path(__file__).parents[2] / "deployments" / "kubernetes" / "admin"

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from headway.domain.customhealth import Rule, Rules
-from headway.domain.kindhealth import RULES
-from headway.domain.objects import ObjectId
-from headway.systems.proof import prove
-from headway.systems.rollout import look
-from headway.systems.set_image import set_image
+from headway.domain.health.customs import Rule, Rules
+from headway.domain.health.kinds import RULES
+from headway.domain.objects.identity import ObjectId
+from headway.systems.cluster.proof import prove
+from headway.systems.cluster.rollout import look
+from headway.systems.cluster.set_image import set_image
 from tests.lab.clusterplace import Place, config_map, deployment, own_place
 from tests.lab.images import box
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from headway.systems.discovery import Resource
-from headway.systems.streams import Event, Stream, wait_for
+from headway.systems.cluster.discovery import Resource
+from headway.systems.cluster.streams import Event, Stream, wait_for
 from tests.lab.clusterplace import Place, config_map, own_place
 
 CONFIG_MAPS = Resource("", "v1", "ConfigMap", "configmaps", True)

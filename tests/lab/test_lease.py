@@ -14,16 +14,16 @@ from pathlib import Path
 import pytest
 
 from headway.errors import LostLease, TransientError
-from headway.systems.cluster import Cluster
-from headway.systems.lease import GROUP, environment_lease
+from headway.systems.cluster.client import Cluster
+from headway.systems.cluster.lease import GROUP, environment_lease
 from tests.lab.app import App
 from tests.lab.clusterplace import Place, config_map, own_place
 from tests.lab.conftest import Lab
 
 HOLD = """
 import sys, time
-from headway.systems.cluster import Cluster
-from headway.systems.lease import environment_lease
+from headway.systems.cluster.client import Cluster
+from headway.systems.cluster.lease import environment_lease
 with environment_lease(Cluster.open("shop"), sys.argv[1], "env", sys.argv[2], wait=60, on_wait=print):
     print("held", flush=True)
     time.sleep(600)

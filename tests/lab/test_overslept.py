@@ -17,7 +17,7 @@ from tests.lab.app import App, git
 STOPS_BEFORE_ITS_WRITE = """
 import os, signal, sys
 from pathlib import Path
-from headway.systems.cluster import Cluster
+from headway.systems.cluster.client import Cluster
 
 mark, send = Path(sys.argv.pop(1)), Cluster.send
 

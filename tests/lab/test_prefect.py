@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from headway.cli.running import PER_ENVIRONMENT
-from headway.systems.prefect_api import PrefectApi
+from headway.systems.prefect.api import PrefectApi
 from tests.lab.app import App
 from tests.lab.conftest import Lab
 from tests.lab.watchapp import live

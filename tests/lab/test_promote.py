@@ -147,10 +147,10 @@ def test_what_nobody_has_seen_is_not_released(app: WatchedApp) -> None:
 import os, subprocess, sys
 os.environ["HEADWAY_LOCAL"] = "1"
 from headway.flows.carrying import Intent, carry_out
-from headway.connections import Connections
-from headway.desired import Desired
-from headway.domain.images import ImageRef
-from headway.domain.plans import plan_images
+from headway.operations.connections import Connections
+from headway.operations.desired import Desired
+from headway.domain.images.reference import ImageRef
+from headway.domain.releases.plans import plan_images
 from headway.errors import RefusedError
 from headway.requests import Forcible
 

@@ -18,8 +18,8 @@ from tests.lab.test_approval import ask, until
 from tests.lab.test_prefect import call, start
 from tests.lab.test_release import wait_for_line
 from tests.lab.watchapp import live
-from tests.unit.systems.http_server import HttpServer
-from tests.unit.systems.slack_server import TOKEN, SlackServer, limited, refused
+from tests.servers.http import HttpServer
+from tests.servers.slack import TOKEN, SlackServer, limited, refused
 
 
 @pytest.fixture(scope="module")

@@ -226,7 +226,7 @@ def test_a_warm_process_leaks_nothing(app: WatchedApp, lab: Lab) -> None:
 import json, os, sys, threading
 os.environ["HEADWAY_LOCAL"] = "1"
 from headway.flows.watch_registry import watch_images
-from headway.connections import Connections
+from headway.operations.connections import Connections
 from headway.requests import WatchRequest
 
 def held():

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from headway.domain.images import ImageRef
+from headway.domain.images.reference import ImageRef
 from tests.lab.app import SERVICES, App, Done, git
 from tests.lab.conftest import Lab
 from tests.lab.images import box

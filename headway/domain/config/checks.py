@@ -1,0 +1,194 @@
+"""What only the keys of headway.yaml say wrong together: names of nothing, rules of no use, contradictions."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any, NamedTuple
+
+from headway.domain.config.model import Document, Environment, Route, Service, Tags
+from headway.domain.config.positions import did_you_mean
+from headway.domain.rules.tags import compile_rule
+from headway.domain.rules.windows import parse_window
+from headway.errors import UsageError
+
+Path = tuple[str | int, ...]
+
+
+class Names(NamedTuple):
+    """The names that a file has, also of what is wrong otherwise."""
+
+    services: Collection[str]
+    environments: Collection[str]
+
+    @classmethod
+    def of(cls, value: Any) -> Names:
+        """Read them from the file's value."""
+        found = [value.get(key) for key in ("services", "environments")]
+        return cls(*(list(map(str, it)) if isinstance(it, dict) else [] for it in found))
+
+
+class Wrong(NamedTuple):
+    """What is wrong, and where; it is known only where nothing is missing at the places that it `needs`."""
+
+    path: Path
+    said: str
+    needs: tuple[Path, ...] = ()
+
+    def rests_on(self, cut: Collection[Path]) -> bool:
+        """Say whether it may come from the keys that were left out of the document, being wrong themselves."""
+        for gone in cut:
+            if self.path[: len(gone)] == gone:
+                return True
+            if any(gone[: len(it)] == it[: len(gone)] for it in self.needs):
+                return True
+        return False
+
+
+_BY_COMMIT = Tags(match="glob:*", order="commit")
+
+
+def tags_of(document: Document, environment: str, service: str) -> tuple[Tags, Path] | None:
+    """Find the rule for a service in an environment, and where it stands.
+
+    The service's own rule here comes before its rule everywhere, that before the rule for
+    all services here. Without any, a service that has a source is ordered by its commits.
+    """
+    place, definition = document.environments[environment], document.services[service]
+    own = place.services.get(service)
+    if own is not None and own.tags is not None:
+        return own.tags, ("environments", environment, "services", service, "tags")
+    if definition.tags is not None:
+        return definition.tags, ("services", service, "tags")
+    if place.tags is not None:
+        return place.tags, ("environments", environment, "tags")
+    return (_BY_COMMIT, ("services", service, "source")) if definition.source is not None else None
+
+
+def _rules(document: Document) -> Iterable[Wrong]:
+    """Find rules that cannot be used, and automatic services that have none."""
+    for name, environment in document.environments.items():
+        for service, definition in document.services.items():
+            own = environment.services.get(service)
+            automatic = (own.release if own and own.release else environment.release) == "automatic"
+            found = tags_of(document, name, service)
+            if found is None:
+                if automatic and environment.promote_from is None:
+                    here: Path = ("environments", name)
+                    yield Wrong(
+                        (*here, "release"),
+                        f"automatic, but nothing says which tags of {service} may be released: add `tags`",
+                        (
+                            (*here, "tags"),
+                            (*here, "promote_from"),
+                            (*here, "services", service),
+                            ("services", service),
+                        ),
+                    )
+                continue
+            tags, path = found
+            try:
+                compile_rule(tags, has_source(definition, path))
+            except UsageError as error:
+                said = f"{error.message}; {error.hint}" if error.hint else error.message
+                yield Wrong(path, said, (path, ("services", service, "source")))
+
+
+def has_source(service: Service, path: Path) -> bool:
+    """Say whether a rule may order a service by commit.
+
+    A rule for all services of an environment may, also beside services that have no source: those
+    have no tag that it can order, and say so.
+    """
+    return service.source is not None or (path[0] == "environments" and len(path) == 3)
+
+
+def wrong_together(document: Document, names: Names) -> Iterable[Wrong]:
+    """Find what only the keys together say wrong; `names` are those that the file has, the document's or not."""
+    owners: dict[str, str] = {}
+    for name, service in document.services.items():
+        image = service.ref.name
+        if image in owners:
+            yield Wrong(("services", name, "image"), f"service {owners[image]} has this image already")
+        owners.setdefault(image, name)
+    paths: dict[str, str] = {}
+    for name, environment in document.environments.items():
+        here: Path = ("environments", name)
+        yield from _of_environment(document, name, environment, names)
+        for path, other in paths.items():
+            if _inside(environment.path, path) or _inside(path, environment.path):
+                said = f"environment {other} has {path} already, and one is inside the other"
+                yield Wrong((*here, "path"), said, (("environments", other, "path"),))
+        paths[environment.path] = name
+    yield from _rules(document)
+    yield from _routes(document, names)
+
+
+def _of_environment(document: Document, name: str, environment: Environment, names: Names) -> Iterable[Wrong]:
+    here: Path = ("environments", name)
+    for service in environment.services:
+        if service not in names.services:
+            near = did_you_mean(service, names.services)
+            yield Wrong((*here, "services", service), f"no service {service!r}{near}")
+    source = environment.promote_from
+    if source is not None and source not in names.environments:
+        near = did_you_mean(source, names.environments)
+        yield Wrong((*here, "promote_from"), f"no environment {source!r}{near}")
+    elif source is not None and _circles(document, name):
+        yield Wrong((*here, "promote_from"), "promotion goes round in a circle")
+    if environment.only_by_promotion and source is None:
+        said = "promote_from is expected beside it: where promotions come from"
+        yield Wrong((*here, "only_by_promotion"), said, ((*here, "promote_from"),))
+    for key in ("windows", "freezes"):
+        yield from _windows((*here, key), getattr(environment, key))
+    verify = environment.verify
+    if verify is not None and not (verify.http or verify.job or verify.promql):
+        yield Wrong((*here, "verify"), "http, job or promql is missing", ((*here, "verify"),))
+    if verify is not None and verify.job is not None and _inside(verify.job, environment.path):
+        said = "a place outside `path` is expected: what is inside is applied"
+        yield Wrong((*here, "verify", "job"), said, ((*here, "path"),))
+    if environment.approvals and environment.release == "automatic":
+        said = "automation asks nobody: with approvals, release: manual is expected"
+        yield Wrong((*here, "approvals"), said)
+    for service, rule in environment.services.items():
+        if environment.approvals and rule.release == "automatic":
+            said = f"automation asks nobody: {name} has approvals, so release: manual is expected"
+            yield Wrong((*here, "services", service, "release"), said)
+
+
+def _windows(path: Path, texts: Iterable[str]) -> Iterable[Wrong]:
+    for place, text in enumerate(texts):
+        try:
+            parse_window(text)
+        except UsageError as error:
+            yield Wrong((*path, place), f"{error.message}; {error.hint}")
+
+
+def _routes(document: Document, names: Names) -> Iterable[Wrong]:
+    """Find those who would never hear anything."""
+    notify = document.notify
+    if notify is None:
+        return
+    routes: list[tuple[Path, Route]] = [(("notify",), notify)]
+    routes += [(("notify", "routes", place), it) for place, it in enumerate(notify.routes)]
+    for path, route in routes:
+        for key, known in (("environments", names.environments), ("services", names.services)):
+            for place, name in enumerate(getattr(route, key)):
+                if name not in known:
+                    yield Wrong((*path, key, place), f"no {key[:-1]} {name!r}{did_you_mean(name, known)}")
+        yield from _windows((*path, "quiet"), route.quiet)
+        if route is not notify and not (route.slack or route.webhook or route.apprise):
+            yield Wrong(path, "slack, webhook or apprise is missing", (path,))
+
+
+def _circles(document: Document, start: str) -> bool:
+    seen, name = {start}, document.environments[start].promote_from
+    while name is not None and name in document.environments:
+        if name in seen:
+            return name == start
+        seen.add(name)
+        name = document.environments[name].promote_from
+    return False
+
+
+def _inside(inner: str, outer: str) -> bool:
+    return outer == "." or inner == outer or inner.startswith(outer + "/")

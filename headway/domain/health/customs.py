@@ -1,0 +1,143 @@
+"""Is a custom resource ready, on its way, broken or held back?
+
+A rule of headway.yaml comes first, then what is known of the kind by name (`kindhealth`), then
+what the object tells as most do (`selfreport`). One of a kind that tells nothing of itself is done
+when it is applied; a guess would hold up releases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from headway.domain.health.selfreport import (
+    UNSEEN,
+    Found,
+    Object,
+    by_itself,
+    observed,
+    tells_generation,
+    words_of,
+)
+from headway.domain.health.tellingkinds import tells
+from headway.domain.health.verdict import NEVER, Judgement, Signal
+from headway.domain.manifests.expected import pod_spec
+from headway.domain.objects.conditions import Question, parse_question
+
+Judge = Callable[[Object], Found | None]
+"""Says how an object of a known kind is; None where it tells it as most do."""
+FAILED_GRACE, STALE_GRACE = 30.0, 120.0
+"""Seconds that "failed" must last, since controllers say it while they try again. Longer where they do not
+tell which generation they have seen: it may be about what was before the change."""
+SETTLE = 2.0
+"""Seconds that "ready" must last where it may be about what was before the change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """When a kind is ready and when it has failed; `kind` may carry its group, as `Tenant.minio.min.io`.
+
+    Every one of `ready` must hold; one of `failed` or of `held` is enough. Without `ready` it is done
+    when it is applied.
+    """
+
+    kind: str
+    ready: tuple[Question, ...] = ()
+    failed: tuple[Question, ...] = ()
+    held: tuple[Question, ...] = ()
+
+    @classmethod
+    def of(
+        cls, kind: str, ready: Iterable[str], failed: Iterable[str] = (), held: Iterable[str] = ()
+    ) -> Rule:
+        """Make a rule from questions as people write them."""
+        return cls(kind, _questions(ready), _questions(failed), _questions(held))
+
+    def covers(self, group: str, kind: str) -> bool:
+        """Say whether it is about a kind."""
+        name, _, mine = self.kind.partition(".")
+        return name == kind and (not mine or mine == group)
+
+    def judge(self, item: Object) -> Found:
+        """Say how an object is by this rule."""
+        said = words_of(item)
+        if any(it.holds(item) for it in self.failed):
+            return "failed", said
+        if any(it.holds(item) for it in self.held):
+            return "held", said
+        missing = [it for it in self.ready if not it.holds(item)]
+        if missing:
+            return "progressing", said or f"{missing[0]} is not true yet"
+        return "ready", ""
+
+
+def _questions(texts: Iterable[str]) -> tuple[Question, ...]:
+    return tuple(map(parse_question, texts))
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rules of headway.yaml, and what is known of kinds by name: (group, kind) → how one is."""
+
+    own: Sequence[Rule] = ()
+    known: Mapping[tuple[str, str], Judge] = field(default_factory=dict)
+
+    def judge(self, item: Object, group: str, kind: str) -> Judgement:
+        """Judge one object. What is wrong with one that runs no containers says nothing about an image."""
+        state, said = self.find(item, group, kind)
+        blames = pod_spec(item) is not None
+        if state == "applied":
+            return Judgement(True, f"applied; this {kind} does not tell when it is ready")
+        if state == "ready":
+            return Judgement(True, "", settle=0.0 if tells_generation(item) else SETTLE)
+        if state == "held":
+            return Judgement(True, said or "its controller holds it back", put_off="held")
+        message = f"{kind} is not ready: {said}" if said else f"{kind} is not ready"
+        if state == "failed":
+            grace = FAILED_GRACE if tells_generation(item) else STALE_GRACE
+            return Judgement(False, message, (Signal("Degraded", said or message, grace, blames=blames),))
+        return Judgement(False, message, (Signal("NotReady", said or message, NEVER, blames=blames),))
+
+    def find(self, item: Object, group: str, kind: str) -> Found:
+        """Say how an object is, by the first rule that knows."""
+        for rule in self.own:
+            if rule.covers(group, kind):
+                return rule.judge(item)
+        if item.get("metadata", {}).get("deletionTimestamp"):
+            return "progressing", "it is being deleted"
+        if not observed(item):
+            return UNSEEN
+        by_name = next((self.known[it] for it in _names(group, kind) if it in self.known), None)
+        found = by_name(item) if by_name is not None else None
+        if found is None:
+            found = by_itself(item)
+        if found[0] == "applied" and tells(group, kind):
+            return "progressing", words_of(item) or "its controller has not said anything yet"
+        return found
+
+
+def _names(group: str, kind: str) -> Iterator[tuple[str, str]]:
+    yield group, kind
+    while group:
+        yield group, "*"
+        group = group.removeprefix("*.").partition(".")[2]
+        group = group and f"*.{group}"
+
+
+def is_judged(item: Object, group: str, kind: str, rules: Rules) -> bool:
+    """Say whether an object's health is judged by rules: a custom resource, or a kind that a rule names.
+
+    Of Kubernetes' own kinds that are no workloads none holds up a release: an Ingress without an address
+    or a claim that waits for its first pod is as it should be.
+    """
+    if any(it.covers(group, kind) for it in rules.own):
+        return True
+    return (group, kind) in rules.known or tells(group, kind) or is_custom(group)
+
+
+def is_custom(group: str) -> bool:
+    """Say whether an API group is not one of Kubernetes' own."""
+    return "." in group and (not group.endswith(".k8s.io") or group in _ADDED)
+
+
+_ADDED = frozenset({"gateway.networking.k8s.io", "snapshot.storage.k8s.io", "leaderworkerset.x-k8s.io"})

@@ -1,0 +1,211 @@
+"""Is a workload live, on its way, or broken, and since when is that certain?
+
+A signal is a sign of trouble with the time that it must last before it counts: a
+missing image is certain at once, a registry that does not answer may come back.
+`Patience` remembers since when each sign has been there; time is passed in, so
+that the whole of it can be tried in a test without waiting.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Set
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from headway.domain.objects.identity import ObjectId
+
+Status = Literal["live", "applied", "progressing", "failed"]
+"""`applied`: the cluster holds the change back, so that no pod runs it (paused, no replicas, suspended)."""
+NEVER = math.inf
+"""The grace of a sign that explains a deadline and never proves anything by itself."""
+DEADLINE = "ProgressDeadlineExceeded"
+"""The reason of a Deployment's own deadline."""
+# A kubelet that tries again shows no trouble for a moment; that does not start the clock anew.
+_GAP = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One sign of trouble. `grace` is in seconds; `key` tells which sign it is the same as later.
+
+    `blames` says whether it speaks of the image or its configuration. What the cluster lacks does not:
+    it is waited for, and never a reason for a veto.
+    """
+
+    reason: str
+    message: str
+    grace: float
+    pod: str = ""
+    container: str = ""
+    key: str = ""
+    blames: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What one look at a workload says: whether it is done, what it waits for, what is wrong.
+
+    `settle` is how many seconds "done" must last, where the pods' own word is worth little.
+    `put_off` says of one that is done that no pod runs it, or not all do, until somebody changes that:
+    `idle` where nothing runs at all, `held` where pods of the version before go on.
+    """
+
+    done: bool
+    message: str
+    signals: tuple[Signal, ...] = ()
+    settle: float = 0.0
+    put_off: Literal["", "idle", "held"] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Where a workload stands, and why.
+
+    `changed` says that this release touched it, `blames` that its failure speaks of the image or its
+    configuration. `logs` are the container's last lines, `events` what the cluster said about the pod
+    or the workload. `put_off` and `images` are those of a workload that is done.
+    """
+
+    status: Status
+    workload: ObjectId
+    reason: str = ""
+    message: str = ""
+    pod: str = ""
+    container: str = ""
+    logs: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
+    changed: bool = True
+    blames: bool = True
+    put_off: str = ""
+    images: frozenset[str] = frozenset()
+
+    def __str__(self) -> str:
+        cause = ": ".join(part for part in (self.reason, self.message) if part)
+        before = "" if self.changed else " (not touched by this release)"
+        status = "applied, not running" if self.status == "applied" else self.status
+        return f"{self.workload} is {status}{before}" + (f": {cause}" if cause else "")
+
+    def with_details(self, logs: Iterable[str], events: Iterable[str]) -> Verdict:
+        """Add what was fetched to explain it."""
+        return replace(self, logs=tuple(logs), events=tuple(events))
+
+
+# What explains the most comes first, when several signs are there.
+_RANK = (
+    "InvalidImageName", "ErrImageNeverPull", "ErrImagePull", "CreateContainerConfigError",
+    "RunContainerError", "OOMKilled", "CrashLoopBackOff", "JobFailed", "PodFailed", "Degraded",
+    "FailedCreate", "Unschedulable", "VolumeNotReady", "CreateContainerError", "DigestDiffers", "BlockedByOldPod",
+    "NodeNotReady", "NotReady", "OldPodEnding",
+)  # fmt: skip
+
+
+def most_useful(signals: Iterable[Signal]) -> Signal | None:
+    """Choose the sign that explains the most."""
+    ranked = sorted(signals, key=lambda it: _RANK.index(it.reason) if it.reason in _RANK else len(_RANK))
+    return ranked[0] if ranked else None
+
+
+@dataclass(slots=True)
+class Patience:
+    """Since when each sign has been there, by workload; what goes and comes back at once never went."""
+
+    _first: dict[tuple[ObjectId, str], float] = field(default_factory=dict)
+    _gone: dict[tuple[ObjectId, str], float] = field(default_factory=dict)
+    _done: dict[ObjectId, float] = field(default_factory=dict)
+
+    def decide(self, workload: ObjectId, judgement: Judgement, now: float) -> tuple[Verdict, float]:
+        """Turn a judgement into a verdict; also give when to look again, without news, in the same clock."""
+        keys = {(workload, signal.key or signal.reason) for signal in judgement.signals}
+        for key in self._first:
+            if key[0] == workload and key not in keys:
+                self._gone.setdefault(key, now)
+        for key in keys:
+            if now - self._gone.pop(key, now) > _GAP:
+                del self._first[key]
+            self._first.setdefault(key, now)
+        if judgement.done:
+            status: Status = "applied" if judgement.put_off else "live"
+            live_at = self._done.setdefault(workload, now) + judgement.settle
+            if live_at <= now:
+                return Verdict(status, workload, message=judgement.message, put_off=judgement.put_off), NEVER
+            return Verdict("progressing", workload, message=judgement.message), live_at
+        self._done.pop(workload, None)
+        due = {it: self._first[workload, it.key or it.reason] + it.grace for it in judgement.signals}
+        if certain := most_useful(it for it, at in due.items() if at <= now):
+            if certain.reason != DEADLINE:
+                return _verdict("failed", workload, certain), NEVER
+            verdict = deadline_verdict(workload, judgement, certain)
+            # A controller's deadline knows nothing of somebody at work to end a shortage; the environment's does.
+            if verdict.blames or verdict.reason == DEADLINE:
+                return verdict, NEVER
+        again = min((at for at in due.values() if at > now), default=NEVER)
+        likely = most_useful(it for it in judgement.signals if it.reason != DEADLINE)
+        if likely is None:
+            return Verdict("progressing", workload, message=judgement.message), again
+        return _verdict("progressing", workload, replace(likely, message=_waiting(judgement))), again
+
+
+def _waiting(judgement: Judgement) -> str:
+    """Say what is waited for, with what the cluster lacks in its own words."""
+    lacks = dict.fromkeys(it.message for it in judgement.signals if not it.blames)
+    said = "; ".join(list(lacks)[:2])
+    return f"{judgement.message}; waiting: {said}" if said else judgement.message
+
+
+def deadline_verdict(workload: ObjectId, judgement: Judgement, passed: Signal) -> Verdict:
+    """Say that a deadline passed, with the sign that explains it best.
+
+    Where no sign explains it, nothing is known against the image.
+    """
+    cause = most_useful(it for it in judgement.signals if it.reason not in (passed.reason, DEADLINE))
+    if cause is None:
+        passed = replace(passed, message=f"{passed.message}: {judgement.message}", blames=False)
+        return _verdict("failed", workload, passed)
+    return _verdict("failed", workload, replace(cause, message=f"{cause.message} ({passed.message})"))
+
+
+def one_deadline(late: Iterable[Verdict]) -> list[Verdict]:
+    """Give what one deadline says of several workloads.
+
+    Where the cluster lacked something for one of them, that the others are not ready proves nothing either:
+    they may need it.
+    """
+    verdicts = list(late)
+    if all(it.blames for it in verdicts):
+        return verdicts
+    return [replace(it, blames=False) for it in verdicts]
+
+
+def silent_node(still_open: Iterable[Judgement]) -> Signal | None:
+    """Return the sign of a node that tells nothing of its pods, where no other sign keeps a rollout open.
+
+    How the pods on such a node are is not known, so that no deadline can be a verdict on them. Pods that
+    cannot end there are the same sign, and a workload without a sign may wait for one on that node.
+    """
+    signals = [
+        it for each in still_open for it in each.signals if it.reason not in (DEADLINE, "OldPodEnding")
+    ]
+    silent = [it for it in signals if it.reason == "NodeNotReady"]
+    return silent[0] if silent and len(silent) == len(signals) else None
+
+
+def not_run(verdicts: Iterable[Verdict], ran: Set[str] = frozenset()) -> list[Verdict]:
+    """Give those that this release touched and whose images no pod has run; `ran` are images that ran before.
+
+    A workload without pods (no replicas, suspended) is no reason where its images run elsewhere, or ran
+    before this release: it was only stopped. One whose old pods go on (paused, OnDelete) always is.
+    """
+    verdicts = list(verdicts)
+    running = frozenset[str]().union(ran, *(it.images for it in verdicts if it.status == "live"))
+    return [
+        it
+        for it in verdicts
+        if it.changed and it.status == "applied" and (it.put_off == "held" or not it.images <= running)
+    ]
+
+
+def _verdict(status: Status, workload: ObjectId, signal: Signal) -> Verdict:
+    return Verdict(
+        status, workload, signal.reason, signal.message, signal.pod, signal.container, blames=signal.blames
+    )

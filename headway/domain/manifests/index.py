@@ -1,0 +1,275 @@
+"""The index of manifests: which document of a file carries which image, and where exactly.
+
+Images are found in Pods and in everything with a pod template at `spec.template`,
+`spec.jobTemplate.spec.template` or `template`: the built-in workloads, CronJob and
+PodTemplate, and custom kinds made like them, also inside a List. What does not parse, or
+has not the shape of the object that it says it is, is a problem of its file with its place,
+and says nothing of other files: whatever the bytes are, nothing else is raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from yaml.nodes import Node, ScalarNode, SequenceNode
+
+from headway.domain.manifests.mentions import Mention, mentions, placeholders
+from headway.domain.manifests.shape import misfits
+from headway.domain.text.yaml_nodes import YamlProblem, child, compose, decode, problem_at, scalar_span
+from headway.domain.text.yaml_values import node_at, value_of
+from headway.errors import Problem
+
+FORMAT = 2
+"""Changes when what is cached of a file changes."""
+
+_RENDERED = {
+    "kustomization.yaml": ("kustomizations", "kubectl kustomize"),
+    "kustomization.yml": ("kustomizations", "kubectl kustomize"),
+    "Kustomization": ("kustomizations", "kubectl kustomize"),
+    "Chart.yaml": ("charts", "helm template"),
+}
+"""What makes a folder a kustomization (kustomize, `RecognizedKustomizationFileNames`) or a chart (Helm)."""
+
+_BOM = "\ufeff"
+_ROLES = (("initContainers", "init"), ("containers", "container"), ("ephemeralContainers", "ephemeral"))
+_TEMPLATES = (
+    ("spec", "template", "spec"),
+    ("spec", "jobTemplate", "spec", "template", "spec"),
+    ("template", "spec"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One Kubernetes object and where it stands; `line` counts from 1, `document` from 0."""
+
+    path: str
+    document: int
+    line: int
+    object: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageUse:
+    """One container that runs a site's image; `role` is container, init or ephemeral."""
+
+    document: int
+    kind: str
+    namespace: str
+    name: str
+    container: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSite:
+    """One scalar that says an image.
+
+    `start` and `end` are characters of the decoded text, quotes included; `line`
+    and `column` count from 1. Through an anchor it may serve several containers.
+    """
+
+    value: str
+    start: int
+    end: int
+    line: int
+    column: int
+    uses: tuple[ImageUse, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FileIndex:
+    """What one file holds.
+
+    `mentions` are images that stand anywhere but in a container; `doubts` are what is applied as it
+    stands and is hardly meant so. `edited` is the file that holds the text, where `path` is a link to it.
+    """
+
+    path: str = ""
+    manifests: tuple[Manifest, ...] = ()
+    images: tuple[ImageSite, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    mentions: tuple[Mention, ...] = ()
+    doubts: tuple[Problem, ...] = ()
+    edited: str = ""
+
+    @property
+    def secret(self) -> bool:
+        """Whether a Secret's values are in it, which no file of headway's may keep."""
+        return any(
+            it.object["kind"] == "Secret" and ("data" in it.object or "stringData" in it.object)
+            for it in self.manifests
+        )
+
+    def at(self, path: str) -> FileIndex:
+        """Give the same index for a file at a path; what is cached knows no path."""
+        return FileIndex(
+            path,
+            tuple(replace(it, path=path) for it in self.manifests),
+            self.images,
+            tuple(replace(it, file=path) for it in self.problems),
+            self.mentions,
+            tuple(replace(it, file=path) for it in self.doubts),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Give plain JSON data without the path."""
+        return {
+            "manifests": [[it.document, it.line, it.object] for it in self.manifests],
+            "images": [
+                [
+                    it.value, it.start, it.end, it.line, it.column,
+                    [[u.document, u.kind, u.namespace, u.name, u.container, u.role] for u in it.uses],
+                ]
+                for it in self.images
+            ],
+            "problems": [[it.line, it.column, it.message] for it in self.problems],
+            "mentions": [[it.image, it.line, it.column] for it in self.mentions],
+            "doubts": [[it.line, it.column, it.message] for it in self.doubts],
+        }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> FileIndex:
+        """Read what to_json gave."""
+        return cls(
+            "",
+            tuple(Manifest("", *it) for it in data["manifests"]),
+            tuple(
+                ImageSite(value, start, end, line, column, tuple(ImageUse(*use) for use in uses))
+                for value, start, end, line, column, uses in data["images"]
+            ),
+            tuple(Problem("", *it) for it in data["problems"]),
+            tuple(Mention(*it) for it in data["mentions"]),
+            tuple(Problem("", *it) for it in data["doubts"]),
+        )
+
+
+def unrendered(path: str) -> Problem | None:
+    """Say of a file whether it makes its folder something to be rendered first; None where it is plain YAML.
+
+    Read as it stands, a kustomization's patch would be applied as a whole object.
+    """
+    found = _RENDERED.get(path.rpartition("/")[2])
+    if found is None:
+        return None
+    what, command = found
+    way_out = f"keep here, as plain YAML, what `{command}` writes, in CI or by hand"
+    return Problem(path, 1, 1, f"{what} are not rendered yet; {way_out}")
+
+
+def index_file(data: bytes) -> FileIndex:
+    """Index one file's bytes. What is wrong with it is in `problems`; nothing is raised."""
+    manifests: list[Manifest] = []
+    found: dict[int, tuple[ScalarNode, list[ImageUse]]] = {}
+    problems: list[Problem] = []
+    doubts: list[Problem] = []
+    shift = 0
+    text = ""
+    try:
+        text = decode(data)
+        if text.startswith(_BOM):
+            text, shift = text[1:], 1
+        _refuse_pointer(text)
+        for document, node in enumerate(compose(text)):
+            try:
+                for item, value in _objects(node, value_of(node)):
+                    manifest = _manifest(document, item, value, problems)
+                    if manifest is not None:
+                        manifests.append(manifest)
+                        _collect(found, item, manifest)
+            except YamlProblem as problem:
+                problems.append(problem.at(""))
+            doubts += [it.at("") for it in placeholders(node)] if "${" in text else []
+    except YamlProblem as problem:
+        problems.append(problem.at(""))
+    images = []
+    for node, uses in found.values():
+        start, end = scalar_span(text, node)
+        if text[start] in "|>":
+            problems.append(
+                problem_at(node, "an image in a block scalar cannot be edited; write it on one line").at("")
+            )
+            continue
+        line, column = node.start_mark.line + 1, node.start_mark.column + 1 + (start - node.start_mark.index)
+        images.append(ImageSite(node.value, start + shift, end + shift, line, column, tuple(uses)))
+    images.sort(key=lambda it: it.start)
+    elsewhere = mentions(text, [(it.start - shift, it.end - shift) for it in images])
+    return FileIndex("", tuple(manifests), tuple(images), tuple(problems), tuple(elsewhere), tuple(doubts))
+
+
+def _refuse_pointer(text: str) -> None:
+    if text.startswith("version https://git-lfs.github.com/spec/"):
+        raise YamlProblem(1, 1, "this is a pointer of Git LFS, and headway does not fetch what it points to")
+
+
+def _objects(node: Node, value: Any) -> Iterator[tuple[Node, Any]]:
+    """Yield the objects of a document; a List's items may leave its own kind and version to it."""
+    items = value.get("items") if isinstance(value, dict) else None
+    kind = value.get("kind") if isinstance(value, dict) else None
+    nodes = child(node, "items")
+    if not (
+        isinstance(kind, str) and kind.endswith("List") and isinstance(items, list) and nodes is not None
+    ):
+        yield node, value
+        return
+    own = {"apiVersion": value.get("apiVersion"), "kind": kind.removesuffix("List")}
+    for below, item in zip(nodes.value, items, strict=True):
+        if isinstance(item, dict) and kind != "List":
+            item = {**own, **{key: each for key, each in item.items() if key not in own or each}}
+        yield from _objects(below, item)
+
+
+def _manifest(document: int, node: Node, item: Any, problems: list[Problem]) -> Manifest | None:
+    """Make a manifest of an object; where it has another shape, say so in `problems`."""
+    if not isinstance(item, dict):
+        raise problem_at(
+            node, "this is not a Kubernetes object: a map with apiVersion, kind and metadata is expected"
+        )
+    for key in ("apiVersion", "kind"):
+        if not isinstance(item.get(key), str) or not item[key]:
+            way_out = "; if it is not meant to be one, name the file in .headwayignore"
+            raise problem_at(node, f"this is not a Kubernetes object: it has no {key}{way_out}")
+    meta = item.get("metadata")
+    if not isinstance(meta, dict) or not isinstance(meta.get("name"), str) or not meta["name"]:
+        generated = isinstance(meta, dict) and "generateName" in meta
+        if generated:
+            hint = " (generateName gives a new object each time)"
+        else:
+            odd = isinstance(meta, dict) and meta.get("name") is not None
+            hint = (
+                f", and {meta['name']!r} is not text: put it in quotes"
+                if odd and isinstance(meta, dict) and not isinstance(meta["name"], dict | list)
+                else ""
+            )
+        raise problem_at(node, f"{item['kind']} needs a metadata.name{hint}")
+    wrong = [problem_at(node_at(node, path), said).at("") for path, said in misfits(item)]
+    problems += wrong
+    return None if wrong else Manifest("", document, node.start_mark.line + 1, item)
+
+
+def _collect(found: dict[int, tuple[ScalarNode, list[ImageUse]]], node: Node, manifest: Manifest) -> None:
+    kind = manifest.object["kind"]
+    meta = manifest.object["metadata"]
+    for path in (("spec",),) if kind == "Pod" else _TEMPLATES:
+        spec: Node | None = node
+        for key in path:
+            spec = child(spec, key)
+        for field, role in _ROLES:
+            containers = child(spec, field)
+            if not isinstance(containers, SequenceNode):
+                continue
+            for container in containers.value:
+                image, name = child(container, "image"), child(container, "name")
+                if not isinstance(image, ScalarNode) or not image.value:
+                    continue
+                use = ImageUse(
+                    manifest.document,
+                    kind,
+                    str(meta.get("namespace") or ""),
+                    meta["name"],
+                    name.value if isinstance(name, ScalarNode) else "",
+                    role,
+                )
+                found.setdefault(id(image), (image, []))[1].append(use)

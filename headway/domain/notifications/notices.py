@@ -1,0 +1,190 @@
+"""What is told of a release, and who hears it: plain values, no sender and no clock of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from headway.domain.config.model import Notify, Route
+from headway.domain.rules.windows import opening, parse_window
+
+STATES = (
+    "planned",
+    "waiting",
+    "releasing",
+    "unfinished",
+    "applied",
+    "live",
+    "failed",
+    "rolled-back",
+    "superseded",
+    "rejected",
+    "noticed",
+)
+"""`unfinished`: headway could not see or write, so nothing is known of the release yet, and a later look ends it.
+`noticed` is no state of a release: people are notified of something that others did in the config repo."""
+UNDER_WAY = ("planned", "waiting", "releasing", "unfinished")
+SETTLED = ("applied", "live", "rolled-back", "superseded")
+"""The states after which a release is not under way again. One that failed or was rejected may be begun anew."""
+FAILURES = ("failed", "rolled-back")
+WARNINGS = (*FAILURES, "unfinished", "noticed")
+"""What those hear, too, who want to hear of failures only, and at any hour."""
+IN_PLACE = ("slack", "commit")
+"""The ways on which what is told later takes the place of what was told before; on others it is one more message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One state of one release. `changes` are (service, from, to); `links` (name, URL); `at` is ISO 8601 in UTC.
+
+    `details` are lines for those who look closer; `progress` is how far a rollout is. One that `corrects`
+    says again what others may have told already: it puts right what stands in its place, and adds nothing.
+    """
+
+    release: str
+    app: str
+    environment: str
+    kind: str
+    state: str
+    changes: tuple[tuple[str, str, str], ...] = ()
+    actor: str = ""
+    reason: str = ""
+    commit: str = ""
+    cause: str = ""
+    progress: str = ""
+    seconds: float = 0.0
+    automatic: bool = False
+    at: str = ""
+    links: tuple[tuple[str, str], ...] = ()
+    details: tuple[str, ...] = ()
+    corrects: bool = False
+
+    def to_json(self) -> str:
+        """Write it down."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Notice:
+        """Read what `to_json` wrote, also that of a newer headway."""
+        data = {key: it for key, it in json.loads(text).items() if key in cls.__slots__}
+        for name in ("changes", "links"):
+            data[name] = tuple(tuple(it) for it in data[name])
+        return cls(**{**data, "details": tuple(data["details"])})
+
+    @property
+    def mark(self) -> str:
+        """Name this state of the release: the same for everyone who tells it, another one where its cause is."""
+        return (
+            f"{self.state}-{hashlib.sha256(self.cause.encode()).hexdigest()[:8]}"
+            if self.cause
+            else self.state
+        )
+
+    def says(self, other: Notice) -> bool:
+        """Say whether it tells the same: when it is told, from where and how long it took is no news."""
+        fields = {name: getattr(other, name) for name in ("at", "links", "seconds", "details", "corrects")}
+        return dataclasses.replace(self, **fields) == other
+
+    def overtaken(self, state: str, at: str) -> bool:
+        """Say whether a state that was told with its time is as new as this one; clocks may differ by a little."""
+        if self.state in UNDER_WAY and state in SETTLED:
+            return True
+        if self.state in SETTLED and state in UNDER_WAY:
+            return False
+        return (at, _rank(state)) >= (self.at, _rank(self.state))
+
+    @property
+    def headline(self) -> str:
+        """Say it in a line: `production: orders, users live in 12.3 s`."""
+        if self.state == "noticed":
+            return f"{self.environment}: {self.reason}"
+        names = listed(dict.fromkeys(name for name, _, _ in self.changes), 5) or "the repo's state"
+        words = {
+            "planned": "planned",
+            "waiting": "waiting for approval",
+            "releasing": "rolling out" + (f": {self.progress}" if self.progress else ""),
+            "unfinished": "unfinished: not failed, and not known to be live",
+            "applied": "applied, not running",
+            "live": f"live in {self.seconds:.1f} s",
+            "failed": "failed",
+            "rolled-back": "failed and rolled back",
+            "superseded": "superseded by a newer release",
+            "rejected": "not released",
+        }
+        what = {"promotion": "promotion of ", "rollback": "rollback of "}.get(self.kind, "")
+        return f"{self.environment}: {what}{names} {words[self.state]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Somebody who hears a notice: `kind` and `address` of the way, and not before `after`."""
+
+    kind: str
+    address: str
+    after: datetime
+
+    @property
+    def target(self) -> str:
+        """Give its name in the outbox."""
+        return f"{self.kind}:{self.address}"
+
+
+def who_hears(notify: Notify | None, notice: Notice, now: datetime) -> list[Heard]:
+    """Say who hears a notice: everybody whose route matches, each once, at the earliest time that any gives."""
+    found: dict[str, Heard] = {}
+    for route in [notify, *notify.routes] if notify is not None else []:
+        if not _matches(route, notice):
+            continue
+        after = _after_quiet(route, notice, now)
+        for kind, address in _ways(route):
+            heard = Heard(kind, address, after)
+            if heard.target not in found or after < found[heard.target].after:
+                found[heard.target] = heard
+    return list(found.values())
+
+
+def _ways(route: Route) -> Iterator[tuple[str, str]]:
+    if route.slack is not None:
+        yield "slack", route.slack.channel
+    if route.webhook is not None:
+        yield "webhook", route.webhook.url
+    if route.apprise is not None:
+        yield "apprise", route.apprise
+
+
+def _matches(route: Route, notice: Notice) -> bool:
+    services = {name for name, _, _ in notice.changes}
+    return (
+        (not route.environments or notice.environment in route.environments)
+        and (not route.services or not services or bool(services & set(route.services)))
+        # Whoever hears only failures hears nothing of a release that is under way.
+        and (route.only == "everything" or notice.state in WARNINGS)
+    )
+
+
+def _after_quiet(route: Route, notice: Notice, now: datetime) -> datetime:
+    """Give the end of the quiet hours for what automation does; people's releases and failures wait for nothing."""
+    if not route.quiet or not notice.automatic or notice.state in WARNINGS:
+        return now
+    quiet = opening((), [parse_window(it) for it in route.quiet], now)
+    return now if quiet.open else (quiet.until or now)
+
+
+def _rank(state: str) -> int:
+    return STATES.index(state) if state in STATES else -1
+
+
+def listed(names: Iterable[str], most: int) -> str:
+    """Join names, and count those beyond `most`."""
+    names = list(names)
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def stamp(now: datetime) -> str:
+    """Write a time as notices carry it."""
+    return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

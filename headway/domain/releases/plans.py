@@ -1,0 +1,289 @@
+"""Plans: what would change in the config repo, as data, before anything is changed.
+
+A plan is worked out from one commit and names exact digests. It is made anew on
+each new head of the branch, never carried over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from headway.domain.config.reading import Config
+from headway.domain.images.reference import ImageRef, InvalidImage, respell
+from headway.domain.manifests.edits import splice
+from headway.domain.manifests.index import FileIndex, ImageSite
+from headway.errors import ConfigError, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One service's image before and after, each as the manifests spell it.
+
+    A service that runs several images has a change for each that is left.
+    """
+
+    service: str
+    old: str
+    new: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one release would change in one environment.
+
+    `files` maps paths in the repo to their whole new content; `base` is the
+    commit that the plan was worked out from. A plan without changes is falsy.
+    """
+
+    environment: str
+    base: str
+    changes: tuple[Change, ...]
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.changes)
+
+    @property
+    def triples(self) -> tuple[tuple[str, str, str], ...]:
+        """The changes as a commit message tells them: service, old image, new image."""
+        return tuple((it.service, it.old, it.new) for it in self.changes)
+
+    @property
+    def fingerprint(self) -> str:
+        """Name exactly what changes where, in 12 digits: an approval of one plan is none of another."""
+        said = "\n".join([self.environment, *(" ".join(it) for it in self.triples)])
+        return hashlib.sha256(said.encode()).hexdigest()[:12]
+
+    def as_dict(self) -> dict[str, object]:
+        """Give what `--output json` prints."""
+        return {
+            "environment": self.environment,
+            "base": self.base,
+            "fingerprint": self.fingerprint,
+            "changes": [
+                {"service": it.service, "old": it.old, "new": it.new, "why": it.why} for it in self.changes
+            ],
+            "files": sorted(self.files),
+            "warnings": list(self.warnings),
+        }
+
+
+def image_changes(
+    config: Config, now: list[FileIndex], then: list[FileIndex]
+) -> tuple[tuple[str, str, str], ...]:
+    """Tell which images differ between two states of an environment: (service, now, then), each once.
+
+    Only services that both have are compared, container by container; `then` is empty for an image that
+    was nowhere then, where what its container had is not known.
+    """
+    back, had = _as_it_was(config, now, then), images_of(config, then)
+    found: dict[tuple[str, str, str], None] = {}
+    for service, places in sites_by_service(config, now).items():
+        for index, site in places if service in had else ():
+            value = back.get((index.path, site), site.value if site.value in had[service] else "")
+            if value != site.value:
+                found[service, site.value, value] = None
+    return tuple(found)
+
+
+def moved_images(
+    config: Config, now: list[FileIndex], then: list[FileIndex]
+) -> tuple[tuple[str, str, str], ...]:
+    """Tell which images containers got in the place of others: (service, now, then), each once.
+
+    A container that is new took the place of an image that no other container of its service runs any more.
+    """
+    was = {use: site.value for _, site in _flat(config, then) for use in _containers(site)}
+    had, has = images_of(config, then), images_of(config, now)
+    found: dict[tuple[str, str, str], None] = {}
+    for service, places in sites_by_service(config, now).items():
+        gone = [it for it in had.get(service, ()) if it not in has[service]]
+        for _, site in places:
+            own = [was[use] for use in _containers(site) if service_of(config, was.get(use, "")) == service]
+            old = own or (gone if len(gone) == 1 else [])
+            if old and old[0] != site.value:
+                found[service, site.value, old[0]] = None
+    return tuple(found)
+
+
+def service_of(config: Config, value: str) -> str | None:
+    """Name the service whose image repository a manifest's image value names, if any does."""
+    try:
+        reference = ImageRef.parse(value)
+    except InvalidImage:
+        return None
+    return config.owner(reference)
+
+
+def sites_by_service(
+    config: Config, indexes: Iterable[FileIndex]
+) -> dict[str, list[tuple[FileIndex, ImageSite]]]:
+    """Find where an environment's manifests name each service's image; services without a place are absent."""
+    found: dict[str, list[tuple[FileIndex, ImageSite]]] = {}
+    for index in indexes:
+        for site in index.images:
+            if (service := service_of(config, site.value)) is not None:
+                found.setdefault(service, []).append((index, site))
+    return {name: found[name] for name in config.services if name in found}
+
+
+def images_of(config: Config, indexes: Iterable[FileIndex]) -> dict[str, tuple[str, ...]]:
+    """Give each service's distinct image values in an environment, in the order of headway.yaml."""
+    return {
+        service: tuple(dict.fromkeys(site.value for _, site in sites))
+        for service, sites in sites_by_service(config, indexes).items()
+    }
+
+
+def plan_images(
+    config: Config,
+    environment: str,
+    base: str,
+    indexes: list[FileIndex],
+    read: Callable[[str], bytes],
+    wanted: Mapping[str, tuple[ImageRef, str]],
+) -> Plan:
+    """Plan to give services new images: service → (pinned image, why).
+
+    Raises ConfigError for a service that no manifest of the environment names.
+    """
+    places = sites_by_service(config, indexes)
+    missing = [service for service in wanted if service not in places]
+    if missing:
+        raise ConfigError([_unnamed(config, environment, service) for service in missing])
+    edits = {
+        (index.path, site): respell(site.value, reference)
+        for service, (reference, _) in wanted.items()
+        for index, site in places[service]
+    }
+    return _plan(config, environment, base, indexes, read, edits, {s: why for s, (_, why) in wanted.items()})
+
+
+def plan_as_it_was(
+    config: Config,
+    environment: str,
+    base: str,
+    indexes: list[FileIndex],
+    past: list[FileIndex],
+    read: Callable[[str], bytes],
+    services: Iterable[str],
+    why: str,
+) -> Plan:
+    """Plan to give services the images that `past` says they had; everything else stays.
+
+    A container gets what that same container had. One that did not exist then gets
+    what its service had, where that was one image. Empty `services` means all.
+    """
+    chosen = set(services) or set(config.services)
+    edits = {
+        (path, site): value
+        for (path, site), value in _as_it_was(config, indexes, past).items()
+        if service_of(config, site.value) in chosen
+    }
+    return _plan(config, environment, base, indexes, read, edits, dict.fromkeys(chosen, why))
+
+
+def _as_it_was(
+    config: Config, indexes: list[FileIndex], past: list[FileIndex]
+) -> dict[tuple[str, ImageSite], str]:
+    """Give the value that each place of an image had; places of which that is not known are absent."""
+    before = {use: site.value for _, site in _flat(config, past) for use in _containers(site)}
+    had = images_of(config, past)
+    found: dict[tuple[str, ImageSite], str] = {}
+    for service, places in sites_by_service(config, indexes).items():
+        for index, site in places:
+            value = next((before[use] for use in _containers(site) if use in before), None)
+            if value is None and len(had.get(service, ())) == 1:
+                value = had[service][0]
+            if value is not None:
+                found[index.path, site] = value
+    return found
+
+
+def _plan(
+    config: Config,
+    environment: str,
+    base: str,
+    indexes: list[FileIndex],
+    read: Callable[[str], bytes],
+    edits: Mapping[tuple[str, ImageSite], str],
+    why: Mapping[str, str],
+) -> Plan:
+    order = {name: place for place, name in enumerate(config.services)}
+    changes: dict[Change, None] = {}
+    by_file: dict[str, dict[ImageSite, str]] = {}
+    linked = {it.path: it.edited for it in indexes if it.edited}
+    for (path, site), value in edits.items():
+        if value == site.value:
+            continue
+        by_file.setdefault(_edited(config, environment, path, linked), {})[site] = value
+        service = service_of(config, site.value)
+        assert service is not None
+        changes[Change(service, site.value, value, why.get(service, ""))] = None
+    return Plan(
+        environment=environment,
+        base=base,
+        changes=tuple(sorted(changes, key=lambda it: order[it.service])),
+        files={path: splice(read(path), changed.items()) for path, changed in by_file.items()},
+        warnings=tuple(_warnings(config, indexes, changes)),
+    )
+
+
+def _edited(config: Config, environment: str, path: str, linked: Mapping[str, str]) -> str:
+    """Give the file that an edit changes: what a link points to, where that is in the environment's own folder.
+
+    One outside of it may be another environment's too, and a release changes one.
+    """
+    target = linked.get(path)
+    if target is None:
+        return path
+    folder = config.environments[environment].path
+    if folder != "." and not target.startswith(folder + "/"):
+        said = f"a release would change {target}, to which this links, outside of {folder}/; put a copy here"
+        raise ConfigError([Problem(path, 1, 1, said)])
+    return target
+
+
+def _warnings(config: Config, indexes: Iterable[FileIndex], changes: Iterable[Change]) -> Iterator[str]:
+    """Say what is left out, what is applied as it stands, and where an image is named that stays behind."""
+    moving = {it.old: (config.services[it.service].ref, ImageRef.parse(it.old)) for it in changes}
+    repositories = {it.name for it, _ in moving.values()}
+    for index in indexes:
+        yield from (f"left out: {problem}" for problem in index.problems)
+        yield from (f"warning: {doubt}" for doubt in index.doubts)
+        for mention in index.mentions if moving else ():
+            try:
+                named = ImageRef.parse(mention.image)
+            except InvalidImage:
+                continue
+            if named.name in repositories and any(
+                named.name == it.name
+                and (named.tag == was.tag or (was.digest and named.digest == was.digest))
+                for it, was in moving.values()
+            ):
+                place = f"{index.path}:{mention.line}:{mention.column}"
+                yield f"warning: {place}: {mention.image} stays: it is named here outside of a container's image"
+
+
+def _flat(config: Config, indexes: list[FileIndex]) -> list[tuple[FileIndex, ImageSite]]:
+    return [place for places in sites_by_service(config, indexes).values() for place in places]
+
+
+def _containers(site: ImageSite) -> list[tuple[str, str, str, str]]:
+    return [(use.kind, use.namespace, use.name, use.container) for use in site.uses]
+
+
+def _unnamed(config: Config, environment: str, service: str) -> Problem:
+    line, column = config.locate("services", service, "image")
+    image = config.services[service].image
+    path = config.environments[environment].path
+    return Problem(
+        config.file,
+        line,
+        column,
+        f"no manifest below {path}/ has a container with the image {image} of service {service}",
+    )

@@ -1,0 +1,150 @@
+"""What automation may do in each environment now, and what each of the others waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from headway.domain.config.reading import Config
+from headway.domain.images.reference import ImageRef
+from headway.domain.policy.gates import digest_in, is_automatic, opening_of, vetoed_upstream
+from headway.domain.policy.holds import Holds
+from headway.domain.releases.plans import Change, images_of
+from headway.domain.releases.undone import older_by
+from headway.domain.rules.tags import Refused
+from headway.errors import RefusedError
+from headway.operations.connections import Connections
+from headway.operations.desired import Desired
+from headway.operations.promotion import live_in, live_since, own_rule, ran_before, unhealthy
+from headway.operations.pushes import undone_in
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """The services that automation releases in an environment now; `source` where they are promoted.
+
+    `waits` says, line by line, what keeps automatic services from being released.
+    """
+
+    environment: str
+    services: tuple[str, ...] = ()
+    source: str = ""
+    waits: tuple[str, ...] = ()
+
+    def only(self, services: Collection[str]) -> Following:
+        """Give the same for some of the services."""
+        return replace(self, services=tuple(it for it in self.services if it in services))
+
+
+def followings(config: Config, holds: Holds, names: Iterable[str], now: datetime) -> dict[str, Following]:
+    """Say for each environment which services automation may release now."""
+    return {name: _following(config, holds, name, now) for name in names}
+
+
+def _following(config: Config, holds: Holds, name: str, now: datetime) -> Following:
+    place = config.environments[name]
+    automatic = [it for it in config.services if is_automatic(config, holds, name, it)]
+    if not automatic:
+        return Following(name)
+    source = place.promote_from or ""
+    state = opening_of(config, name, now)
+    if not state.open:
+        until = f" until {state.until:%Y-%m-%d %H:%M} UTC" if state.until else ""
+        return Following(name, (), source, (f"{name}: automation waits{until}: {state.why}",))
+    locks = {service: lock for service in automatic if (lock := holds.lock_on(name, service))}
+    waits = [
+        f"{name}: {service} is locked by {lock.by or 'somebody'}" + (f": {lock.why}" if lock.why else "")
+        for service, lock in locks.items()
+    ]
+    return Following(name, tuple(it for it in automatic if it not in locks), source, tuple(waits))
+
+
+@dataclass(frozen=True, slots=True)
+class Ripe:
+    """What may be promoted to an environment by itself now, service → (image, why), and why not the rest.
+
+    `held` says what a service waits for, `done` why another one waits for nothing.
+    """
+
+    wanted: Mapping[str, tuple[ImageRef, str]] = field(default_factory=dict)
+    held: Mapping[str, str] = field(default_factory=dict)
+    done: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def waits(self) -> list[str]:
+        """The reasons of what waits, each once."""
+        return list(dict.fromkeys(self.held.values()))
+
+
+def ripe(
+    connections: Connections, config: Config, holds: Holds, it: Following, head: str, now: datetime
+) -> Ripe:
+    """Give the images that may be promoted to an environment by themselves now, and what the others wait for.
+
+    An image is ripe when it has been live in the source environment for its `soak`, is not vetoed
+    here, fits the rule that this environment has of its own, and was not left here for another before.
+    """
+    name, source = it.environment, it.source
+    soak = config.environments[source].soak or timedelta()
+    here = images_of(config, Desired(connections, config, name, head).indexes)
+    there = images_of(config, Desired(connections, config, source, head).indexes)
+    services = [service for service in it.services if service in here and service in there]
+    done = {service: f"{source} does not run it" for service in it.services if service not in there}
+    if not services:
+        return Ripe(done=done)
+    try:
+        live = live_in(connections, config, source, services)
+    except RefusedError as error:
+        return Ripe(held=dict.fromkeys(services, f"promotion waits: {error.message}"), done=done)
+    held = {service: f"promotion waits: {why}" for service, why in live.refused.items()}
+    differing = {
+        service: image
+        for service, image in live.images.items()
+        if {ImageRef.parse(value).digest for value in here[service]} != {image.digest}
+    }
+    done |= {service: f"as in {source}" for service in live.images if service not in differing}
+    if not differing:
+        return Ripe(held=held, done=done)
+    sick = unhealthy(connections, config, live, differing)
+    held |= {service: f"promotion waits: {why}" for service, why in sick.items()}
+    since, left = live_since(connections, config, live), ran_before(connections, config, holds, name)
+    wanted: dict[str, tuple[ImageRef, str]] = {}
+    for service, image in differing.items():
+        if service in sick:
+            continue
+        rule = own_rule(config, name, service)
+        taken = rule.taken(image.tag or "") if rule is not None else None
+        if any(veto.digest == image.digest for veto in holds.vetoes_on(name, service)):
+            held[service] = f"{service} {image.tag} is vetoed"
+        elif upstream_veto := vetoed_upstream(config, holds, name, [Change(service, "", str(image))]):
+            held[service] = str(upstream_veto[0])
+        elif (service, image.digest) in left:
+            held[service] = f"{service} {image.tag} ran here before; automation does not go back to it"
+        elif isinstance(taken, Refused):
+            held[service] = f"{service} {image.tag} {taken}"
+        elif service not in since or now - since[service] < soak:
+            until = f" until {since[service] + soak:%Y-%m-%d %H:%M:%S} UTC" if service in since else ""
+            held[service] = f"{service} {image.tag} soaks in {source}{until}"
+        else:
+            wanted[service] = (image, f"live in {source} since {since[service]:%Y-%m-%d %H:%M:%S} UTC")
+    gone = _undone(connections, config, name, head, wanted)
+    kept = {service: it for service, it in wanted.items() if service not in gone}
+    return Ripe(kept, held | gone, done)
+
+
+def _undone(
+    connections: Connections, config: Config, name: str, head: str, wanted: Mapping[str, tuple[ImageRef, str]]
+) -> dict[str, str]:
+    """Say what of it a person undid in Git where no veto holds it yet: the next reconcile writes that."""
+    if not wanted:
+        return {}
+    found = undone_in(
+        connections, config, name, head, wanted, lambda service: older_by(config.rule(name, service))
+    )
+    return {
+        service: f"{service} {wanted[service][0].tag} was {it.why}; automation leaves it alone"
+        for service, several in found.items()
+        for it in several
+        if digest_in(it.image) == wanted[service][0].digest
+    }

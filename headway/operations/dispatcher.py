@@ -1,0 +1,177 @@
+"""Carries what is told of releases from the outbox to those who hear it, beside the release and never in its way.
+
+A release writes down what is to be told and goes on. One thread delivers; what cannot be delivered now is
+delivered by whoever comes next: a later release, `reconcile`, `headway serve`, `headway notify`.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from headway.domain.notifications.notices import Heard, Notice
+from headway.errors import FailedError, HeadwayError, TransientError
+from headway.settings import Settings
+from headway.systems.notify.outbox import Outbox, Parcel
+
+if TYPE_CHECKING:
+    from headway.systems.notify.code_hosts import Host
+    from headway.systems.notify.slack import Slack
+
+FIRST, LONGEST, REFUSED = 5.0, 3600.0, 600.0
+"""Seconds until a try after the first that failed, at most, and after one that was refused."""
+GOODBYE = 10.0
+_log = logging.getLogger("headway.operations.dispatcher")
+
+
+class Courier:
+    """One outbox and the thread that empties it. It never raises for what cannot be delivered."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.outbox = Outbox(settings.state / "outbox.sqlite")
+        self._wake = threading.Event()
+        self._until: float | None = None
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+        self._slack: Slack | None = None
+
+    def send(self, notice: Notice, heard: Iterable[Heard]) -> None:
+        """Write down what is to be told, and begin to tell it."""
+        self.outbox.put(notice, heard)
+        self.start()
+
+    def start(self) -> None:
+        """Begin to deliver what is due, in a thread."""
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, daemon=True, name="courier")
+                self._thread.start()
+        self._wake.set()
+
+    def close(self) -> None:
+        """Deliver what is due in some seconds, and end. What is left is in the outbox."""
+        if self._thread is not None:
+            self._until = time.monotonic() + GOODBYE
+            self._wake.set()
+            self._thread.join(timeout=GOODBYE + 5)
+        self.outbox.close()
+
+    def deliver(self) -> int:
+        """Deliver all that is due; give how many parcels were told."""
+        count, until = 0, time.monotonic() + GOODBYE
+        while time.monotonic() < until and (parcel := self.outbox.take()) is not None:
+            count += self._deliver(parcel)
+        return count
+
+    def _run(self) -> None:
+        wait: float | None = None
+        while True:
+            self._wake.wait(wait)
+            self._wake.clear()
+            try:
+                self.deliver()
+                wait = self.outbox.next_due()
+            except Exception as error:  # noqa: BLE001 - whatever breaks here, the release goes on
+                _log.warning("what is to be told could not be told: %s: %s", type(error).__name__, error)
+                wait = FIRST
+            if self._until is None or self._wake.is_set():
+                continue
+            if wait is None or time.monotonic() + wait > self._until:
+                return
+
+    def waiting(self) -> list[tuple[str, str, str]]:
+        """List what is not told yet: to whom, the release, and why."""
+        return [(_shown(target), release, why) for target, release, why in self.outbox.waiting()]
+
+    def _deliver(self, parcel: Parcel) -> bool:
+        try:
+            self._tell(parcel)
+        except TransientError as error:
+            again = error.retry_after or min(FIRST * 3 ** min(parcel.attempts, 10), LONGEST)
+            # Others of this target wait as long as it asks, or else only a little: it may be this one's fault.
+            self._put_back(parcel, again, _said(error), target_for=error.retry_after or FIRST)
+            return False
+        except Exception as error:  # noqa: BLE001 - what nobody thought of is put back too, with its reason
+            seconds = min(REFUSED * 2 ** min(parcel.attempts, 4), LONGEST)
+            self._put_back(parcel, seconds, _said(error))
+            return False
+        self.outbox.told(parcel)
+        return True
+
+    def _put_back(self, parcel: Parcel, seconds: float, why: str, target_for: float = 0.0) -> None:
+        self.outbox.later(parcel, seconds, why, target_for=target_for)
+        _log.warning("%s is told later of %s: %s", _shown(parcel.target), parcel.release, why)
+
+    def _tell(self, parcel: Parcel) -> None:
+        kind, _, address = parcel.target.partition(":")
+        settings = self._settings
+        if kind == "slack":
+            self.slack().deliver(address, parcel)
+        elif kind == "commit":
+            # A host keeps one state of a commit, and refuses some ways back to an older one.
+            self._tell_host(address, parcel.newest)
+        else:
+            for notice, version in parcel.notices:
+                if kind == "webhook":
+                    from headway.systems.notify.webhook import post
+
+                    post(address, settings.webhook_secret.get_secret_value(), notice)
+                elif kind == "apprise":
+                    from headway.systems.notify.mail import send
+
+                    send(settings.apprise.get_secret_value(), address, notice)
+                self.outbox.told_one(parcel, notice, version)
+
+    def slack(self) -> Slack:
+        """Give the Slack workspace; raise FailedError where no token is set."""
+        if self._slack is None:
+            from headway.systems.notify.slack import Slack
+
+            token = self._settings.slack_token.get_secret_value()
+            self._slack = Slack(token, self.outbox, self._settings.slack_url)
+        return self._slack
+
+    def hosts(self) -> list[Host]:
+        """Give the hosts of source repos that a token is set for."""
+        from headway.systems.notify.code_hosts import known_hosts
+
+        settings = self._settings
+        tokens = {"github": settings.github_token, "gitlab": settings.gitlab_token}
+        apis = {"github": settings.github_url, "gitlab": settings.gitlab_url}
+        return known_hosts({kind: (apis[kind], it.get_secret_value()) for kind, it in tokens.items()})
+
+    def _tell_host(self, address: str, notice: Notice) -> None:
+        from headway.systems.notify.code_hosts import CodeHost
+
+        kind, name, path, sha = address.split(" ")
+        host = next((it for it in self.hosts() if (it.kind, it.name) == (kind, name)), None)
+        if host is None:
+            raise FailedError(
+                f"no token is set for {name}",
+                hint=f"set HEADWAY_{kind.upper()}_TOKEN, and _URL for a host of your own",
+            )
+        there = CodeHost(host.kind, host.api, host.token)
+        try:
+            there.tell(path, sha, notice, dict(notice.links).get("run", ""))
+        finally:
+            there.close()
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, HeadwayError):
+        return str(error).replace("\n  ", "; ")
+    return f"{type(error).__name__}: {error}"
+
+
+def _shown(target: str) -> str:
+    """Name a target for people and logs: a webhook's path may be its secret."""
+    kind, _, address = target.partition(":")
+    if kind != "webhook":
+        return f"{kind} {address}"
+    url = urlsplit(address)
+    return f"{kind} {url.scheme}://{url.netloc}"

@@ -1,0 +1,213 @@
+"""Is each connection there, is each credential right, and what to do where not."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from urllib.parse import urlsplit
+
+from headway.domain.config.model import Verify
+from headway.domain.config.reading import Config
+from headway.domain.health.verification import unaskable
+from headway.domain.objects.rights import told
+from headway.domain.runs.claims import Claim
+from headway.errors import ConfigError, FailedError, HeadwayError, UsageError, explained
+from headway.operations.connections import Connections
+from headway.operations.desired import Desired, fights
+from headway.settings import Settings
+from headway.systems.cluster.rights import lacking_for
+from headway.systems.cluster.verify import ask_prometheus
+from headway.systems.machine.state_folder import examined
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was looked at, whether it is right, and what to do if not."""
+
+    what: str
+    ok: bool
+    found: str
+    hint: str = ""
+
+    def as_dict(self) -> dict[str, object]:
+        """Give what `--output json` prints."""
+        return {"what": self.what, "ok": self.ok, "found": self.found, "hint": self.hint}
+
+
+def examine(settings: Settings | None = None) -> list[Finding]:
+    """Look at every outside system that headway.yaml and the settings name."""
+    findings: list[Finding] = []
+    with Connections(settings) as connections:
+        config: Config | None = None
+        _look(findings, "state folder", lambda: examined(connections.settings.state))
+        head = _look(findings, "config repo", lambda: _repo(connections))
+        if head:
+            _look(findings, "push to the config repo", lambda: _push(connections))
+            config = _config(findings, connections)
+        if config:
+            _look(findings, "holds.yaml", lambda: _holds(connections))
+            _environments(findings, connections, config)
+        contexts = sorted({it.cluster.context for it in config.environments.values()}) if config else [""]
+        for context in contexts:
+            what = f"cluster {context or '(current context)'}"
+            _look(findings, what, partial(_cluster, connections, context))
+        registries = sorted({it.ref.registry for it in config.services.values()}) if config else []
+        for registry in registries:
+            _look(findings, f"registry {registry}", partial(connections.registry.check, registry))
+        if config is None or any(it.source for it in config.services.values()):
+            _look(findings, "Docker engine", lambda: connections.engine.version())
+        if _look(findings, "Prefect server", lambda: _prefect(connections.settings)) and config:
+            _look(findings, "Prefect deployments", partial(_deployments, connections, config))
+        notify = config.document.notify if config else None
+        if notify is not None and any(it.slack for it in (notify, *notify.routes)):
+            _look(findings, "Slack", partial(_slack, connections))
+    return findings
+
+
+def _look(findings: list[Finding], what: str, look: Callable[[], str]) -> str:
+    try:
+        found = look()
+    except Exception as problem:  # noqa: BLE001 - whatever is wrong in one place, the others are looked at
+        error = explained(problem)
+        hint = error.hint
+        if isinstance(error, ConfigError):
+            hint = f"{hint or 'correct it and push'}; `headway lint` in a checkout says so before a push"
+        findings.append(Finding(what, False, error.message, hint))
+        return ""
+    findings.append(Finding(what, True, found))
+    return found
+
+
+def _repo(connections: Connections) -> str:
+    head = connections.repo.fetch()
+    return f"{connections.repo.url}, branch {connections.settings.branch} at {head[:9]}"
+
+
+def _push(connections: Connections) -> str:
+    return connections.repo.try_push()
+
+
+def _config(findings: list[Finding], connections: Connections) -> Config | None:
+    config: list[Config] = []
+
+    def read() -> str:
+        config.append(connections.config(connections.repo.head))
+        return f"{len(config[0].services)} services, {len(config[0].environments)} environments"
+
+    _look(findings, "headway.yaml", read)
+    return config[0] if config else None
+
+
+def _holds(connections: Connections) -> str:
+    head = connections.repo.head
+    found = connections.holds(head)
+    if unknown := connections.unknown_holds(head):
+        raise ConfigError(unknown, hint="correct the name, or remove the line")
+    return f"{len(found.locks)} locks, {len(found.vetoes)} vetoes, {len(found.overrides)} overrides"
+
+
+def _environments(findings: list[Finding], connections: Connections, config: Config) -> None:
+    for name, place in config.environments.items():
+        _look(findings, f"manifests of {name}", partial(_manifests, connections, config, name))
+        _autoscalers(findings, connections, config, name)
+        _look(findings, f"rights in {name}", partial(_rights, connections, config, name))
+        if place.verify is not None:
+            _look(findings, f"verification of {name}", partial(_verification, connections, place.verify))
+
+
+def _manifests(connections: Connections, config: Config, name: str) -> str:
+    found = Desired(connections, config, name, connections.repo.head)
+    if found.problems:
+        hint = "correct them, or name what is not meant for the cluster in .headwayignore: nothing is pruned meanwhile"
+        raise ConfigError(found.problems, hint=hint)
+    more = "".join(f"\nwarning: {doubt}" for doubt in found.doubts)
+    return f"{len(found.manifests)} objects in {found.environment.path}/{more}"
+
+
+def _autoscalers(findings: list[Finding], connections: Connections, config: Config, name: str) -> None:
+    """Say where the repo and an autoscaler set the same replicas; what cannot be read or reached is found elsewhere."""
+    with contextlib.suppress(HeadwayError):
+        for said in fights(connections, Desired(connections, config, name, connections.repo.head)):
+            hint = "what is there stays when `replicas` leaves the manifest: no pod is stopped"
+            findings.append(Finding(f"autoscalers of {name}", False, said, hint))
+
+
+def _rights(connections: Connections, config: Config, name: str) -> str:
+    """Ask, kind by kind, whether the account may do what a release of this environment needs."""
+    found = Desired(connections, config, name, connections.repo.head)
+    cluster = connections.environment_cluster(found.environment)
+    objects = [it.object for it in found.manifests]
+    if missing := told(lacking_for(cluster, objects, found.namespace, name)):
+        raise FailedError(
+            "\n".join(f"the account of {cluster.where} {line}" for line in missing),
+            hint="bind a role that has these rights to it, by a RoleBinding where a namespace is named, else by a "
+            "ClusterRoleBinding",
+        )
+    kinds = len({(it["apiVersion"], it["kind"]) for it in objects})
+    return f"everything that a release needs, for {kinds} kind{'' if kinds == 1 else 's'} of objects"
+
+
+def _verification(connections: Connections, rule: Verify) -> str:
+    job = connections.repo.read(connections.repo.head, rule.job) if rule.job else None
+    url = connections.settings.prometheus
+    if missing := unaskable(rule, job, url):
+        raise UsageError(missing.why, hint=missing.hint)
+    return ask_prometheus(url) if rule.promql else "can be asked"
+
+
+def _cluster(connections: Connections, context: str) -> str:
+    return f"Kubernetes {connections.cluster(context).version()}"
+
+
+def _prefect(settings: Settings) -> str:
+    from headway.systems.prefect.api import PrefectApi
+
+    with PrefectApi(settings.prefect_url()) as api:
+        version = api.check()
+        if not is_loopback(api.url) and not api.asks_for_a_login():
+            raise FailedError(
+                f"the Prefect server at {api.url} asks nobody for a login: whoever reaches it may release",
+                hint="set PREFECT_SERVER_API_AUTH_STRING on the server, and PREFECT_API_AUTH_STRING here",
+            )
+        return f"Prefect {version} at {api.url}"
+
+
+def _deployments(connections: Connections, config: Config) -> str:
+    """See that what commands would start is there, and this config repo's own."""
+    from headway.systems.prefect.api import PrefectApi
+
+    prefix = connections.settings.deployments
+    names = [f"{flow}/{prefix}{place}" for flow in ("release", "rollback") for place in config.environments]
+    names += [f"{flow}/{prefix}{flow}" for flow in ("reconcile", "watch-registry")]
+    with PrefectApi(connections.settings.prefect_url()) as api:
+        found = {name: it for name in names if (it := api.find(f"/deployments/name/{name}"))}
+    for name, it in found.items():
+        connections.see_that_it_is_ours(name, it)
+    if missing := [name for name in names if name not in found]:
+        raise FailedError(
+            f"missing: {', '.join(missing)}",
+            hint="`python -m headway.deployments.sync` makes the deployments",
+        )
+    unmarked = [name for name, it in found.items() if not Claim.of(it).repo]
+    if unmarked:
+        raise FailedError(
+            f"they do not say whose they are: {', '.join(unmarked)}",
+            hint="`python -m headway.deployments.sync` with HEADWAY_REPO set marks them",
+        )
+    return f"{len(found)} of {config.app}, as {names[0]}"
+
+
+def is_loopback(url: str) -> bool:
+    """Say whether an address can be reached from this machine alone."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _slack(connections: Connections) -> str:
+    return connections.courier.slack().check()

@@ -1,0 +1,143 @@
+"""Everything that is wrong in a config repo's working tree, before a commit: no network, no cluster, nothing written.
+
+It reads what a release reads, in the same words; only a folder stands where the commit would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from headway.domain.config.checks import Names
+from headway.domain.config.positions import ConfigText
+from headway.domain.config.reading import Config, Reading
+from headway.domain.health.verification import job_for
+from headway.domain.manifests.ignoring import parse_rules
+from headway.domain.manifests.index import FileIndex, index_file
+from headway.domain.policy.holds import FILE as HOLDS_FILE
+from headway.domain.policy.holds import read_holds, unknown_names
+from headway.domain.releases.plans import service_of, sites_by_service
+from headway.errors import ConfigError, Problem, UsageError
+from headway.operations.connections import CONFIG_FILE
+from headway.systems.git.plain_folder import PlainFolder
+from headway.systems.git.tree import Tree, Trees
+
+
+@dataclass(slots=True)
+class Lint:
+    """What was found: mistakes, which stop releases or are left out of them, and warnings, which stop nothing."""
+
+    mistakes: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, object]:
+        """Give what `--output json` prints."""
+        return {"mistakes": _plain(self.mistakes), "warnings": _plain(self.warnings)}
+
+
+def lint(folder: Path) -> Lint:
+    """Return what is wrong in a folder: in headway.yaml, holds.yaml and every environment's manifests.
+
+    Raises UsageError where there is no headway.yaml.
+    """
+    files = PlainFolder(folder)
+    trees, found = Trees(files), Lint()
+    config: Config | None = None
+    cut: frozenset[tuple[str | int, ...]] = frozenset()
+    names = Names((), ())
+    try:
+        data = trees.own_file(files.root, CONFIG_FILE)
+        if data is None:
+            raise UsageError(
+                f"{CONFIG_FILE} is missing in {folder}",
+                hint="name the root of a config repo's checkout; `headway init` writes a first headway.yaml",
+            )
+        reading = Reading(data, CONFIG_FILE)
+        config, cut, names = reading.config, reading.cut, Names.of(ConfigText(data, CONFIG_FILE).value)
+        found.mistakes += reading.problems
+    except ConfigError as error:
+        found.mistakes += error.problems
+    _holds(trees, files, names, found)
+    indexes: list[FileIndex] = []
+    for name in config.environments if config is not None else ():
+        assert config is not None
+        if not any(it in cut for it in (("environments",), ("environments", name, "path"))):
+            indexes += _environment(trees, files, config, name, found)
+    if config is not None and not any(it[0] == "services" for it in cut if it):
+        _images(config, indexes, found)
+    found.mistakes, found.warnings = sorted(set(found.mistakes)), sorted(set(found.warnings))
+    return found
+
+
+def _holds(trees: Trees, files: PlainFolder, names: Names, found: Lint) -> None:
+    try:
+        data = trees.own_file(files.root, HOLDS_FILE)
+        if names.environments and names.services:
+            found.mistakes += unknown_names(data, names.environments, names.services)
+        read_holds(data)
+    except ConfigError as error:
+        found.mistakes += error.problems
+
+
+def _environment(trees: Trees, files: PlainFolder, config: Config, name: str, found: Lint) -> list[FileIndex]:
+    """Note what is wrong in an environment's folder, and with the manifest of its verification; give what it holds."""
+    place = config.environments[name]
+    if place.verify is not None and place.verify.job:
+        _job(trees, files, config, name, place.verify.job, found)
+    try:
+        tree = trees.manifests(files.root, place.path, parse_rules(config.document.ignore))
+    except ConfigError as error:
+        found.mistakes += error.problems
+        return []
+    except UsageError as error:
+        found.mistakes.append(config.problem(("environments", name, "path"), str(error.message)))
+        return []
+    indexes = _indexes(files, tree)
+    for it in indexes:
+        found.mistakes += it.problems
+        found.warnings += it.doubts
+    if not indexes:
+        said = f"{name} has no manifests: {place.path}/ is empty or missing"
+        found.mistakes.append(config.problem(("environments", name, "path"), said))
+    return indexes
+
+
+def _indexes(files: PlainFolder, tree: Tree) -> list[FileIndex]:
+    read = zip(tree.files, files.read_many(list(tree.files.values())), strict=True)
+    indexes = [replace(index_file(data).at(path), edited=tree.links.get(path, "")) for path, data in read]
+    return indexes + [FileIndex(it.file, problems=(it,)) for it in tree.problems]
+
+
+def _job(trees: Trees, files: PlainFolder, config: Config, name: str, path: str, found: Lint) -> None:
+    where = ("environments", name, "verify", "job")
+    try:
+        item = trees.at(files.root, path)
+        if item is None or not item.mode.startswith("100"):
+            raise UsageError(f"{path} is not a file of the config repo")
+        job_for(files.read(item.sha), path, "", "", "")
+    except ConfigError as error:
+        found.mistakes += error.problems
+    except UsageError as error:
+        found.mistakes.append(config.problem(where, error.message))
+
+
+def _images(config: Config, indexes: Iterable[FileIndex], found: Lint) -> None:
+    """Warn of images that no service owns, each once in a folder, and of services that nothing runs."""
+    indexes = list(indexes)
+    seen: set[tuple[str, str]] = set()
+    for index in indexes:
+        for site in index.images:
+            key = (index.path.rpartition("/")[0], site.value)
+            if key in seen or service_of(config, site.value) is not None:
+                continue
+            seen.add(key)
+            said = f"no service of {CONFIG_FILE} has the image {site.value}: headway applies it and never changes it"
+            found.warnings.append(Problem(index.path, site.line, site.column, said))
+    for service in config.services.keys() - sites_by_service(config, indexes).keys():
+        said = f"no manifest of any environment has a container with the image of {service}"
+        found.warnings.append(config.problem(("services", service, "image"), said))
+
+
+def _plain(problems: Iterable[Problem]) -> list[dict[str, object]]:
+    return [{"file": it.file, "line": it.line, "column": it.column, "message": it.message} for it in problems]

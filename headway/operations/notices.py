@@ -1,0 +1,386 @@
+"""What flows tell of a release: to Prefect as events, and by the courier to those who hear it.
+
+Telling never fails a release: what goes wrong here is a line in the log.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from headway.domain.config.reading import Config
+from headway.domain.health.verdict import Verdict
+from headway.domain.notifications.notices import FAILURES, IN_PLACE, Heard, Notice, stamp, who_hears
+from headway.domain.releases.ledger import Entry, new_release_id
+from headway.domain.releases.links import commit_page
+from headway.domain.releases.plans import Plan
+from headway.errors import HeadwayError, TransientError
+from headway.operations.connections import Connections
+from headway.operations.result import Arrival
+from headway.operations.scan import source_of
+from headway.runtime.steps import announce, asked_before, log, run_page
+from headway.systems.git.source import resolve_url
+from headway.systems.notify.outbox import KEPT
+
+if TYPE_CHECKING:
+    from headway.systems.prefect.api import DeadRun
+
+AUTOMATIC = ("watch-registry", "headway")
+EVERY = 2.0
+OVERDUE = timedelta(minutes=10)
+"""How long a change waits for a system that may answer in a moment before people are notified."""
+KINDS = {"promote": "promotion", "rollback": "rollback"}
+"""A flow's kind of release, where it is no plain one."""
+
+
+def tell_plan(
+    connections: Connections,
+    plan: Plan,
+    release_id: str,
+    kind: str,
+    state: str,
+    *,
+    actor: str,
+    reason: str,
+    cause: str = "",
+) -> None:
+    """Tell of a release that is not in the config repo yet."""
+    config = connections.config(plan.base)
+    notice = Notice(
+        release=release_id,
+        app=config.app,
+        environment=plan.environment,
+        kind=kind,
+        state=state,
+        changes=plan.triples,
+        actor=actor,
+        reason=reason,
+        cause=cause,
+        automatic=actor in AUTOMATIC,
+        at=stamp(datetime.now(UTC)),
+        links=_links(connections),
+    )
+    # Once there is nothing to change any more, what was to be changed is known from what was told.
+    _tell(connections, config, notice, as_known=not plan.triples)
+
+
+def tell_held(connections: Connections, plan: Plan, kind: str, actor: str, cause: str) -> None:
+    """Tell, once for each plan, that automation would release something and that the cluster would refuse it."""
+    held = f"held-{plan.fingerprint}"
+    tell_plan(connections, plan, held, kind, "rejected", actor=actor, reason="", cause=cause)
+
+
+def tell_entry(
+    connections: Connections,
+    config: Config,
+    environment: str,
+    entry: Entry,
+    state: str,
+    *,
+    cause: str = "",
+    seconds: float = 0.0,
+    progress: str = "",
+    verdicts: tuple[Verdict, ...] = (),
+) -> bool:
+    """Tell of a release by its commit; False where that went wrong."""
+    details = (
+        line for it in verdicts if it.status == "failed" and it.logs for line in (f"{it.pod}:", *it.logs)
+    )
+    notice = dataclasses.replace(
+        _of_entry(connections, config, environment, entry, state),
+        cause=cause,
+        progress=progress,
+        seconds=round(seconds, 1),
+        details=tuple(details),
+    )
+    return _tell(connections, config, notice)
+
+
+def tell_end(
+    connections: Connections, config: Config, environment: str, last: Entry, arrival: Arrival
+) -> None:
+    """Tell how a commit's journey ended; how a take-back's did is the end of the release that it takes back."""
+    told = _heard_of(connections, environment, last)
+    state, cause = arrival.state, arrival.diagnosis
+    if told is not last:
+        if state == "superseded":
+            return
+        state, cause = "rolled-back", told.diagnosis
+        if arrival.state == "failed":
+            state, cause = "failed", f"{cause}; going back did not become live either: {arrival.diagnosis}"
+    tell_entry(
+        connections, config, environment, told, state,
+        cause=cause, seconds=arrival.seconds, verdicts=arrival.verdicts,
+    )  # fmt: skip
+
+
+def tell_unreached(connections: Connections, environment: str, error: HeadwayError) -> None:
+    """Notify that an environment's last change is unfinished, with the cause and what finishes it, once per cause.
+
+    Nothing is recorded of it. What may be over in a moment is told of a change that has waited for a while, once.
+    """
+    try:
+        config = connections.config(connections.repo.head)
+        last = connections.repo.last_change(environment, config.environment(environment).path)
+        told = _heard_of(connections, environment, last)
+        if last.outcomes:
+            return
+        if isinstance(error, TransientError):
+            known = _of_entry(connections, config, environment, told, "unfinished")
+            young = datetime.now(UTC) - last.time < OVERDUE
+            if young or connections.courier.outbox.knows(known.release, known.state):
+                return
+        cause = "; ".join(filter(None, (error.message, error.hint)))
+        if told is not last:
+            cause = f"{told.diagnosis or 'it failed'}; going back to what was live is unfinished: {cause}"
+        tell_entry(connections, config, environment, told, "unfinished", cause=cause)
+    except Exception as problem:  # noqa: BLE001 - the error itself is what matters here
+        _could_not(problem)
+
+
+def tell_missing(connections: Connections, config: Config, environment: str) -> None:
+    """Put right what stands in Slack and at the source commits of an environment's last change.
+
+    Its note in the config repo says how it ended. Who was to tell that may have died before it could, and its
+    outbox with it. Where this machine knows nothing of it either, another one may have told it: so only where
+    telling it twice shows nothing twice.
+    """
+    notify = config.document.notify
+    if notify is None:
+        return
+    try:
+        last = connections.repo.last_change(environment, config.environment(environment).path)
+        told = _heard_of(connections, environment, last)
+        notice = _of_entry(connections, config, environment, told, told.state)
+        now = datetime.now(UTC)
+        if not told.outcomes or now - told.outcomes[-1].at > timedelta(seconds=KEPT):
+            return
+        if connections.courier.outbox.knows(notice.release, notice.state):
+            return
+        ended = told.outcomes[-1]
+        notice = dataclasses.replace(
+            notice,
+            cause=told.diagnosis if told.state in FAILURES else "",
+            seconds=round(ended.seconds, 1),
+            at=stamp(ended.at),
+            links=_links(connections, told.commit, run=False),
+            corrects=True,
+        )
+        # Who did not hear of releases yet when it was made is not told of it now.
+        then = {it.target for it in _who(connections, connections.config(told.commit), notice, now)}
+        heard = [
+            it for it in _who(connections, config, notice, now) if it.kind in IN_PLACE and it.target in then
+        ]
+        if heard:
+            connections.courier.send(notice, heard)
+    except Exception as problem:  # noqa: BLE001 - what cannot be told is put right by the next one
+        _could_not(problem)
+
+
+def tell_dead(
+    connections: Connections, config: Config, run: DeadRun, state: str, cause: str, environment: str = ""
+) -> bool:
+    """Notify of a release whose run ended and does not go on; False where that went wrong.
+
+    Without its commit, it is in `state`. With it, it is unfinished: reconcile finishes it, and until that
+    people are notified of what is left.
+    """
+    environment = environment or str(run.parameters.get("environment") or "")
+    if environment not in config.environments:
+        return True
+    own = release_of(run, environment)
+    if found := connections.repo.find_release(own):
+        entry = connections.repo.entry(found).of(environment)
+        if entry.outcomes:
+            return True
+        left = f"its commit {found[:9]} stays, and reconcile finishes it"
+        undo = f"`headway rollback {environment}` undoes it"
+        return tell_entry(
+            connections, config, environment, entry, "unfinished", cause=f"{cause}; {left}; {undo}"
+        )
+    page = run_page()
+    notice = Notice(
+        release=own,
+        app=config.app,
+        environment=environment,
+        kind=KINDS.get(run.flow, "release"),
+        state=state,
+        changes=tuple((it["service"], "", it["image"]) for it in run.parameters.get("images", ())),
+        actor=str(run.parameters.get("actor") or ""),
+        reason=str(run.parameters.get("reason") or ""),
+        cause=cause,
+        at=stamp(datetime.now(UTC)),
+        links=(("run", f"{page.rpartition('/')[0]}/{run.run_id}"),) if page else (),
+    )
+    return _tell(connections, config, notice, as_known=True)
+
+
+def release_of(run: DeadRun, environment: str) -> str:
+    """Return the id of a run's release to an environment: the one it was given, or the one it gives itself."""
+    given = str(run.parameters.get("release_id") or "")
+    return given or new_release_id(run.asked, f"{run.run_id} {environment}")
+
+
+def teller(connections: Connections, config: Config, environment: str, entry: Entry) -> Callable[[str], None]:
+    """Give what tells of a rollout's progress: each line to the log, and one in two seconds to those who hear."""
+    last = 0.0
+
+    def progress(line: str) -> None:
+        nonlocal last
+        log(line)
+        if config.document.notify is not None and time.monotonic() - last > EVERY:
+            last = time.monotonic()
+            tell_entry(connections, config, environment, entry, "releasing", progress=line)
+
+    return progress
+
+
+def tell_noticed(
+    connections: Connections,
+    config: Config,
+    environment: str,
+    what: str,
+    *,
+    commit: str,
+    about: str = "",
+    cause: str = "",
+    changes: tuple[tuple[str, str, str], ...] = (),
+) -> None:
+    """Notify of something that others did in the config repo, once for each `about` and commit."""
+    log(f"warning: {environment}: {what}" + (f": {cause}" if cause else ""))
+    notice = Notice(
+        release=_noticed(about, commit, environment),
+        app=config.app,
+        environment=environment,
+        kind="push",
+        state="noticed",
+        changes=changes,
+        reason=what,
+        cause=cause,
+        commit=commit,
+        at=stamp(datetime.now(UTC)),
+        links=_links(connections, commit),
+    )
+    _tell(connections, config, notice)
+
+
+def is_noticed(connections: Connections, about: str, commit: str, environment: str) -> bool:
+    """Say whether this machine notified people of it already."""
+    try:
+        return connections.courier.outbox.knows(_noticed(about, commit, environment), "noticed")
+    except Exception as error:  # noqa: BLE001 - what is not known is told
+        _could_not(error)
+        return False
+
+
+def _noticed(about: str, commit: str, environment: str) -> str:
+    return f"{about or 'noticed'}-{commit[:12]}-{environment}"
+
+
+def tell_superseded(connections: Connections, config: Config, release_id: str, environment: str) -> None:
+    """Tell of a release that waited and that a newer one took the place of."""
+    notice = Notice(release_id, config.app, environment, "release", "superseded", at=stamp(datetime.now(UTC)))
+    _tell(connections, config, notice, as_known=True)
+
+
+def told_before(connections: Connections, config: Config, release_id: str) -> bool:
+    """Say whether people know of a release already: this machine told them, or they were asked to approve it."""
+    if asked_before():
+        return True
+    return config.document.notify is not None and connections.courier.outbox.last(release_id) is not None
+
+
+def _of_entry(connections: Connections, config: Config, environment: str, entry: Entry, state: str) -> Notice:
+    record = entry.record
+    # A commit may change several environments: each of them is told of by itself.
+    own = entry.release_id if entry.environment == environment else ""
+    return Notice(
+        release=own or f"{entry.release_id or entry.commit[:12]}-{environment}",
+        app=config.app,
+        environment=environment,
+        kind=entry.kind or "commit",
+        state=state,
+        changes=record.changes if record else (),
+        actor=entry.actor,
+        reason=entry.reason or ("" if record else entry.subject),
+        commit=entry.commit,
+        automatic=entry.actor in AUTOMATIC,
+        at=stamp(datetime.now(UTC)),
+        links=_links(connections, entry.commit),
+    )
+
+
+def _heard_of(connections: Connections, environment: str, entry: Entry) -> Entry:
+    """Give the commit that people hear of: of a take-back, the one that it takes back."""
+    return connections.repo.entry(entry.reverts).of(environment) if entry.reverts else entry
+
+
+def _tell(connections: Connections, config: Config, notice: Notice, *, as_known: bool = False) -> bool:
+    """Tell of a state; `as_known` fills in what this machine has told of the release before.
+
+    False where it could not be written down.
+    """
+    try:
+        outbox = connections.courier.outbox
+        if as_known and (known := outbox.last(notice.release)):
+            notice = dataclasses.replace(
+                known, state=notice.state, cause=notice.cause, at=notice.at, progress="", corrects=False
+            )
+        if not notice.progress:
+            announce(notice, outbox.first)
+        if config.document.notify is None:
+            return True
+        heard = _who(connections, config, notice, datetime.now(UTC))
+        if notice.progress:
+            # Only a message that changes in its place can follow each step.
+            heard = [it for it in heard if it.kind == "slack"]
+        if heard:
+            connections.courier.send(notice, heard)
+    except Exception as error:  # noqa: BLE001 - a release never fails because nobody could be told of it
+        _could_not(error)
+        return False
+    return True
+
+
+def _could_not(error: Exception) -> None:
+    said = error.message if isinstance(error, HeadwayError) else f"{type(error).__name__}: {error}"
+    log(f"this could not be told: {said}")
+
+
+def _who(connections: Connections, config: Config, notice: Notice, now: datetime) -> list[Heard]:
+    """Say who hears a notice: people, programs, and the hosts of the source commits."""
+    notify = config.document.notify
+    heard = who_hears(notify, notice, now)
+    if notify is not None and notify.commits and not notice.progress and notice.state != "noticed":
+        heard += [Heard("commit", it, now) for it in _commits(connections, config, notice)]
+    return heard
+
+
+def _links(connections: Connections, commit: str = "", *, run: bool = True) -> tuple[tuple[str, str], ...]:
+    settings = connections.settings
+    found = [
+        ("run", run_page() if run else ""),
+        ("commit", commit_page(connections.repo.url, commit, settings.commit_url) if commit else ""),
+        ("board", settings.board_url),
+    ]
+    return tuple((name, url) for name, url in found if url)
+
+
+def _commits(connections: Connections, config: Config, notice: Notice) -> list[str]:
+    """Name the source commits of what is released, where a token for their host, and for no other, is set."""
+    from headway.systems.notify.code_hosts import place_of
+
+    hosts = {it.name: it for it in connections.courier.hosts()}
+    found: dict[str, None] = {}
+    for service, _, new in notice.changes:
+        definition = config.services.get(service)
+        if not hosts or definition is None or definition.source is None:
+            continue
+        name, path = place_of(resolve_url(connections.settings.config_repo(), definition.source.repo))
+        source = source_of(connections, config, service, new) if name in hosts else None
+        if source is not None:
+            found[f"{hosts[name].kind} {name} {path} {source[0]}"] = None
+    return list(found)

@@ -1,0 +1,26 @@
+"""Refuse a person's push that takes an image back, where the environment says so.
+
+Often a folder was rendered from an older source over what was released. The push is on the branch already, so
+what is refused is applying it: the cluster stays as it is until somebody forces it or puts the folder right.
+"""
+
+from __future__ import annotations
+
+from headway.errors import RefusedError
+from headway.operations.connections import Connections
+from headway.operations.older_push import going_on, older_push
+from headway.runtime.steps import log
+
+
+def refuse_older_push(connections: Connections, name: str, head: str, forced: str = "") -> None:
+    """Raise RefusedError where a push took an image back and the environment refuses that; `forced` goes past it."""
+    said = older_push(connections, name, head, log)
+    if not said:
+        return
+    if forced:
+        log(f"warning: {name}: going past a push that takes images back: {said}; reason: {forced}")
+        return
+    raise RefusedError(
+        f"{name}: a push takes images back, and is not applied: {said}",
+        hint=going_on(name),
+    )

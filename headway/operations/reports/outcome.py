@@ -1,0 +1,220 @@
+"""What a run tells when it has ended, as Markdown: how it went, how things are now, and what to do next."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from headway.domain.text.markdown import blocks, code, fence, inline, prose, table
+from headway.operations.metrics import duration
+
+if TYPE_CHECKING:
+    from headway.domain.health.verdict import Verdict
+    from headway.domain.images.reference import ImageRef
+    from headway.domain.objects.identity import ObjectId
+    from headway.errors import HeadwayError
+    from headway.operations.result import Arrival, Step
+    from headway.systems.cluster.set_image import ImageSet
+
+Page = Callable[[str], str]
+"""Gives the address of a commit's page; empty where there is none."""
+OBJECTS = 30
+EXPLAINED = 3
+"""How many failures are shown with logs and events; the others have their cause."""
+COMMANDED = 8
+_GROUPS = frozenset({"", "apps", "batch"})
+
+
+def arrival_report(
+    arrival: Arrival,
+    page: Page,
+    *,
+    before: Sequence[Step] = (),
+    changes: Sequence[tuple[str, str, str]] = (),
+    context: str = "",
+) -> str:
+    """Tell how a journey ended: what it brought, the objects, why it failed, what was done about it, the times.
+
+    `changes` are those of its commit (service, from, to); `before` is what took time until it began.
+    """
+    back = f"`{arrival.back_to[:9]}`"
+    headline = {
+        "live": "live",
+        "applied": "applied, not running",
+        "unchanged": "nothing to change",
+        "superseded": "superseded by a newer change",
+        "failed": f"failed, and so did going back to {back}" if arrival.back_to else "failed",
+        "rolled-back": f"failed, and taken back to {back}",
+    }[arrival.state]
+    spent = "" if arrival.state == "unchanged" else f", {duration(arrival.seconds)}"
+    out = [
+        f"## {inline(arrival.environment)}: {headline}",
+        f"Commit {_commit(arrival.commit, page)}{spent}.",
+        *_cause(arrival.diagnosis),
+        _undoing(arrival, page),
+        _now(arrival.advice),
+    ]
+    if arrival.state != "unchanged":
+        out.append(
+            table(("service", "image of this commit"), [(inline(it), code(new)) for it, _, new in changes])
+        )
+    out += [_objects(arrival), *_last_words(arrival.verdicts), *_last_words(arrival.back)]
+    if arrival.state != "unchanged":
+        out += [_commands(context, arrival.back or arrival.verdicts), _times([*before, *arrival.steps])]
+    return blocks(out)
+
+
+def unfinished_report(
+    environment: str,
+    error: HeadwayError,
+    page: Page,
+    *,
+    before: Sequence[Step] = (),
+    now: str = "",
+    failed: Sequence[Arrival] = (),
+) -> str:
+    """Tell of a journey that broke off: why, how things are now as far as is known, and what to do next.
+
+    `failed` is what had failed by then, and was not taken back.
+    """
+    out = [f"## {inline(environment)}: unfinished", *_cause(error.message), _now(now)]
+    if error.hint:
+        out.append(f"**Next:** {_sentence(error.hint)}")
+    for each in failed:
+        out.append(f"Before that, {_commit(each.commit, page)} had failed and was to be taken back.")
+        out += [*_cause(each.diagnosis), _objects(each), *_last_words(each.verdicts)]
+    return blocks([*out, _times([*before, *(step for each in failed for step in each.steps)])])
+
+
+def set_image_report(
+    image: ImageRef,
+    changed: Sequence[ImageSet],
+    verdicts: Sequence[Verdict],
+    *,
+    context: str = "",
+    cause: str = "",
+    advice: str = "",
+    steps: Sequence[Step] = (),
+) -> str:
+    """Tell how setting an image ended; `cause` says why it is not live, where it is not."""
+    states = {it.workload: _state(it) for it in verdicts}
+    rows = [
+        (code(str(it.object)), code(it.container), code(it.old), states.get(it.object, "")) for it in changed
+    ]
+    return blocks(
+        [
+            f"## {code(str(image))}: {'not live' if cause else 'live'}",
+            *_cause(cause),
+            _now(advice),
+            table(("object", "container", "image before", "now"), rows, OBJECTS),
+            *_last_words(verdicts),
+            _commands(context, verdicts),
+            _times(steps),
+        ]
+    )
+
+
+def _commit(commit: str, page: Page) -> str:
+    address = page(commit)
+    return f"[`{commit[:9]}`]({address})" if address else f"`{commit[:9]}`"
+
+
+def _cause(diagnosis: str) -> list[str]:
+    """Give a line for each thing that went wrong."""
+    lines = [inline(it) for it in diagnosis.splitlines() if it.strip()]
+    if len(lines) < 2:
+        return [f"**Cause:** {it}" for it in lines]
+    return ["**Cause:**", "\n".join(f"- {it}" for it in lines)]
+
+
+def _undoing(arrival: Arrival, page: Page) -> str:
+    """Say what headway did about a failure."""
+    if not arrival.back_by:
+        return ""
+    vetoed = (
+        " Its `holds.yaml` vetoes what failed, so that automation does not bring it again."
+        if arrival.vetoed
+        else ""
+        if arrival.blames
+        else " No image is vetoed: what failed says nothing about an image."
+    )
+    return (
+        f"**What headway did:** commit {_commit(arrival.back_by, page)} puts the environment's folder back to what "
+        f"it was at `{arrival.back_to[:9]}`, and the cluster followed it.{vetoed}"
+        + "".join(f"\n- rolled back with it: {inline(it)}" for it in arrival.undone)
+    )
+
+
+def _now(said: str) -> str:
+    return f"**Now:** {_sentence(said)}" if said else ""
+
+
+def _sentence(said: str) -> str:
+    return f"{prose(said).rstrip('.')}."
+
+
+def _objects(arrival: Arrival) -> str:
+    """List what was touched or had to become live, and how each workload is."""
+    applied = arrival.applied
+    rows: dict[ObjectId, list[str]] = {}
+    for it in arrival.verdicts:
+        if it.changed or it.status == "failed":
+            rows[it.workload] = ["", _state(it)]
+    if applied is not None:
+        named = (("created", applied.created), ("changed", applied.changed), ("pruned", applied.pruned))
+        for word, keys in named:
+            for key in keys:
+                rows.setdefault(key, ["", ""])[0] = word
+    columns = ["object", "", "state"]
+    if arrival.back:
+        after = {it.workload: _state(it) for it in arrival.back}
+        columns[2:] = ["state at the failure", "after going back"]
+        for key, row in rows.items():
+            row.append(after.get(key, ""))
+    return table(columns, [(code(str(key)), *row) for key, row in rows.items()], OBJECTS)
+
+
+def _state(verdict: Verdict) -> str:
+    """Say how a workload is, in a few words; the cause is told whole elsewhere."""
+    said = verdict.reason if verdict.status == "failed" else verdict.message
+    return verdict.status + (f": {inline(said)}" if said else "")
+
+
+def _last_words(verdicts: Iterable[Verdict]) -> list[str]:
+    """Give what the cluster and the container said of those that failed."""
+    told: list[str] = []
+    for it in [it for it in verdicts if it.status == "failed" and (it.logs or it.events)][:EXPLAINED]:
+        name = code(it.pod or str(it.workload))
+        if it.events:
+            told += [f"Events of {name}:", fence(it.events)]
+        if it.logs:
+            told += [f"Last log lines of {name}:", fence(it.logs)]
+    return told
+
+
+def _commands(context: str, verdicts: Iterable[Verdict]) -> str:
+    """Give the commands that show the workloads, and the pods that failed."""
+    asked: dict[tuple[str, str], dict[str, None]] = {}
+    for it in verdicts:
+        if it.changed or it.status == "failed":
+            words = asked.setdefault((it.workload.namespace, "get"), {})
+            if len(words) < COMMANDED:
+                words[_kubectl_name(it.workload)] = None
+            if it.status == "failed" and it.pod:
+                asked.setdefault((it.workload.namespace, "describe"), {})[f"pod/{it.pod}"] = None
+    place = ["--context", context] if context else []
+    lines = [
+        shlex.join(["kubectl", *place, *(["--namespace", space] if space else []), verb, *words])
+        for (space, verb), words in asked.items()
+    ]
+    return fence(lines, "sh") if lines else ""
+
+
+def _kubectl_name(identity: ObjectId) -> str:
+    kind = identity.kind.lower()
+    return f"{kind if identity.group in _GROUPS else f'{kind}.{identity.group}'}/{identity.name}"
+
+
+def _times(steps: Sequence[Step]) -> str:
+    return table(("step", "took"), [(inline(name), duration(seconds)) for name, seconds in steps])

@@ -1,0 +1,151 @@
+"""The part of a cluster that a rollout is judged by, kept up to date by events.
+
+Workloads, replica sets and pods by the uid of who owns them, and what the last
+warning about each was. It judges nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from headway.domain.objects.identity import ObjectId
+from headway.systems.cluster.client import Cluster
+from headway.systems.cluster.discovery import Resource
+from headway.systems.cluster.streams import Event
+
+PODS = Resource("", "v1", "Pod", "pods", True)
+REPLICA_SETS = Resource("apps", "v1", "ReplicaSet", "replicasets", True)
+WARNINGS = Resource("", "v1", "Event", "events", True)
+WORKLOADS: Mapping[tuple[str, str], Resource] = {
+    (resource.group, resource.kind): resource
+    for resource in (
+        Resource("apps", "v1", "Deployment", "deployments", True),
+        Resource("apps", "v1", "StatefulSet", "statefulsets", True),
+        Resource("apps", "v1", "DaemonSet", "daemonsets", True),
+        Resource("batch", "v1", "Job", "jobs", True),
+        Resource("", "v1", "ReplicationController", "replicationcontrollers", True),
+        REPLICA_SETS,
+        PODS,
+    )
+}
+Object = dict[str, Any]
+
+
+def delete_pod(cluster: Cluster, pod: Mapping[str, Any]) -> None:
+    """Delete a pod, if it is still the one that was seen."""
+    meta = pod["metadata"]
+    options = {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": {"uid": meta["uid"]}}
+    path = PODS.path(meta["namespace"], meta["name"])
+    cluster.send("DELETE", path, body=json.dumps(options).encode(), attempts=1)
+
+
+class Observed:
+    """Objects as last seen, and which workload each belongs to."""
+
+    def __init__(self, followed: Iterable[ObjectId]) -> None:
+        self.followed = frozenset(followed)
+        self.unseen: set[tuple[str, str]] = set()
+        """Groups and kinds that cannot be looked at."""
+        self._by_uid: dict[str, tuple[Resource, str, Object]] = {}
+        self._uids: dict[ObjectId, str] = {}
+        self._children: dict[str, dict[str, Object]] = {}
+        self._warnings: dict[str, tuple[str, str]] = {}
+
+    def take(self, event: Event) -> set[ObjectId]:
+        """Take one event in; give the followed workloads that it may concern."""
+        if event.what == "relisted":
+            return self.replace(event.resource, event.namespace, event.item)
+        if event.what == "lost":
+            return set()
+        if event.resource is WARNINGS:
+            return self._warn(event.item)
+        return self._put(event.resource, event.namespace, event.item, event.what == "there")
+
+    def replace(self, resource: Resource, namespace: str, items: Iterable[Object]) -> set[ObjectId]:
+        """Take a whole listing in: what is not in it is gone."""
+        if resource is WARNINGS:
+            return {each for item in items for each in self._warn(item)}
+        there = {item["metadata"]["uid"]: item for item in items}
+        touched: set[ObjectId] = set()
+        for uid, (kind, space, item) in list(self._by_uid.items()):
+            if kind is resource and space == namespace and uid not in there:
+                touched |= self._put(resource, namespace, item, False)
+        for item in there.values():
+            touched |= self._put(resource, namespace, item, True)
+        return touched
+
+    def workload(self, identity: ObjectId) -> Object | None:
+        """Give a followed workload as last seen; None when there is none."""
+        found = self._by_uid.get(self._uids.get(identity, ""))
+        return found[2] if found else None
+
+    def below(self, workload: Object) -> tuple[list[Object], list[Object]]:
+        """Give a workload's replica sets and its pods, also those of its replica sets."""
+        if workload["kind"] == "Pod":
+            return [], [workload]
+        children = list(self._children.get(workload["metadata"]["uid"], {}).values())
+        sets = [it for it in children if it["kind"] == "ReplicaSet"]
+        pods = [it for it in children if it["kind"] == "Pod"]
+        for each in sets:
+            pods.extend(self._children.get(each["metadata"]["uid"], {}).values())
+        return sets, pods
+
+    def pod(self, workload: Object, name: str) -> Object | None:
+        """Find one of a workload's pods by its name."""
+        return next((it for it in self.below(workload)[1] if it["metadata"]["name"] == name), None)
+
+    def warnings(self, workload: Object) -> list[tuple[str, str]]:
+        """Give the last warning about a workload and about each of its pods: reason and message."""
+        sets, pods = self.below(workload)
+        found = (self._warnings.get(it["metadata"]["uid"]) for it in (workload, *sets, *pods))
+        return [it for it in found if it]
+
+    def _put(self, resource: Resource, namespace: str, item: Object, there: bool) -> set[ObjectId]:
+        # Items of a LIST do not say their kind.
+        item["kind"] = resource.kind
+        item.setdefault("apiVersion", resource.api_version)
+        meta = item["metadata"]
+        uid = meta["uid"]
+        parent = next((it["uid"] for it in meta.get("ownerReferences") or () if it.get("controller")), "")
+        identity = ObjectId(resource.group, resource.kind, meta.get("namespace", ""), meta["name"])
+        if there:
+            self._by_uid[uid] = (resource, namespace, item)
+            if identity in self.followed:
+                self._uids[identity] = uid
+            if parent:
+                self._children.setdefault(parent, {})[uid] = item
+        else:
+            self._by_uid.pop(uid, None)
+            self._warnings.pop(uid, None)
+            self._children.get(parent, {}).pop(uid, None)
+            if self._uids.get(identity) == uid:
+                del self._uids[identity]
+        return self._concerned(uid, parent, identity)
+
+    def _concerned(self, uid: str, parent: str, identity: ObjectId) -> set[ObjectId]:
+        found = {identity} & self.followed
+        while parent:
+            above = self._by_uid.get(parent)
+            if above is None:
+                break
+            resource, _, item = above
+            meta = item["metadata"]
+            found |= {
+                ObjectId(resource.group, resource.kind, meta.get("namespace", ""), meta["name"])
+            } & self.followed
+            parent = next((it["uid"] for it in meta.get("ownerReferences") or () if it.get("controller")), "")
+        return found
+
+    def _warn(self, event: Object) -> set[ObjectId]:
+        uid = (event.get("involvedObject") or {}).get("uid", "")
+        self._warnings[uid] = (str(event.get("reason", "")), " ".join(str(event.get("message", "")).split()))
+        about = self._by_uid.get(uid)
+        if about is None:
+            return set()
+        resource, _, item = about
+        meta = item["metadata"]
+        parent = next((it["uid"] for it in meta.get("ownerReferences") or () if it.get("controller")), "")
+        identity = ObjectId(resource.group, resource.kind, meta.get("namespace", ""), meta["name"])
+        return self._concerned(uid, parent, identity)

@@ -1,0 +1,295 @@
+"""Follow workloads until each is live or one has certainly failed.
+
+One LIST per kind, then watch events; each event is judged when it comes, so "live"
+is known as soon as the cluster knows it. It applies nothing and takes nothing back.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Set
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from headway.domain.health.customs import Rules
+from headway.domain.health.customworkloads import POD_KINDS
+from headway.domain.health.kinds import RULES
+from headway.domain.health.verdict import Verdict
+from headway.domain.manifests.expected import Planned, pod_spec
+from headway.domain.objects.identity import ObjectId, id_of
+from headway.errors import explained
+from headway.systems.cluster.client import ApiRefused, Cluster
+from headway.systems.cluster.customs import customs_of
+from headway.systems.cluster.discovery import Resource
+from headway.systems.cluster.observed import PODS, REPLICA_SETS, WARNINGS, WORKLOADS, Observed
+from headway.systems.cluster.rollout_events import News
+from headway.systems.cluster.rollout_health import Judging
+from headway.systems.cluster.streams import Event, Stream
+from headway.systems.machine.parallel import each
+
+if TYPE_CHECKING:
+    from headway.domain.manifests.index import Manifest
+
+STOP_SECONDS = 1.0
+_LONG = 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """How a rollout ended: done, something failed, or a newer change took over.
+
+    `done` says of what this release touched that it is live, or applied and held back by the cluster
+    (paused, no replicas); a workload that it did not touch has its verdict, and does not count.
+    `seconds` is the time that was watched.
+    """
+
+    done: bool
+    superseded: bool
+    verdicts: tuple[Verdict, ...]
+    seconds: float
+
+    @property
+    def live(self) -> bool:
+        """Whether everything that counts is live."""
+        return self.done and not any(it.changed and it.status == "applied" for it in self.verdicts)
+
+    @property
+    def diagnosis(self) -> str:
+        """Say what failed and why; empty when nothing that counts has failed."""
+        return "\n".join(str(it) for it in self.verdicts if it.changed and it.status == "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One workload as it is now: its verdict, its pods of the newest template, and the images they report."""
+
+    verdict: Verdict
+    ready: int
+    wanted: int
+    images: tuple[str, ...] = ()
+
+    @property
+    def pods(self) -> str:
+        """Ready and wanted pods, as `2/3`."""
+        return f"{self.ready}/{self.wanted}"
+
+    def __str__(self) -> str:
+        cause = self.verdict.reason or self.verdict.message
+        status = "applied, not running" if self.verdict.status == "applied" else self.verdict.status
+        return status + (f": {cause}" if cause else "")
+
+
+def watch(
+    cluster: Cluster,
+    manifests: Iterable[Manifest],
+    namespace: str,
+    planned: Planned,
+    *,
+    changed: frozenset[ObjectId] | None = None,
+    timeout: float = 600.0,
+    stop: Callable[[], bool] | None = None,
+    on_progress: Callable[[str], None] | None = None,
+    rules: Rules = RULES,
+    ran: frozenset[ObjectId] = frozenset(),
+) -> Rollout:
+    """Follow the manifests' workloads until all that changed are live, or one of them has failed.
+
+    `changed` names what this release touched; None means everything. `rules` judge custom resources, of
+    which only those that changed are looked at. `ran` are Jobs that have run before and may be gone.
+    `timeout` is in seconds. `stop` is asked once a second, in a thread of its own; True ends the watch
+    as superseded. Raises TransientError when the API server stays away, ApiRefused when it
+    does not let us look.
+    """
+    manifests = list(manifests)
+    customs = customs_of(cluster, manifests, namespace, rules, changed)
+    if changed is not None:
+        changed |= customs.keys()
+    return watch_workloads(
+        cluster,
+        [*workloads_of(manifests, namespace), *customs],
+        planned,
+        changed=changed,
+        timeout=timeout,
+        stop=stop,
+        on_progress=on_progress,
+        unwatched=_unwatched(manifests, namespace),
+        customs=customs,
+        rules=rules,
+        ran=ran,
+    )
+
+
+def watch_workloads(
+    cluster: Cluster,
+    workloads: Iterable[ObjectId],
+    planned: Planned,
+    *,
+    changed: frozenset[ObjectId] | None = None,
+    timeout: float = 600.0,
+    stop: Callable[[], bool] | None = None,
+    on_progress: Callable[[str], None] | None = None,
+    unwatched: Mapping[ObjectId, Mapping[str, Any]] = MappingProxyType({}),
+    customs: Mapping[ObjectId, Resource] = MappingProxyType({}),
+    rules: Rules = RULES,
+    ran: frozenset[ObjectId] = frozenset(),
+) -> Rollout:
+    """Do what `watch` does, for workloads given by name.
+
+    `unwatched` are judged by their manifests, `customs` by the rules.
+    """
+    began = time.monotonic()
+    followed = list(dict.fromkeys(workloads))
+    news: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    tell = on_progress or (lambda line: None)
+    observed, streams = observe(cluster, followed, news, customs, tell)
+    judging = Judging(
+        cluster,
+        observed,
+        planned,
+        changed,
+        tell,
+        unwatched=unwatched,
+        customs=customs.keys(),
+        rules=rules,
+        ran=ran,
+    )
+    heard = News(cluster, observed, streams, news, tell)
+    stopped = threading.Event()
+    ended = threading.Event()
+    try:
+        judging.hear(followed, time.monotonic(), first=True)
+        if not judging.settled:
+            for stream in streams:
+                stream.start()
+            if stop is not None:
+                threading.Thread(target=_ask, args=(stop, stopped, ended, news), daemon=True).start()
+        while not judging.settled and not stopped.is_set():
+            deadline = began + timeout
+            until = min(deadline, judging.again)
+            touched = heard.wait(until)
+            touched |= heard.look(until, at_all_costs=until == deadline)
+            now = heard.clock()
+            judging.hear(touched, now)
+            if now >= deadline and heard.sees:
+                judging.time_is_up(timeout)
+    finally:
+        ended.set()
+        for stream in streams:
+            stream.close()
+    superseded = stopped.is_set() and not judging.settled
+    return Rollout(
+        judging.done and not superseded, superseded, judging.verdicts(followed), time.monotonic() - began
+    )
+
+
+def look(
+    cluster: Cluster,
+    manifests: Iterable[Manifest],
+    namespace: str,
+    planned: Planned,
+    ran: frozenset[ObjectId] = frozenset(),
+) -> dict[ObjectId, Standing]:
+    """Say how each workload of the manifests is now, without waiting for anything; those that `ran` may be gone."""
+    manifests = list(manifests)
+    followed, unwatched = workloads_of(manifests, namespace), _unwatched(manifests, namespace)
+    customs = customs_of(cluster, [it for it in manifests if pod_spec(it.object)], namespace, RULES)
+    observed, _ = observe(cluster, followed, customs=customs)
+    judging = Judging(
+        cluster,
+        observed,
+        planned,
+        None,
+        lambda line: None,
+        together=False,
+        unwatched=unwatched,
+        customs=customs.keys(),
+        ran=ran,
+    )
+    # A sign that could become certain counts, however short it has been there.
+    judging.hear(followed, 0.0, first=True)
+    judging.hear(followed, _LONG)
+    return {it: Standing(judging.verdict(it), *judging.counts(it)) for it in followed}
+
+
+def workloads_of(manifests: Iterable[Manifest], namespace: str) -> list[ObjectId]:
+    """Name the manifests' workloads: everything with a pod spec or a pod template."""
+    return [id_of(it.object, namespace) for it in manifests if pod_spec(it.object) is not None]
+
+
+def _unwatched(manifests: Iterable[Manifest], namespace: str) -> dict[ObjectId, Mapping[str, Any]]:
+    """Give the CronJobs: what they run is started later, so that their manifests say all there is to say."""
+    return {id_of(it.object, namespace): it.object for it in manifests if it.object.get("kind") == "CronJob"}
+
+
+def observe(
+    cluster: Cluster,
+    followed: list[ObjectId],
+    news: queue.SimpleQueue[Event] | None = None,
+    customs: Mapping[ObjectId, Resource] = MappingProxyType({}),
+    tell: Callable[[str], None] = lambda line: None,
+) -> tuple[Observed, list[Stream]]:
+    """Read workloads and their pods; also give the streams, not yet started, that tell `news` what changes.
+
+    Of `customs` a kind that cannot be listed is left out, with a warning.
+    """
+    news = news or queue.SimpleQueue()
+    streams: list[Stream] = []
+    for namespace in sorted({it.namespace for it in followed}):
+        kinds = {(it.group, it.kind) for it in followed if it.namespace == namespace}
+        resources = [WORKLOADS[kind] for kind in sorted(kinds) if kind in WORKLOADS]
+        own = {resource: None for key, resource in customs.items() if key.namespace == namespace}
+        streams.extend(Stream(cluster, resource, namespace, news) for resource in own)
+        with_pods = any((it.group, it.kind) in POD_KINDS for it in own)
+        if not resources and not with_pods:
+            continue
+        if (("apps", "Deployment") in kinds or with_pods) and REPLICA_SETS not in resources:
+            resources.append(REPLICA_SETS)
+        if PODS not in resources:
+            resources.append(PODS)
+        streams.extend(Stream(cluster, resource, namespace, news) for resource in resources)
+        streams.append(Stream(cluster, WARNINGS, namespace, news, {"fieldSelector": "type=Warning"}))
+    observed = Observed(followed)
+    of_rules = set(customs.values())
+    listed = each(lambda it: _list(it, of_rules, tell), streams)
+    for stream, items in zip(streams, listed, strict=True):
+        if items is None and stream.resource in of_rules:
+            observed.unseen.add((stream.resource.group, stream.resource.kind))
+        if items and stream.resource is not WARNINGS:
+            observed.replace(stream.resource, stream.namespace, items)
+    return observed, [stream for stream, items in zip(streams, listed, strict=True) if items is not None]
+
+
+def _list(stream: Stream, customs: Set[Resource], tell: Callable[[str], None]) -> list[dict[str, Any]] | None:
+    try:
+        # Of old warnings only the place is wanted from which new ones are followed.
+        return stream.list(1) if stream.resource is WARNINGS else stream.list()
+    except ApiRefused as error:
+        # Who may not read events still gets a verdict, with less to explain it.
+        if stream.resource is WARNINGS:
+            return None
+        if stream.resource not in customs:
+            raise
+        tell(
+            f"warning: {stream.resource.plural} cannot be watched, so their health is not known: {error.message}"
+        )
+        return None
+
+
+def _ask(
+    stop: Callable[[], bool],
+    stopped: threading.Event,
+    ended: threading.Event,
+    news: queue.SimpleQueue[Event],
+) -> None:
+    while not ended.wait(STOP_SECONDS):
+        try:
+            if stop():
+                stopped.set()
+                news.put(Event("there", WARNINGS, "", {}))
+                return
+        except Exception as error:  # noqa: BLE001 - whoever waits for news must hear of it
+            news.put(Event("lost", PODS, "", explained(error)))
+            return

@@ -1,0 +1,389 @@
+"""The config repo: what should run, the history, the outcomes; the only truth headway has.
+
+Everything is read from a mirror and written with Git's plumbing, without a working tree.
+A change is pushed as a fast-forward or planned again on the newer head; nothing that
+somebody else pushed is ever overwritten.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from headway.domain.manifests.ignoring import parse_rules
+from headway.domain.manifests.index import FileIndex
+from headway.domain.releases.ledger import Entry, Outcome, is_release_id
+from headway.errors import FailedError, LostLease, TransientError, UsageError
+from headway.systems.git.commits import Commits, author_line
+from headway.systems.git.drafts import Draft, Published
+from headway.systems.git.errors import LostRace, NoAtomicPush
+from headway.systems.git.folder_states import FolderStates
+from headway.systems.git.index_cache import IndexCache
+from headway.systems.git.ledger import Ledger
+from headway.systems.git.mirror import Mirror, Push
+from headway.systems.git.notes import NOTES, Notes
+from headway.systems.git.own_refs import live_ref, push_release
+from headway.systems.git.push_trial import try_pushing
+from headway.systems.git.tree import FOLDER, Tree, Trees, folder_path
+
+__all__ = ["ConfigRepo", "Draft", "Published", "live_ref"]
+
+TRIES = 8
+FRESH = 2.0
+"""For this many seconds the last look at the remote is good enough to plan on: a push on an old head fails anyway."""
+_BRANCH = re.compile(r"(?!-)[^\x00-\x20\x7f~^:?*\[\\]+")
+
+
+class ConfigRepo:
+    """One branch of a config repo; safe to use from several threads and processes."""
+
+    def __init__(self, mirror: Mirror, branch: str, cache: IndexCache) -> None:
+        self._mirror = mirror
+        self._branch = branch
+        self._cache = cache
+        self._trees = Trees(mirror)
+        self._commits = Commits(mirror)
+        self._notes = Notes(mirror, self._trees)
+        self._states = FolderStates(mirror, self._commits, self._trees)
+        self._ledger = Ledger(mirror, self._commits, self._states, self._notes)
+        self._looked = float("-inf")
+
+    @classmethod
+    def open(cls, url: str, branch: str, state_dir: Path) -> ConfigRepo:
+        """Name a config repo; its mirror is made when it is first used."""
+        if not url:
+            raise UsageError("no config repo is set", hint="set HEADWAY_REPO to its URL")
+        if not _BRANCH.fullmatch(branch) or ".." in branch or branch.endswith("/"):
+            raise UsageError(
+                f"{branch!r} cannot be a branch", hint="set HEADWAY_BRANCH to a branch of the config repo"
+            )
+        return cls(Mirror(url, state_dir / "git", branch), branch, IndexCache(state_dir / "index.sqlite"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End every process that it started, and close its cache."""
+        self._mirror.close()
+        self._cache.close()
+
+    @property
+    def url(self) -> str:
+        """The repo's URL, without credentials."""
+        return self._mirror.url
+
+    @property
+    def branch(self) -> str:
+        """The branch that says what should run."""
+        return self._branch
+
+    # --- looking ---
+
+    def fetch(self) -> str:
+        """Look at the remote, and give the branch's newest commit."""
+        ref = f"refs/heads/{self._branch}"
+        before = self._mirror.seen(ref) if self._mirror.made else None
+        self._mirror.fetch()
+        self._looked = time.monotonic()
+        head = self.head
+        if before is not None and before != head and not self._commits.comes_from(head, before):
+            self._mirror.run("update-ref", self._lost, before)
+        return head
+
+    @property
+    def head(self) -> str:
+        """The branch's newest commit, as last looked at."""
+        found = self._mirror.seen(f"refs/heads/{self._branch}")
+        if found is None:
+            raise TransientError(
+                f"the branch {self._branch} of {self.url} was not looked at yet", hint="try again"
+            )
+        return found
+
+    def rev_parse(self, name: str) -> str | None:
+        """Give the commit that a Git revision names (`HEAD~2`, a SHA-1, the branch); None where there is none."""
+        if name == self._branch or name.startswith((f"{self._branch}~", f"{self._branch}^")):
+            name = f"HEAD{name[len(self._branch) :]}"
+        return self._mirror.resolve(name)
+
+    def own_file(self, commit: str, path: str) -> bytes | None:
+        """Return one of headway's own files; None where there is none, ConfigError where it is no plain file."""
+        return self._trees.own_file(self._commits.get(commit).tree, path)
+
+    def read(self, commit: str, path: str) -> bytes | None:
+        """Give a file's content at a commit; None where there is no such file."""
+        item = self._trees.at(self._commits.get(commit).tree, folder_path(path))
+        if item is None or not item.mode.startswith("100"):
+            return None
+        return self._mirror.read(item.sha)
+
+    def reader(self, commit: str) -> Callable[[str], bytes]:
+        """Give a function that reads files which are there at a commit."""
+
+        def read(path: str) -> bytes:
+            data = self.read(commit, path)
+            if data is None:
+                raise UsageError(f"{path} is not a file at {commit[:9]} of {self.url}")
+            return data
+
+        return read
+
+    def tree(self, commit: str, path: str, ignore: Iterable[str] = ()) -> Tree:
+        """List the manifests below a folder at a commit, but for what `ignore` and `.headwayignore` name.
+
+        Raises UsageError for a path outside the repo, or one that is no folder.
+        """
+        return self._trees.manifests(self._commits.get(commit).tree, path, parse_rules(ignore))
+
+    def tree_sha(self, commit: str, path: str) -> str:
+        """Give a folder's hash at a commit, equal exactly when nothing in it differs; empty where there is none."""
+        item = self._trees.at(self._commits.get(commit).tree, folder_path(path))
+        return item.sha if item is not None and item.mode == FOLDER else ""
+
+    def index(self, tree: Tree) -> list[FileIndex]:
+        """Index a tree's manifests, in the order of their paths; only contents never seen before are read."""
+        found = self._cache.indexes(tree.files, self._mirror.read_many)
+        if tree.links:
+            found = [replace(it, edited=tree.links.get(it.path, "")) for it in found]
+        return found + [FileIndex(it.file, problems=(it,)) for it in tree.problems]
+
+    def diff(self, old: str, new: str, path: str = "") -> str:
+        """Give the unified diff between two commits, of one folder or file or of all."""
+        plain = folder_path(path)
+        command = ["diff", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames"]
+        for commit in (old, new):
+            self._commits.get(commit)
+        result = self._mirror.run(*command, old, new, "--", *([plain] if plain else []))
+        if result.code:
+            raise FailedError(f"git diff failed: {result.stderr}")
+        return result.stdout.decode("utf-8", "replace")
+
+    # --- the ledger ---
+
+    def log(
+        self,
+        environment: str,
+        *,
+        path: str | None = None,
+        limit: int | None = None,
+        since: datetime | None = None,
+        head: str | None = None,
+    ) -> Iterator[Entry]:
+        """Give what changed one environment, the newest first; `path` is its folder, named like it by default."""
+        folders = {environment: path if path is not None else environment}
+        found = self._ledger.entries(head or self.head, folders, every=False, limit=limit, since=since)
+        return (entry.of(environment) for entry in found)
+
+    def ledger(
+        self,
+        paths: Mapping[str, str],
+        *,
+        limit: int | None = None,
+        since: datetime | None = None,
+        head: str | None = None,
+    ) -> Iterator[Entry]:
+        """Give what changed any of the environments (name → folder) or their rules, the newest first."""
+        return self._ledger.entries(head or self.head, paths, limit=limit, since=since)
+
+    def commits_between(self, old: str, new: str, path: str = "") -> list[Entry]:
+        """Give the commits after `old` up to `new` that changed a folder, the newest first."""
+        for commit in (old, new):
+            self._commits.get(commit)
+        found = self._ledger.entries(new, {path: path}, since=old)
+        return [entry for entry in found if entry.environments]
+
+    def entry(self, commit: str) -> Entry:
+        """Give one commit as an entry, with its outcomes."""
+        return self._ledger.entry(commit)
+
+    def last_change(self, environment: str, path: str, head: str | None = None) -> Entry:
+        """Give the commit that made an environment's folder what it is, with its outcomes."""
+        found = self._states.last_change(head or self.head, path)
+        return self._ledger.entry(found, (environment,)).of(environment)
+
+    def find_release(self, release_id: str, head: str | None = None) -> str | None:
+        """Give the commit of a release; None where the branch has none with that id."""
+        return self._ledger.find_release(release_id, head or self.head)
+
+    def live(self, environment: str) -> str | None:
+        """Return the commit that an environment reached last, as last looked at.
+
+        Whoever may push this ref need not be one who may push the branch: it is believed for commits of the branch.
+        """
+        found = self._mirror.seen(live_ref(environment))
+        return found if found is not None and self.on_branch(found) else None
+
+    def stray_live(self, environment: str) -> str:
+        """Return what the ref of the last commit reached names, where that is no commit of the branch; else empty."""
+        found = self._mirror.seen(live_ref(environment))
+        return found if found is not None and not self.on_branch(found) else ""
+
+    def on_branch(self, commit: str) -> bool:
+        """Say whether the branch, as last looked at, has a commit."""
+        found = self._mirror.find(commit)
+        return found is not None and found[1] == "commit" and self._commits.comes_from(self.head, found[0])
+
+    def parted(self, left: str, right: str) -> str | None:
+        """Return the newest commit that two commits come from; None where they share none."""
+        return self._states.parted(left, right)
+
+    def look_again(self, seconds: float) -> None:
+        """Look at the remote, unless that was done in the last so many seconds."""
+        if time.monotonic() - self._looked > seconds:
+            self.fetch()
+
+    def rewritten(self) -> tuple[str, str] | None:
+        """Return the head before and the head now, once, where the branch lost commits since this was last asked.
+
+        It is known to this machine's mirror alone: the remote keeps no trace of it.
+        """
+        found = self._mirror.find(self._lost)
+        if found is None:
+            return None
+        self._mirror.run("update-ref", "-d", self._lost)
+        return None if self._commits.comes_from(self.head, found[0]) else (found[0], self.head)
+
+    @property
+    def _lost(self) -> str:
+        return f"refs/lost/heads/{self._branch}"
+
+    # --- writing ---
+
+    def publish(self, draft: Callable[[str], Draft | None], *, release_id: str) -> Published | None:
+        """Commit what `draft` plans on the newest head and push it; None where that changes nothing.
+
+        `draft` is called again on each newer head that somebody else's push makes. A release
+        whose id is on the branch is not committed twice, whoever committed it.
+        Raises TransientError after eight lost races.
+        """
+        if not is_release_id(release_id):
+            raise UsageError(
+                f"{release_id[:80]!r} cannot be a release id",
+                hint="use letters, digits, dots, dashes, at most 80",
+            )
+        with self._mirror.turn():
+            for attempt in range(1, TRIES + 1):
+                fresh = time.monotonic() - self._looked > FRESH or attempt > 1
+                head = self.fetch() if fresh else self.head
+                published = self._try(draft, release_id, head, attempt)
+                if published is None and not fresh and self.fetch() != head:
+                    published = self._try(draft, release_id, self.head, attempt)
+                if not isinstance(published, LostRace):
+                    return published
+                time.sleep(random.uniform(0.2, 1) * min(0.02 * 2**attempt, 2))
+        raise TransientError(
+            f"{TRIES} times in a row somebody else pushed to {self.url} first", hint="try again in a moment"
+        )
+
+    def _try(
+        self, draft: Callable[[str], Draft | None], release_id: str, head: str, attempt: int
+    ) -> Published | LostRace | None:
+        found = self.find_release(release_id, head)
+        if found is not None:
+            return Published(found, head, already=True, tries=attempt)
+        made = draft(head)
+        if made is None:
+            return None
+        before = self._commits.get(head).tree
+        after = self._trees.changed(before, made.files, made.trees)
+        if after == before:
+            return None
+        author = author_line(made.author, made.email)
+        commit = self._commits.write(after, [head], made.message, author, datetime.now(UTC))
+        change = Push(f"refs/heads/{self._branch}", commit)
+        try:
+            push_release(self._mirror, change, made.message)
+        except LostRace as race:
+            return race
+        self._looked = time.monotonic()
+        return Published(commit, commit, tries=attempt)
+
+    def record(
+        self,
+        environment: str,
+        commit: str,
+        outcome: Outcome,
+        *,
+        live: str | None,
+        seen: str = "",
+        held: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Append an outcome to a commit's note and, with `live`, say that the environment has reached that commit.
+
+        Both in one push, or none. A state that the note ends in already is not added again. `held` is asked before
+        each push, and raises where somebody else may record by now. `seen` is the head that was worked from: where
+        the environment has reached a commit since that is newer than it, LostLease is raised and nothing recorded.
+        """
+        ref = live_ref(environment)
+        commit = self._commits.get(commit).sha
+        with self._mirror.turn():
+            for attempt in range(1, TRIES + 1):
+                if attempt > 1:
+                    time.sleep(random.uniform(0.2, 1) * min(0.02 * 2**attempt, 2))
+                    self.fetch()
+                held()
+                was = self._mirror.seen(ref)
+                if live is not None and was != live and was is not None and self._is_newer(was, seen):
+                    raise LostLease(
+                        f"{environment} has reached {was[:9]} meanwhile, which is newer than {live[:9]}; "
+                        "nothing was recorded",
+                        hint=f"`headway status {environment}` says how things are",
+                    )
+                changes = self._note(environment, commit, outcome)
+                if live is not None and was != live:
+                    changes.append(Push(ref, self._commits.get(live).sha, lease=was or ""))
+                try:
+                    self._push(changes)
+                    return
+                except LostRace:
+                    continue
+        raise TransientError(
+            f"{TRIES} times in a row somebody else recorded an outcome in {self.url} first", hint="try again"
+        )
+
+    def _is_newer(self, commit: str, seen: str) -> bool:
+        """Say whether a commit of the branch came after a head that was worked from."""
+        return bool(seen) and not self._commits.comes_from(seen, commit) and self.on_branch(commit)
+
+    def _note(self, environment: str, commit: str, outcome: Outcome) -> list[Push]:
+        if self._ledger.entry(commit).of(environment).state == outcome.state:
+            return []
+        head = self._notes.head()
+        line = replace(outcome, environment=environment).to_line()
+        tree = self._notes.appended(head, commit, line)
+        if tree is None:
+            return []
+        subject = f"{environment}: {commit[:9]} is {outcome.state}"
+        noted = self._commits.write(
+            tree, [head] if head else [], subject, author_line(outcome.by), datetime.now(UTC)
+        )
+        # What stands there and is no notes' commit holds nothing: it gives way, if it is still that.
+        odd = self._mirror.seen(NOTES) or ""
+        return [Push(NOTES, noted, lease=None if head else odd)]
+
+    def _push(self, changes: list[Push]) -> None:
+        if not changes:
+            return
+        try:
+            self._mirror.push(*changes)
+        except NoAtomicPush:
+            # The note first: without the ref, the next look finds an environment that is live already.
+            for change in changes:
+                self._mirror.push(change)
+
+    def try_push(self) -> str:
+        """Try what a release pushes, with refs that are removed again."""
+        return try_pushing(self._mirror, self._commits, self._branch, self.fetch())
+
+    def maintain(self) -> bool:
+        """Pack the mirror where it has grown; say whether that was needed. Takes seconds."""
+        return self._mirror.maintain()

@@ -1,0 +1,59 @@
+"""Signs commits where Git's own settings say so: `commit.gpgsign`, `user.signingkey`, `gpg.format`.
+
+A server that demands signed commits also compares the committer with the key's owner, so a signed commit is
+committed by Git's own `user.name` and `user.email` where they are set.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from headway.errors import FailedError
+from headway.systems.git.mirror import Mirror
+
+_PERSON = re.compile(r"(.*?) <([^>]*)>")
+
+
+class Signing:
+    """Whether and how the commits of one mirror are signed; Git's settings are read once."""
+
+    def __init__(self, mirror: Mirror) -> None:
+        self._mirror = mirror
+        self._wanted: bool | None = None
+
+    @property
+    def wanted(self) -> bool:
+        """Whether Git's settings ask for signed commits."""
+        if self._wanted is None:
+            self._wanted = self._setting("--bool", "commit.gpgsign") == "true"
+        return self._wanted
+
+    def _setting(self, *arguments: str) -> str:
+        return self._mirror.run("config", "--get", *arguments).stdout.decode("utf-8", "replace").strip()
+
+    def commit(
+        self, tree: str, parents: Sequence[str], text: str, author: str, committer: str, when: str
+    ) -> str:
+        """Store a signed commit of a tree; raise FailedError where Git cannot sign it."""
+        env = {"GIT_AUTHOR_DATE": when, "GIT_COMMITTER_DATE": when}
+        own = self._setting("user.name"), self._setting("user.email")
+        name, email = own if all(own) else _person(committer)
+        env |= {"GIT_COMMITTER_NAME": name, "GIT_COMMITTER_EMAIL": email}
+        env["GIT_AUTHOR_NAME"], env["GIT_AUTHOR_EMAIL"] = _person(author)
+        named = [it for parent in parents for it in ("-p", parent)]
+        made = self._mirror.run(
+            "commit-tree", "-S", *named, "-F", "-", tree, extra=env, stdin=text.encode("utf-8", "replace")
+        )
+        if made.code:
+            said = made.stderr.splitlines()
+            raise FailedError(
+                f"a commit could not be signed, as commit.gpgsign asks: {said[0] if said else 'no reason given'}",
+                hint="`git config user.signingkey` names the key; it must be usable here without a passphrase prompt",
+            )
+        return made.stdout.decode().strip()
+
+
+def _person(line: str) -> tuple[str, str]:
+    found = _PERSON.fullmatch(line)
+    return (found[1], found[2]) if found else (line, "")

@@ -1,0 +1,225 @@
+"""Slack, by slack-sdk: one message for a release that changes with it, and its thread.
+
+A message carries the release's id in its metadata. Whether one is there already is known from the
+outbox; where a post may have got through without our knowing, Slack is asked before posting again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime
+from typing import Any
+
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError, SlackClientError
+
+from headway.domain.notifications.notices import Notice
+from headway.domain.notifications.slackblocks import MESSAGE, is_of, message, reply, told_in
+from headway.errors import FailedError, TransientError
+from headway.systems.notify.outbox import Outbox, Parcel
+
+SECONDS = 10
+PAGE, PAGES = 200, 5
+CHANNELS = 999
+"""The most that Slack lists at once: names are looked for in the whole workspace."""
+LATE = 30.0
+"""Seconds after which a state may have been told by another machine meanwhile."""
+MISSING = 86_400.0
+"""Seconds for which a message that others should have posted, and that is not there, is posted in their place."""
+_LATER = {
+    "ratelimited",
+    "rate_limited",
+    "fatal_error",
+    "internal_error",
+    "service_unavailable",
+    "request_timeout",
+}
+_HINTS = {
+    "channel_not_found": "make the channel, or invite headway's app to it; `notify` in headway.yaml names it",
+    "not_in_channel": "invite headway's app to the channel",
+    "is_archived": "name another channel in headway.yaml",
+    "missing_scope": "give headway's app chat:write, channels:read, channels:history (groups:… for private channels)",
+}
+_TOKEN = "set HEADWAY_SLACK_TOKEN to a bot token (xoxb-…) of an app that is installed in the workspace"
+
+
+class SlackRefused(FailedError):
+    """Slack says no; `said` is its word for why."""
+
+    def __init__(self, method: str, said: str) -> None:
+        known = _TOKEN if "auth" in said or "token" in said or "account" in said else ""
+        super().__init__(f"Slack refuses {method}: {said}", hint=_HINTS.get(said, known))
+        self.said = said
+
+
+class Slack:
+    """One workspace, by its bot token."""
+
+    def __init__(self, token: str, outbox: Outbox, url: str = "") -> None:
+        if not token:
+            raise FailedError("no Slack token is set", hint=_TOKEN)
+        # What is to be tried again is the outbox's to decide, so that no release waits for it.
+        options: dict[str, Any] = {"retry_handlers": [], "timeout": SECONDS}
+        if url:
+            options["base_url"] = url.rstrip("/") + "/"
+        self._client = WebClient(token=token, **options)
+        self._outbox = outbox
+        self._ids: dict[str, str] = {}
+
+    def check(self) -> str:
+        """Say which workspace the token is for, and as whom; raise where it is not valid."""
+        found = self._call("auth.test")
+        return f"{found['team']}, as {found['user']}"
+
+    def deliver(self, channel: str, parcel: Parcel) -> None:
+        """Bring a release's message to its newest state, and its thread to the whole story.
+
+        Raises TransientError, with Slack's `retry_after`, or FailedError with what to do.
+        """
+        newest = parcel.newest
+        # What is late may have been told by somebody else meanwhile, and a try that was cut off may have got through.
+        late = parcel.attempts > 0 or newest.corrects or _age(newest) > LATE
+        remembered = self._outbox.mark(parcel.target, parcel.release, MESSAGE)
+        found, sure = None, True
+        if not remembered:
+            found, sure = self._find(channel, parcel, MESSAGE)
+        elif late:
+            found = self._look_at(channel, remembered)
+        thread = remembered or (str(found["ts"]) if found else "")
+        corrects = all(it.corrects for it, _ in parcel.notices)
+        if corrects and not thread and (not sure or _age(newest) > MISSING):
+            # It may be there and not be seen, and nobody is helped by a second one.
+            return
+        body = message(newest)
+        if not thread:
+            thread = self._post(channel, parcel, MESSAGE, body)
+        elif found is None or not newest.overtaken(*told_in(found)):
+            thread = self._update(channel, parcel, thread, body)
+        for notice, _ in parcel.notices:
+            if self._outbox.mark(parcel.target, parcel.release, notice.mark):
+                continue
+            # Where the message is known from Slack alone, somebody else began its thread.
+            if (found or (late and remembered)) and self._find(channel, parcel, notice.mark, thread)[0]:
+                continue
+            # How far it is stands in the message; the thread has each state, as it began.
+            begun = dataclasses.replace(notice, progress="")
+            self._post(channel, parcel, notice.mark, {**reply(begun), "thread_ts": thread})
+
+    def _post(self, channel: str, parcel: Parcel, part: str, body: dict[str, Any]) -> str:
+        answer = self._call(
+            "chat.postMessage", channel=self._ids.get(channel, channel), unfurl_links=False, **body
+        )
+        # Slack's answer has the channel's id, which `chat.update` needs.
+        self._ids[channel] = str(answer["channel"])
+        self._outbox.set_mark(parcel.target, "", channel, str(answer["channel"]))
+        self._outbox.set_mark(parcel.target, parcel.release, part, str(answer["ts"]))
+        return str(answer["ts"])
+
+    def _update(self, channel: str, parcel: Parcel, message_at: str, body: dict[str, Any]) -> str:
+        """Change a release's message, or post it anew where somebody has deleted it; give its timestamp."""
+        try:
+            self._call("chat.update", channel=self._id(channel), ts=message_at, **body)
+        except SlackRefused as error:
+            if error.said != "message_not_found":
+                raise
+            self._outbox.forget_marks(parcel.target, parcel.release)
+            return self._post(channel, parcel, MESSAGE, body)
+        return message_at
+
+    def _look_at(self, channel: str, message_at: str) -> dict[str, Any] | None:
+        """Read one message; None where it is gone or may not be read."""
+        try:
+            answer = self._call(
+                "conversations.history", channel=self._id(channel), latest=message_at, inclusive=True, limit=1,
+                include_all_metadata=True,
+            )  # fmt: skip
+        except SlackRefused as error:
+            if error.said != "missing_scope":
+                raise
+            return None
+        return next((it for it in answer["messages"] if it["ts"] == message_at), None)
+
+    def _find(
+        self, channel: str, parcel: Parcel, part: str, thread: str = ""
+    ) -> tuple[dict[str, Any] | None, bool]:
+        """Look for a release's message in the channel's newest ones, or in a thread.
+
+        Gives the message, or None and whether it is certain that there is none.
+        """
+        method = "conversations.replies" if thread else "conversations.history"
+        more: dict[str, Any] = {"ts": thread} if thread else {}
+        for _ in range(PAGES):
+            try:
+                answer = self._call(
+                    method, channel=self._id(channel), limit=PAGE, include_all_metadata=True, **more
+                )
+            except SlackRefused as error:
+                if error.said == "missing_scope":
+                    # It may post and not read: then what our own memory lost is posted again.
+                    return None, False
+                raise
+            for each in answer["messages"]:
+                if is_of(each, parcel.release, part):
+                    self._outbox.set_mark(parcel.target, parcel.release, part, str(each["ts"]))
+                    return each, True
+            cursor = (answer.get("response_metadata") or {}).get("next_cursor")
+            if not cursor:
+                return None, True
+            more["cursor"] = cursor
+        return None, False
+
+    def _id(self, channel: str) -> str:
+        """Give a channel's id: from a post of ours, or from Slack's list."""
+        if channel not in self._ids:
+            known = self._outbox.mark(f"slack:{channel}", "", channel)
+            self._ids[channel] = known or self._listed(channel)
+        return self._ids[channel]
+
+    def _listed(self, channel: str) -> str:
+        try:
+            return self._listed_among("public_channel,private_channel", channel)
+        except SlackRefused as error:
+            if error.said != "missing_scope":
+                raise
+            # Without `groups:read` private channels are not listed, and Slack then lists none at all.
+            return self._listed_among("public_channel", channel)
+
+    def _listed_among(self, types: str, channel: str) -> str:
+        name, cursor = channel.removeprefix("#"), ""
+        while True:
+            answer = self._call(
+                "conversations.list", limit=CHANNELS, exclude_archived=True, types=types, cursor=cursor
+            )
+            for each in answer["channels"]:
+                if name in (each.get("name"), each["id"]):
+                    return str(each["id"])
+            cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
+            if not cursor:
+                raise FailedError(f"Slack has no channel {channel}", hint=_HINTS["channel_not_found"])
+
+    def _call(self, method: str, **arguments: Any) -> Any:
+        try:
+            return (
+                self._client.api_call(method, json=arguments)
+                if method.startswith("chat.")
+                else (self._client.api_call(method, http_verb="GET", params=arguments))
+            )
+        except SlackApiError as error:
+            answer: Any = error.response
+            said = "" if isinstance(answer, str) else str(answer.get("error") or "")
+            status = 0 if isinstance(answer, str) else answer.status_code
+            if status == 429 or said in _LATER or status >= 500:
+                after = str(answer.headers.get("Retry-After") or "")
+                wait = float(after) if after.isdigit() else None
+                raise TransientError(f"Slack is busy ({said or status})", retry_after=wait or None) from None
+            raise SlackRefused(method, said or str(status)) from None
+        except (SlackClientError, OSError, ValueError) as error:
+            raise TransientError(f"Slack cannot be reached: {type(error).__name__}") from None
+
+
+def _age(notice: Notice) -> float:
+    """Give the seconds since a notice's time; much where it has none."""
+    try:
+        return (datetime.now(UTC) - datetime.fromisoformat(notice.at)).total_seconds()
+    except (ValueError, TypeError):
+        return MISSING + 1

@@ -1,0 +1,55 @@
+"""Steps that only look: at the config repo and at the registries."""
+
+from __future__ import annotations
+
+from headway.domain.config.reading import Config
+from headway.domain.images.reference import ImageRef
+from headway.domain.policy.holds import Holds
+from headway.errors import RefusedError
+from headway.operations.connections import Connections
+from headway.operations.promotion import Live, live_or_applied, unhealthy
+from headway.operations.scan import Key, Look, look
+from headway.runtime.steps import task
+
+
+@task(name="fetch the config repo", run_name="fetch the config repo")
+def fetch_head(connections: Connections) -> str:
+    """Give the branch's newest commit, as the remote has it now."""
+    return connections.repo.fetch()
+
+
+@task(name="look up image", run_name="look up {reference.repository}")
+def resolve_image(connections: Connections, reference: ImageRef) -> ImageRef:
+    """Pin an image to the digest that the registry has for it."""
+    return reference.pinned(reference.tag, connections.registry.resolve(reference))
+
+
+@task(name="look for missing images", run_name="look for missing images", attempts=2)
+def missing_images(connections: Connections, references: list[ImageRef]) -> list[ImageRef]:
+    """Give the images that the registries no longer have."""
+    return connections.registry.missing(references)
+
+
+@task(name="read what is live", run_name="read what is live in {source}")
+def live_images(connections: Connections, config: Config, source: str, services: list[str]) -> Live:
+    """Give what is live in an environment, as its record and its cluster have it; refuse what is not.
+
+    What is applied there and not running is given too, and named: the caller refuses it, or is forced.
+    """
+    live = live_or_applied(connections, config, source, services)
+    running = [it for it in live.images if it not in live.applied]
+    refused = {**live.refused, **unhealthy(connections, config, live, running)}
+    if refused:
+        raise RefusedError(
+            "; ".join(dict.fromkeys(refused.values())),
+            hint=f"see `headway status {source}`; the other services can go with --service",
+        )
+    return live
+
+
+@task(name="look at the registries", run_name="look at the registries")
+def look_for_images(
+    connections: Connections, config: Config, holds: Holds, head: str, wanted: list[Key]
+) -> Look:
+    """Ask which images there are, and pick by the rules."""
+    return look(connections, config, holds, head, wanted)

@@ -1,0 +1,276 @@
+"""A small Kubernetes API server over real HTTP: it keeps what is applied, and runs nothing.
+
+It has namespaces, leases and CronJobs, which have images and no pods to wait for, so that a
+release is live as soon as it is applied.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import uuid
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from tests.servers.http import Listener
+
+Answer = tuple[int, dict[str, Any] | bytes]
+Mood = Callable[[str, str, dict[str, Any]], Answer | None]
+CLOSED: Answer = (0, b"")
+SILENT: Answer = (-1, b"")
+VERBS = ["get", "list", "patch", "create", "update", "delete"]
+KINDS = {
+    "": [("v1", "namespaces", "Namespace", "Cluster")],
+    "batch": [("v1", "cronjobs", "CronJob", "Namespaced")],
+    "coordination.k8s.io": [("v1", "leases", "Lease", "Namespaced")],
+    "example.com": [("v1", "things", "Thing", "Namespaced")],
+}
+CONFIG = """
+apiVersion: v1
+kind: Config
+clusters: [{{name: c, cluster: {{server: "http://127.0.0.1:{port}"}}}}]
+users: [{{name: u, user: {{token: none}}}}]
+contexts: [{{name: shop, context: {{cluster: c, user: u}}}}]
+current-context: shop
+"""
+
+
+def content(method: str, path: str, body: dict[str, Any]) -> Answer | None:
+    """Be the mood that leaves everything to the server."""
+    return None
+
+
+class ApiListener(Listener):
+    """A port of this machine where one KubeServer after the other answers."""
+
+    answering: KubeServer
+
+    def __init__(self) -> None:
+        super().__init__(_Handler)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    # Without this a body waits for the acknowledgement of its head.
+    disable_nagle_algorithm = True
+    server: ApiListener
+
+    def handle_any(self) -> None:
+        """Answer one request."""
+        asked = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
+        merge = self.headers.get("Content-Type") == "application/merge-patch+json"
+        kube = self.server.answering
+        code, answer = kube.respond(self.command, self.path, asked, merge=merge)
+        if code <= 0:
+            self.close_connection = True
+            if code < 0:
+                kube.keep_silent()
+            return
+        data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+        self.send_response(code)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
+class KubeServer:
+    """Objects by their address, the changes that were asked for (method, address), and what it refuses.
+
+    `mood` is asked first: (method, address with its query, body) → an answer of its own, or None. Its body is JSON,
+    or bytes as they stand; CLOSED closes the connection instead, SILENT never answers on it.
+    """
+
+    mood: Mood
+
+    def __init__(self, listener: ApiListener | None = None) -> None:
+        """Answer on a listener of its own, or in the place of who answered on this one before."""
+        self.mood = content
+        self.objects: dict[str, dict[str, Any]] = {}
+        self.changes: list[tuple[str, str]] = []
+        self.forbidden = ""
+        """Requests to addresses that hold this are refused."""
+        self.statuses: dict[str, dict[str, Any]] = {}
+        """What the controllers of a kind say of each of its objects."""
+        self.rules: list[dict[str, list[str]]] = [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}]
+        """What the user may do, as a SelfSubjectRulesReview says it."""
+        self.touched = False
+        """Whether anybody has asked for anything."""
+        self.version = 0
+        """The last resourceVersion that was given to anything."""
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._listener = listener or ApiListener()
+        self._listener.answering = self
+        self.kubeconfig = CONFIG.format(port=self._listener.server_port)
+
+    def respond(self, method: str, address: str, body: dict[str, Any], *, merge: bool) -> Answer:
+        """Give the answer to one request."""
+        url = urlsplit(address)
+        self.touched = True
+        with self._lock:
+            if found := self.mood(method, address, body):
+                return found
+            return (
+                self._merged(url.path, body)
+                if merge
+                else self._answer(method, url.path, parse_qs(url.query), body)
+            )
+
+    def keep_silent(self) -> None:
+        """Let a request wait until the test is over."""
+        self._over.wait()
+
+    def leave(self) -> None:
+        """Let go of what still waits, and keep the listener for the next test."""
+        self._over.set()
+
+    def close(self) -> None:
+        """End it."""
+        self._over.set()
+        self._listener.close()
+
+    def images(self, namespace: str) -> dict[str, str]:
+        """Give the image of each CronJob of a namespace, by the CronJob's name."""
+        return {
+            it["metadata"]["name"]: it["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0][
+                "image"
+            ]
+            for path, it in self.objects.items()
+            if path.startswith(f"/apis/batch/v1/namespaces/{namespace}/cronjobs/")
+        }
+
+    def _answer(
+        self, method: str, path: str, query: dict[str, list[str]], body: dict[str, Any]
+    ) -> tuple[int, dict[str, Any]]:
+        if path in ("/api", "/apis"):
+            return 200, _discovery(core=path == "/api")
+        if path == "/readyz":
+            return 200, {}
+        if self.forbidden and self.forbidden in path:
+            return 403, {"kind": "Status", "reason": "Forbidden", "message": f"{path} is forbidden"}
+        if path.startswith("/apis/authorization.k8s.io/"):
+            return 201, {"status": {"resourceRules": self.rules, "allowed": False}}
+        plurals = {plural for kinds in KINDS.values() for _, plural, _, _ in kinds}
+        if method == "GET" and path.rpartition("/")[2] in plurals:
+            return 200, {"metadata": {"resourceVersion": "1"}, "items": self._list(path)}
+        if method == "GET":
+            found = self.objects.get(path)
+            return (200, found) if found else (404, {"kind": "Status", "reason": "NotFound"})
+        if "dryRun" not in query and "/leases" not in path:
+            self.changes.append((method, path))
+        if method == "DELETE":
+            return 200, self.objects.pop(path, {})
+        if method == "PATCH" and "metadata" not in body:
+            return 200, _merge(self.objects[path], body)
+        if method == "POST":
+            path = f"{path}/{body['metadata']['name']}"
+        return self._put(path, body, query)
+
+    def _merged(self, path: str, patch: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Merge a patch into an object, map by map (RFC 7386)."""
+        found = self.objects.get(path)
+        if found is None:
+            return 404, {"kind": "Status", "reason": "NotFound"}
+        after = _overlaid(found, patch)
+        if after != found:
+            after["metadata"]["resourceVersion"] = self._next_version()
+            self.objects[path] = after
+            if "/leases" not in path:
+                self.changes.append(("PATCH", path))
+        return 200, after
+
+    def _next_version(self) -> str:
+        self.version += 1
+        return str(self.version)
+
+    def _list(self, path: str) -> list[dict[str, Any]]:
+        """Read what is of a kind: in a namespace, or in all of them."""
+        root, _, plural = path.rpartition("/")
+        return [
+            it
+            for at, it in self.objects.items()
+            if at.startswith(f"{path}/") or (at.startswith(root) and at.split("/")[-2] == plural)
+        ]
+
+    def _put(
+        self, path: str, body: dict[str, Any], query: dict[str, list[str]]
+    ) -> tuple[int, dict[str, Any]]:
+        before = self.objects.get(path)
+        meta = {**body["metadata"], "uid": before["metadata"]["uid"] if before else uuid.uuid4().hex}
+        if manager := query.get("fieldManager"):
+            meta["managedFields"] = [{"manager": manager[0], "operation": "Apply", "fieldsV1": {}}]
+        if "/namespaces/" in path and not path.startswith("/api/v1/namespaces"):
+            meta["namespace"] = path.split("/namespaces/")[1].split("/")[0]
+        after = {**body, "metadata": meta}
+        if (status := self.statuses.get(body["kind"])) is not None:
+            after["status"] = status
+        if before is not None:
+            meta["resourceVersion"] = before["metadata"]["resourceVersion"]
+            if after == before:
+                return 200, before
+        if "dryRun" not in query:
+            meta["resourceVersion"] = self._next_version()
+            self.objects[path] = after
+        return 200, after
+
+
+def _overlaid(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    after = dict(old)
+    for key, value in new.items():
+        after[key] = _overlaid(after.get(key) or {}, value) if isinstance(value, dict) else value
+    return after
+
+
+def once_tried(mood: Mood) -> Mood:
+    """Make a mood that begins when a release has been rehearsed: what is only tried is taken."""
+    tried: list[str] = []
+
+    def later(method: str, path: str, body: dict[str, Any]) -> Answer | None:
+        if "dryRun" in path:
+            tried.append(path)
+            return None
+        return mood(method, path, body) if tried else None
+
+    return later
+
+
+def _merge(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Merge a strategic patch into an object: lists go by the name of their items."""
+    for key, value in new.items():
+        if isinstance(value, dict):
+            _merge(old[key], value)
+        elif isinstance(value, list):
+            by_name = {it["name"]: it for it in old[key]}
+            for each in value:
+                by_name[each["name"]].update(each)
+        else:
+            old[key] = value
+    return old
+
+
+def _discovery(*, core: bool) -> dict[str, Any]:
+    """List the kinds as aggregated discovery does."""
+    groups = [
+        {
+            "metadata": {"name": group},
+            "versions": [
+                {
+                    "version": version,
+                    "resources": [
+                        {"resource": plural, "scope": scope, "responseKind": {"kind": kind}, "verbs": VERBS}
+                    ],
+                }
+                for version, plural, kind, scope in kinds
+            ],
+        }
+        for group, kinds in KINDS.items()
+        if (group == "") is core
+    ]
+    return {"kind": "APIGroupDiscoveryList", "items": groups}
