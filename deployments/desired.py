@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import importlib
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +13,7 @@ from headway.deployments.owner import MADE, TAG, Owner
 from headway.domain.config.reading import Config
 from headway.domain.runs.looks import PEOPLE
 from headway.errors import UsageError
+from headway.flows import flow_named
 from headway.requests import RollbackRequest
 from headway.settings import Settings
 
@@ -104,9 +104,8 @@ def desired_automation(
 def _schema(entrypoint: str) -> dict[str, Any]:
     from prefect.utilities.callables import parameter_schema
 
-    module, _, function = entrypoint.partition(":")
-    flow = getattr(importlib.import_module(module), function)
-    made: dict[str, Any] = parameter_schema(flow).model_dump_for_openapi()
+    name = entrypoint.partition(":")[2].replace("_", "-")
+    made: dict[str, Any] = parameter_schema(flow_named(name)).model_dump_for_openapi()
     # Without it the server takes a parameter that the flow does not have, and the run crashes.
     return {**made, "additionalProperties": False}
 

@@ -5,7 +5,8 @@
     │   └── ConfigError                  problems in files, each with file:line:column
     ├── RefusedError            exit 3   a rule of the repo says no
     ├── FailedError             exit 1   a system answered, and the answer is final
-    │   └── RejectedError                the cluster judged what should run, and refused it
+    │   ├── RejectedError                the cluster judged what should run, and refused it
+    │   └── RegistryDenied               a registry wants another login
     ├── LostLease               exit 1   somebody else deploys to the environment by now
     └── TransientError          exit 1   worth another try: time-outs, 5xx, connections refused
 
@@ -18,7 +19,6 @@ sees an error of docker, kubernetes, git or httpx. Only TransientError is retrie
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 
@@ -89,6 +89,10 @@ class RejectedError(FailedError):
     objects: frozenset[Hashable] = frozenset()
 
 
+class RegistryDenied(FailedError):
+    """A registry does not let this user do what was asked."""
+
+
 class LostLease(HeadwayError):
     """Somebody else may deploy to the environment by now: nothing more is written or recorded."""
 
@@ -111,7 +115,7 @@ def explained(error: Exception) -> HeadwayError:
             f"this machine: {error.strerror}{place}",
             hint="is HEADWAY_STATE a folder on a disk with free space, and may this user write there?",
         )
-    if isinstance(error, sqlite3.Error):
+    if type(error).__module__ == "sqlite3":
         return FailedError(
             f"a file in HEADWAY_STATE cannot be used: {error}",
             hint="its *.sqlite files are caches: check the disk, then delete the damaged one",

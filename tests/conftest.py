@@ -9,13 +9,16 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 
-# `headway.runtime.steps` asks once, when it is first imported, whether its flows run here or in Prefect. Here they run in this
-# process, as with `--local`; whoever tests Prefect's own takes them from headway.runtime.orchestrated.
+# `headway.runtime.steps` asks once, when it is first imported, whether its flows run here or in Prefect. Here they
+# run in this process, as with `--local`; whoever tests Prefect's own takes them from headway.runtime.orchestrated.
 os.environ["HEADWAY_LOCAL"] = "1"
 import headway.runtime.steps
 
 del os.environ["HEADWAY_LOCAL"]
 assert headway.runtime.steps.flow.__module__ == "headway.runtime.local"
+from tests.repos import client, registry, remote, repo, seeded  # noqa: E402
+
+__all__ = ["client", "registry", "remote", "repo", "seeded"]
 
 OWN_FOLDER = Path(tempfile.mkdtemp(prefix="headway-tests-"))
 (OWN_FOLDER / "gitconfig").write_text(

@@ -9,7 +9,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from headway import requests
-from headway.cli.running import FLOWS, PER_ENVIRONMENT
+from headway.domain.runs.deployments import PER_ENVIRONMENT
+from headway.flows import FLOWS, flow_named
 from headway.settings import Settings
 from tests import REPO
 
@@ -47,16 +48,17 @@ def test_unknown_fields_are_refused(model: type[BaseModel]) -> None:
 
 def test_every_flow_is_deployed_and_every_deployment_is_a_flow() -> None:
     """prefect.yaml and the command line name the same flows."""
-    assert {it["entrypoint"] for it in DEPLOYMENTS} == set(FLOWS.values())
+    assert {it["entrypoint"] for it in DEPLOYMENTS} == {
+        f"headway.flows.{it}:{it}" for it in (name.replace("-", "_") for name in FLOWS)
+    }
     names = {it["entrypoint"].partition(":")[2].replace("_", "-"): it["name"] for it in DEPLOYMENTS}
     assert {flow for flow, name in names.items() if name == flow} == set(FLOWS) - set(PER_ENVIRONMENT)
     assert all(it["description"] and it["tags"] for it in DEPLOYMENTS)
 
 
-@pytest.mark.parametrize(("name", "entrypoint"), FLOWS.items())
-def test_file_is_flow_is_deployment(name: str, entrypoint: str) -> None:
+@pytest.mark.parametrize("name", FLOWS)
+def test_file_is_flow_is_deployment(name: str) -> None:
     """One flow per file, under one name everywhere."""
-    module, function = entrypoint.split(":")
-    source = (ROOT / (module.replace(".", "/") + ".py")).read_text()
-    assert module == f"headway.flows.{function}"
-    assert f'@flow(name="{name}"' in source
+    function = name.replace("-", "_")
+    assert f'@flow(name="{name}"' in (ROOT / "flows" / f"{function}.py").read_text()
+    assert flow_named(name).__module__ == f"headway.flows.{function}"

@@ -54,8 +54,9 @@ def ci(
 
     from headway.cli.changes import parse_images
     from headway.cli.output import Teller
-    from headway.cli.running import deployment_of, error_of
+    from headway.cli.running import error_of
     from headway.domain.runs.ci import job_of
+    from headway.domain.runs.deployments import deployment_of
     from headway.domain.runs.keys import is_commit, key_of
     from headway.requests import BuildRequest, DeliverRequest, ReleaseRequest, Request
     from headway.runtime.leaving import following
@@ -104,8 +105,8 @@ def ci(
             PrefectApi(settings.prefect_url(), tell=waits_for_server) as api,
             Connections(settings) as connections,
         ):
-            name, guard = deployment_of(flow, request, settings), connections.see_that_it_is_ours
-            run = api.start(flow, name, {"request": body}, key, ["ci"], guard)
+            name = deployment_of(flow, getattr(request, "environment", ""), settings.deployments)
+            run = api.start(flow, name, {"request": body}, key, ["ci"], connections.see_that_it_is_ours)
             page = settings.prefect_url().removesuffix("/api") + f"/runs/flow-run/{run}"
             tell("log", "", f"{flow} of {what}: {page}")
             with following(run):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import uuid
 from functools import partial
@@ -10,24 +9,11 @@ from typing import Any
 
 from headway import errors
 from headway.cli.output import Teller
+from headway.domain.runs.deployments import deployment_of
 from headway.domain.runs.keys import key_of
 from headway.requests import Request, as_form
 from headway.runtime.leaving import following
 from headway.settings import Settings
-
-# Each flow's file and function; each is a deployment of the same name in prefect.yaml.
-FLOWS = {
-    "build-images": "headway.flows.build_images:build_images",
-    "deliver": "headway.flows.deliver:deliver",
-    "promote": "headway.flows.promote:promote",
-    "reconcile": "headway.flows.reconcile:reconcile",
-    "rebuild": "headway.flows.rebuild:rebuild",
-    "release": "headway.flows.release:release",
-    "rollback": "headway.flows.rollback:rollback",
-    "set-image": "headway.flows.set_image:set_image",
-    "watch-registry": "headway.flows.watch_registry:watch_registry",
-}
-PER_ENVIRONMENT = ("release", "promote", "rollback")
 
 
 def run_flow(flow: str, request: Request, *, local: bool) -> dict[str, Any]:
@@ -46,9 +32,10 @@ def run_here(flow: str, request: Request) -> dict[str, Any]:
     from headway.runtime import local
 
     local.listen(Teller())
-    module, _, function = FLOWS[flow].partition(":")
+    from headway.flows import flow_named
+
     try:
-        result: dict[str, Any] = getattr(importlib.import_module(module), function)(request)
+        result: dict[str, Any] = flow_named(flow)(request)
     finally:
         local.listen(None)
     return result
@@ -68,8 +55,8 @@ def _run_there(flow: str, request: Request, settings: Settings) -> dict[str, Any
         once = () if request.release_id else (uuid.uuid4().hex,)
         key = key_of(flow, request.model_dump(mode="json"), ("cli", settings.deployments, *once))
         parameters = {"request": as_form(request)}
-        name, guard = deployment_of(flow, request, settings), connections.see_that_it_is_ours
-        run_id = api.start(flow, name, parameters, key, ["cli"], guard)
+        name = deployment_of(flow, getattr(request, "environment", ""), settings.deployments)
+        run_id = api.start(flow, name, parameters, key, ["cli"], connections.see_that_it_is_ours)
         page = settings.prefect_url().removesuffix("/api")
         tell("log", "", f"follow it in a browser too: {page}/runs/flow-run/{run_id}")
         with following(run_id):
@@ -77,12 +64,6 @@ def _run_there(flow: str, request: Request, settings: Settings) -> dict[str, Any
     if ended.kind != "COMPLETED":
         raise error_of(ended.message or ended.name)
     return {"flow_run": run_id, "state": ended.name}
-
-
-def deployment_of(flow: str, request: Request, settings: Settings) -> str:
-    """Name the deployment for a request: the environment's own, where its flow has one for each."""
-    own = str(getattr(request, "environment", "")) if flow in PER_ENVIRONMENT else ""
-    return settings.deployments + (own or flow)
 
 
 def error_of(message: str) -> errors.HeadwayError:

@@ -21,8 +21,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from headway import requests
-from headway.cli.running import deployment_of
 from headway.domain.policy.tokens import Token, token_of
+from headway.domain.runs.deployments import deployment_of
 from headway.domain.runs.keys import is_commit, key_of
 from headway.errors import RefusedError, TransientError, UsageError, explained
 from headway.operations.connections import Connections
@@ -87,7 +87,7 @@ class Api:
         token.check(flow, asked.model_dump(mode="json"))
         key = self._key(flow, asked, token, request.headers.get("idempotency-key", ""))
         parameters = {"request": requests.as_form(asked)}
-        name = deployment_of(flow, asked, self._settings)
+        name = deployment_of(flow, getattr(asked, "environment", ""), self._settings.deployments)
 
         def start() -> tuple[str, bool]:
             tags = ["api", f"token:{token.name}"]

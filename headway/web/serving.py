@@ -8,7 +8,6 @@ rollout that another one began: Git and the environment's lock order them.
 from __future__ import annotations
 
 import contextlib
-import importlib
 import threading
 import uuid
 from collections.abc import Callable, Iterable
@@ -86,8 +85,10 @@ class Here:
         self._pool = ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="look")
         self._tell = tell
         # Imported now, so that the first event does not wait for it.
-        self._watch = importlib.import_module("headway.flows.watch_registry").watch_images
-        self._reach = importlib.import_module("headway.flows.reconcile").reconcile_images
+        from headway.flows.reconcile import reconcile_images
+        from headway.flows.watch_registry import watch_images
+
+        self._watch, self._reconcile = watch_images, reconcile_images
 
     def warm_up(self) -> Config:
         """Open what a look needs; give the configuration."""
@@ -104,7 +105,7 @@ class Here:
         if asked.services:
             self._start(self._watch, WatchRequest(services=asked.services, actor=ACTOR))
         if asked.reconcile:
-            self._start(self._reach, ReconcileRequest(actor="push event"))
+            self._start(self._reconcile, ReconcileRequest(actor="push event"))
 
     def look(self) -> None:
         """Look at everything."""
@@ -112,7 +113,7 @@ class Here:
 
     def reconcile(self) -> None:
         """Put drift right, finish what a dead run left, and keep the mirror small."""
-        self._start(self._reach, ReconcileRequest(actor="schedule"))
+        self._start(self._reconcile, ReconcileRequest(actor="schedule"))
         self._connections.repo.maintain()
 
     def _start(self, work: Callable[..., Any], request: Request) -> None:

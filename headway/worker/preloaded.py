@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import uuid
 from typing import Any
 
@@ -12,16 +11,14 @@ from prefect.engine import handle_engine_signals
 from prefect.flow_engine import flow_run_logger, load_flow, load_flow_run, run_flow
 from prefect.settings import Settings
 
-from headway.cli.running import FLOWS
+import headway.systems.cluster.client
+import headway.systems.git.config_repo
+import headway.systems.registry.client
+import headway.systems.registry.facts  # noqa: F401
+from headway.flows import FLOWS, flow_named
 
-for name in (
-    *(entrypoint.partition(":")[0] for entrypoint in FLOWS.values()),
-    "headway.systems.cluster.client",
-    "headway.systems.git.config_repo",
-    "headway.systems.registry.facts",
-    "headway.systems.registry.client",
-):
-    importlib.import_module(name)
+for name in FLOWS:
+    flow_named(name)
 
 
 def run(flow_run_id: uuid.UUID) -> None:

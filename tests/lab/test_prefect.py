@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from headway.cli.running import PER_ENVIRONMENT
+from headway.domain.runs.deployments import PER_ENVIRONMENT
 from headway.systems.prefect.api import PrefectApi
 from tests.lab.app import App
 from tests.lab.conftest import Lab

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from headway.cli.running import FLOWS
+from headway.flows import FLOWS, flow_named
 from headway.errors import FailedError, HeadwayError, RefusedError, TransientError
 from headway.runtime import local
 from headway.runtime.retry import LONGEST, delay

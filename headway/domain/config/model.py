@@ -11,10 +11,11 @@ from datetime import timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
 from headway.domain.images.reference import ImageRef, InvalidImage
 from headway.domain.objects.conditions import parse_question
+from headway.domain.rules.model import Part, Tags
 
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f]")
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
@@ -76,13 +77,6 @@ Duration = Annotated[
     BeforeValidator(_duration, json_schema_input_type=str),
     PlainSerializer(lambda it: f"{int(it.total_seconds())}s", return_type=str),
 ]
-Words = str | list[str]
-
-
-class Part(BaseModel):
-    """A map in headway.yaml: only known keys, and nothing changes once it is read."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class Source(Part):
@@ -96,39 +90,6 @@ class Source(Part):
     """Folder of the source repo that is the build's context."""
     dockerfile: str = "Dockerfile"
     """Path of the Dockerfile below the context."""
-
-
-class Tags(Part):
-    """Which image of the registry is the one to release."""
-
-    match: Words = "glob:*"
-    """Tags that may be released: `glob:`, `semver:`, `regex:` or `exact:`; of several any one is enough."""
-    ignore: Words = []
-    """Tags that are never released, in the same words as `match`."""
-    range: str | None = Field(default=None, min_length=1)
-    """Versions that may be released of what `match` takes, such as ">=1.2 <2": of its group `semver`, or of the tag."""
-    order: (
-        Literal[
-            "commit",
-            "semver",
-            "number",
-            "alphabetical",
-            "created",
-            "timestamp",
-            "number desc",
-            "alphabetical desc",
-        ]
-        | None
-    ) = None
-    """What makes one tag newer than another; with `desc` the first one in the order is the newest."""
-    format: str | None = None
-    """Format of the time in the tag, for `order: timestamp`."""
-    platform: str | None = None
-    """Platform that an image must have, such as linux/amd64."""
-    floor: str | None = None
-    """Tag that automation never goes below."""
-    mutable: bool | None = None
-    """Whether a tag may come to mean another image. Left out: only those named by `exact:` may."""
 
 
 class Service(Part):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from headway.domain.config.model import Tags
+from headway.domain.rules.model import Tags
 from headway.domain.rules.semver import Range, version_key, why_not
 from headway.domain.rules.times import time_in
 from headway.errors import UsageError

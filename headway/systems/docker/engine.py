@@ -17,9 +17,8 @@ import docker.errors
 import requests
 
 from headway.domain.images.reference import HUB, ImageRef
-from headway.errors import FailedError, TransientError, UsageError
+from headway.errors import FailedError, RegistryDenied, TransientError, UsageError
 from headway.systems.machine.logins import DockerConfig, Login
-from headway.systems.registry.client import RegistryDenied
 
 BUILD_SECONDS = 3600
 LAST_LINES = 12

@@ -9,7 +9,6 @@ memory alone.
 from __future__ import annotations
 
 import json
-import sqlite3
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +16,7 @@ from pathlib import Path
 
 from headway.domain.manifests import index as manifests
 from headway.domain.manifests.index import FileIndex, index_file
-from headway.systems.machine.sqlite_file import CacheFile, batches, make_room, today
+from headway.systems.machine.sqlite_file import CacheFile, Database, batches, make_room, today
 
 IN_MEMORY = 20_000
 ON_DISK = 100_000
@@ -81,7 +80,7 @@ class IndexCache:
     def _load(self, shas: list[str]) -> dict[str, FileIndex]:
         found: dict[str, FileIndex] = {}
 
-        def load(database: sqlite3.Connection) -> None:
+        def load(database: Database) -> None:
             day, stale = today(), []
             for some in batches(shas):
                 marks = ",".join("?" * len(some))
@@ -116,7 +115,7 @@ class IndexCache:
             if not index.secret
         ]
 
-        def store(database: sqlite3.Connection) -> None:
+        def store(database: Database) -> None:
             with database:
                 database.executemany("INSERT OR REPLACE INTO file_index VALUES (?, ?, ?, ?)", rows)
                 make_room(database, "file_index", "sha, format", self._limits[1])
@@ -124,7 +123,7 @@ class IndexCache:
         self._cache.use(store)
 
 
-def _wipe_secrets(database: sqlite3.Connection) -> None:
+def _wipe_secrets(database: Database) -> None:
     """Remove what an older headway kept, from the file's free pages and its log too."""
     if database.execute("SELECT 1 FROM file_index WHERE format <= ? LIMIT 1", [_WITH_SECRETS]).fetchone():
         database.execute("PRAGMA secure_delete = ON")

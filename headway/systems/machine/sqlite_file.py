@@ -18,6 +18,8 @@ from pathlib import Path
 
 from headway.systems.machine.state_folder import private_folder
 
+Database = sqlite3.Connection
+"""An open database, as it is handed to who uses it."""
 BATCH = 500
 """How many values one question names."""
 

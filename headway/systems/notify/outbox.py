@@ -7,7 +7,6 @@ the config repo's notes put right.
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from headway.domain.notifications.notices import IN_PLACE, SETTLED, UNDER_WAY, Heard, Notice
 from headway.errors import FailedError
-from headway.systems.machine.sqlite_file import CacheFile
+from headway.systems.machine.sqlite_file import CacheFile, Database
 
 CLAIM = 60.0
 KEPT = 14 * 86_400.0
@@ -85,7 +84,7 @@ class Outbox:
         """
         rows = list(heard)
 
-        def write(database: sqlite3.Connection) -> None:
+        def write(database: Database) -> None:
             database.execute("BEGIN IMMEDIATE")
             with database:
                 for each in rows:
@@ -101,7 +100,7 @@ class Outbox:
         """Note that everybody who listens is told now; False where they were told the same before."""
         found: list[bool] = []
 
-        def write(database: sqlite3.Connection) -> None:
+        def write(database: Database) -> None:
             database.execute("BEGIN IMMEDIATE")
             with database:
                 found.append(_put(database, EVERYBODY, notice, 0.0, told=1))
@@ -115,7 +114,7 @@ class Outbox:
         """
         now, found = time.time(), list[Parcel]()
 
-        def read(database: sqlite3.Connection) -> None:
+        def read(database: Database) -> None:
             database.execute("BEGIN IMMEDIATE")
             with database:
                 row = database.execute(
@@ -152,7 +151,7 @@ class Outbox:
     def told_one(self, parcel: Parcel, notice: Notice, version: int) -> None:
         """Note that one notice of a parcel was delivered, and keep the parcel for another minute."""
 
-        def write(database: sqlite3.Connection) -> None:
+        def write(database: Database) -> None:
             with database:
                 _told(database, parcel, [(notice, version)])
                 _hold(database, parcel.target, parcel.release, time.time() + CLAIM, 0, "")
@@ -165,7 +164,7 @@ class Outbox:
         Now that the target takes something again, what was put back for it is due.
         """
 
-        def write(database: sqlite3.Connection) -> None:
+        def write(database: Database) -> None:
             with database:
                 _told(database, parcel, parcel.notices)
                 database.execute(
@@ -182,7 +181,7 @@ class Outbox:
     def later(self, parcel: Parcel, seconds: float, error: str, *, target_for: float = 0.0) -> None:
         """Put a parcel back for later, with the reason; tell its target nothing at all for some seconds."""
 
-        def write(database: sqlite3.Connection) -> None:
+        def write(database: Database) -> None:
             with database:
                 now = time.time()
                 _hold(database, parcel.target, parcel.release, now + seconds, 0, error)
@@ -195,7 +194,7 @@ class Outbox:
         """Give what was last to be told of a release, if anything is known of it."""
         found: list[str] = []
 
-        def read(database: sqlite3.Connection) -> None:
+        def read(database: Database) -> None:
             rows = database.execute(
                 "SELECT body FROM notices WHERE release = ? ORDER BY seq DESC LIMIT 1", (release,)
             )
@@ -233,7 +232,7 @@ class Outbox:
     def set_mark(self, target: str, release: str, part: str, mark: str) -> None:
         """Remember the mark of a message that was posted."""
 
-        def write(database: sqlite3.Connection) -> None:
+        def write(database: Database) -> None:
             with database:
                 database.execute(
                     "INSERT OR REPLACE INTO messages VALUES (?, ?, ?, ?, ?)",
@@ -245,14 +244,14 @@ class Outbox:
     def forget_marks(self, target: str, release: str) -> None:
         """Forget the marks of a release's messages, which are gone."""
 
-        def write(database: sqlite3.Connection) -> None:
+        def write(database: Database) -> None:
             with database:
                 database.execute("DELETE FROM messages WHERE target = ? AND release = ?", (target, release))
 
         self._file.use(write)
 
 
-def _put(database: sqlite3.Connection, target: str, notice: Notice, after: float, *, told: int = 0) -> bool:
+def _put(database: Database, target: str, notice: Notice, after: float, *, told: int = 0) -> bool:
     """Write a notice down for one target; False where it is no news."""
     rows = database.execute(
         "SELECT body, seq FROM notices WHERE target = ? AND release = ?", (target, notice.release)
@@ -275,16 +274,14 @@ def _put(database: sqlite3.Connection, target: str, notice: Notice, after: float
     return True
 
 
-def _told(database: sqlite3.Connection, parcel: Parcel, notices: Iterable[tuple[Notice, int]]) -> None:
+def _told(database: Database, parcel: Parcel, notices: Iterable[tuple[Notice, int]]) -> None:
     database.executemany(
         "UPDATE notices SET told = (version = ?) WHERE target = ? AND release = ? AND state = ?",
         [(version, parcel.target, it.release, it.state) for it, version in notices],
     )
 
 
-def _hold(
-    database: sqlite3.Connection, target: str, release: str, until: float, attempt: int, error: str
-) -> None:
+def _hold(database: Database, target: str, release: str, until: float, attempt: int, error: str) -> None:
     database.execute(
         "INSERT INTO held VALUES (?, ?, ?, ?, ?) ON CONFLICT (target, release) DO UPDATE SET"
         " until = excluded.until, attempts = attempts + excluded.attempts, error = excluded.error",
@@ -292,7 +289,7 @@ def _hold(
     )
 
 
-def _forget_old(database: sqlite3.Connection) -> None:
+def _forget_old(database: Database) -> None:
     """Forget what is too old, also where nobody takes anything any more."""
     old = (time.time() - KEPT,)
     for question in (

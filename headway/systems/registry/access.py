@@ -15,10 +15,10 @@ import time
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from headway.errors import FailedError, HeadwayError
+from headway.errors import FailedError, HeadwayError, RegistryDenied
 from headway.systems.machine.logins import DockerConfig, Login
 from headway.systems.registry.auth import Challenge, is_refusal, may_have_login, parse_challenge
-from headway.systems.registry.wire import Answer, RegistryDenied, Wire
+from headway.systems.registry.wire import Answer, Wire
 
 LOGIN_LIFE = 300.0
 """Seconds after which a login is read anew."""

@@ -25,7 +25,7 @@ from headway.domain.images.facts import (
     is_index,
 )
 from headway.domain.images.reference import ImageRef, tags_among
-from headway.errors import FailedError, HeadwayError, UsageError
+from headway.errors import FailedError, HeadwayError, RegistryDenied, UsageError
 from headway.systems.machine.logins import DockerConfig
 from headway.systems.registry.auth import next_page
 from headway.systems.registry.facts import FactStore
@@ -40,7 +40,7 @@ from headway.systems.registry.manifests import (
 )
 from headway.systems.registry.memory import Memory
 from headway.systems.registry.scan import SCAN, scan
-from headway.systems.registry.wire import Answer, RegistryBusy, RegistryDenied
+from headway.systems.registry.wire import Answer, RegistryBusy
 
 __all__ = ["ImageNotFound", "NotAnImage", "RegistryBusy", "RegistryClient", "RegistryDenied"]
 

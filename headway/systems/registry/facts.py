@@ -8,7 +8,6 @@ made again: then the same questions are asked once more. Without a usable disk i
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from headway.domain.images.facts import USUAL, ImageFacts, from_json, to_json
-from headway.systems.machine.sqlite_file import CacheFile, batches, make_room, today
+from headway.systems.machine.sqlite_file import CacheFile, Database, batches, make_room, today
 
 ON_DISK = 200_000
 """Rows of each kind that are kept, the most recently used."""
@@ -80,7 +79,7 @@ class FactStore:
             if known := self._facts.get((digest, "")) or self._facts.get((digest, platform)):
                 found[digest] = known
 
-        def read(database: sqlite3.Connection) -> None:
+        def read(database: Database) -> None:
             day, stale = today(), []
             for some in batches([it for it in wanted if it not in found]):
                 marks = ",".join("?" * len(some))
@@ -111,7 +110,7 @@ class FactStore:
         own = {it: self._tags[repository, it] for it in wanted if (repository, it) in self._tags}
         found = {tag: digest for tag, digest in own.items() if digest is not None}
 
-        def read(database: sqlite3.Connection) -> None:
+        def read(database: Database) -> None:
             day, stale = today(), []
             for some in batches([it for it in wanted if it not in own]):
                 marks = ",".join("?" * len(some))
@@ -136,7 +135,7 @@ class FactStore:
         wanted = list(dict.fromkeys(digests))
         found = {it: self._kinds[it] for it in wanted if it in self._kinds}
 
-        def read(database: sqlite3.Connection) -> None:
+        def read(database: Database) -> None:
             day, stale = today(), []
             for some in batches([it for it in wanted if it not in found]):
                 marks = ",".join("?" * len(some))
@@ -170,7 +169,7 @@ class FactStore:
         self._settle()
         day = today()
 
-        def write(database: sqlite3.Connection) -> None:
+        def write(database: Database) -> None:
             with database:
                 self._insert(database, new)
                 database.executemany(
@@ -198,7 +197,7 @@ class FactStore:
         """Trust a tag's digest no longer."""
         self._settle()
 
-        def write(database: sqlite3.Connection) -> None:
+        def write(database: Database) -> None:
             with database:
                 database.execute("DELETE FROM tags WHERE repository = ? AND tag = ?", (repository, tag))
 
@@ -206,7 +205,7 @@ class FactStore:
             with self._unwritten:
                 self._tags[repository, tag] = None
 
-    def _insert(self, database: sqlite3.Connection, facts: Iterable[ImageFacts]) -> None:
+    def _insert(self, database: Database, facts: Iterable[ImageFacts]) -> None:
         day, now = today(), int(time.time())
         database.executemany(
             "INSERT OR IGNORE INTO images VALUES (?, ?, ?, ?, ?)",
@@ -221,7 +220,7 @@ class FactStore:
         if not (self._facts or self._tags or self._kinds):
             return
 
-        def write(database: sqlite3.Connection) -> None:
+        def write(database: Database) -> None:
             with database:
                 self._insert(database, self._facts.values())
                 database.executemany("DELETE FROM tags WHERE repository = ? AND tag = ?", list(self._tags))
@@ -242,7 +241,7 @@ class FactStore:
         """Give how a registry wants to be asked, as any process of this machine was told."""
         found: list[Slowed] = []
 
-        def read(database: sqlite3.Connection) -> None:
+        def read(database: Database) -> None:
             for row in database.execute(
                 "SELECT closed_until, rate, since FROM paces WHERE registry = ?", [registry]
             ):
@@ -255,7 +254,7 @@ class FactStore:
     def slow(self, registry: str, told: Slowed) -> None:
         """Keep how a registry wants to be asked; a pause that another process was told is not made shorter."""
 
-        def write(database: sqlite3.Connection) -> None:
+        def write(database: Database) -> None:
             with database:
                 database.execute(
                     "INSERT INTO paces VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
@@ -270,7 +269,7 @@ class FactStore:
         """Give the questions that had no answer the last time, those that wait longest first."""
         found: list[str] = []
 
-        def read(database: sqlite3.Connection) -> None:
+        def read(database: Database) -> None:
             found.extend(it for (it,) in database.execute("SELECT question FROM left_out ORDER BY place"))
 
         self._cache.use(read)
@@ -279,7 +278,7 @@ class FactStore:
     def leave_out(self, asked: Iterable[str], unanswered: Iterable[str]) -> None:
         """Keep which of the questions that were asked had no answer, in the order of their turns."""
 
-        def write(database: sqlite3.Connection) -> None:
+        def write(database: Database) -> None:
             with database:
                 database.executemany("DELETE FROM left_out WHERE question = ?", [(it,) for it in asked])
                 database.executemany(

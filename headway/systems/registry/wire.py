@@ -27,10 +27,6 @@ LARGEST = 8 << 20
 """Bytes of an answer. The specification asks registries to take manifests of 4 MiB."""
 
 
-class RegistryDenied(FailedError):
-    """The registry does not let us in."""
-
-
 class RegistryBusy(TransientError):
     """The registry cannot answer now; `for_long` says that it was asked again and again already."""
 
