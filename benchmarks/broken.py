@@ -14,7 +14,7 @@ from benchmarks.place import REPOSITORY, Place, image, image_of
 def run_all(rounds: int) -> list[Comparison]:
     """Push a tag that is not in the registry, then a command that ends at once, and reconcile."""
     os.environ["HEADWAY_LOCAL"] = "1"
-    from headway.flows.road import reach
+    from headway.flows.reconcile import make_equal
     from headway.operations.connections import Connections
     from headway.runtime import local
 
@@ -28,14 +28,14 @@ def run_all(rounds: int) -> list[Comparison]:
     said: dict[str, float] = {}
 
     def listen(kind: str, _: str, text: str) -> None:
-        if kind == "log" and ": taking " in text:
+        if kind == "log" and ": rolling " in text:
             said["verdict"] = time.perf_counter()
 
     place = Place()
     good = image(place.registry, "v1")
     local.listen(listen)
     with Connections() as connections:
-        reach(connections, "staging").check()
+        make_equal(connections, "staging").check()
         deployments, pods = place.deployments(), place.pods()
         cases = [("pull", f"{place.registry}/{REPOSITORY}:nosuch", "")] * rounds
         cases += [("crash", good, '["/bin/busybox", "false"]')] * min(rounds, 2)
@@ -46,8 +46,8 @@ def run_all(rounds: int) -> list[Comparison]:
             trouble: list[float] = []
             seen = threading.Thread(target=lambda: trouble.append(pods.when(began, _broken)))  # noqa: B023
             seen.start()
-            arrival = reach(connections, "staging")
-            assert arrival.state == "rolled-back", arrival.state
+            result = make_equal(connections, "staging")
+            assert result.state == "rolled-back", result.state
             seen.join()
             rows[name].theirs.append(trouble[0])
             rows[name].ours.append(said["verdict"] - began)

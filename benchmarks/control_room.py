@@ -159,15 +159,15 @@ def _kubectl(place: Place, wanted: str) -> None:
 def _local(place: Place, rounds: int) -> Comparison:
     """Release in this process, and leave out the time in which the rollout is watched."""
     os.environ["HEADWAY_LOCAL"] = "1"
-    import headway.flows.road as road
     from headway.flows.release import release_images
+    from headway.operations import reconciliation
     from headway.operations.connections import Connections
     from headway.requests import ReleaseRequest, ServiceImage
     from headway.runtime import local
 
     local.listen(lambda *_: None)
     row = Comparison("headway's own time in a release, `--local`", "–", "0.5 s")
-    watch, watched = road.watch_rollout, [0.0]
+    watch, watched = reconciliation.watch_rollout, [0.0]
 
     def timed_watch(*arguments: Any) -> Any:
         began = time.perf_counter()
@@ -176,7 +176,7 @@ def _local(place: Place, rounds: int) -> Comparison:
         finally:
             watched[0] += time.perf_counter() - began
 
-    road.watch_rollout = timed_watch
+    reconciliation.watch_rollout = timed_watch
     try:
         images = [image(place.registry, f"v{number}") for number in (1, 2)]
         with Connections() as connections:
@@ -190,5 +190,5 @@ def _local(place: Place, rounds: int) -> Comparison:
                 if number:
                     row.ours.append(took - watched[0])
     finally:
-        road.watch_rollout = watch
+        reconciliation.watch_rollout = watch
     return row

@@ -77,13 +77,13 @@ def run_all(rounds: int) -> list[Comparison]:
     }
     place = Place()
     os.environ["HEADWAY_LOCAL"] = "1"
-    from headway.flows.road import reach
+    from headway.flows.reconcile import make_equal
     from headway.operations.connections import Connections
     from headway.runtime import local
 
     local.listen(lambda *_: None)
     with Connections() as connections:
-        reach(connections, "staging").check()
+        make_equal(connections, "staging").check()
     run_rounds(place, rounds, rows)
     place.delete()
     return list(rows.values())

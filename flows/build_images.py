@@ -14,7 +14,7 @@ from headway.operations.reports.plan import asked_by, build_report, builds_repor
 from headway.requests import BuildRequest
 from headway.runtime.steps import flow, log, report, side_by_side
 from headway.tasks.build_image import build_service, plan_build
-from headway.tasks.look import fetch_head
+from headway.tasks.config_repo import fetch_head
 
 
 def title(parameters: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ from headway.operations.desired import Desired
 from headway.operations.reports.plan import asked_by, builds_report
 from headway.requests import DeliverRequest, ReleaseRequest, ServiceImage
 from headway.runtime.steps import flow, report
-from headway.tasks.look import fetch_head
+from headway.tasks.config_repo import fetch_head
 
 
 def title(parameters: dict[str, Any]) -> str:

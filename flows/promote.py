@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from headway.domain.policy.gates import not_promoted
-from headway.domain.releases.plans import Plan, plan_images
-from headway.flows.carrying import Intent, carry_out, committed_before, identified
+from headway.flows.release import carry_out, committed_before
 from headway.operations.connections import Connections
-from headway.operations.desired import Desired
-from headway.operations.promotion import kept_out, not_running, promoted, source_environment
+from headway.operations.promotion import source_environment
+from headway.operations.proposal import Proposal, identified, propose_promotion
+from headway.operations.release import Release
 from headway.requests import PromoteRequest
 from headway.runtime.steps import flow, log
-from headway.tasks.look import fetch_head, live_images
+from headway.tasks.config_repo import fetch_head
+from headway.tasks.deploy import rehearse
+from headway.tasks.scan_registry import live_images
 
 
 def title(parameters: dict[str, Any]) -> str:
@@ -46,26 +47,7 @@ def promote_images(connections: Connections, request: PromoteRequest) -> dict[st
     live = live_images(connections, config, source, request.services)
     log(f"{request.environment}: promoting what is live in {source} at {live.commit[:9]}")
 
-    def make(head: str) -> Plan:
-        desired = Desired(connections, connections.config(head), request.environment, head)
-        wanted, absent = promoted(desired, live, request.services)
-        if absent:
-            log(f"left out, since {desired.name} has no manifest of it: {', '.join(absent)}")
-        return plan_images(
-            desired.config, desired.name, head, desired.indexes, connections.repo.reader(head), wanted
-        )
+    def propose(head: str) -> Proposal:
+        return propose_promotion(connections, request, source, live, head)
 
-    intent = Intent(
-        "promotion",
-        request,
-        request.environment,
-        make,
-        reason=f"live in {source} at {live.commit[:9]}",
-        trailers=lambda: (("Promoted-From", f"{source} {live.commit}"),),
-        bars=lambda head, plan: [
-            *not_promoted(connections.config(head), plan.environment, source),
-            *kept_out(connections.config(head), plan.environment, plan.changes),
-            *not_running(live, plan.environment, plan.changes),
-        ],
-    )
-    return carry_out(connections, intent)
+    return carry_out(Release(connections, request, propose, rehearse))

@@ -14,8 +14,9 @@ from headway.operations.reports.plan import proof_report
 from headway.operations.targets import rebuild_revision
 from headway.requests import RebuildRequest
 from headway.runtime.steps import flow, log, report, side_by_side
+from headway.tasks.config_repo import fetch_head
 from headway.tasks.deploy import apply_manifests, prove_equality, watch_rollout
-from headway.tasks.look import fetch_head, missing_images
+from headway.tasks.scan_registry import missing_images
 
 
 def title(parameters: dict[str, Any]) -> str:

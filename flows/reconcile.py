@@ -2,29 +2,49 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import time
+from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from headway.domain.config.reading import Config
+from headway.domain.releases.next_step import Step, next_step
 from headway.errors import FailedError, HeadwayError, UsageError
-from headway.flows.minding import mind_push, mind_rewriting
-from headway.flows.road import reach
 from headway.operations.connections import Connections
 from headway.operations.desired import Desired, check_readable
 from headway.operations.ended_runs import notify_cut_off
-from headway.operations.metrics import measured, metrics_report
-from headway.operations.notices import tell_dead, tell_missing
-from headway.operations.recovery import newer_change
+from headway.operations.metrics import report_metrics
+from headway.operations.notices import tell_missing
+from headway.operations.outcome import report_result, unfinished
+from headway.operations.recovery import restart_dead
+from headway.operations.refused_push import refuse_older_push
 from headway.operations.reports.plan import drift_report
+from headway.operations.result import Result, Timed
+from headway.operations.turn import one_at_a_time
 from headway.requests import ReconcileRequest
-from headway.runtime.steps import alongside, bury, dead_runs, flow, give_up, log, report, restart
-from headway.systems.prefect.api import CANCELLED
-from headway.tasks.deploy import adopt_objects, compare
-from headway.tasks.look import fetch_head
+from headway.runtime.leaving import leaves
+from headway.runtime.steps import alongside, flow, log, report
+from headway.tasks.config_repo import (
+    confirm,
+    fetch_head,
+    hold_pushed,
+    hold_rewritten,
+    look_again,
+    record,
+    roll_back,
+)
+from headway.tasks.deploy import adopt_objects, apply, compare, look, verify, watch
 
-METRICS = timedelta(days=30)
-ATTEMPTS = 3
-"""How often a run that dies is started in all."""
+DO = {
+    Step.APPLY: apply,
+    Step.WATCH: watch,
+    Step.VERIFY: verify,
+    Step.CONFIRM: confirm,
+    Step.RECORD: record,
+    Step.ROLL_BACK: roll_back,
+    Step.LOOK_AGAIN: look_again,
+}
+"""What is done for each step of a release; `next_step` says which of them is next."""
 
 
 def title(parameters: dict[str, Any]) -> str:
@@ -52,83 +72,77 @@ def reconcile_images(connections: Connections, request: ReconcileRequest) -> dic
     """Run the steps with connections that are open already."""
     head = fetch_head(connections)
     config = connections.config(head)
-    done: dict[str, object] = {}
-    errors: list[HeadwayError] = []
     if request.force and not request.reason:
         raise UsageError("force needs a reason", hint="say why with --reason")
     names = config.chosen(*filter(None, [request.environment]))
-
-    def one(thing: str) -> None:
-        try:
-            if request.dry_run:
-                drifts = compare(connections, Desired(connections, config, thing, head))
-                report(f"drift-{thing}", drift_report(thing, drifts))
-                done[thing] = [it.as_dict() for it in drifts]
-                check_readable(connections, config, thing, head)
-            else:
-                if request.adopt:
-                    adopt_objects(connections, Desired(connections, config, thing, head))
-                mind_push(connections, config, thing, head)
-                try:
-                    forced = request.reason if request.force else ""
-                    done[thing] = reach(connections, thing, forced=forced).check().as_dict()
-                finally:
-                    tell_missing(connections, config, thing)
-                newest = connections.repo.head
-                check_readable(connections, connections.config(newest), thing, newest)
-        except HeadwayError as error:
-            # One broken environment must not keep the others from being put right.
-            if len(names) > 1:
-                log(f"error: {error.message}")
-            errors.append(error)
-
     if config.document.notify is not None:
-        # What could not be told before is told now.
+        # What could not be sent before is sent now.
         connections.courier.start()
     if not request.dry_run:
-        mind_rewriting(connections, config)
-        _restart_dead(connections, config)
+        hold_rewritten(connections, config)
+        restart_dead(connections, config)
         notify_cut_off(connections, config)
-    alongside(one, names)
+    ended = dict(zip(names, alongside(partial(_one, connections, request, config, head), names), strict=True))
     if not (request.dry_run or request.environment):
-        _report_metrics(connections, config)
+        report_metrics(connections, config)
+    errors = [it for it in ended.values() if isinstance(it, HeadwayError)]
     if len(errors) == 1:
         raise errors[0]
     if errors:
         raise FailedError("\n".join(it.message for it in errors), hint=errors[0].hint)
-    return {name: done[name] for name in names}
+    return ended
 
 
-def _restart_dead(connections: Connections, config: Config) -> None:
-    """Have runs that died before their end begin anew, so that nobody has to look.
+def _one(
+    connections: Connections, request: ReconcileRequest, config: Config, head: str, thing: str
+) -> object | HeadwayError:
+    """Reconcile one environment; return its error, since it must not keep the others from being put right."""
+    try:
+        if request.dry_run:
+            drifts = compare(connections, Desired(connections, config, thing, head))
+            report(f"drift-{thing}", drift_report(thing, drifts))
+            check_readable(connections, config, thing, head)
+            return [it.as_dict() for it in drifts]
+        if request.adopt:
+            adopt_objects(connections, Desired(connections, config, thing, head))
+        hold_pushed(connections, config, thing, head)
+        try:
+            forced = request.reason if request.force else ""
+            done = make_equal(connections, thing, forced=forced).check().as_dict()
+        finally:
+            tell_missing(connections, config, thing)
+        newest = connections.repo.head
+        check_readable(connections, connections.config(newest), thing, newest)
+        return done
+    except HeadwayError as error:
+        if not request.environment:
+            log(f"error: {error.message}")
+        return error
 
-    Each finds what it did and goes on from there. What is older than the environment's last change
-    is over: what people have done since must not be undone by it.
+
+def make_equal(
+    connections: Connections,
+    name: str,
+    head: str | None = None,
+    before: Iterable[Timed] = (),
+    forced: str = "",
+) -> Result:
+    """Make one environment equal to the branch's head: look, decide, do, until nothing is left to do.
+
+    Every flow that changes a cluster ends here. `head` saves a fetch where the caller has just pushed it;
+    `before` is what took time until here; `forced` is the reason to apply a push too that takes an image back.
     """
-    for run in dead_runs(config.app):
-        if run.cancelled:
-            # Who waits for its release is notified with those of all runs that were cancelled.
-            log(f"{run.name} was cancelled before it died")
-            bury(run, CANCELLED)
-        elif run.attempts >= ATTEMPTS:
-            died = f"its process died {run.attempts} times"
-            log(f"{run.name}: {died}, and it is not begun anew")
-            tell_dead(connections, config, run, "rejected", died)
-            give_up(run, f"{died}; its log says how far it came. What it had committed, reconcile finishes")
-        elif newer := newer_change(connections, config, run):
-            log(f"{run.name} died; {newer}")
-            tell_dead(connections, config, run, "superseded", newer)
-            bury(run, newer)
-        else:
-            log(f"{run.name} died; it begins anew")
-            restart(
-                run, f"its process died; begun anew by reconcile, attempt {run.attempts + 1} of {ATTEMPTS}"
-            )
-
-
-def _report_metrics(connections: Connections, config: Config) -> None:
-    """Put how releases go on the run's page: under one key, so that the page keeps what was before."""
-    until = datetime.now(UTC)
-    since = until - METRICS
-    rows = measured(connections, config, list(config.environments), list(config.services), since, until)
-    report("metrics", metrics_report(rows, since, until))
+    began, steps, work = time.monotonic(), list(before), None
+    try:
+        with one_at_a_time(connections, name, head, partial(fetch_head, connections)) as (held, newest):
+            steps.append(("wait for its turn", time.monotonic() - began))
+            was = connections.repo.live(name)
+            refuse_older_push(connections, name, newest, forced)
+            work = look(connections, name, newest, held)
+            while (step := next_step(work.facts)) is not Step.END:
+                work = DO[step](work)
+    except Exception as problem:
+        raise unfinished(connections, name, problem, steps, work) from problem
+    finally:
+        leaves(name, "")
+    return report_result(connections, work, steps, was)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
-from headway.domain.images.reference import ImageRef, wanted_reference
-from headway.domain.policy.gates import not_promoted
-from headway.domain.releases.plans import Plan, plan_images
-from headway.errors import UsageError
-from headway.flows.carrying import Intent, carry_out, committed_before, identified
+from headway.domain.images.reference import wanted_reference
+from headway.errors import FailedError, UsageError
+from headway.flows.reconcile import make_equal
 from headway.operations.connections import Connections
-from headway.operations.desired import Desired
-from headway.operations.older_release import Keeping
-from headway.operations.promotion import never_live
-from headway.operations.result import Step
-from headway.requests import ReleaseRequest, ServiceImage
-from headway.runtime.steps import flow, side_by_side
-from headway.tasks.look import fetch_head, resolve_image
+from headway.operations.proposal import Proposal, identified, propose_release, same_request
+from headway.operations.release import Release
+from headway.operations.result import Timed
+from headway.requests import Forcible, ReleaseRequest, ServiceImage
+from headway.runtime.steps import flow, log, side_by_side
+from headway.tasks.config_repo import fetch_head, publish
+from headway.tasks.deploy import rehearse
+from headway.tasks.scan_registry import resolve_image
 
 
 def title(parameters: dict[str, Any]) -> str:
@@ -28,7 +27,7 @@ def title(parameters: dict[str, Any]) -> str:
 
 @flow(name="release", run_name=title)
 def release(request: ReleaseRequest) -> dict[str, object]:
-    """Give images to one environment, and take them back if they fail.
+    """Give images to one environment, and roll them back if they fail.
 
     The plan names exact digests, the release is one commit in the config repo,
     and it has succeeded when the pods report those digests and are ready.
@@ -41,7 +40,7 @@ def release(request: ReleaseRequest) -> dict[str, object]:
 
 
 def release_images(
-    connections: Connections, request: ReleaseRequest, before: Iterable[Step] = ()
+    connections: Connections, request: ReleaseRequest, before: Iterable[Timed] = ()
 ) -> dict[str, object]:
     """Run the steps of a release with connections that are open already; `before` is what took time until here."""
     config = connections.config(fetch_head(connections))
@@ -60,32 +59,54 @@ def release_images(
         resolve_image, [{"connections": connections, "reference": reference} for _, reference in asked]
     )
     why = request.reason or "asked for"
-    wanted: Mapping[str, tuple[ImageRef, str]] = {
-        service: (reference, why) for (service, _), reference in zip(asked, pinned, strict=True)
-    }
+    wanted = {service: (image, why) for (service, _), image in zip(asked, pinned, strict=True)}
 
-    keeping = Keeping(connections, request)
+    def propose(head: str) -> Proposal:
+        return propose_release(connections, request, wanted, head)
 
-    def make(head: str) -> Plan:
-        desired = Desired(connections, connections.config(head), request.environment, head)
-        return keeping.planned(
-            plan_images(
-                desired.config, desired.name, head, desired.indexes, connections.repo.reader(head), wanted
-            )
+    return carry_out(Release(connections, request, propose, rehearse), before)
+
+
+def committed_before(
+    connections: Connections, request: Forcible, environment: str
+) -> dict[str, object] | None:
+    """Finish a release whose commit is there already, as a restarted run does; None where there is none.
+
+    What was decided before the commit, such as the target of a rollback, is not decided again.
+    """
+    repo = connections.repo
+    found = repo.find_release(request.release_id)
+    if found is None or request.dry_run:
+        return None
+    entry = repo.entry(found)
+    if entry.environment != environment:
+        raise UsageError(
+            f"the release {request.release_id} is one of {entry.environment} already ({found[:9]})",
+            hint=f"give the release to {environment} an id of its own",
         )
+    same_request(entry, request)
+    log(f"{environment}: this release is commit {found[:9]} already; finishing it")
+    result = make_equal(connections, environment)
+    ended = repo.entry(found).of(environment)
+    if result.commit != found and ended.state in ("failed", "rolled-back"):
+        back = " and was rolled back" if ended.state == "rolled-back" else ""
+        raise FailedError(
+            f"{environment}: {found[:9]} failed{back}: {ended.diagnosis}",
+            hint=f"`headway history {environment}` says what is live now",
+        )
+    return result.check().as_dict()
 
-    intent = Intent(
-        "release",
-        request,
-        request.environment,
-        make,
-        before=before,
-        bars=lambda head, plan: not_promoted(connections.config(head), plan.environment),
-        also=keeping.files,
-        trailers=keeping.trailers,
-        notes=lambda head, plan: [
-            *never_live(connections, connections.config(head), plan.environment, plan.changes),
-            *keeping.notes(head, plan),
-        ],
-    )
-    return carry_out(connections, intent)
+
+def carry_out(proposed: Release, before: Iterable[Timed] = ()) -> dict[str, object]:
+    """Check a proposal, have it approved, commit it and reconcile; return how it ended. A dry run only shows it."""
+    request = proposed.request
+    if request.dry_run:
+        return proposed.preview()
+    with proposed.ends_with_notice():
+        proposed.check()
+        proposed.approve()
+        proposed.prepare()
+        head = proposed.committed(publish(proposed.connections, proposed.draft, request.release_id))
+    steps = [*before, *proposed.steps]
+    past = request.reason if request.force else ""
+    return make_equal(proposed.connections, proposed.name, head, steps, past).check().as_dict()

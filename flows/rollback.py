@@ -5,25 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from headway.domain.images.reference import ImageRef
-from headway.domain.policy.people import actor_of
-from headway.domain.releases.ledger import Entry
-from headway.domain.releases.ledgerfilter import services_of
 from headway.domain.releases.message import short_ref
-from headway.domain.releases.plans import Plan, plan_as_it_was
+from headway.domain.releases.plans import Plan
 from headway.errors import RefusedError, TransientError
-from headway.flows.carrying import Intent, carry_out, committed_before, identified
-from headway.flows.undoing import lines, named
+from headway.flows.release import carry_out, committed_before
 from headway.operations.connections import Connections
-from headway.operations.desired import Desired
-from headway.operations.pushes import services_pushed
+from headway.operations.proposal import Proposal, identified, propose_rollback
+from headway.operations.release import Release
 from headway.operations.targets import rollback_target
-from headway.operations.vetoes import vetoed
 from headway.requests import RollbackRequest
 from headway.runtime.steps import flow, log
-from headway.tasks.look import fetch_head, missing_images
-
-NAMED = 20
-"""So many commits that a rollback undoes are named in its own."""
+from headway.tasks.config_repo import fetch_head
+from headway.tasks.deploy import rehearse
+from headway.tasks.scan_registry import missing_images
 
 
 def title(parameters: dict[str, Any]) -> str:
@@ -40,7 +34,7 @@ def rollback(request: RollbackRequest) -> dict[str, object]:
     """Take one service or a whole environment back to images that were live before.
 
     Nothing is built: the old digests are written to the config repo as one
-    commit, and the cluster follows it. What is taken back is vetoed in that same
+    commit, and the cluster follows it. What goes is vetoed in that same
     commit, so that automation never brings it again; the next newer image is free.
 
     Args:
@@ -73,59 +67,12 @@ def roll_back(connections: Connections, request: RollbackRequest) -> dict[str, o
     target = rollback_target(connections, config, request)
     log(f"{request.environment}: going back to {target[:9]}")
 
-    def make(at: str) -> Plan:
-        now = Desired(connections, connections.config(at), request.environment, at)
-        past = Desired(connections, now.config, request.environment, target)
-        return plan_as_it_was(
-            now.config,
-            now.name,
-            at,
-            now.indexes,
-            past.indexes,
-            connections.repo.reader(at),
-            request.services,
-            f"as it was at {target[:9]}",
-        )
+    def propose(at: str) -> Proposal:
+        return propose_rollback(connections, request, target, at)
 
     if not request.force:
-        _refuse_missing(connections, make(head))
-
-    def also(at: str, plan: Plan) -> dict[str, bytes]:
-        by = actor_of(request.actor)
-        why = f"rolled back: {request.reason}" if request.reason else "rolled back"
-        return vetoed(connections, at, request.environment, plan.triples, why, by)
-
-    others = _others(connections, target, make(head))
-    for line in lines(others):
-        log(f"{request.environment}: this goes with it: {line}")
-    intent = Intent(
-        "rollback",
-        request,
-        request.environment,
-        make,
-        reason=f"back to {target[:9]}",
-        also=also,
-        trailers=lambda: named(others),
-        undo=True,
-    )
-    return carry_out(connections, intent)
-
-
-def _others(connections: Connections, target: str, plan: Plan) -> list[Entry]:
-    """Return the commits since the target whose images go, the newest first; what the plan leaves stays unnamed."""
-    config, services = connections.config(plan.base), {it.service for it in plan.changes}
-    path = config.environments[plan.environment].path
-    found = [
-        it.at(plan.environment)
-        for it in connections.repo.commits_between(target, plan.base, path)
-        if services
-    ]
-    return [
-        it
-        for it in found
-        if it.environment in ("", plan.environment)
-        and services & (services_of(it) if it.record else services_pushed(connections, config, it))
-    ][:NAMED]
+        _refuse_missing(connections, propose(head).plan)
+    return carry_out(Release(connections, request, propose, rehearse))
 
 
 def _refuse_missing(connections: Connections, plan: Plan) -> None:

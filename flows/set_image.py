@@ -1,4 +1,4 @@
-"""V1: change the running object, and nothing else. The one exception to the one road."""
+"""V1: change the running object, and nothing else. The one exception: everything else reconciles."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from headway.errors import FailedError, HeadwayError, UsageError
 from headway.operations.connections import Connections
 from headway.operations.reports.outcome import set_image_report
 from headway.operations.reports.plan import asked_by, set_image_plan
-from headway.operations.result import Step
+from headway.operations.result import Timed
 from headway.requests import SetImageRequest
 from headway.runtime.leaving import leaves
 from headway.runtime.steps import flow, log, report
 from headway.systems.cluster.rollout import Rollout
 from headway.systems.cluster.set_image import ImageSet
+from headway.tasks.config_repo import fetch_head
 from headway.tasks.deploy import change_image, running_image, watch_changed
-from headway.tasks.look import fetch_head, resolve_image
+from headway.tasks.scan_registry import resolve_image
 
 
 def title(parameters: dict[str, Any]) -> str:
@@ -97,7 +98,7 @@ def _change(
 ) -> None:
     """Set the image and watch it roll out; tell how that ended, also where it cannot be known."""
     before = ", ".join(f"`{old}`" for old in sorted({it.old for it in found}))
-    steps: list[Step] = []
+    steps: list[Timed] = []
 
     def tell(verdicts: tuple[Verdict, ...] = (), cause: str = "", advice: str = "") -> None:
         text = set_image_report(
@@ -122,6 +123,6 @@ def _change(
                 log(str(each))
         tell(rollout.verdicts)
         return
-    advice = f"set-image takes nothing back; set the old image again: {before}"
+    advice = f"set-image rolls nothing back; set the old image again: {before}"
     tell(rollout.verdicts, rollout.diagnosis, advice)
     raise FailedError(f"{reference} is not live: {rollout.diagnosis}", hint=advice)

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from headway.domain.config.reading import Config
-from headway.domain.images.reference import ImageRef
-from headway.domain.policy.backoff import LOOK_BACK, tried_again_at
 from headway.domain.policy.holds import Holds
-from headway.domain.releases.plans import Plan, plan_images
 from headway.errors import FailedError, HeadwayError, RefusedError
-from headway.flows.carrying import Intent, carry_out
-from headway.flows.minding import hold_undone, mind_rewriting
-from headway.operations.automation import Following, followings, ripe
+from headway.flows.release import carry_out
+from headway.operations.automation import Following, followings
 from headway.operations.connections import Connections
-from headway.operations.desired import Desired
 from headway.operations.notices import tell_held
+from headway.operations.proposal import Proposal, Propose, identified, propose_eligible, propose_picked
+from headway.operations.release import Release
 from headway.operations.scan import Look
 from headway.requests import Forcible, WatchRequest
 from headway.runtime.steps import alongside, flow, log
-from headway.tasks.look import fetch_head, look_for_images
+from headway.tasks.config_repo import fetch_head, hold_rewritten, hold_undone
+from headway.tasks.deploy import rehearse
+from headway.tasks.scan_registry import look_for_images
 
 ACTOR = "watch-registry"
 
@@ -49,42 +49,39 @@ def watch_registry(request: WatchRequest) -> dict[str, object]:
 def watch_images(connections: Connections, request: WatchRequest) -> dict[str, object]:
     """Run one pass with connections that are open already."""
     head = fetch_head(connections)
-    config, holds = connections.config(head), connections.holds(head)
+    config = connections.config(head)
     for service in request.services:
         config.service(service)
+    if not request.dry_run:
+        hold_rewritten(connections, config)
+        head = connections.repo.head
+    config, holds = connections.config(head), connections.holds(head)
     found = followings(config, holds, config.chosen(*request.environments), datetime.now(UTC))
     if request.services:
         found = {name: it.only(request.services) for name, it in found.items()}
-    done: dict[str, object] = {}
-    errors: list[HeadwayError] = []
     watched = {name: it for name, it in found.items() if it.services and not it.source}
-    if not request.dry_run:
-        mind_rewriting(connections, config)
-        if connections.repo.head != head:
-            head = connections.repo.head
-            config, holds = connections.config(head), connections.holds(head)
     looked = _look(connections, config, holds, head, watched)
     if not request.dry_run:
         for name in watched:
-            hold_undone(connections, config, name, looked.undone_in(name))
-    errors += dict.fromkeys([*looked.errors.values(), *looked.unread.values()])
-
-    def release(thing: Following) -> tuple[str, object]:
-        return thing.environment, _release(connections, request, thing, looked, errors)
-
+            if undone := looked.undone_in(name):
+                hold_undone(connections, config, name, undone)
     for it in found.values():
         for line in it.waits:
             log(line)
-    done |= dict(alongside(release, [it for it in watched.values() if looked.picked(it.environment)]))
+    release = partial(_release, connections, request, looked)
+    done: dict[str, object] = dict(
+        alongside(release, [it for it in watched.values() if looked.picked(it.environment)])
+    )
     # Promotions come after, in the order of headway.yaml, so that a whole chain can go in one pass.
     for it in found.values():
         if it.services and it.source:
-            done[it.environment] = _promote(connections, request, it, errors)
-    done |= {name: {"state": "nothing new"} for name in found if name not in done}
+            done[it.environment] = _promote(connections, request, it)
+    errors = [*looked.errors.values(), *looked.unread.values()]
+    errors += [it for it in done.values() if isinstance(it, HeadwayError)]
     if errors:
         said = "\n".join(dict.fromkeys(it.message for it in errors))
         raise FailedError(f"not everything could be looked at or released:\n{said}", hint=errors[0].hint)
-    return done
+    return {name: done.get(name, {"state": "nothing new"}) for name in found}
 
 
 def _look(
@@ -100,100 +97,53 @@ def _look(
 
 
 def _release(
-    connections: Connections, request: WatchRequest, it: Following, looked: Look, errors: list[HeadwayError]
-) -> object:
-    name = it.environment
+    connections: Connections, request: WatchRequest, looked: Look, thing: Following
+) -> tuple[str, object | HeadwayError]:
+    """Release what was picked for one environment."""
 
-    def make(head: str) -> Plan:
-        config = connections.config(head)
-        now = _again(connections, it, looked, head)
-        wanted = {
-            service: (config.service(service).ref.pinned(picked.tag, picked.digest), picked.why)
-            for service, picked in now.picked(name).items()
-        }
-        return _plan(connections, name, head, wanted)
+    def propose(head: str) -> Proposal:
+        now = _look_again(connections, thing, looked, head)
+        return propose_picked(connections, thing.environment, now, head, request.reason)
 
-    return _carry(
-        connections, Intent("release", _asked(request), name, make, reason="new in the registry"), errors
-    )
+    return thing.environment, _carry_out(connections, request, thing.environment, propose)
 
 
-def _again(connections: Connections, it: Following, looked: Look, head: str) -> Look:
+def _look_again(connections: Connections, it: Following, looked: Look, head: str) -> Look:
     """Look again where a rule, a hold or what runs has changed since; the registry's answers are known by now."""
-    repo = connections.repo
-    path = connections.config(head).environment(it.environment).path
-    same = all(
-        repo.read(head, file) == repo.read(looked.head, file) for file in ("headway.yaml", "holds.yaml")
-    )
-    if same and repo.tree_sha(head, path) == repo.tree_sha(looked.head, path):
+    if looked.still_true(connections, it.environment, head):
         return looked
     config, holds = connections.config(head), connections.holds(head)
     now = followings(config, holds, [it.environment], datetime.now(UTC))[it.environment].only(it.services)
     return _look(connections, config, holds, head, {it.environment: now})
 
 
-def _promote(
-    connections: Connections, request: WatchRequest, it: Following, errors: list[HeadwayError]
-) -> object:
-    def make(head: str) -> Plan:
-        config, holds = connections.config(head), connections.holds(head)
-        now = followings(config, holds, [it.environment], datetime.now(UTC))[it.environment].only(it.services)
-        found = ripe(connections, config, holds, now, head, datetime.now(UTC))
-        for line in found.waits:
-            log(f"{it.environment}: {line}")
-        return _plan(connections, it.environment, head, found.wanted)
+def _promote(connections: Connections, request: WatchRequest, it: Following) -> object | HeadwayError:
+    """Promote what has been live long enough in the environment before."""
 
-    asked = _asked(request)
-    intent = Intent("promotion", asked, it.environment, make, reason=f"live in {it.source} long enough")
-    return _carry(connections, intent, errors)
+    def propose(head: str) -> Proposal:
+        return propose_eligible(connections, it, head, request.reason)
+
+    return _carry_out(connections, request, it.environment, propose)
 
 
-def _plan(connections: Connections, name: str, head: str, wanted: Mapping[str, tuple[ImageRef, str]]) -> Plan:
-    wanted = _not_too_soon(connections, name, head, wanted)
-    if not wanted:
-        return Plan(name, head, ())
-    desired = Desired(connections, connections.config(head), name, head)
-    return plan_images(desired.config, name, head, desired.indexes, connections.repo.reader(head), wanted)
-
-
-def _not_too_soon(
-    connections: Connections, name: str, head: str, wanted: Mapping[str, tuple[ImageRef, str]]
-) -> Mapping[str, tuple[ImageRef, str]]:
-    """Leave out what failed here for lack of something, until it is time to try it again."""
-    if not wanted:
-        return wanted
-    path = connections.config(head).environment(name).path
-    again = tried_again_at(connections.repo.log(name, path=path, limit=LOOK_BACK, head=head))
-    now = datetime.now(UTC)
-    left = {}
-    for service, (image, why) in wanted.items():
-        at = again.get((service, image.digest or ""))
-        if at is not None and at > now:
-            log(f"{name}: {service} {image.tag} failed for lack of something; tried again at {at:%H:%M} UTC")
-        else:
-            left[service] = (image, why)
-    return left
-
-
-def _asked(request: WatchRequest) -> Forcible:
-    return Forcible(actor=ACTOR, reason=request.reason, dry_run=request.dry_run)
-
-
-def _carry(connections: Connections, intent: Intent, errors: list[HeadwayError]) -> object:
-    """Carry one environment's release out; what goes wrong there keeps no other from going on."""
-    name = intent.environment
+def _carry_out(
+    connections: Connections, request: WatchRequest, name: str, propose: Propose
+) -> object | HeadwayError:
+    """Carry one environment's release out; return its error, since it must keep no other from going on."""
+    asked = Forcible(actor=ACTOR, reason=request.reason, dry_run=request.dry_run)
+    proposed = None
     try:
-        if not intent.plan(connections.repo.head):
+        proposed = Release(connections, identified(asked, name), propose, rehearse)
+        if not proposed.first.plan:
             return {"state": "nothing new"}
-        return carry_out(connections, intent)
+        return carry_out(proposed)
     except RefusedError as error:
         log(f"{name}: {error.message}")
         return {"state": "held back", "why": error.message}
     except HeadwayError as error:
         log(error.message if error.message.startswith(name) else f"{name}: {error.message}")
-        if intent.refused:
+        if proposed is not None and proposed.refusal:
             # Looked at again with each pass: it goes out as soon as the cluster takes it.
-            tell_held(connections, intent.plan(connections.repo.head), intent.kind, ACTOR, intent.refused)
+            tell_held(connections, proposed.first.plan, proposed.first.kind, ACTOR, proposed.refusal)
             return {"state": "held back", "why": error.message}
-        errors.append(error)
-        return {"state": "failed", "why": error.message}
+        return error

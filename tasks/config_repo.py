@@ -1,13 +1,22 @@
-"""Steps that write to the config repo."""
+"""Steps that read and write the config repo: each is tried again as a whole, and lands once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
-from headway.domain.releases.ledger import Outcome
+from headway.domain.config.reading import Config
+from headway.domain.releases.undone import Undone
+from headway.operations import undone_by_people
 from headway.operations.connections import Connections
+from headway.operations.reconciliation import Reconciliation
 from headway.runtime.steps import task
 from headway.systems.git.config_repo import Draft, Published
+
+
+@task(name="fetch the config repo", run_name="fetch the config repo")
+def fetch_head(connections: Connections) -> str:
+    """Return the branch's newest commit, as the remote has it now."""
+    return connections.repo.fetch()
 
 
 @task(name="commit to the config repo", run_name="commit to the config repo", timeout=600)
@@ -18,15 +27,45 @@ def publish(
     return connections.repo.publish(draft, release_id=release_id)
 
 
-@task(name="record the outcome", run_name="record {environment}: {outcome.state}", timeout=600)
-def record(
-    connections: Connections,
-    environment: str,
-    commit: str,
-    outcome: Outcome,
-    live: str | None,
-    seen: str,
-    held: Callable[[], None],
+@task(name="confirm the commit", run_name="see that the branch still has the commit of {work.name}")
+def confirm(work: Reconciliation) -> Reconciliation:
+    """See that the branch still has the commit."""
+    return work.confirm()
+
+
+@task(name="record the outcome", run_name="record {work.name}: {work.state}", timeout=600)
+def record(work: Reconciliation) -> Reconciliation:
+    """Notify people of the outcome, and append it to the commit's note."""
+    return work.record()
+
+
+@task(name="roll back", run_name="roll {work.name} back in the config repo", timeout=600)
+def roll_back(work: Reconciliation) -> Reconciliation:
+    """Push a commit that restores what was live, and vetoes what failed."""
+    return work.roll_back()
+
+
+@task(name="look at the newest commit", run_name="look what {work.name} should be now")
+def look_again(work: Reconciliation) -> Reconciliation:
+    """Begin anew with the branch's newest commit."""
+    return work.look_again()
+
+
+@task(name="look for a rewritten branch", run_name="see whether the branch was rewritten", timeout=600)
+def hold_rewritten(connections: Connections, config: Config) -> None:
+    """Notify people that the branch lost commits, and hold back what went with them."""
+    undone_by_people.hold_rewritten(connections, config)
+
+
+@task(name="look what was undone", run_name="see what people undid in {name}", timeout=600)
+def hold_pushed(connections: Connections, config: Config, name: str, head: str) -> None:
+    """Hold back what a person's push undid, so that automation does not bring it again."""
+    undone_by_people.hold_pushed(connections, config, name, head)
+
+
+@task(name="hold back what was undone", run_name="hold back what was undone in {name}", timeout=600)
+def hold_undone(
+    connections: Connections, config: Config, name: str, found: Mapping[str, Iterable[Undone]]
 ) -> None:
-    """Append an outcome to a commit's note, and say which commit is live, if the environment is still held."""
-    connections.repo.record(environment, commit, outcome, live=live, seen=seen, held=held)
+    """Veto what people undid."""
+    undone_by_people.hold_undone(connections, config, name, found)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,7 @@ from headway.domain.releases.links import commit_page
 from headway.domain.releases.plans import Plan
 from headway.errors import HeadwayError, TransientError
 from headway.operations.connections import Connections
-from headway.operations.result import Arrival
+from headway.operations.result import Result
 from headway.operations.scan import source_of
 from headway.runtime.steps import announce, asked_before, log, run_page
 from headway.systems.git.source import resolve_url
@@ -99,21 +98,19 @@ def tell_entry(
     return _tell(connections, config, notice)
 
 
-def tell_end(
-    connections: Connections, config: Config, environment: str, last: Entry, arrival: Arrival
-) -> None:
-    """Tell how a commit's journey ended; how a take-back's did is the end of the release that it takes back."""
+def tell_end(connections: Connections, config: Config, environment: str, last: Entry, result: Result) -> None:
+    """Tell how reaching a commit ended; how a rollback ended is the end of the release that it rolls back."""
     told = _heard_of(connections, environment, last)
-    state, cause = arrival.state, arrival.diagnosis
+    state, cause = result.state, result.diagnosis
     if told is not last:
         if state == "superseded":
             return
         state, cause = "rolled-back", told.diagnosis
-        if arrival.state == "failed":
-            state, cause = "failed", f"{cause}; going back did not become live either: {arrival.diagnosis}"
+        if result.state == "failed":
+            state, cause = "failed", f"{cause}; rolling back did not succeed either: {result.diagnosis}"
     tell_entry(
         connections, config, environment, told, state,
-        cause=cause, seconds=arrival.seconds, verdicts=arrival.verdicts,
+        cause=cause, seconds=result.seconds, verdicts=result.verdicts,
     )  # fmt: skip
 
 
@@ -135,7 +132,7 @@ def tell_unreached(connections: Connections, environment: str, error: HeadwayErr
                 return
         cause = "; ".join(filter(None, (error.message, error.hint)))
         if told is not last:
-            cause = f"{told.diagnosis or 'it failed'}; going back to what was live is unfinished: {cause}"
+            cause = f"{told.diagnosis or 'it failed'}; rolling back to what was live is unfinished: {cause}"
         tell_entry(connections, config, environment, told, "unfinished", cause=cause)
     except Exception as problem:  # noqa: BLE001 - the error itself is what matters here
         _could_not(problem)
@@ -224,18 +221,21 @@ def release_of(run: DeadRun, environment: str) -> str:
     return given or new_release_id(run.asked, f"{run.run_id} {environment}")
 
 
-def teller(connections: Connections, config: Config, environment: str, entry: Entry) -> Callable[[str], None]:
-    """Give what tells of a rollout's progress: each line to the log, and one in two seconds to those who hear."""
-    last = 0.0
+class RolloutNotices:
+    """Tells of a rollout's progress: each line to the log, and one in two seconds to those who are notified."""
 
-    def progress(line: str) -> None:
-        nonlocal last
+    def __init__(self, connections: Connections, config: Config, environment: str, entry: Entry) -> None:
+        self._connections, self._config = connections, config
+        self._environment, self._entry = environment, entry
+        self._last = 0.0
+
+    def __call__(self, line: str) -> None:
         log(line)
-        if config.document.notify is not None and time.monotonic() - last > EVERY:
-            last = time.monotonic()
-            tell_entry(connections, config, environment, entry, "releasing", progress=line)
-
-    return progress
+        if self._config.document.notify is not None and time.monotonic() - self._last > EVERY:
+            self._last = time.monotonic()
+            tell_entry(
+                self._connections, self._config, self._environment, self._entry, "releasing", progress=line
+            )
 
 
 def tell_noticed(
@@ -314,7 +314,7 @@ def _of_entry(connections: Connections, config: Config, environment: str, entry:
 
 
 def _heard_of(connections: Connections, environment: str, entry: Entry) -> Entry:
-    """Give the commit that people hear of: of a take-back, the one that it takes back."""
+    """Return the commit that people are notified of: of a rollback, the one that it rolls back."""
     return connections.repo.entry(entry.reverts).of(environment) if entry.reverts else entry
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from headway.domain.config.reading import Config
 from headway.domain.images.reference import ImageRef, InvalidImage
 from headway.domain.policy.gates import is_automatic
-from headway.domain.policy.holds import FILE, Veto, stamp
+from headway.domain.policy.holds import FILE, Holds, Veto, stamp
 from headway.domain.policy.people import actor_of
 from headway.domain.releases.ledger import short_tag
 from headway.domain.releases.plans import Plan
@@ -19,92 +22,78 @@ HELD = "Holds-Back"
 """The trailer that names what a release holds back."""
 
 
-class Keeping:
-    """What automation would release in the place of a plan's images, and how the release's commit holds that back."""
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """What a release's commit holds back: its holds.yaml, its trailers, and what people should know of it."""
 
-    def __init__(self, connections: Connections, request: ReleaseRequest) -> None:
-        self._connections, self._request = connections, request
-        self._found: dict[str, dict[str, tuple[str, Picked]]] = {}
-        self._unknown: dict[str, str] = {}
-        self._plan: Plan | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    trailers: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
 
-    def planned(self, plan: Plan) -> Plan:
-        """Remember the newest plan: the trailers are about it."""
-        self._plan = plan
-        return plan
 
-    def notes(self, head: str, plan: Plan) -> list[str]:
-        """Say what automation would put in the place of the plan's images, and whether it is held back."""
-        said = []
-        for service, (new, better) in self._replaced(head, plan).items():
-            would = f"automation would replace {service} {short_tag(new)} with {better.tag}"
-            if self._request.no_hold:
-                said.append(f"{would} at its next look: this release holds nothing back")
-            else:
-                said.append(
-                    f"{would}; this release holds that back until something newer than {better.tag} comes, "
-                    f"or `headway automate {plan.environment} {service}` (--no-hold: it is not held back)"
-                )
-        return said + [
-            f"{it}: nothing is held back, since it is not known what automation would pick: {why}"
-            for it, why in self._unknown.items()
-        ]
+def held_back(connections: Connections, request: ReleaseRequest, plan: Plan) -> HeldBack:
+    """Return what automation would put in the place of a plan's images, as it is held back with them."""
+    config, holds = connections.config(plan.base), connections.holds(plan.base)
+    given = _automatic(config, holds, plan)
+    if not given:
+        return HeldBack()
+    looked = look(connections, config, holds, plan.base, given, runs=given)
+    newer = {
+        service: picked
+        for service, picked in looked.picked(plan.environment).items()
+        if picked.digest != given[plan.environment, service].digest
+    }
+    notes = [_note(request, plan.environment, service, given, it) for service, it in newer.items()]
+    notes += [
+        f"{service}: nothing is held back, since it is not known what automation would pick: {error.message}"
+        for service, error in looked.errors.items()
+    ]
+    if request.no_hold or not newer:
+        return HeldBack(notes=tuple(notes))
+    facts = [
+        _veto(request, plan.environment, service, given[plan.environment, service], it)
+        for service, it in newer.items()
+    ]
+    trailers = tuple((HELD, f"{service} {it.tag}@{it.digest}") for service, it in newer.items())
+    return HeldBack({FILE: holds.put(facts).write()}, trailers, tuple(notes))
 
-    def files(self, head: str, plan: Plan) -> dict[str, bytes]:
-        """Return the holds.yaml of the release's commit; none where nothing is to be held back."""
-        found = self._replaced(head, plan)
-        if self._request.no_hold or not found:
-            return {}
-        by, now = actor_of(self._request.actor), stamp(datetime.now(UTC))
-        reason = f": {' '.join(self._request.reason.split())}" if self._request.reason else ""
-        facts = [
-            Veto(
-                plan.environment,
-                service,
-                better.digest,
-                better.tag,
-                and_older=True,
-                by_choice=True,
-                by=by,
-                at=now,
-                why=f"{by} released {short_tag(new)} instead{reason}"[:200],
-            )
-            for service, (new, better) in found.items()
-        ]
-        return {FILE: self._connections.holds(head).put(facts).write()}
 
-    def trailers(self) -> tuple[tuple[str, str], ...]:
-        """Return what the release's commit says of it."""
-        if self._request.no_hold or self._plan is None:
-            return ()
-        found = self._replaced(self._plan.base, self._plan)
-        return tuple(
-            (HELD, f"{service} {better.tag}@{better.digest}") for service, (_, better) in found.items()
-        )
+def _automatic(config: Config, holds: Holds, plan: Plan) -> dict[tuple[str, str], ImageRef]:
+    """Return the plan's images of services that automation releases, by environment and service."""
+    name, given = plan.environment, {}
+    if config.environments[name].promote_from:
+        # Promotions never bring what was left for another image.
+        return {}
+    for change in plan.changes:
+        if is_automatic(config, holds, name, change.service):
+            try:
+                given[name, change.service] = ImageRef.parse(change.new)
+            except InvalidImage:
+                continue
+    return given
 
-    def _replaced(self, head: str, plan: Plan) -> dict[str, tuple[str, Picked]]:
-        if plan.base not in self._found:
-            self._found[plan.base] = self._look(head, plan)
-        return self._found[plan.base]
 
-    def _look(self, head: str, plan: Plan) -> dict[str, tuple[str, Picked]]:
-        config, holds, name = self._connections.config(head), self._connections.holds(head), plan.environment
-        if config.environments[name].promote_from:
-            # Promotions never bring what was left for another image.
-            return {}
-        given = {}
-        for change in plan.changes:
-            if is_automatic(config, holds, name, change.service):
-                try:
-                    given[name, change.service] = ImageRef.parse(change.new)
-                except InvalidImage:
-                    continue
-        if not given:
-            return {}
-        looked = look(self._connections, config, holds, head, given, runs=given)
-        self._unknown = {service: error.message for service, error in looked.errors.items()}
-        return {
-            service: (str(given[name, service]), better)
-            for service, better in looked.picked(name).items()
-            if better.digest != given[name, service].digest
-        }
+def _note(
+    request: ReleaseRequest,
+    environment: str,
+    service: str,
+    given: Mapping[tuple[str, str], ImageRef],
+    newer: Picked,
+) -> str:
+    new = short_tag(str(given[environment, service]))
+    would = f"automation would replace {service} {new} with {newer.tag}"
+    if request.no_hold:
+        return f"{would} at its next look: this release holds nothing back"
+    return (
+        f"{would}; this release holds that back until something newer than {newer.tag} comes, "
+        f"or `headway automate {environment} {service}` (--no-hold: it is not held back)"
+    )
+
+
+def _veto(request: ReleaseRequest, environment: str, service: str, new: ImageRef, newer: Picked) -> Veto:
+    by, now = actor_of(request.actor), stamp(datetime.now(UTC))
+    reason = f": {' '.join(request.reason.split())}" if request.reason else ""
+    why = f"{by} released {short_tag(str(new))} instead{reason}"[:200]
+    return Veto(
+        environment, service, newer.digest, newer.tag, and_older=True, by_choice=True, by=by, at=now, why=why
+    )

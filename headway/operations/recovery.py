@@ -1,4 +1,4 @@
-"""Whether a run that died may begin anew."""
+"""Runs that died: restarted by reconcile, so that nobody has to look, or ended with the reason."""
 
 from __future__ import annotations
 
@@ -7,7 +7,38 @@ from typing import Any
 from headway.domain.config.reading import Config
 from headway.domain.releases.ledger import Entry, new_release_id
 from headway.operations.connections import Connections
-from headway.systems.prefect.api import DeadRun
+from headway.operations.notices import tell_dead
+from headway.runtime.steps import bury, dead_runs, give_up, log, restart
+from headway.systems.prefect.api import CANCELLED, DeadRun
+
+ATTEMPTS = 3
+"""How often a run that dies is started in all."""
+
+
+def restart_dead(connections: Connections, config: Config) -> None:
+    """Restart runs that died before their end. Each finds what it did, and goes on from there.
+
+    What is older than the environment's last change is over: what people have done since must not be undone by it.
+    """
+    for run in dead_runs(config.app):
+        if run.cancelled:
+            # Who waits for its release is notified with those of all runs that were cancelled.
+            log(f"{run.name} was cancelled before it died")
+            bury(run, CANCELLED)
+        elif run.attempts >= ATTEMPTS:
+            died = f"its process died {run.attempts} times"
+            log(f"{run.name}: {died}, and it is not restarted")
+            tell_dead(connections, config, run, "rejected", died)
+            give_up(run, f"{died}; its log says how far it came. What it had committed, reconcile finishes")
+        elif newer := newer_change(connections, config, run):
+            log(f"{run.name} died; {newer}")
+            tell_dead(connections, config, run, "superseded", newer)
+            bury(run, newer)
+        else:
+            log(f"{run.name} died; it is restarted")
+            restart(
+                run, f"its process died; restarted by reconcile, attempt {run.attempts + 1} of {ATTEMPTS}"
+            )
 
 
 def newer_change(connections: Connections, config: Config, run: DeadRun) -> str:

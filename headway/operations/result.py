@@ -1,143 +1,112 @@
-"""How a journey to a cluster ended."""
+"""How making an environment equal to a commit ended."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Set
-from typing import Self
+from collections.abc import Hashable, Set
+from dataclasses import dataclass, replace
+from typing import Literal, Self
 
 from headway.domain.health.verdict import Verdict, not_run
-from headway.errors import FailedError
-from headway.systems.cluster.apply import Applied
+from headway.domain.objects.applied import Applied
+from headway.errors import FailedError, RejectedError
+from headway.systems.cluster.apply import Rejected
 from headway.systems.cluster.rollout import Rollout
 
-Step = tuple[str, float]
-"""A part of a journey, and its seconds."""
+Timed = tuple[str, float]
+"""A step, and the seconds that it took."""
+Ended = Literal["live", "applied", "unchanged", "superseded", "failed", "rolled-back"]
 
 
-class Arrival:
-    """Where one environment stands after its cluster was made equal to a commit.
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Where an environment stands after its cluster was made equal to a commit.
 
     `state` is `live`, `applied` (the cluster holds back what should run: paused, no replicas),
-    `unchanged` (nothing was to do), `superseded` (a newer change took over),
-    `failed`, or `rolled-back` (failed, and `back_to` is live again).
-    One that failed and has a `back_to` was taken back, and that did not become live either.
-    `undone` names the other commits that went with it, a line each.
-    `back_by` is the commit that took it back, `back` how the workloads were after that,
-    `vetoed` says that this commit holds the failure against images, `blames` that the failure speaks of
-    them: a shortage or an outage does not.
-    `refused` are the objects that the cluster refused.
-    `versions` are those of the services at its commit, and before.
-    `untouched` says that it failed before anything in the cluster was changed.
-    `seconds` counts from the first request to the cluster; `steps` are parts of it, by name.
+    `unchanged` (nothing was to do), `superseded` (a newer change took over), `failed`, or `rolled-back`
+    (failed, and `back_to` is live again). One that failed and has a `back_to` was rolled back, and that did
+    not become live either. `undone` names the other commits that went with it, a line each. `back_by` is the
+    commit that rolled it back, `back` how the workloads were after that, `vetoed` says that this commit holds
+    the failure against images, `blames` that the failure speaks of them: a shortage or an outage does not.
+    `refused` are the objects that the cluster refused. `versions` are those of the services at its commit,
+    and before. `untouched` says that it failed before anything in the cluster was changed. `seconds` counts
+    from the first request to the cluster; `steps` are parts of it, by name.
     """
 
-    __slots__ = (
-        "applied",
-        "back",
-        "back_by",
-        "back_to",
-        "blames",
-        "commit",
-        "diagnosis",
-        "environment",
-        "refused",
-        "seconds",
-        "state",
-        "steps",
-        "undone",
-        "untouched",
-        "verdicts",
-        "versions",
-        "vetoed",
-    )
+    environment: str
+    commit: str
+    state: Ended
+    seconds: float
+    applied: Applied | None = None
+    verdicts: tuple[Verdict, ...] = ()
+    diagnosis: str = ""
+    steps: tuple[Timed, ...] = ()
+    untouched: bool = False
+    refused: frozenset[Hashable] = frozenset()
+    blames: bool = True
+    back_to: str = ""
+    back_by: str = ""
+    back: tuple[Verdict, ...] = ()
+    vetoed: bool = False
+    undone: tuple[str, ...] = ()
+    versions: tuple[dict[str, str], ...] = ()
 
-    def __init__(
-        self,
-        environment: str,
-        commit: str,
-        state: str,
-        seconds: float,
-        *,
-        applied: Applied | None = None,
-        verdicts: tuple[Verdict, ...] = (),
-        diagnosis: str = "",
-        steps: Iterable[Step] = (),
-        untouched: bool = False,
-    ) -> None:
-        self.environment = environment
-        self.commit = commit
-        self.state = state
-        self.seconds = seconds
-        self.applied = applied
-        self.verdicts = verdicts
-        self.diagnosis = diagnosis
-        self.steps = list(steps)
-        self.untouched = untouched
-        self.refused: frozenset[Hashable] = frozenset()
-        self.back_to = self.back_by = ""
-        self.back: tuple[Verdict, ...] = ()
-        self.vetoed = False
-        self.undone: tuple[str, ...] = ()
-        self.versions: list[dict[str, str]] = []
-        failed = [it for it in verdicts if it.changed and it.status == "failed"]
-        self.blames = not failed or any(it.blames for it in failed)
-
-    @classmethod
-    def of(
-        cls,
-        environment: str,
-        commit: str,
-        rollout: Rollout,
-        seconds: float,
-        applied: Applied,
-        steps: Iterable[Step] = (),
-        ran: Set[str] = frozenset(),
-    ) -> Self:
-        """Read a rollout's end; `ran` are the images that ran here before."""
-        state, diagnosis = "failed", rollout.diagnosis
+    def rolled_out(self, rollout: Rollout, ran: Set[str]) -> Self:
+        """Return the result with a rollout's end; `ran` are the images that ran here before."""
+        failed = [it for it in rollout.verdicts if it.changed and it.status == "failed"]
+        state: Ended = "failed"
+        diagnosis = rollout.diagnosis
         if rollout.superseded:
             state = "superseded"
         elif rollout.done:
             idle = not_run(rollout.verdicts, ran)
             state, diagnosis = "applied" if idle else "live", "\n".join(map(str, idle))
-        return cls(
-            environment,
-            commit,
-            state,
-            seconds,
-            applied=applied,
-            verdicts=rollout.verdicts,
+        return replace(
+            self,
+            state=state,
             diagnosis=diagnosis,
-            steps=steps,
+            verdicts=rollout.verdicts,
+            blames=not failed or any(it.blames for it in failed),
         )
 
-    def taken_back(self, to: str, by: str, back: Arrival, seconds: float, *, vetoed: bool) -> Arrival:
-        """Give how it ended after commit `by` put the environment back to `to`: `back` is how that arrived."""
-        again = back.state in ("live", "unchanged", "applied")
-        steps = [*self.steps, *((f"going back: {name}", took) for name, took in back.steps)]
-        ended = Arrival(
-            self.environment,
-            self.commit,
-            "rolled-back" if again else "failed",
-            self.seconds + seconds,
-            applied=self.applied,
-            verdicts=self.verdicts,
-            diagnosis=self.diagnosis,
-            steps=steps,
+    def rejected(self, error: RejectedError, blames: bool) -> Self:
+        """Return the result with the cluster's refusal; `blames` says whether it speaks of an image."""
+        untouched = isinstance(error, Rejected) and not error.changed
+        return replace(
+            self,
+            state="failed",
+            diagnosis=str(error),
+            untouched=untouched,
+            refused=error.objects,
+            blames=blames,
         )
-        ended.back_to, ended.back_by, ended.vetoed = to, by, vetoed
-        ended.blames = self.blames
-        ended.back = back.verdicts
+
+    def rolled_back(
+        self, to: str, by: str, back: Result, seconds: float, *, vetoed: bool, undone: tuple[str, ...] = ()
+    ) -> Self:
+        """Return how it ended after commit `by` put the environment back to `to`; `back` is how that ended."""
+        again = back.state in ("live", "unchanged", "applied")
+        diagnosis = self.diagnosis
         if back.state == "applied":
-            ended.diagnosis += f"\nwhat it went back to is {back.diagnosis or 'applied, not running'}"
+            diagnosis += f"\nwhat it was rolled back to is {back.diagnosis or 'applied, not running'}"
         if not again:
-            ended.diagnosis += (
-                f"\ngoing back to {to[:9]} did not become live either: {back.diagnosis or back.state}"
-            )
-        return ended
+            diagnosis += f"\nrolling back to {to[:9]} did not succeed either: {back.diagnosis or back.state}"
+        return replace(
+            self,
+            state="rolled-back" if again else "failed",
+            seconds=self.seconds + seconds,
+            diagnosis=diagnosis,
+            steps=(*self.steps, *((f"roll back: {name}", took) for name, took in back.steps)),
+            untouched=False,
+            refused=frozenset(),
+            back_to=to,
+            back_by=by,
+            back=back.verdicts,
+            vetoed=vetoed,
+            undone=undone,
+        )
 
     def as_dict(self) -> dict[str, object]:
-        """Give what `--output json` prints."""
+        """Return what `--output json` prints."""
         return {
             "environment": self.environment,
             "commit": self.commit,
@@ -146,12 +115,12 @@ class Arrival:
             "diagnosis": self.diagnosis,
             "back_to": self.back_to,
             "undone": list(self.undone),
-            "versions": self.versions,
+            "versions": list(self.versions),
         }
 
     @property
     def advice(self) -> str:
-        """Say how things are now and what to do next; nothing where the environment is where it should be."""
+        """How things are now and what to do next; empty where the environment is where it should be."""
         if self.state == "applied":
             return (
                 "the repo and the cluster's objects are as asked, and no pod runs it; once it runs, the next "
@@ -161,7 +130,7 @@ class Arrival:
             return f"{self.environment} runs what was live at {self.back_to[:9]} again, in the repo too"
         if self.state == "failed" and self.back_to:
             return (
-                f"the repo is back at what was live; see the cluster, then run `headway reconcile "
+                "the repo is back at what was live; see the cluster, then run `headway reconcile "
                 f"{self.environment}`"
             )
         if self.state == "failed" and self.untouched:
@@ -177,9 +146,9 @@ class Arrival:
         return ""
 
     def check(self) -> Self:
-        """Raise FailedError unless the environment is where it was asked to be, or on its way in newer hands."""
+        """Raise FailedError unless the environment is where it was asked to be, or a newer change took over."""
         if self.state in ("failed", "rolled-back"):
-            back = " and was taken back" if self.state == "rolled-back" else ""
+            back = " and was rolled back" if self.state == "rolled-back" else ""
             raise FailedError(
                 f"{self.environment}: {self.commit[:9]} failed{back}: {self.diagnosis}", hint=self.advice
             )

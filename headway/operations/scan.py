@@ -57,6 +57,13 @@ class Look:
         self.undone: dict[Key, tuple[Undone, ...]] = {}
         self.facts: dict[tuple[str, str], dict[str, ImageFacts | Refused]] = {}
 
+    def still_true(self, connections: Connections, environment: str, head: str) -> bool:
+        """Say whether rules, holds and what the environment names are on a head as they were for this look."""
+        repo, path = connections.repo, connections.config(head).environment(environment).path
+        files = ("headway.yaml", "holds.yaml")
+        same = all(repo.read(head, it) == repo.read(self.head, it) for it in files)
+        return same and repo.tree_sha(head, path) == repo.tree_sha(self.head, path)
+
     def undone_in(self, environment: str) -> dict[str, tuple[Undone, ...]]:
         """Return what people undid in an environment, service by service."""
         return {service: it for (name, service), it in self.undone.items() if name == environment and it}

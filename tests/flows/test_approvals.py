@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from headway.errors import HeadwayError
-from headway.flows import carrying
 from headway.flows.release import release
+from headway.operations import approvals
 from headway.requests import ReleaseRequest, ServiceImage
 from tests.flows.conftest import Done, Place
 from tests.servers.http import HttpServer, Sent
@@ -31,7 +31,7 @@ def answered(place: Place, monkeypatch: pytest.MonkeyPatch) -> Answered:
         def answer(number: int, app: str, environment: str, plan: str, text: str, timeout: float) -> Any:
             return SimpleNamespace(decision="approve", by=next(left), reason="", plan=plan)
 
-        monkeypatch.setattr(carrying, "ask", answer)
+        monkeypatch.setattr(approvals, "ask", answer)
         images = [ServiceImage(service="web", image="1.1.0")]
         return place.call(lambda: release(ReleaseRequest(environment="staging", images=images, actor=actor)))
 

@@ -10,9 +10,9 @@ import pytest
 
 from headway.domain.notifications.notices import Notice, stamp, who_hears
 from headway.domain.releases.ledger import ReleaseRecord, format_message
-from headway.flows import reconcile
 from headway.operations import ended_runs as cut_off
 from headway.operations import notices as telling
+from headway.operations import recovery
 from headway.operations.connections import Connections
 from headway.settings import Settings
 from headway.systems.prefect import ended as prefect_ended
@@ -231,14 +231,14 @@ def test_a_run_that_died_three_times_is_told_by_what_it_did(
         record = ReleaseRecord("r-1", "staging", "release", (("web", "1.0.0", "2.0.0"),), actor="ann")
         job = place.job("web", place.image("web", "2.0.0"))
         place.remote.push({"staging/web.yaml": job}, format_message(record))
-    dead = DeadRun(RUN, "staging: release web", "release", REQUEST, NOW, reconcile.ATTEMPTS)
+    dead = DeadRun(RUN, "staging: release web", "release", REQUEST, NOW, recovery.ATTEMPTS)
     gone: list[str] = []
-    monkeypatch.setattr(reconcile, "dead_runs", lambda app: [dead])
-    monkeypatch.setattr(reconcile, "give_up", lambda run, why: gone.append(why))
+    monkeypatch.setattr(recovery, "dead_runs", lambda app: [dead])
+    monkeypatch.setattr(recovery, "give_up", lambda run, why: gone.append(why))
     monkeypatch.setattr(telling, "announce", lambda notice, first: None)
     with here(place, slack) as connections:
         under_way(connections, "planned")
-        reconcile._restart_dead(connections, connections.config(connections.repo.fetch()))
+        recovery.restart_dead(connections, connections.config(connections.repo.fetch()))
     assert told(server) == ["planned", state]
     assert words in message(slack)
     assert "its process died 3 times" in message(slack)

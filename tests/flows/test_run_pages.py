@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from headway.flows import build_images, carrying, deliver, rollback
+from headway.flows import build_images, deliver, rollback
 from headway.flows.release import release as run_release
+from headway.operations import approvals, proposal
+from headway.operations import release as release_operation
 from headway.requests import ReleaseRequest, ServiceImage
 from tests.flows.conftest import Place
 from tests.repos import Remote
@@ -95,8 +97,9 @@ def test_how_long_people_were_waited_for(place: Place, monkeypatch: pytest.Monke
     def answer(number: int, app: str, environment: str, plan: str, text: str, timeout: float) -> Any:
         return SimpleNamespace(decision="approve", by="bob", reason="", plan=plan)
 
-    monkeypatch.setattr(carrying, "ask", answer)
-    monkeypatch.setattr(carrying, "run_identity", lambda: (asked, "a run"))
+    monkeypatch.setattr(approvals, "ask", answer)
+    for module in (approvals, proposal, release_operation):
+        monkeypatch.setattr(module, "run_identity", lambda: (asked, "a run"))
     images = [ServiceImage(service="web", image="1.1.0")]
     request = ReleaseRequest(environment="staging", images=images, actor="ann")
     done = place.call(lambda: run_release(request))
@@ -110,7 +113,7 @@ def test_what_failed_and_what_was_done_about_it(place: Place) -> None:
     refusing(place, "2.0.0")
     done = release(place, "web=2.0.0")
     assert done.code == 1, done.said
-    outcome = done.err[done.err.index("## staging: failed, and taken back to `") :]
+    outcome = done.err[done.err.index("## staging: failed, and rolled back to `") :]
     assert r"spec.\`image\`: no | such thing" in outcome
     assert (
         f"**What headway did:** commit `{place.remote.head()[:9]}` puts the environment's folder back to what it was "
@@ -119,8 +122,8 @@ def test_what_failed_and_what_was_done_about_it(place: Place) -> None:
     assert "vetoes what failed" in outcome
     assert f"**Now:** staging runs what was live at {before[:9]} again, in the repo too." in outcome
     assert "| apply | " in outcome
-    assert "| going back: apply | " in outcome
-    assert "| going back: roll out | " in outcome
+    assert "| roll back: apply | " in outcome
+    assert "| roll back: roll out | " in outcome
 
 
 def test_going_back_fails_too(place: Place) -> None:
@@ -139,16 +142,16 @@ def test_going_back_fails_too(place: Place) -> None:
     done = release(place, "web=2.0.0", "api=2.0.0")
     assert done.code == 1, done.said
     assert place.tags("staging") == {"web": "1.0.0", "api": "2.0.0"}
-    outcome = done.err[done.err.index(f"## staging: failed, and so did going back to `{before[:9]}`") :]
+    outcome = done.err[done.err.index(f"## staging: failed, and so did rolling back to `{before[:9]}`") :]
     assert "staging CronJob/web: spec" in outcome
-    assert f"going back to {before[:9]} did not become live either: " in outcome
+    assert f"rolling back to {before[:9]} did not succeed either: " in outcome
     assert "staging CronJob/api: spec" in outcome
     assert "**What headway did:** commit `" in outcome
     assert (
         "**Now:** the repo is back at what was live; see the cluster, then run `headway reconcile staging`"
         in outcome
     )
-    assert "| going back: apply | " in outcome
+    assert "| roll back: apply | " in outcome
 
 
 def test_a_run_that_breaks_off_has_an_outcome_too(place: Place) -> None:

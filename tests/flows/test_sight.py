@@ -88,7 +88,7 @@ def test_what_the_cluster_refuses_is_rolled_back(place: Place, answer: Answer) -
     place.kube.mood = once_tried(mood)
     done = release(place, "1.1.0")
     assert done.code == 1, done.said
-    assert "failed, and taken back" in done.err
+    assert "failed, and rolled back" in done.err
     assert "Headway-Kind: rollback" in place.message()
     assert place.tags("staging")["web"] == "1.0.0"
 

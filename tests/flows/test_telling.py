@@ -90,7 +90,7 @@ def test_a_take_back_that_fails_is_told(place: Place, slack: SlackServer, server
     server.standing["/health"] = lambda _: BROKEN
     assert run(place, slack, "release", "staging", f"web={place.image('web', '1.1.0')}").code == 1
     assert "staging: web failed" in message(slack)
-    assert "going back did not become live either: verification: http" in message(slack)
+    assert "rolling back did not succeed either: verification: http" in message(slack)
     del server.standing["/health"]
     assert run(place, slack, "reconcile", "staging").code == 0
     assert "staging: web failed and rolled back" in message(slack)
@@ -259,7 +259,7 @@ def test_a_run_that_died_for_good_is_told(
     attempts: int, state: str, text: str,
 ) -> None:  # fmt: skip
     """Its release came to nothing, and nobody has to find that out by looking at a list of runs."""
-    from headway.flows import reconcile
+    from headway.operations import recovery
     from headway.requests import ReconcileRequest
 
     notified(place, server, staging="")
@@ -270,9 +270,9 @@ def test_a_run_that_died_for_good_is_told(
     request = {"environment": "staging", "images": [{"service": "web", "image": "2.0.0"}], "actor": "ann"}
     dead = DeadRun("a-run", "staging: release web", "release", request, asked, attempts)
     ended: list[str] = []
-    monkeypatch.setattr(reconcile, "dead_runs", lambda app: [dead])
+    monkeypatch.setattr(recovery, "dead_runs", lambda app: [dead])
     for name in ("bury", "give_up"):
-        monkeypatch.setattr(reconcile, name, lambda run, why: ended.append(why))
+        monkeypatch.setattr(recovery, name, lambda run, why: ended.append(why))
     monkeypatch.setattr(telling, "announce", lambda notice, first: None)
     settings: dict[str, Any] = {
         "repo": place.remote.url, "state": place.folder / "here", "slack_token": TOKEN, "slack_url": slack.url,
@@ -282,7 +282,7 @@ def test_a_run_that_died_for_good_is_told(
         connections.repo.fetch()
         config = connections.config(connections.repo.head)
         for _ in range(2):
-            reconcile._restart_dead(connections, config)
+            recovery.restart_dead(connections, config)
     assert len(ended) == 2
     assert told(server) == [state]
     assert text in message(slack)

@@ -146,33 +146,32 @@ def test_what_nobody_has_seen_is_not_released(app: WatchedApp) -> None:
     code = """
 import os, subprocess, sys
 os.environ["HEADWAY_LOCAL"] = "1"
-from headway.flows.carrying import Intent, carry_out
+from headway.flows.release import carry_out
 from headway.operations.connections import Connections
-from headway.operations.desired import Desired
+from headway.operations.proposal import Proposal, identified, propose_images
+from headway.operations.release import Release
 from headway.domain.images.reference import ImageRef
-from headway.domain.releases.plans import plan_images
 from headway.errors import RefusedError
 from headway.requests import Forcible
+from headway.tasks.deploy import rehearse
 
 work, image, other = sys.argv[1:]
 with Connections() as connections:
     connections.repo.fetch()
     pushed = []
 
-    def make(head):
-        desired = Desired(connections, connections.config(head), "production", head)
-        plan = plan_images(desired.config, "production", head, desired.indexes, connections.repo.reader(head),
-                           {"web": (ImageRef.parse(image), "asked for")})
+    def propose(head):
+        plan = propose_images(connections, "production", head, {"web": (ImageRef.parse(image), "asked for")})
         if not pushed:
             # Right after it was looked at, somebody else pushes.
             pushed.append(open(f"{work}/production/web.yaml", "w").write(other))
             who = ["-c", "user.name=b", "-c", "user.email=b@b.example"]
             subprocess.run(["git", "-C", work, *who, "commit", "-qam", "Something else"], check=True)
             subprocess.run(["git", "-C", work, "push", "-q", "origin", "HEAD:main"], check=True)
-        return plan
+        return Proposal("release", plan, "")
 
     try:
-        carry_out(connections, Intent("release", Forcible(actor="ann"), "production", make))
+        carry_out(Release(connections, identified(Forcible(actor="ann"), "production"), propose, rehearse))
     except RefusedError as error:
         print(error.message)
 """

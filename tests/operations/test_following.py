@@ -185,7 +185,7 @@ def test_an_address_that_is_not_headways() -> None:
 
 def test_a_page_that_is_not_headways(server: HttpServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """What answers 200 and no JSON is somebody else."""
-    monkeypatch.setattr("tests.systems.http_server.json.dumps", lambda _: "<html>")
+    monkeypatch.setattr("tests.servers.http.json.dumps", lambda _: "<html>")
     with (
         Endpoint(server.url, "hw_x") as there,
         pytest.raises(FailedError, match="does not answer as headway does"),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from headway.domain.health.verdict import Verdict
 from headway.domain.images.reference import ImageRef
 from headway.domain.objects.applied import Applied
 from headway.domain.objects.identity import ObjectId
 from headway.errors import TransientError
-from headway.operations.reports.outcome import arrival_report, set_image_report, unfinished_report
-from headway.operations.result import Arrival
+from headway.operations.reports.outcome import result_report, set_image_report, unfinished_report
+from headway.operations.result import Result
 from headway.systems.cluster.set_image import ImageSet
 
 WEB = ObjectId("apps", "Deployment", "shop", "web")
@@ -26,18 +28,19 @@ def no_page(commit: str) -> str:
     return ""
 
 
-def failed(**more: object) -> Arrival:
+def failed(**more: object) -> Result:
     applied = Applied(changed=(WEB,), unchanged=(API,))
     verdicts = (CRASHED, Verdict("live", API, changed=False))
-    return Arrival(
+    result = Result(
         "staging", COMMIT, "failed", 61.0, applied=applied, verdicts=verdicts, diagnosis=str(CRASHED),
-        steps=[("apply", 0.4), ("roll out", 60.2)],
+        steps=(("apply", 0.4), ("roll out", 60.2)),
     )  # fmt: skip
+    return replace(result, **more)  # type: ignore[arg-type]
 
 
 def test_what_the_cluster_and_the_container_said() -> None:
     """Events of the failing pod and its last log lines, each in a block of its own that they cannot close."""
-    said = arrival_report(failed(), no_page, changes=[("web", "", IMAGE)], context="shop")
+    said = result_report(failed(), no_page, changes=[("web", "", IMAGE)], context="shop")
     assert (
         "**Cause:** shop Deployment/web is failed: CrashLoopBackOff: container web ended with code 3" in said
     )
@@ -54,9 +57,8 @@ def test_what_the_cluster_and_the_container_said() -> None:
 
 def test_commands_that_show_the_objects() -> None:
     """One that gets the workloads and one that describes the failed pod; kinds of others have their group."""
-    arrival = failed()
-    arrival.verdicts = (CRASHED, Verdict("progressing", ROLLOUT, message="1 of 3 pods are ready"))
-    said = arrival_report(arrival, no_page, context="my cluster")
+    result = failed(verdicts=(CRASHED, Verdict("progressing", ROLLOUT, message="1 of 3 pods are ready")))
+    said = result_report(result, no_page, context="my cluster")
     kubectl = "kubectl --context 'my cluster' --namespace shop"
     assert (
         f"```sh\n{kubectl} get deployment/web rollout.argoproj.io/edge\n{kubectl} describe pod/web-1\n```"
@@ -67,26 +69,26 @@ def test_commands_that_show_the_objects() -> None:
 
 def test_what_headway_did_and_how_things_are_after_it() -> None:
     """The commit that took it back as a link, the veto, both states of each object, and the times of both ways."""
-    back = Arrival("staging", BY, "live", 3.0, verdicts=(Verdict("live", WEB),), steps=[("apply", 0.2)])
-    ended = failed().taken_back(BACK, BY, back, 4.0, vetoed=True)
-    said = arrival_report(ended, lambda commit: f"https://git.example/{commit[:3]}")
-    assert said.startswith("## staging: failed, and taken back to `bbbbbbbbb`\n")
+    back = Result("staging", BY, "live", 3.0, verdicts=(Verdict("live", WEB),), steps=[("apply", 0.2)])
+    ended = failed().rolled_back(BACK, BY, back, 4.0, vetoed=True)
+    said = result_report(ended, lambda commit: f"https://git.example/{commit[:3]}")
+    assert said.startswith("## staging: failed, and rolled back to `bbbbbbbbb`\n")
     assert "Commit [`aaaaaaaaa`](https://git.example/aaa), 1m 5s." in said
     assert "commit [`ccccccccc`](https://git.example/ccc) puts the environment's folder back" in said
     assert "vetoes what failed" in said
-    assert "| object |  | state at the failure | after going back |" in said
+    assert "| object |  | state at the failure | after the rollback |" in said
     assert "| `shop Deployment/web` | changed | failed: CrashLoopBackOff | live |" in said
-    assert "| roll out | 1m |\n| going back: apply | 0.2s |" in said
+    assert "| roll out | 1m |\n| roll back: apply | 0.2s |" in said
     assert "Last log lines of `web-1`:" in said
     # The pod that failed is gone by then.
     assert "describe" not in said
-    assert "vetoes" not in arrival_report(failed().taken_back(BACK, BY, back, 4.0, vetoed=False), no_page)
+    assert "vetoes" not in result_report(failed().rolled_back(BACK, BY, back, 4.0, vetoed=False), no_page)
 
 
 def test_nothing_was_to_do() -> None:
     """A look that found everything equal says so in two lines: there are hundreds of them."""
-    said = arrival_report(
-        Arrival("staging", COMMIT, "unchanged", 0.1, applied=Applied(unchanged=(WEB,))),
+    said = result_report(
+        Result("staging", COMMIT, "unchanged", 0.1, applied=Applied(unchanged=(WEB,))),
         no_page,
         before=[("wait for its turn", 0.0)],
         changes=[("web", "", IMAGE)],
@@ -99,8 +101,8 @@ def test_a_large_environment_is_counted() -> None:
     """A page of a first release of hundreds of objects is still read: the rest is a number."""
     keys = tuple(ObjectId("apps", "Deployment", "shop", f"web-{it}") for it in range(200))
     verdicts = tuple(Verdict("failed", it, "NotReady", pod=it.name, logs=("x",)) for it in keys)
-    arrival = Arrival("staging", COMMIT, "failed", 1.0, applied=Applied(created=keys), verdicts=verdicts)
-    said = arrival_report(arrival, no_page)
+    result = Result("staging", COMMIT, "failed", 1.0, applied=Applied(created=keys), verdicts=verdicts)
+    said = result_report(result, no_page)
     assert "| … and 170 more |" in said
     assert said.count("Last log lines of") == 3
     assert len(said) < 6_000
@@ -116,7 +118,7 @@ def test_what_broke_off_tells_what_had_failed() -> None:
     assert r"**Cause:** the lease was \*lost\*" in said
     assert "**Now:** nobody knows." in said
     assert "**Next:** `headway reconcile staging` finishes it." in said
-    assert "Before that, `aaaaaaaaa` had failed and was to be taken back." in said
+    assert "Before that, `aaaaaaaaa` had failed and was to be rolled back." in said
     assert "Last log lines of `web-1`:" in said
     assert "| commit | 0.3s |\n| apply | 0.4s |\n| roll out | 1m |" in said
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import logging
 import subprocess
 import sys
@@ -12,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from headway.flows import FLOWS, flow_named
 from headway.errors import FailedError, HeadwayError, RefusedError, TransientError
+from headway.flows import FLOWS, flow_named
 from headway.runtime import local
 from headway.runtime.retry import LONGEST, delay
 from tests.servers.http import HttpServer
@@ -126,15 +125,14 @@ def test_local_flows_do_not_import_prefect() -> None:
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("entrypoint", FLOWS.values())
-def test_in_prefect_a_flow_has_the_parameters_of_its_function(entrypoint: str) -> None:
+@pytest.mark.parametrize("name", FLOWS)
+def test_in_prefect_a_flow_has_the_parameters_of_its_function(name: str) -> None:
     """The form in the UI asks for what the function takes, whatever is wrapped around it."""
     from prefect.utilities.callables import parameter_schema
 
     from headway.runtime import orchestrated
 
-    module, _, name = entrypoint.partition(":")
-    function = getattr(importlib.import_module(module), name)
+    function = flow_named(name)
     made: Any = orchestrated.flow(name="a-flow")(function)
     assert made.name == "a-flow"
     assert parameter_schema(made).properties["request"]

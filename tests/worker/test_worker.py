@@ -26,7 +26,7 @@ from prefect.settings import (
 )
 from prefect.states import Cancelling, Crashed, State
 
-from headway.flows import reconcile
+from headway.operations import recovery
 from headway.runtime import orchestrated
 from headway.systems.prefect.api import CANCELLED, DeadRun
 from headway.worker import prefect_worker as module
@@ -272,12 +272,12 @@ def test_reconcile_ends_a_cancelled_run_that_says_it_crashed(
     """It is cancelled for good, however little it has tried, and never begun anew."""
     now = datetime.now(UTC)
     dead = DeadRun(str(uuid.uuid4()), "staging: release web", "release", {}, now, attempts=1, cancelled=True)
-    monkeypatch.setattr(reconcile, "dead_runs", lambda _: [dead])
-    monkeypatch.setattr(reconcile, "bury", orchestrated.bury)
+    monkeypatch.setattr(recovery, "dead_runs", lambda _: [dead])
+    monkeypatch.setattr(recovery, "bury", orchestrated.bury)
     server.answers.append((200, {"state": {"type": "CRASHED"}}, {}))
     config: Any = SimpleNamespace(app="shop", environments={})
     with temporary_settings({PREFECT_API_URL: server.url + "/api"}):
-        reconcile._restart_dead(config, config)
+        recovery.restart_dead(config, config)
     assert server.sent[-1].path == f"/api/flow_runs/{dead.run_id}/set_state"
     assert server.sent[-1].data["state"] == {"type": "CANCELLED", "name": "Cancelled", "message": CANCELLED}
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from headway.domain.images.reference import ImageRef
     from headway.domain.objects.identity import ObjectId
     from headway.errors import HeadwayError
-    from headway.operations.result import Arrival, Step
+    from headway.operations.result import Result, Timed
     from headway.systems.cluster.set_image import ImageSet
 
 Page = Callable[[str], str]
@@ -26,42 +26,42 @@ COMMANDED = 8
 _GROUPS = frozenset({"", "apps", "batch"})
 
 
-def arrival_report(
-    arrival: Arrival,
+def result_report(
+    result: Result,
     page: Page,
     *,
-    before: Sequence[Step] = (),
+    before: Sequence[Timed] = (),
     changes: Sequence[tuple[str, str, str]] = (),
     context: str = "",
 ) -> str:
-    """Tell how a journey ended: what it brought, the objects, why it failed, what was done about it, the times.
+    """Return how it ended: what it brought, the objects, why it failed, what was done about it, the times.
 
     `changes` are those of its commit (service, from, to); `before` is what took time until it began.
     """
-    back = f"`{arrival.back_to[:9]}`"
+    back = f"`{result.back_to[:9]}`"
     headline = {
         "live": "live",
         "applied": "applied, not running",
         "unchanged": "nothing to change",
         "superseded": "superseded by a newer change",
-        "failed": f"failed, and so did going back to {back}" if arrival.back_to else "failed",
-        "rolled-back": f"failed, and taken back to {back}",
-    }[arrival.state]
-    spent = "" if arrival.state == "unchanged" else f", {duration(arrival.seconds)}"
+        "failed": f"failed, and so did rolling back to {back}" if result.back_to else "failed",
+        "rolled-back": f"failed, and rolled back to {back}",
+    }[result.state]
+    spent = "" if result.state == "unchanged" else f", {duration(result.seconds)}"
     out = [
-        f"## {inline(arrival.environment)}: {headline}",
-        f"Commit {_commit(arrival.commit, page)}{spent}.",
-        *_cause(arrival.diagnosis),
-        _undoing(arrival, page),
-        _now(arrival.advice),
+        f"## {inline(result.environment)}: {headline}",
+        f"Commit {_commit(result.commit, page)}{spent}.",
+        *_cause(result.diagnosis),
+        _undoing(result, page),
+        _now(result.advice),
     ]
-    if arrival.state != "unchanged":
+    if result.state != "unchanged":
         out.append(
             table(("service", "image of this commit"), [(inline(it), code(new)) for it, _, new in changes])
         )
-    out += [_objects(arrival), *_last_words(arrival.verdicts), *_last_words(arrival.back)]
-    if arrival.state != "unchanged":
-        out += [_commands(context, arrival.back or arrival.verdicts), _times([*before, *arrival.steps])]
+    out += [_objects(result), *_last_words(result.verdicts), *_last_words(result.back)]
+    if result.state != "unchanged":
+        out += [_commands(context, result.back or result.verdicts), _times([*before, *result.steps])]
     return blocks(out)
 
 
@@ -70,19 +70,19 @@ def unfinished_report(
     error: HeadwayError,
     page: Page,
     *,
-    before: Sequence[Step] = (),
+    before: Sequence[Timed] = (),
     now: str = "",
-    failed: Sequence[Arrival] = (),
+    failed: Sequence[Result] = (),
 ) -> str:
-    """Tell of a journey that broke off: why, how things are now as far as is known, and what to do next.
+    """Return what is known of a run that broke off: why, how things are now as far as is known, and what to do next.
 
-    `failed` is what had failed by then, and was not taken back.
+    `failed` is what had failed by then, and was not rolled back.
     """
     out = [f"## {inline(environment)}: unfinished", *_cause(error.message), _now(now)]
     if error.hint:
         out.append(f"**Next:** {_sentence(error.hint)}")
     for each in failed:
-        out.append(f"Before that, {_commit(each.commit, page)} had failed and was to be taken back.")
+        out.append(f"Before that, {_commit(each.commit, page)} had failed and was to be rolled back.")
         out += [*_cause(each.diagnosis), _objects(each), *_last_words(each.verdicts)]
     return blocks([*out, _times([*before, *(step for each in failed for step in each.steps)])])
 
@@ -95,7 +95,7 @@ def set_image_report(
     context: str = "",
     cause: str = "",
     advice: str = "",
-    steps: Sequence[Step] = (),
+    steps: Sequence[Timed] = (),
 ) -> str:
     """Tell how setting an image ended; `cause` says why it is not live, where it is not."""
     states = {it.workload: _state(it) for it in verdicts}
@@ -128,21 +128,21 @@ def _cause(diagnosis: str) -> list[str]:
     return ["**Cause:**", "\n".join(f"- {it}" for it in lines)]
 
 
-def _undoing(arrival: Arrival, page: Page) -> str:
+def _undoing(result: Result, page: Page) -> str:
     """Say what headway did about a failure."""
-    if not arrival.back_by:
+    if not result.back_by:
         return ""
     vetoed = (
         " Its `holds.yaml` vetoes what failed, so that automation does not bring it again."
-        if arrival.vetoed
+        if result.vetoed
         else ""
-        if arrival.blames
+        if result.blames
         else " No image is vetoed: what failed says nothing about an image."
     )
     return (
-        f"**What headway did:** commit {_commit(arrival.back_by, page)} puts the environment's folder back to what "
-        f"it was at `{arrival.back_to[:9]}`, and the cluster followed it.{vetoed}"
-        + "".join(f"\n- rolled back with it: {inline(it)}" for it in arrival.undone)
+        f"**What headway did:** commit {_commit(result.back_by, page)} puts the environment's folder back to what "
+        f"it was at `{result.back_to[:9]}`, and the cluster followed it.{vetoed}"
+        + "".join(f"\n- rolled back with it: {inline(it)}" for it in result.undone)
     )
 
 
@@ -154,11 +154,11 @@ def _sentence(said: str) -> str:
     return f"{prose(said).rstrip('.')}."
 
 
-def _objects(arrival: Arrival) -> str:
+def _objects(result: Result) -> str:
     """List what was touched or had to become live, and how each workload is."""
-    applied = arrival.applied
+    applied = result.applied
     rows: dict[ObjectId, list[str]] = {}
-    for it in arrival.verdicts:
+    for it in result.verdicts:
         if it.changed or it.status == "failed":
             rows[it.workload] = ["", _state(it)]
     if applied is not None:
@@ -167,9 +167,9 @@ def _objects(arrival: Arrival) -> str:
             for key in keys:
                 rows.setdefault(key, ["", ""])[0] = word
     columns = ["object", "", "state"]
-    if arrival.back:
-        after = {it.workload: _state(it) for it in arrival.back}
-        columns[2:] = ["state at the failure", "after going back"]
+    if result.back:
+        after = {it.workload: _state(it) for it in result.back}
+        columns[2:] = ["state at the failure", "after the rollback"]
         for key, row in rows.items():
             row.append(after.get(key, ""))
     return table(columns, [(code(str(key)), *row) for key, row in rows.items()], OBJECTS)
@@ -216,5 +216,5 @@ def _kubectl_name(identity: ObjectId) -> str:
     return f"{kind if identity.group in _GROUPS else f'{kind}.{identity.group}'}/{identity.name}"
 
 
-def _times(steps: Sequence[Step]) -> str:
+def _times(steps: Sequence[Timed]) -> str:
     return table(("step", "took"), [(inline(name), duration(seconds)) for name, seconds in steps])

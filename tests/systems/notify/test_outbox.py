@@ -170,7 +170,7 @@ def test_the_same_again_is_no_news(server: HttpServer, tmp_path: Path) -> None:
 def test_a_failure_with_another_cause_is_news(server: HttpServer, tmp_path: Path) -> None:
     """Going back failed too: programs hear it as an event of its own."""
     here = hook(server, tmp_path)
-    for cause in ("exit 3", "exit 3; going back did not become live either"):
+    for cause in ("exit 3", "exit 3; rolling back did not succeed either"):
         here.outbox.put(told("failed", cause=cause), heard(f"webhook:{server.url}/hook"))
         here.deliver()
     assert len({it.data["id"] for it in server.sent}) == 2

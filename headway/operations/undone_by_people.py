@@ -19,14 +19,13 @@ from headway.operations.pushes import undone_in
 from headway.operations.vetoes import vetoed
 from headway.runtime.steps import log
 from headway.systems.git.config_repo import Draft
-from headway.tasks.config_repo import publish as push_draft
 
 LOOK_BACK = 100
 """So many changes of an environment are searched for the one that brought a file."""
 SHOWN = 5
 
 
-def mind_rewriting(connections: Connections, config: Config) -> None:
+def hold_rewritten(connections: Connections, config: Config) -> None:
     """Notify, once, that the branch lost commits, and hold back what went with them: somebody pushed by force."""
     if (found := connections.repo.rewritten()) is None:
         return
@@ -41,7 +40,7 @@ def mind_rewriting(connections: Connections, config: Config) -> None:
         hold_undone(connections, config, name, _lost(connections, config, name, before, now))
 
 
-def mind_push(connections: Connections, config: Config, name: str, head: str) -> None:
+def hold_pushed(connections: Connections, config: Config, name: str, head: str) -> None:
     """Hold back what a person's push undid in an environment, where that was not reached yet."""
     last = connections.repo.last_change(name, config.environments[name].path, head)
     services = [it for it in config.services if _automatic(connections, config, name, it, head)]
@@ -50,7 +49,7 @@ def mind_push(connections: Connections, config: Config, name: str, head: str) ->
         hold_undone(connections, config, name, found)
 
 
-def mind_older(connections: Connections, desired: Desired, before: Desired | None, last: Entry) -> None:
+def notify_older(connections: Connections, desired: Desired, before: Desired | None, last: Entry) -> None:
     """Notify where a person's push takes an image back, or its digest away: often a folder was rendered over it."""
     if before is None or last.record is not None or last.outcomes:
         return
@@ -71,7 +70,7 @@ def mind_older(connections: Connections, desired: Desired, before: Desired | Non
         )
 
 
-def mind_left_out(connections: Connections, desired: Desired) -> None:
+def notify_left_out(connections: Connections, desired: Desired) -> None:
     """Notify, once for each commit that brought them, of files that are left out: the rest of it goes live.
 
     Whoever pushed a typo sees no command of theirs fail.
@@ -140,7 +139,7 @@ def _hold(connections: Connections, config: Config, name: str, commit: str, gone
         files = vetoed(connections, head, name, changes, gone[0].why, by, by_choice=True)
         return Draft(files=files, message=message, author="headway") if files else None
 
-    published = push_draft(connections, draft, record.id)
+    published = connections.repo.publish(draft, release_id=record.id)
     if published is None or published.already:
         log(f"{name}: {services}: {gone[0].why}; automation leaves it alone")
         return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from headway.domain.releases.plans import Plan
 from headway.domain.releases.rehearsal import Rehearsal
 from headway.errors import FailedError, RefusedError, RejectedError, UsageError, explained
@@ -9,13 +11,18 @@ from headway.operations.connections import CONFIG_FILE, Connections
 from headway.operations.desired import Desired
 from headway.requests import Forcible
 from headway.runtime.steps import log
-from headway.tasks.deploy import rehearse
 
 UNCHANGED = "nothing was committed"
 
 
-def rehearsed(connections: Connections, plan: Plan, request: Forcible, *, whole: bool) -> Rehearsal:
-    """Say what the cluster would make of a plan; `whole`: also what would be deleted.
+Rehearse = Callable[[Connections, Desired, Mapping[str, bytes], bool], Rehearsal]
+"""The step that tries files of an environment on its cluster, with its retries."""
+
+
+def rehearsed(
+    connections: Connections, plan: Plan, request: Forcible, rehearse: Rehearse, *, whole: bool
+) -> Rehearsal:
+    """Return what the cluster would make of a plan; `whole`: also what would be deleted.
 
     Where the cluster cannot be asked, a dry run and a forced release hear why, and others get the error.
     """
@@ -23,8 +30,7 @@ def rehearsed(connections: Connections, plan: Plan, request: Forcible, *, whole:
         return Rehearsal()
     try:
         desired = Desired(connections, connections.config(plan.base), plan.environment, plan.base)
-        found: Rehearsal = rehearse(connections, desired, plan.files, whole)
-        return found
+        return rehearse(connections, desired, plan.files, whole)
     except Exception as problem:  # noqa: BLE001 - whatever it is, nothing was committed
         error = explained(problem)
         said = f"the cluster could not be asked: {error.message}"
@@ -37,7 +43,7 @@ def rehearsed(connections: Connections, plan: Plan, request: Forcible, *, whole:
         raise error from None
 
 
-def refuse(name: str, rehearsal: Rehearsal, request: Forcible) -> list[tuple[str, str]]:
+def refuse_rehearsed(name: str, rehearsal: Rehearsal, request: Forcible) -> list[tuple[str, str]]:
     """Stop a release that its cluster would refuse, unless it is forced; give what goes on record then."""
     for note in rehearsal.notes:
         log(f"{name}: {note}")

@@ -1,4 +1,4 @@
-"""Steps that only look: at the config repo and at the registries."""
+"""Steps that ask the registries, and what is live."""
 
 from __future__ import annotations
 
@@ -10,12 +10,6 @@ from headway.operations.connections import Connections
 from headway.operations.promotion import Live, live_or_applied, unhealthy
 from headway.operations.scan import Key, Look, look
 from headway.runtime.steps import task
-
-
-@task(name="fetch the config repo", run_name="fetch the config repo")
-def fetch_head(connections: Connections) -> str:
-    """Give the branch's newest commit, as the remote has it now."""
-    return connections.repo.fetch()
 
 
 @task(name="look up image", run_name="look up {reference.repository}")

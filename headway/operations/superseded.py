@@ -15,7 +15,6 @@ from headway.operations.connections import Connections
 from headway.operations.desired import Desired
 from headway.operations.notices import tell_entry
 from headway.runtime.steps import log
-from headway.tasks.config_repo import record
 
 FRESH = 5.0
 """For so many seconds the last look at the remote says what the branch has."""
@@ -56,7 +55,7 @@ def end_undone(
         log(f"{name}: {lines([entry])[0]} was {cause}")
         tell_entry(connections, config, name, entry, "rolled-back", cause=cause)
         outcome = Outcome.now("rolled-back", 0.0, entry.release_id, cause)
-        record(connections, name, commit, outcome, None, "", held)
+        connections.repo.record(name, commit, outcome, live=None, seen="", held=held)
 
 
 def pass_over(
@@ -78,7 +77,7 @@ def pass_over(
             if not entry.reverts and not merged:
                 tell_entry(connections, desired.config, name, entry, "superseded")
             superseded = Outcome.now("superseded", 0.0, entry.release_id)
-            record(connections, name, entry.commit, superseded, None, "", held)
+            connections.repo.record(name, entry.commit, superseded, live=None, seen="", held=held)
 
 
 def left_the_branch(connections: Connections, last: Entry) -> bool:

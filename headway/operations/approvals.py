@@ -1,0 +1,92 @@
+"""Who must approve a release, and their answers. Nothing is held while people are asked."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from headway.domain.policy.people import is_named, same_person
+from headway.domain.releases.ledger import APPROVED, new_release_id
+from headway.errors import RefusedError, UsageError
+from headway.operations.connections import Connections
+from headway.operations.notices import tell_superseded
+from headway.operations.proposal import Proposal
+from headway.requests import Forcible
+from headway.runtime.steps import ask, log, run_identity, supersede, warn
+
+Trailers = tuple[tuple[str, str], ...]
+
+
+def needs_approval(connections: Connections, proposal: Proposal, request: Forcible) -> bool:
+    """Return whether people must approve this before it is done."""
+    place = connections.config(proposal.base).environments[proposal.environment]
+    forced = request.force and bool(request.reason)
+    return bool(place.approvals) and not proposal.undo and not forced
+
+
+def before_asking(connections: Connections, proposal: Proposal, request: Forcible) -> Trailers | None:
+    """Check that this may be asked, and end older questions; return trailers where nobody needs to be asked."""
+    config, name = connections.config(proposal.base), proposal.environment
+    approvals = config.environments[name].approvals
+    if not proposal.plan or proposal.undo or not approvals:
+        return ()
+    if request.force and not request.reason:
+        raise UsageError(f"{name} asks for approvals, and force needs a reason", hint="say why with --reason")
+    if not (request.force or is_named(request.actor)):
+        raise UsageError(
+            f"{name} asks for approvals, and nobody is named who asks for this",
+            hint="fill in `actor`: whoever asks cannot approve",
+        )
+    for older in supersede(config.app, name):
+        # That run's release has the id that the run would have given it.
+        made = new_release_id(datetime.fromisoformat(older.asked), f"{older.run_id} {name}")
+        tell_superseded(connections, config, older.release_id or made, name)
+    return (("Forced", f"{name} asks for {approvals} approvals"),) if request.force else None
+
+
+def ask_people(connections: Connections, proposal: Proposal, request: Forcible, report: str) -> Trailers:
+    """Ask one person after the other, until enough have approved this very plan; return their names for the record."""
+    name, plan = proposal.environment, proposal.plan
+    config = connections.config(plan.base)
+    place = config.environments[name]
+    # One span of time for all answers: a run that is restarted after one was to start when it first did.
+    until = run_identity()[0] + place.approval_timeout
+    people: list[str] = []
+    approved: list[str] = []
+    number = 0
+    while len(people) < place.approvals:
+        number += 1
+        log(f"{name}: waiting for approval {len(people) + 1} of {place.approvals} of plan {plan.fingerprint}")
+        left = (until - datetime.now(UTC)).total_seconds()
+        answer: Any = ask(number, config.app, name, plan.fingerprint, report, max(left, 1.0))
+        who = answer.by.strip()
+        if answer.decision != "approve":
+            raise RefusedError(f"{name}: rejected by {who}" + (f": {answer.reason}" if answer.reason else ""))
+        if answer.plan != plan.fingerprint:
+            raise plan_changed(name, f"it is now {plan.fingerprint}")
+        if why := _counts_not(who, people, request.actor):
+            warn(why)
+            continue
+        people.append(who)
+        approved.append(who + (f" ({answer.reason})" if answer.reason else ""))
+        log(f"approved by {approved[-1]}")
+    return tuple((APPROVED, who) for who in approved)
+
+
+def plan_changed(name: str, now: str) -> RefusedError:
+    """Return the error that says that another plan was approved than what would be done; `now` says what."""
+    return RefusedError(
+        f"{name}: the plan that was approved is no longer what would be done; {now}",
+        hint="start it again and have the new plan approved",
+    )
+
+
+def _counts_not(who: str, people: list[str], asked: str) -> str:
+    """Say why an approval does not count; empty where it does."""
+    if same_person(who, asked):
+        return f"the approval by {who} does not count: {asked} asked for this; somebody else must approve"
+    if any(same_person(who, it) for it in people):
+        return f"the approval by {who} does not count twice; somebody else must approve too"
+    if not is_named(who):
+        return "an approval that names nobody does not count; fill in `by`"
+    return ""

@@ -1,0 +1,63 @@
+"""What holds a proposal back before it is committed, and what a person may force."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from headway.domain.health.verification import unaskable
+from headway.domain.policy.gates import Barred, gates
+from headway.errors import RefusedError, UsageError
+from headway.operations.connections import Connections
+from headway.operations.older_push import older_push
+from headway.operations.proposal import Proposal
+from headway.requests import Forcible
+from headway.runtime.steps import log
+
+
+def blocked_by(connections: Connections, proposal: Proposal) -> list[Barred]:
+    """Return what holds a proposal back: locks, vetoes, windows, rules, and what its kind adds."""
+    plan, name, head = proposal.plan, proposal.environment, proposal.base
+    if not plan:
+        return []
+    for problem in connections.unknown_holds(head):
+        log(f"warning: {problem}")
+    _check_verification(connections, proposal)
+    config, holds = connections.config(head), connections.holds(head)
+    found = gates(config, holds, name, plan.changes, datetime.now(UTC), undo=proposal.undo)
+    if said := older_push(connections, name, head, log, {it.service for it in plan.changes}):
+        # It would be applied together with this.
+        why = f"held back by a push that takes images back: {said}"
+        found.append(Barred(name, "", "older push", why))
+    # A service that ran two images has two changes, which the same thing may hold back.
+    return list(dict.fromkeys([*found, *proposal.blocked]))
+
+
+def _check_verification(connections: Connections, proposal: Proposal) -> None:
+    """Refuse what could not be verified once it is out; a rollback waits for no setting."""
+    config, head = connections.config(proposal.base), proposal.base
+    rule = config.environments[proposal.environment].verify
+    if rule is None:
+        return
+    job = connections.repo.read(head, rule.job) if rule.job else None
+    missing = unaskable(rule, job, connections.settings.prometheus)
+    if missing is None:
+        return
+    line, column = config.locate("environments", proposal.environment, "verify", missing.key)
+    said = f"{config.file}:{line}:{column}: {missing.why}"
+    if not proposal.undo:
+        raise UsageError(said, hint=missing.hint)
+    log(f"this cannot be verified: {said}")
+
+
+def refuse_blocked(request: Forcible, blocked: list[Barred]) -> None:
+    """Refuse what is held back, unless it was forced with a reason."""
+    if not blocked:
+        return
+    said = "; ".join(map(str, blocked))
+    if not request.force:
+        raise RefusedError(
+            said, hint='people go past it with --force --reason "…"; `headway status` says what waits'
+        )
+    if not request.reason:
+        raise UsageError(f"{said}, and force needs a reason", hint="say why with --reason; it is recorded")
+    log(f"going past it by force: {said}")

@@ -1,0 +1,211 @@
+"""What a release, a promotion or a rollback proposes on one commit of the config repo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from headway.domain.images.reference import ImageRef
+from headway.domain.policy.backoff import LOOK_BACK, tried_again_at
+from headway.domain.policy.gates import Barred, not_promoted
+from headway.domain.policy.people import actor_of
+from headway.domain.releases.ledger import Entry, new_release_id
+from headway.domain.releases.ledgerfilter import services_of
+from headway.domain.releases.plans import Plan, plan_as_it_was, plan_images
+from headway.errors import UsageError
+from headway.operations.automation import Following, followings, ripe
+from headway.operations.connections import Connections
+from headway.operations.desired import Desired
+from headway.operations.older_release import held_back
+from headway.operations.promotion import Live, kept_out, never_live, not_running, promoted
+from headway.operations.pushes import services_pushed
+from headway.operations.scan import Look
+from headway.operations.superseded import lines, named
+from headway.operations.vetoes import vetoed
+from headway.requests import Forcible, PromoteRequest, ReleaseRequest, RollbackRequest
+from headway.runtime.steps import log, run_identity
+
+NAMED = 20
+"""So many commits that a rollback undoes are named in its own."""
+Wanted = Mapping[str, tuple[ImageRef, str]]
+"""For each service the pinned image that it should run, and why."""
+R = TypeVar("R", bound=Forcible)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A plan, and what belongs to it: `plan.base` is the commit that all of it was worked out from.
+
+    `files` are further files of its commit, `trailers` what the commit says besides. `blocked` is what holds
+    back a release of this kind, besides the gates that all have; `notes` is what people should know before it
+    is done. `undo` marks a rollback, which waits for no window and asks for no approval.
+    """
+
+    kind: str
+    plan: Plan
+    reason: str
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    trailers: tuple[tuple[str, str], ...] = ()
+    blocked: tuple[Barred, ...] = ()
+    notes: tuple[str, ...] = ()
+    undo: bool = False
+
+    @property
+    def environment(self) -> str:
+        """The environment that it changes."""
+        return self.plan.environment
+
+    @property
+    def base(self) -> str:
+        """The commit of the config repo that it was worked out from."""
+        return self.plan.base
+
+
+Propose = Callable[[str], Proposal]
+"""Works the proposal out on a commit of the config repo; it is asked anew on each newer head."""
+
+
+def identified(request: R, environment: str) -> R:
+    """Return a request with its release's id: the caller's own, or one that a restarted run gives it again."""
+    if request.release_id:
+        return request
+    started, run = run_identity()
+    # One run may release to several environments, and each is a release of its own.
+    return request.model_copy(update={"release_id": new_release_id(started, f"{run} {environment}")})
+
+
+def same_request(entry: Entry, request: Forcible) -> None:
+    """Refuse a release's id that stands for another request: what is there is not what is asked for."""
+    if entry.request and request.mark and entry.request != request.mark:
+        raise UsageError(
+            f"the release id {request.release_id} stands for another request already: {entry.what} "
+            f"in {entry.environment} ({entry.commit[:9]})",
+            hint="give each request an id of its own; only a repeated call has the id of the first",
+        )
+
+
+def propose_images(connections: Connections, environment: str, head: str, wanted: Wanted) -> Plan:
+    """Return the plan that gives services new images on a head."""
+    desired = Desired(connections, connections.config(head), environment, head)
+    return plan_images(
+        desired.config, environment, head, desired.indexes, connections.repo.reader(head), wanted
+    )
+
+
+def propose_release(connections: Connections, request: ReleaseRequest, wanted: Wanted, head: str) -> Proposal:
+    """Return the proposal that gives services the images that a person asks for."""
+    name, config = request.environment, connections.config(head)
+    plan = propose_images(connections, name, head, wanted)
+    held = held_back(connections, request, plan)
+    return Proposal(
+        "release",
+        plan,
+        request.reason,
+        files=held.files,
+        trailers=held.trailers,
+        blocked=tuple(not_promoted(config, name)),
+        notes=(*never_live(connections, config, name, plan.changes), *held.notes),
+    )
+
+
+def propose_promotion(
+    connections: Connections, request: PromoteRequest, source: str, live: Live, head: str
+) -> Proposal:
+    """Return the proposal that gives an environment what is live in another."""
+    name, config = request.environment, connections.config(head)
+    wanted, absent = promoted(Desired(connections, config, name, head), live, request.services)
+    if absent:
+        log(f"left out, since {name} has no manifest of it: {', '.join(absent)}")
+    plan = propose_images(connections, name, head, wanted)
+    return Proposal(
+        "promotion",
+        plan,
+        request.reason or f"live in {source} at {live.commit[:9]}",
+        trailers=(("Promoted-From", f"{source} {live.commit}"),),
+        blocked=(
+            *not_promoted(config, name, source),
+            *kept_out(config, name, plan.changes),
+            *not_running(live, name, plan.changes),
+        ),
+    )
+
+
+def propose_rollback(connections: Connections, request: RollbackRequest, target: str, head: str) -> Proposal:
+    """Return the proposal that restores the images of an earlier commit, and vetoes those that go."""
+    name = request.environment
+    now = Desired(connections, connections.config(head), name, head)
+    past = Desired(connections, now.config, name, target)
+    read, why = connections.repo.reader(head), f"as it was at {target[:9]}"
+    plan = plan_as_it_was(now.config, name, head, now.indexes, past.indexes, read, request.services, why)
+    cause = f"rolled back: {request.reason}" if request.reason else "rolled back"
+    others = undone_by(connections, target, plan)
+    proposal = Proposal(
+        "rollback",
+        plan,
+        request.reason or f"back to {target[:9]}",
+        trailers=named(others),
+        notes=tuple(f"this goes with it: {line}" for line in lines(others)),
+        undo=True,
+    )
+    if not plan:
+        return proposal
+    files = vetoed(connections, head, name, plan.triples, cause, actor_of(request.actor))
+    return replace(proposal, files=files)
+
+
+def undone_by(connections: Connections, target: str, plan: Plan) -> list[Entry]:
+    """Return the commits since the target whose images go, the newest first; what the plan leaves stays unnamed."""
+    config, services = connections.config(plan.base), {it.service for it in plan.changes}
+    if not services:
+        return []
+    path = config.environments[plan.environment].path
+    found = [it.at(plan.environment) for it in connections.repo.commits_between(target, plan.base, path)]
+    return [
+        it
+        for it in found
+        if it.environment in ("", plan.environment)
+        and services & (services_of(it) if it.record else services_pushed(connections, config, it))
+    ][:NAMED]
+
+
+def propose_picked(
+    connections: Connections, environment: str, looked: Look, head: str, reason: str
+) -> Proposal:
+    """Return the proposal that gives an environment what the rules pick from the registry."""
+    config = connections.config(head)
+    wanted = {
+        service: (config.service(service).ref.pinned(picked.tag, picked.digest), picked.why)
+        for service, picked in looked.picked(environment).items()
+    }
+    plan = _not_too_soon(connections, environment, head, wanted)
+    return Proposal("release", plan, reason or "new in the registry")
+
+
+def propose_eligible(connections: Connections, it: Following, head: str, reason: str) -> Proposal:
+    """Return the proposal that gives an environment what has been live long enough in the one before."""
+    config, holds, now = connections.config(head), connections.holds(head), datetime.now(UTC)
+    services = followings(config, holds, [it.environment], now)[it.environment].only(it.services)
+    found = ripe(connections, config, holds, services, head, now)
+    for line in found.waits:
+        log(f"{it.environment}: {line}")
+    plan = _not_too_soon(connections, it.environment, head, found.wanted)
+    return Proposal("promotion", plan, reason or f"live in {it.source} long enough")
+
+
+def _not_too_soon(connections: Connections, name: str, head: str, wanted: Wanted) -> Plan:
+    """Return the plan without what failed here for lack of something, until it is time to try that again."""
+    if not wanted:
+        return Plan(name, head, ())
+    path = connections.config(head).environment(name).path
+    again = tried_again_at(connections.repo.log(name, path=path, limit=LOOK_BACK, head=head))
+    now = datetime.now(UTC)
+    left = {}
+    for service, (image, why) in wanted.items():
+        at = again.get((service, image.digest or ""))
+        if at is not None and at > now:
+            log(f"{name}: {service} {image.tag} failed for lack of something; tried again at {at:%H:%M} UTC")
+        else:
+            left[service] = (image, why)
+    return propose_images(connections, name, head, left) if left else Plan(name, head, ())
