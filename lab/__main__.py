@@ -9,7 +9,7 @@ import socket
 import sys
 import time
 
-from lab import cluster, controlroom, engine, packages
+from lab import cleaning, cluster, controlroom, engine, packages
 from lab.place import LabError, Place
 from lab.processes import Server
 from lab.telling import colour, say, step
@@ -50,7 +50,7 @@ def down(place: Place) -> None:
         cluster.down(place)
         Server(place, "registry").stop()
         Server(place, "dockerd").stop(grace=20)
-        cluster.cleaning.clear(place)
+        cleaning.clear(place)
 
 
 def reset(place: Place) -> None:

@@ -17,7 +17,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, TypeVar, get_type_hints
+from typing import Any, Literal, TypeVar, cast, get_type_hints
 
 import prefect
 from prefect import runtime
@@ -143,13 +143,13 @@ def flow(*, name: str, run_name: Callable[[dict[str, Any]], str] | None = None) 
         guarded.__annotations__ = get_type_hints(function)
         vars(guarded)["__signature__"] = inspect.signature(function, eval_str=True)
         del guarded.__wrapped__
-        result: Any = prefect.flow(
+        made: Any = prefect.flow(
             name=name,
             flow_run_name=title if run_name else None,
             task_runner=_RUNNER,
             log_prints=False,
         )(guarded)
-        return result
+        return cast("F", made)
 
     return decorate
 
@@ -207,7 +207,7 @@ def task(*, name: str, run_name: str = "", attempts: int = ATTEMPTS, timeout: fl
             timeout_seconds=timeout or None,
             cache_policy=NO_CACHE,
         )(function)
-        return made
+        return cast("F", made)
 
     return decorate
 

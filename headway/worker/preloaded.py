@@ -8,7 +8,8 @@ from typing import Any
 import prefect.task_engine  # noqa: F401
 from prefect.context import SettingsContext, get_settings_context
 from prefect.engine import handle_engine_signals
-from prefect.flow_engine import flow_run_logger, load_flow, load_flow_run, run_flow
+from prefect.flow_engine import load_flow, load_flow_run, run_flow
+from prefect.logging.loggers import flow_run_logger
 from prefect.settings import Settings
 
 import headway.systems.cluster.client

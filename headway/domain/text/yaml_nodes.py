@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 import yaml
+from yaml._yaml import CParser
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from headway.errors import Problem
@@ -21,7 +22,6 @@ PLAIN = "plain"
 MERGE = "tag:yaml.org,2002:merge"
 DEPTH = 200
 """Levels of maps and lists in one document; the deepest public CRD has about 60."""
-_CParser: Any = yaml.CSafeLoader.__mro__[1]
 _STR = "tag:yaml.org,2002:str"
 _TAGS = {ScalarNode: _STR, SequenceNode: "tag:yaml.org,2002:seq", MappingNode: "tag:yaml.org,2002:map"}
 _PROPERTIES = re.compile(r"(?:(?:&\S+|!<[^>]*>|!\S*)(?:[ \t]|\r?\n(?:[ \t]*#[^\n]*\n)*)*)*")
@@ -45,7 +45,7 @@ class YamlProblem(Exception):
         return Problem(file, self.line, self.column, self.message)
 
 
-class _Loader(_CParser):
+class _Loader(CParser):
     """libyaml's parser, with nothing but the difference between plain and quoted decided."""
 
     def resolve(self, kind: type[Node], value: str | None, implicit: Any) -> str:
@@ -114,7 +114,7 @@ def _documents(text: str) -> Iterator[Node]:
     loader, given = _Loader(text), 0
     try:
         while loader.check_node():
-            yield loader.get_node()
+            yield cast("Node", loader.get_node())
             given += 1
     except yaml.composer.ComposerError as error:
         if "duplicate anchor" not in str(error.context):

@@ -372,7 +372,7 @@ def _verb(method: str, path: str) -> str:
 def _pause(attempt: int, retry_after: str | None) -> float:
     if retry_after and retry_after.isdigit():
         return min(float(retry_after), 10.0) + random.random() * 0.1
-    return min(0.1 * 2 ** (attempt - 1), 2.0) * (0.5 + random.random())
+    return min(0.1 * 2.0 ** (attempt - 1), 2.0) * (0.5 + random.random())
 
 
 def _about_certificates(error: BaseException) -> bool:

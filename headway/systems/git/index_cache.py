@@ -13,6 +13,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from headway.domain.manifests import index as manifests
 from headway.domain.manifests.index import FileIndex, index_file
@@ -133,6 +134,6 @@ def _wipe_secrets(database: Database) -> None:
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def _trim(kept: OrderedDict, size: int) -> None:
+def _trim(kept: OrderedDict[Any, Any], size: int) -> None:
     while len(kept) > size:
         kept.popitem(last=False)

@@ -7,7 +7,7 @@ A note's lines are only ever added to.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from headway.systems.git.mirror import Mirror, seen
 from headway.systems.git.tree import FOLDER, Trees
@@ -58,7 +58,7 @@ class Notes:
         found: list[tuple[str, str]] = []
         above, rest, tree = "", commit, root
         while True:
-            entries: Mapping = self._trees.entries(tree)
+            entries = self._trees.entries(tree)
             whole, below = entries.get(rest), entries.get(rest[:2])
             if whole is not None and whole.mode.startswith("100"):
                 found.append((above + rest, whole.sha))

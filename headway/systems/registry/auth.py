@@ -71,7 +71,7 @@ def next_page(link: str | None, url: str) -> str | None:
     """
     for target, parameters in _LINK.findall(link or ""):
         if _NEXT.search(parameters):
-            parts = urlsplit(urljoin(url, target))
+            parts = urlsplit(urljoin(url, str(target)))
             if not parts.path.startswith("/"):
                 raise ValueError
             return parts.path + (f"?{parts.query}" if parts.query else "")
