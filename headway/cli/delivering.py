@@ -54,9 +54,9 @@ def ci(
 
     from headway.cli.changes import parse_images
     from headway.cli.output import Teller
-    from headway.cli.running import error_of
     from headway.domain.runs.ci import job_of
     from headway.domain.runs.deployments import deployment_of
+    from headway.domain.runs.endings import error_of
     from headway.domain.runs.keys import is_commit, key_of
     from headway.requests import BuildRequest, DeliverRequest, ReleaseRequest, Request
     from headway.runtime.leaving import following
@@ -114,7 +114,7 @@ def ci(
     if output is Output.json:
         print_json({"flow_run": run, "state": ended.name, "page": page})
     if ended.kind != "COMPLETED":
-        raise error_of(ended.message or ended.name)
+        raise error_of(ended.name, ended.message)
     if output is Output.table:
         out().print(f"{flow}: {ended.name.lower()}", style="bold", markup=False)
 

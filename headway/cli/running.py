@@ -7,9 +7,9 @@ import uuid
 from functools import partial
 from typing import Any
 
-from headway import errors
 from headway.cli.output import Teller
 from headway.domain.runs.deployments import deployment_of
+from headway.domain.runs.endings import error_of
 from headway.domain.runs.keys import key_of
 from headway.requests import Request, as_form
 from headway.runtime.leaving import following
@@ -62,24 +62,5 @@ def _run_there(flow: str, request: Request, settings: Settings) -> dict[str, Any
         with following(run_id):
             ended = api.follow(run_id, tell)
     if ended.kind != "COMPLETED":
-        raise error_of(ended.message or ended.name)
+        raise error_of(ended.name, ended.message)
     return {"flow_run": run_id, "state": ended.name}
-
-
-def error_of(message: str) -> errors.HeadwayError:
-    """Read the error a run ended with back into the class that has its exit code."""
-    from headway.systems.prefect.ended import NEVER_ANSWERED
-
-    if NEVER_ANSWERED in message:
-        return errors.RefusedError(
-            "nobody approved it in time", hint="start it again; `approval_timeout` is in headway.yaml"
-        )
-    name, _, text = message.partition(": ")
-    kind = {
-        it.__name__: it
-        for it in (errors.UsageError, errors.RefusedError, errors.FailedError, errors.TransientError)
-    }.get(name)
-    if kind is None:
-        return errors.FailedError(message)
-    said, _, hint = text.partition("\n  ")
-    return kind(said, hint=hint)

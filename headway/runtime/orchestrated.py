@@ -35,9 +35,10 @@ from pydantic import ConfigDict, Field
 
 from headway.domain.notifications.notices import Notice
 from headway.domain.runs.claims import apps_in
+from headway.domain.runs.endings import state_name
 from headway.domain.runs.looks import LATE
 from headway.domain.text.visible import visible, visible_line
-from headway.errors import FailedError, HeadwayError, RefusedError, TransientError, UsageError, explained
+from headway.errors import HeadwayError, TransientError, explained
 from headway.runtime.leaving import left
 from headway.runtime.retry import ATTEMPTS, FIRST, GROWTH, JITTER, LONGEST
 from headway.systems.prefect import ended as prefect_ended
@@ -130,7 +131,7 @@ def flow(*, name: str, run_name: Callable[[dict[str, Any]], str] | None = None) 
                 if error is not problem:
                     get_run_logger().debug("what was not foreseen", exc_info=problem)
                 get_run_logger().error("%s", visible(f"{ERROR}{error}"))
-                return Failed(message=visible(f"{_kind(error)}: {error}"))
+                return Failed(name=state_name(error), message=visible(str(error)))
             except TerminationSignal:
                 for it in left():
                     log(f"it was ended in the middle: {it}")
@@ -175,12 +176,6 @@ def _cancelled() -> bool:
             return api.cancelled(str(runtime.flow_run.id))
     except HeadwayError:
         return False
-
-
-def _kind(error: HeadwayError) -> str:
-    """Name the error by what it means for the caller, in a word that the command line knows."""
-    kinds = (UsageError, RefusedError, TransientError)
-    return next((it.__name__ for it in kinds if isinstance(error, it)), FailedError.__name__)
 
 
 def _is_transient(task: Any, run: Any, state: Any) -> bool:

@@ -13,6 +13,7 @@ from headway.deployments.desired import desired_automation
 from headway.deployments.files import HERE, read_yaml
 from headway.deployments.owner import Owner
 from headway.domain.config.reading import Config, load_config
+from headway.domain.runs.endings import FAILURES
 from headway.errors import UsageError
 from headway.settings import Settings
 from headway.systems.prefect.http import PrefectHttp
@@ -111,3 +112,11 @@ def test_a_block_that_people_made_is_taken(server: HttpServer) -> None:
     with pytest.raises(UsageError, match="slack-webhook/oncall") as caught:
         found(server, config(), alarm="slack-webhook/oncall")
     assert "slack-webhook/oncall" in caught.value.hint
+
+
+@pytest.mark.parametrize("automation", AUTOMATIONS, ids=lambda it: it["name"])
+def test_a_run_that_failed_is_known_by_each_of_its_names(automation: dict[str, Any]) -> None:
+    """A refused run has ended as a failed one has: it is not dead, and raises no alarm."""
+    expected = set(automation["trigger"]["expect"])
+    failures = {f"prefect.flow-run.{name}" for name in FAILURES}
+    assert expected & failures in (failures, set())

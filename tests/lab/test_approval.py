@@ -107,8 +107,8 @@ def test_a_rejection_ends_it(lab: Lab, app: WatchedApp) -> None:
         "reject", run, "--yes", "--by", "bob", "--reason", "not today", PREFECT_API_URL=lab.prefect_api_url
     )
     assert done.code == 0, done.said
-    state = until(lab, run, "Failed")
-    assert state["message"].startswith("RefusedError: production: rejected by bob: not today")
+    state = until(lab, run, "Refused")
+    assert state["message"].startswith("production: rejected by bob: not today")
     assert app.log("-1", "--format=%H") == head
 
 
@@ -125,7 +125,7 @@ def test_nonsense_and_late_answers(lab: Lab, app: WatchedApp) -> None:
         f"/flow_runs/{run}/resume",
         {"run_input": {"by": "bob", "decision": "approve", "plan": "0" * 12}},
     )
-    state = until(lab, run, "Failed")
+    state = until(lab, run, "Refused")
     assert "is no longer what would be done" in state["message"]
     late = app.run("approve", run, "--yes", PREFECT_API_URL=lab.prefect_api_url)
     assert (late.code, "nothing waits for an approval" in late.err) == (2, True)
@@ -155,7 +155,7 @@ def test_a_newer_release_supersedes_and_a_changed_plan_ends(lab: Lab, app: Watch
         app.run("approve", newer, "--plan", plan, "--by", "bob", PREFECT_API_URL=lab.prefect_api_url).code
         == 0
     )
-    state = until(lab, newer, "Failed")
+    state = until(lab, newer, "Refused")
     assert "is no longer what would be done" in state["message"]
     assert app.tag("production", "web") == "1.6.0"
 
@@ -209,4 +209,4 @@ def test_who_asks_must_be_named(lab: Lab, app: WatchedApp) -> None:
     }
     code, run = start(lab, app, "release", request)
     assert code == 201, run
-    assert "fill in `actor`" in until(lab, str(run["id"]), "Failed")["message"]
+    assert "fill in `actor`" in until(lab, str(run["id"]), "Invalid", "Refused")["message"]

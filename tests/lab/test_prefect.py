@@ -79,7 +79,7 @@ def test_a_release_that_is_refused_ends_with_its_cause(lab: Lab, app: App) -> No
     with PrefectApi(lab.prefect_api_url) as api:
         ended = api.follow(run["id"], lambda *_: None)
     assert ended.kind == "FAILED"
-    assert ended.message.startswith("UsageError: ")
+    assert ended.name == "Invalid"
     assert "has no tag nosuch" in ended.message
     assert "Traceback" not in ended.message
 

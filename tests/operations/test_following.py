@@ -132,12 +132,12 @@ def test_the_end_of_an_earlier_attempt_is_not_the_end(server: HttpServer, way: s
 
 def test_a_failed_run_ends_with_its_message(server: HttpServer, way: str) -> None:
     """The state's message is what the exit code is read from."""
-    run = Run(server, [("FAILED", ["rolling out", "Finished in state Failed('FailedError: no')"])])
+    run = Run(server, [("FAILED", ["rolling out", "Finished in state Failed('no')"])])
     look = run.look
     server.standing[f"/api/flow_runs/{RUN}"] = lambda sent: (
-        (found := look(sent)) | {"state": found["state"] | {"message": "FailedError: no"}}
+        (found := look(sent)) | {"state": found["state"] | {"message": "no"}}
     )
-    assert follow(server, way)[0] == Ended(RUN, "FAILED", "Failed", "FailedError: no")
+    assert follow(server, way)[0] == Ended(RUN, "FAILED", "Failed", "no")
 
 
 @pytest.mark.parametrize("after", [f"/api/flow_runs/{RUN}", "/api/logs/filter", "/api/artifacts/filter"])

@@ -11,7 +11,16 @@ from typing import Any
 
 import pytest
 
-from headway.errors import FailedError, HeadwayError, RefusedError, TransientError
+from headway.domain.runs.endings import error_of
+from headway.errors import (
+    ConfigError,
+    FailedError,
+    HeadwayError,
+    LostLease,
+    Problem,
+    RefusedError,
+    TransientError,
+)
 from headway.flows import FLOWS, flow_named
 from headway.runtime import local
 from headway.runtime.retry import LONGEST, delay
@@ -181,25 +190,28 @@ def test_an_error_that_explains_itself_has_no_traceback(
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "name", "said"),
     [
-        (RefusedError("staging is locked", hint="ask ann"), "RefusedError: staging is locked\n  ask ann"),
-        (
-            TransientError("the registry is away", hint="try again"),
-            "TransientError: the registry is away\n  try again",
-        ),
-        (ZeroDivisionError("a fault of ours"), "FailedError: unexpected ZeroDivisionError: a fault of ours"),
+        (RefusedError("staging is locked", hint="ask ann"), "Refused", "staging is locked\n  ask ann"),
+        (TransientError("no answer", hint="try again"), "Unavailable", "no answer\n  try again"),
+        (ConfigError([Problem("a.yaml", 1, 2, "wrong")], hint="fix"), "Invalid", "a.yaml:1:2: wrong\n  fix"),
+        (FailedError("the cluster said no"), "Failed", "the cluster said no"),
+        (LostLease("another one deploys"), "Failed", "another one deploys"),
+        (ZeroDivisionError("a fault of ours"), "Failed", "unexpected ZeroDivisionError: a fault of ours"),
         (
             PermissionError(13, "Permission denied", "/state"),
-            "FailedError: this machine: Permission denied: /state",
+            "Failed",
+            "this machine: Permission denied: /state",
         ),
     ],
 )
 def test_why_a_run_failed_is_its_state_and_an_error_in_its_log(
-    error: Exception, said: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    error: Exception, name: str, said: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Also what nobody foresaw: a message with what to do, and no traceback but at the level of debugging."""
-    from headway.cli.running import error_of
+    """Also what nobody foresaw: a message with what to do, and no traceback but at the level of debugging.
+
+    The state's name carries the kind of error, so whoever follows the run ends with the same message, hint and code.
+    """
     from headway.runtime import orchestrated
 
     logger = logging.Logger("a-run")
@@ -211,10 +223,11 @@ def test_why_a_run_failed_is_its_state_and_an_error_in_its_log(
 
     state = orchestrated.flow(name="release")(broken).fn("x")
     assert state.is_failed()
+    assert state.name == name
     assert state.message.startswith(said)
     [line] = [it for it in caplog.records if it.levelno >= logging.INFO]
     assert line.levelno == logging.ERROR
     assert line.exc_info is None
-    back = error_of(state.message)
+    back = error_of(state.name, state.message)
     if isinstance(error, HeadwayError):
-        assert (type(back), back.message, back.hint) == (type(error), error.message, error.hint)
+        assert (back.message, back.hint, back.exit_code) == (error.message, error.hint, error.exit_code)

@@ -180,5 +180,5 @@ def test_a_release_as_a_job_from_headways_own_image(room: ControlRoom, app: Many
     images = {it["spec"]["template"]["spec"]["containers"][0]["image"] for it in made}
     assert images == {room.image}
     refused = room.ended(release(room, app, "dev", "web", "v3"))
-    assert refused["state"]["name"] == "Failed"
+    assert refused["state"]["type"] == "FAILED"
     assert "forbidden" in refused["state"]["message"]

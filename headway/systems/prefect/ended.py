@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from headway.domain.runs.claims import apps_in
+from headway.domain.runs.endings import NEVER_ANSWERED
 from headway.systems.prefect.api import ASKING, DeadRun, PrefectApi
 
 NOTIFIED = "notified"
@@ -18,8 +19,6 @@ NOTIFIED = "notified"
 LOOK = "watch-registry"
 RELEASING = (*ASKING, "rollback")
 """The flows that release something to one environment; a look does to several."""
-NEVER_ANSWERED = "never resumed"
-"""How Prefect says that a run which waited for an answer has run out of time."""
 TIMED_OUT = "timed out waiting for approval"
 BY = "cancelled by "
 """How `headway cancel` begins to say who cancelled a run."""

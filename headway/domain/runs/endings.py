@@ -1,0 +1,36 @@
+"""How a run says in Prefect what kind of error ended it: by the name of its state, of the type FAILED.
+
+The name is what the Prefect UI shows and what its events are called by, so `deployments/automations.yaml`
+lists each of them. The message holds no name of a class: it is the error's own, with its hint on the line below.
+"""
+
+from __future__ import annotations
+
+from headway.errors import FailedError, HeadwayError, RefusedError, TransientError, UsageError
+
+_KINDS: dict[str, type[HeadwayError]] = {
+    "Invalid": UsageError,
+    "Refused": RefusedError,
+    "Unavailable": TransientError,
+    "Failed": FailedError,
+}
+FAILURES = tuple(_KINDS)
+"""The names of the states that a run fails in."""
+NEVER_ANSWERED = "never resumed"
+"""How Prefect says that a run which waited for an answer has run out of time."""
+_HINT = "\n  "
+
+
+def state_name(error: HeadwayError) -> str:
+    """Return the name of the state that a run with this error ends in."""
+    return next((name for name, kind in _KINDS.items() if isinstance(error, kind)), "Failed")
+
+
+def error_of(name: str, message: str) -> HeadwayError:
+    """Return the error that a run ended with, of the class that its state's name stands for."""
+    if NEVER_ANSWERED in message:
+        return RefusedError(
+            "nobody approved it in time", hint="start it again; `approval_timeout` is in headway.yaml"
+        )
+    said, _, hint = message.partition(_HINT)
+    return _KINDS.get(name, FailedError)(said or name, hint=hint)
