@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
-from headway.domain.config.model import Document, Environment, Route, Service, Tags
+from headway.domain.config.model import Document, Environment, Route, Service
 from headway.domain.config.positions import did_you_mean
+from headway.domain.rules.model import Tags
 from headway.domain.rules.tags import compile_rule
 from headway.domain.rules.windows import parse_window
 from headway.errors import UsageError

@@ -8,7 +8,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from headway.domain.config.checks import Path
-from headway.domain.config.model import Document, Part
+from headway.domain.config.model import Document
+from headway.domain.rules.model import Part
 
 Mistake = Mapping[str, Any]
 """An error as pydantic gives it."""

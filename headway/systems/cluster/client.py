@@ -82,8 +82,7 @@ class Cluster:
 
     def __init__(self, configuration: Configuration, where: str) -> None:
         configuration.connection_pool_maxsize = CONNECTIONS
-        self.where = where
-        self.host: str = configuration.host
+        self.where, self.host = where, str(configuration.host)
         self._configuration = configuration
         self._pools: urllib3.PoolManager = bounded(RESTClientObject(configuration).pool_manager)
         self.in_flight = InFlight()

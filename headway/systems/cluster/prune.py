@@ -1,9 +1,7 @@
-"""Take away what left the repo: only what headway applied, never anything else.
+"""Find and delete what left the repo: only what headway applied, never anything else.
 
-An object goes when it carries this owner's labels, has headway's own apply entry in
-its managedFields, has no owner of its own, and no manifest names it. Labels alone
-prove nothing: controllers and people copy them. A kind that cannot be listed (somebody
-else's conversion webhook is dead, an aggregated API is away) is left out, named, and
+What becomes of an object is decided in `domain.objects.pruning`. A kind that cannot be listed
+(somebody else's conversion webhook is dead, an aggregated API is away) is left out, named, and
 looked at again the next time.
 """
 
@@ -15,9 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from headway.domain.objects.applied import Kept, held_by
-from headway.domain.objects.fields import applied_entry
 from headway.domain.objects.identity import ObjectId, Owner, selector
-from headway.domain.objects.wanted import PRUNE_ANNOTATION
+from headway.domain.objects.pruning import Wanted, fate, has_none, is_searched
 from headway.errors import TransientError
 from headway.systems.cluster.client import ApiRefused, Cluster
 from headway.systems.cluster.discovery import Kinds, Resource
@@ -25,21 +22,10 @@ from headway.systems.cluster.inspection import Inspection, Place, list_all
 from headway.systems.machine.parallel import each
 
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
-_NEVER = {
-    "Namespace": "deleting a namespace would delete everything in it",
-    "CustomResourceDefinition": "deleting a definition would delete every object of its kind",
-    "PersistentVolumeClaim": "deleting a claim would delete its data",
-    "PersistentVolume": "deleting a volume may delete its data",
-}
 LOOKS = 10
 """How often an object is looked at again that changes while it is being deleted."""
 SEARCH_SECONDS = 10.0
 """How long the API server may take to list one kind: others' kinds must not hold up an environment."""
-
-# Objects of these kinds are never applied by hand, and there are many of them.
-_NOT_LOOKED_AT = frozenset(
-    {"Event", "EndpointSlice", "Endpoints", "ControllerRevision", "Lease", "PodMetrics"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +77,12 @@ def surplus(cluster: Cluster, found: Inspection, owner: Owner, *, whole: bool = 
     """
     labels = owner.labels_at(found.home)
     known = cluster.learned(Searched).of(owner, found.home)
-    wanted = {item.id for item in found.items}
-    uids = {item.live["metadata"]["uid"] for item in found.items if item.live}
+    wanted = Wanted(
+        labels,
+        found.home,
+        ids={item.id for item in found.items},
+        uids={item.live["metadata"]["uid"] for item in found.items if item.live},
+    )
     places = {
         (item.resource, item.id.namespace) for item in found.items if item.resource and not item.pending
     }
@@ -113,20 +103,14 @@ def surplus(cluster: Cluster, found: Inspection, owner: Owner, *, whole: bool = 
             seen.setdefault(place, objects)
             known.places.add(place)
     known.blind = set(blind)
-    result = _sorted_out(seen, labels, found, wanted, uids)
+    result = _sorted_out(seen, wanted)
     result.unseen = sorted(f"{it.kind} ({it.api_version}): {why}" for it, why in blind.items())
     silent = Kinds(cluster).silent() - {it.api_version for it in blind}
     result.unseen += [f"{it}: the server behind this API does not answer" for it in sorted(silent)]
     return result
 
 
-def _sorted_out(
-    seen: Mapping[Place, list[dict[str, Any]]],
-    labels: Mapping[str, str],
-    found: Inspection,
-    wanted: set[ObjectId],
-    uids: set[str],
-) -> Search:
+def _sorted_out(seen: Mapping[Place, list[dict[str, Any]]], wanted: Wanted) -> Search:
     gone: dict[str, Surplus] = {}
     kept: set[Kept] = set()
     leaving: set[Kept] = set()
@@ -134,17 +118,14 @@ def _sorted_out(
         for each_object in objects:
             meta = each_object["metadata"]
             identity = ObjectId(resource.group, resource.kind, meta.get("namespace", ""), meta["name"])
-            if identity in wanted or meta["uid"] in uids or not _ours(meta, labels):
-                continue
-            if identity == ObjectId("", "Namespace", "", found.home):
-                continue
-            if meta.get("deletionTimestamp"):
-                if why := held_by(meta):
-                    leaving.add(Kept(identity, why))
-            elif why := _stays(resource, meta):
-                kept.add(Kept(identity, why))
-            else:
-                gone[meta["uid"]] = Surplus(identity, resource, meta["uid"], meta["resourceVersion"], labels)
+            found = fate(identity, meta, wanted)
+            if found.action == "delete":
+                version = meta["resourceVersion"]
+                gone[meta["uid"]] = Surplus(identity, resource, meta["uid"], version, wanted.labels)
+            elif found.action == "keep":
+                kept.add(Kept(identity, found.why))
+            elif found.action == "wait":
+                leaving.add(Kept(identity, found.why))
     return Search(sorted(gone.values(), key=lambda it: it.id), sorted(kept), sorted(leaving))
 
 
@@ -172,8 +153,7 @@ def delete(cluster: Cluster, item: Surplus) -> bool | Kept:
             data = answer.data if answer.status < 400 else cluster.send("DELETE", path, body=body)
             return _deleted(item, data)
         meta = (cluster.get(path) or {}).get("metadata") or {}
-        changed_hands = meta.get("uid") != item.uid or not _ours(meta, item.labels)
-        if changed_hands or meta.get("deletionTimestamp") or _stays(item.resource, meta):
+        if meta.get("uid") != item.uid or fate(item.id, meta, Wanted(item.labels)).action != "delete":
             return False
         version = str(meta["resourceVersion"])
     return False
@@ -187,20 +167,6 @@ def _deleted(item: Surplus, answer: bytes) -> bool | Kept:
         return True
     why = held_by(meta)
     return Kept(item.id, why) if why else True
-
-
-def _ours(meta: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    return (
-        labels.items() <= (meta.get("labels") or {}).items()
-        and applied_entry(meta) is not None
-        and not meta.get("ownerReferences")
-    )
-
-
-def _stays(resource: Resource, meta: Mapping[str, Any]) -> str:
-    if (meta.get("annotations") or {}).get(PRUNE_ANNOTATION) == "disabled":
-        return f"the annotation {PRUNE_ANNOTATION}: disabled says so"
-    return _NEVER.get(resource.kind, "")
 
 
 def _namespaces(found: Inspection) -> list[str]:
@@ -227,7 +193,7 @@ def _everywhere(
             return error.message
         except ApiRefused as error:
             if error.code != 403 or not resource.namespaced:
-                return [] if error.code in (403, 404) else error.message
+                return [] if has_none(error.code) else error.message
         found: list[dict[str, Any]] = []
         for name in namespaces:
             objects = _searched(cluster, resource, name, labels)
@@ -236,11 +202,7 @@ def _everywhere(
             found.extend(objects)
         return found
 
-    searched = [
-        resource
-        for resource in resources
-        if {"list", "delete"} <= resource.verbs and resource.kind not in _NOT_LOOKED_AT
-    ]
+    searched = [resource for resource in resources if is_searched(resource.kind, resource.verbs)]
     found: list[tuple[Place, list[dict[str, Any]]]] = []
     for resource, objects in zip(searched, each(listed, searched), strict=True):
         if isinstance(objects, str):
@@ -257,14 +219,9 @@ def _list(
     cluster: Cluster, resource: Resource, namespace: str, labels: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     query = {"labelSelector": selector(labels)}
-    try:
-        return list_all(
-            cluster, resource, namespace, query, accept=_METADATA_ONLY, timeout=SEARCH_SECONDS, attempts=2
-        )
-    except ApiRefused as error:
-        if error.code == 405:
-            return []
-        raise
+    return list_all(
+        cluster, resource, namespace, query, accept=_METADATA_ONLY, timeout=SEARCH_SECONDS, attempts=2
+    )
 
 
 def _searched(
@@ -276,5 +233,4 @@ def _searched(
     except TransientError as error:
         return error.message
     except ApiRefused as error:
-        # What may not even be listed here was not applied by this user either.
-        return [] if error.code in (403, 404) else error.message
+        return [] if has_none(error.code) else error.message
