@@ -6,7 +6,7 @@ UNIT := tests --ignore=tests/lab --ignore=tests/trial -n auto --dist loadfile
 # Compiled tests are kept, whatever the caller's shell says: compiling them takes as long as a tenth of the tests.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest
 .DEFAULT_GOAL := help
-.PHONY: help install check unit test trial demo bench lock lab-up lab-down clean
+.PHONY: help install check unit coverage test trial demo bench lock lab-up lab-down clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,6 +25,15 @@ check: .venv/ready ## format, lint, types, import contract
 
 unit: .venv/ready ## the fast tests: no system is needed
 	$(PYTEST) $(UNIT) -m "not slow"
+
+# What decides over a release or a deletion is tested in every branch. A file is added by its name.
+DECISIONS := headway/domain/objects/pruning.py headway/domain/releases/next_step.py
+
+coverage: .venv/ready ## the domain's branch coverage, file by file; what decides must have all of it
+	$(BIN)/pytest tests/domain --cov=headway/domain --cov-branch --cov-report=term-missing:skip-covered
+	@for file in $(DECISIONS); do \
+	  $(BIN)/coverage report --include="$$file" --show-missing --fail-under=100 || \
+	  { echo "$$file: every branch of it must be tested" >&2; exit 1; }; done
 
 test: .venv/ready check ## all checks and tests, fast ones first, then those on the lab, which it starts
 	$(PYTEST) $(UNIT) --hypothesis-profile=thorough
@@ -55,4 +64,4 @@ lab-down: .venv/ready ## stop the lab; leaves no process and no mount
 	$(BIN)/python -m lab down
 
 clean: ## remove what was made here (the lab's state is elsewhere: see `python -m lab --help`)
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage build *.egg-info
