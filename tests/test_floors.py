@@ -28,6 +28,8 @@ PLANTED = {
     "an operation runs on Prefect": ("operations.status", "prefect"),
     "a task calls a flow": ("tasks.deploy", "headway.flows.release"),
     "a task talks to Slack": ("tasks.deploy", "slack_sdk"),
+    "an operation speaks to Git by its client": ("operations.status", "git"),
+    "the machine reads Git's objects": ("systems.machine.lock", "gitdb"),
     "a flow uses the command line": ("flows.release", "headway.cli.output"),
     "a flow uses a cluster's client": ("flows.release", "kubernetes"),
     "the web uses the command line": ("web.api", "headway.cli.running"),

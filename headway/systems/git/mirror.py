@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Self
 
 from headway.errors import HeadwayError, TransientError
-from headway.systems.git.command import NETWORK, Result, Runner, redact
+from headway.systems.git.command import NETWORK, Result, Runner
 from headway.systems.git.errors import (
     DamagedMirror,
     MissingRef,
@@ -34,6 +34,7 @@ from headway.systems.git.errors import (
 )
 from headway.systems.git.login import split_login
 from headway.systems.git.objects import Objects, Unreadable
+from headway.systems.git.redaction import redact
 from headway.systems.machine.state_folder import private_folder
 
 FIRST_FETCH = 1800.0
@@ -88,7 +89,7 @@ class Mirror:
         name = f"{self._url}\n{branch or ''}" + ("\ncommits" if commits_only else "")
         self.folder = folder / hashlib.sha256(name.encode()).hexdigest()[:20]
         self._runner = Runner(self.folder, self._url, self._refspecs(), self._login)
-        self._objects = Objects(self.folder, self._runner.environment())
+        self._objects = Objects(self.folder, self._runner.git)
 
     def __enter__(self) -> Self:
         return self
@@ -304,10 +305,6 @@ class Mirror:
             f"the local mirror of {self.url} was damaged and has been thrown away: {why}",
             hint="try again: it is made anew from the remote",
         )
-
-    def _damaged(self, why: str) -> HeadwayError:
-        with self._alone():
-            return self._discard(why)
 
 
 @contextlib.contextmanager

@@ -109,11 +109,12 @@ def test_locks_that_a_killed_git_left_are_cleared(seeded: Remote, tmp_path: Path
 
 def test_a_reader_that_was_killed_is_started_again(repo: ConfigRepo, seeded: Remote) -> None:
     """The process that reads objects may die; the next question is answered all the same."""
-    reader = repo._mirror._objects._cat
-    assert reader is not None
-    reader.kill()
-    reader.wait()
+    repo.read(repo.head, "staging/app.yaml")
+    readers = children()
+    for reader in readers:
+        os.kill(int(reader), signal.SIGKILL)
     assert repo.read(repo.head, "staging/app.yaml") == b"image: a:1\n"
+    assert not children() & readers
 
 
 def children() -> set[str]:
