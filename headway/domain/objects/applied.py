@@ -53,8 +53,7 @@ class Applied:
     """What an apply did.
 
     `leaving` are objects whose deletion was asked for and waits for a finalizer, `unseen`
-    what could not be searched for objects that left the repo. `stopped` says that it was
-    asked to end before everything was done.
+    what could not be searched for objects that left the repo.
     """
 
     created: tuple[ObjectId, ...] = ()
@@ -62,7 +61,6 @@ class Applied:
     unchanged: tuple[ObjectId, ...] = ()
     pruned: tuple[ObjectId, ...] = ()
     kept: tuple[Kept, ...] = ()
-    stopped: bool = False
     leaving: tuple[Kept, ...] = ()
     unseen: tuple[str, ...] = ()
 

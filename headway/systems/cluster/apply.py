@@ -59,7 +59,6 @@ def apply(
     takeover: Iterable[str] = (),
     ran: frozenset[ObjectId] = frozenset(),
     on_progress: Callable[[str], None] | None = None,
-    stop: Callable[[], bool] | None = None,
 ) -> Applied:
     """Apply what differs and prune what left the repo.
 
@@ -77,7 +76,6 @@ def apply(
         raise Rejected([unknown_kind(item) for item in found.unknown], changed=False)
     refuse_strangers(found, owner)
     tell = on_progress or (lambda line: None)
-    stopped = stop or (lambda: False)
     refuse_leaving(found)
     if found.leaving:
         tell(f"waiting until it is gone: {'; '.join(found.leaving.values())}")
@@ -87,17 +85,15 @@ def apply(
     todo = [item for item in items if item.live is None or not item.examination.same]
     todo = _rehearsed(cluster, found, todo, namespace)
     outcome: dict[ObjectId, str] = {item.id: "unchanged" for item in items}
-    if found.lacks_namespace and not stopped():
+    if found.lacks_namespace:
         ensure_namespace(cluster, namespace, owner)
         tell(f"created Namespace/{namespace}")
     for wave in in_waves((item.id, item) for item in todo):
-        if stopped():
-            return _applied(outcome, todo, stopped=True)
         _apply_wave(cluster, wave, outcome, tell if len(todo) <= TOLD_ONE_BY_ONE else None)
         if len(todo) > TOLD_ONE_BY_ONE:
             tell(f"applied {len(wave)} objects: {', '.join(sorted({item.id.kind for item in wave}))}")
-    done = _applied(outcome, ())
-    return _prune(cluster, found, owner, done, tell) if prune and not stopped() else done
+    done = _applied(outcome)
+    return _prune(cluster, found, owner, done, tell) if prune else done
 
 
 def _prune(
@@ -181,10 +177,8 @@ def _apply_wave(
     wait_established(cluster, [item for item in wave if item.id.kind == "CustomResourceDefinition"])
 
 
-def _applied(outcome: dict[ObjectId, str], undone: Iterable[Item], stopped: bool = False) -> Applied:
-    left = {item.id for item in undone if outcome[item.id] == "unchanged"}
-
+def _applied(outcome: dict[ObjectId, str]) -> Applied:
     def those(word: str) -> tuple[ObjectId, ...]:
-        return tuple(sorted(it for it, did in outcome.items() if did == word and it not in left))
+        return tuple(sorted(it for it, did in outcome.items() if did == word))
 
-    return Applied(those("created"), those("changed"), those("unchanged"), stopped=stopped)
+    return Applied(those("created"), those("changed"), those("unchanged"))
