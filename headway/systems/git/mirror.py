@@ -202,6 +202,10 @@ class Mirror:
             self._runner.run("repack", "-d", "-l", "-q", timeout=FIRST_FETCH, keep_open=[lock])
             self._runner.run("pack-refs", "--all", timeout=NETWORK, keep_open=[lock])
             self._runner.run("prune", "--expire=2.weeks.ago", timeout=FIRST_FETCH, keep_open=[lock])
+            # What a write that was killed left; Git's prune knows only those that are named as its own.
+            for half in (self.folder / "objects").glob("obj*"):
+                if half.stat().st_mtime < time.time() - 86400:
+                    half.unlink(missing_ok=True)
         return True
 
     @contextlib.contextmanager

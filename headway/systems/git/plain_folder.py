@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from headway.errors import UsageError
-from headway.systems.git.command import QUICK, Runner
+from headway.systems.git.command import QUICK
 from headway.systems.git.tree import FILE, FOLDER, LINK, MODULE, Item, encode
 
 
@@ -80,7 +80,8 @@ def _mode(path: Path) -> str | None:
 def _listed(root: Path) -> set[str] | None:
     """Name the files that are in the next commit or may be; None where no Git is asked about this folder."""
     command = ["git", "-C", str(root), "-c", "core.fsmonitor=false", "ls-files", "-coz", "--exclude-standard"]
-    environment = Runner(root, "").environment()
+    # Whoever calls this from a hook has variables of Git's that mean another repo.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         done = subprocess.run(command, env=environment, capture_output=True, timeout=QUICK, check=False)
     except (OSError, subprocess.TimeoutExpired):

@@ -194,3 +194,18 @@ def test_a_deadline_ends_the_processes_that_git_started(repo: ConfigRepo) -> Non
     os.close(there)
     assert os.read(here, 1) == b""
     os.close(here)
+
+
+def test_half_written_objects_are_cleared_away(repo: ConfigRepo) -> None:
+    """What killed writers left goes when the mirror is packed, and what somebody is writing now stays."""
+    objects = repo._mirror.folder / "objects"
+    loose = objects / "17"
+    loose.mkdir(exist_ok=True)
+    for number in range(20):
+        (loose / f"{number:038x}").touch()
+    old, new = objects / "objold", objects / "objnew"
+    old.touch()
+    new.touch()
+    os.utime(old, (0, 0))
+    assert repo.maintain()
+    assert (old.exists(), new.exists()) == (False, True)
