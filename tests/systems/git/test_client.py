@@ -20,7 +20,7 @@ from headway.systems.git.client import own_errors
 from headway.systems.git.config_repo import ConfigRepo
 from headway.systems.git.source import SourceRepo
 from tests import REPO
-from tests.conftest import Remote
+from tests.repos import Remote
 from tests.systems.git.releasing import add_line
 
 
