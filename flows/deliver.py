@@ -64,7 +64,7 @@ def _dry_run(
 ) -> dict[str, object]:
     """Say what would be built, and what runs now in its place."""
     planned = plan_all(connections, config, services, request.ref)
-    now = Desired(connections, config, request.environment, connections.repo.head)
+    now = Desired(connections.repo, config, request.environment, connections.repo.head)
     who = actor_of(request.actor)
     text = builds_report(planned, asked_by(who, request.reason), images_of(config, now.indexes), now.name)
     report("plan", text)

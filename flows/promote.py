@@ -9,6 +9,7 @@ from headway.operations.connections import Connections
 from headway.operations.promotion import source_environment
 from headway.operations.proposal import Proposal, identified, propose_promotion
 from headway.operations.release import Release
+from headway.operations.snapshot import Snapshot
 from headway.requests import PromoteRequest
 from headway.runtime.steps import flow, log
 from headway.tasks.config_repo import fetch_head
@@ -47,7 +48,7 @@ def promote_images(connections: Connections, request: PromoteRequest) -> dict[st
     live = live_images(connections, config, source, request.services)
     log(f"{request.environment}: promoting what is live in {source} at {live.commit[:9]}")
 
-    def propose(head: str) -> Proposal:
-        return propose_promotion(connections, request, source, live, head)
+    def propose(snapshot: Snapshot) -> Proposal:
+        return propose_promotion(request, source, live, snapshot)
 
     return carry_out(Release(connections, request, propose, rehearse))

@@ -43,7 +43,7 @@ def rebuild(request: RebuildRequest) -> dict[str, object]:
         everything = []
         for name in names:
             commit = rebuild_revision(connections, name, request.revision)
-            everything.append(Desired(connections, connections.config(commit), name, commit))
+            everything.append(Desired(connections.repo, connections.config(commit), name, commit))
             log(f"{name}: {len(everything[-1].manifests)} objects at {commit[:9]}")
 
         missing = _missing(connections, everything)

@@ -7,11 +7,10 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-from headway.domain.config.reading import Config
 from headway.domain.releases.next_step import Step, next_step
 from headway.errors import FailedError, HeadwayError, UsageError
+from headway.operations.comparison import check_readable
 from headway.operations.connections import Connections
-from headway.operations.desired import Desired, check_readable
 from headway.operations.ended_runs import notify_cut_off
 from headway.operations.metrics import report_metrics
 from headway.operations.notices import tell_missing
@@ -20,6 +19,7 @@ from headway.operations.recovery import restart_dead
 from headway.operations.refused_push import refuse_older_push
 from headway.operations.reports.plan import drift_report
 from headway.operations.result import Result, Timed
+from headway.operations.snapshot import Snapshot
 from headway.operations.turn import one_at_a_time
 from headway.requests import ReconcileRequest
 from headway.runtime.leaving import leaves
@@ -70,8 +70,8 @@ def reconcile(request: ReconcileRequest) -> dict[str, object]:
 
 def reconcile_images(connections: Connections, request: ReconcileRequest) -> dict[str, object]:
     """Run the steps with connections that are open already."""
-    head = fetch_head(connections)
-    config = connections.config(head)
+    snapshot = connections.at(fetch_head(connections))
+    config = snapshot.config
     if request.force and not request.reason:
         raise UsageError("force needs a reason", hint="say why with --reason")
     names = config.chosen(*filter(None, [request.environment]))
@@ -82,7 +82,7 @@ def reconcile_images(connections: Connections, request: ReconcileRequest) -> dic
         hold_rewritten(connections, config)
         restart_dead(connections, config)
         notify_cut_off(connections, config)
-    ended = dict(zip(names, alongside(partial(_one, connections, request, config, head), names), strict=True))
+    ended = dict(zip(names, alongside(partial(_one, connections, request, snapshot), names), strict=True))
     if not (request.dry_run or request.environment):
         report_metrics(connections, config)
     errors = [it for it in ended.values() if isinstance(it, HeadwayError)]
@@ -94,25 +94,24 @@ def reconcile_images(connections: Connections, request: ReconcileRequest) -> dic
 
 
 def _one(
-    connections: Connections, request: ReconcileRequest, config: Config, head: str, thing: str
+    connections: Connections, request: ReconcileRequest, snapshot: Snapshot, thing: str
 ) -> object | HeadwayError:
     """Reconcile one environment; return its error, since it must not keep the others from being put right."""
     try:
         if request.dry_run:
-            drifts = compare(connections, Desired(connections, config, thing, head))
+            drifts = compare(connections, snapshot.environment(thing))
             report(f"drift-{thing}", drift_report(thing, drifts))
-            check_readable(connections, config, thing, head)
+            check_readable(snapshot, thing)
             return [it.as_dict() for it in drifts]
         if request.adopt:
-            adopt_objects(connections, Desired(connections, config, thing, head))
-        hold_pushed(connections, config, thing, head)
+            adopt_objects(connections, snapshot.environment(thing))
+        hold_pushed(connections, snapshot.config, thing, snapshot.commit)
         try:
             forced = request.reason if request.force else ""
             done = make_equal(connections, thing, forced=forced).check().as_dict()
         finally:
-            tell_missing(connections, config, thing)
-        newest = connections.repo.head
-        check_readable(connections, connections.config(newest), thing, newest)
+            tell_missing(connections, snapshot.config, thing)
+        check_readable(connections.at(connections.repo.head), thing)
         return done
     except HeadwayError as error:
         if not request.environment:

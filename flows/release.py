@@ -12,6 +12,7 @@ from headway.operations.connections import Connections
 from headway.operations.proposal import Proposal, identified, propose_release, same_request
 from headway.operations.release import Release
 from headway.operations.result import Timed
+from headway.operations.snapshot import Snapshot
 from headway.requests import Forcible, ReleaseRequest, ServiceImage
 from headway.runtime.steps import flow, log, side_by_side
 from headway.tasks.config_repo import fetch_head, publish
@@ -61,8 +62,8 @@ def release_images(
     why = request.reason or "asked for"
     wanted = {service: (image, why) for (service, _), image in zip(asked, pinned, strict=True)}
 
-    def propose(head: str) -> Proposal:
-        return propose_release(connections, request, wanted, head)
+    def propose(snapshot: Snapshot) -> Proposal:
+        return propose_release(connections, request, wanted, snapshot)
 
     return carry_out(Release(connections, request, propose, rehearse), before)
 

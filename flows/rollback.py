@@ -12,6 +12,7 @@ from headway.flows.release import carry_out, committed_before
 from headway.operations.connections import Connections
 from headway.operations.proposal import Proposal, identified, propose_rollback
 from headway.operations.release import Release
+from headway.operations.snapshot import Snapshot
 from headway.operations.targets import rollback_target
 from headway.requests import RollbackRequest
 from headway.runtime.steps import flow, log
@@ -67,11 +68,11 @@ def roll_back(connections: Connections, request: RollbackRequest) -> dict[str, o
     target = rollback_target(connections, config, request)
     log(f"{request.environment}: going back to {target[:9]}")
 
-    def propose(at: str) -> Proposal:
-        return propose_rollback(connections, request, target, at)
+    def propose(snapshot: Snapshot) -> Proposal:
+        return propose_rollback(connections, request, target, snapshot)
 
     if not request.force:
-        _refuse_missing(connections, propose(head).plan)
+        _refuse_missing(connections, propose(connections.at(head)).plan)
     return carry_out(Release(connections, request, propose, rehearse))
 
 

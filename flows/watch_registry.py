@@ -7,8 +7,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from headway.domain.config.reading import Config
-from headway.domain.policy.holds import Holds
 from headway.errors import FailedError, HeadwayError, RefusedError
 from headway.flows.release import carry_out
 from headway.operations.automation import Following, followings
@@ -17,6 +15,7 @@ from headway.operations.notices import tell_held
 from headway.operations.proposal import Proposal, Propose, identified, propose_eligible, propose_picked
 from headway.operations.release import Release
 from headway.operations.scan import Look
+from headway.operations.snapshot import Snapshot
 from headway.requests import Forcible, WatchRequest
 from headway.runtime.steps import alongside, flow, log
 from headway.tasks.config_repo import fetch_head, hold_rewritten, hold_undone
@@ -48,19 +47,18 @@ def watch_registry(request: WatchRequest) -> dict[str, object]:
 
 def watch_images(connections: Connections, request: WatchRequest) -> dict[str, object]:
     """Run one pass with connections that are open already."""
-    head = fetch_head(connections)
-    config = connections.config(head)
+    snapshot = connections.at(fetch_head(connections))
     for service in request.services:
-        config.service(service)
+        snapshot.config.service(service)
     if not request.dry_run:
-        hold_rewritten(connections, config)
-        head = connections.repo.head
-    config, holds = connections.config(head), connections.holds(head)
-    found = followings(config, holds, config.chosen(*request.environments), datetime.now(UTC))
+        hold_rewritten(connections, snapshot.config)
+        snapshot = connections.at(connections.repo.head)
+    config = snapshot.config
+    found = followings(config, snapshot.holds, config.chosen(*request.environments), datetime.now(UTC))
     if request.services:
         found = {name: it.only(request.services) for name, it in found.items()}
     watched = {name: it for name, it in found.items() if it.services and not it.source}
-    looked = _look(connections, config, holds, head, watched)
+    looked = _look(connections, snapshot, watched)
     if not request.dry_run:
         for name in watched:
             if undone := looked.undone_in(name):
@@ -84,13 +82,11 @@ def watch_images(connections: Connections, request: WatchRequest) -> dict[str, o
     return {name: done.get(name, {"state": "nothing new"}) for name in found}
 
 
-def _look(
-    connections: Connections, config: Config, holds: Holds, head: str, watched: Mapping[str, Following]
-) -> Look:
+def _look(connections: Connections, snapshot: Snapshot, watched: Mapping[str, Following]) -> Look:
     wanted = [(name, service) for name, it in watched.items() for service in it.services]
     if not wanted:
-        return Look(head)
-    looked: Look = look_for_images(connections, config, holds, head, wanted)
+        return Look(snapshot.commit)
+    looked: Look = look_for_images(connections, snapshot, wanted)
     for service, error in looked.errors.items():
         log(f"{service}: {error.message}")
     return looked
@@ -101,27 +97,26 @@ def _release(
 ) -> tuple[str, object | HeadwayError]:
     """Release what was picked for one environment."""
 
-    def propose(head: str) -> Proposal:
-        now = _look_again(connections, thing, looked, head)
-        return propose_picked(connections, thing.environment, now, head, request.reason)
+    def propose(snapshot: Snapshot) -> Proposal:
+        now = _look_again(connections, thing, looked, snapshot)
+        return propose_picked(connections, thing.environment, now, snapshot, request.reason)
 
     return thing.environment, _carry_out(connections, request, thing.environment, propose)
 
 
-def _look_again(connections: Connections, it: Following, looked: Look, head: str) -> Look:
+def _look_again(connections: Connections, it: Following, looked: Look, snapshot: Snapshot) -> Look:
     """Look again where a rule, a hold or what runs has changed since; the registry's answers are known by now."""
-    if looked.still_true(connections, it.environment, head):
+    if looked.still_true(connections.at(looked.head), snapshot, it.environment):
         return looked
-    config, holds = connections.config(head), connections.holds(head)
-    now = followings(config, holds, [it.environment], datetime.now(UTC))[it.environment].only(it.services)
-    return _look(connections, config, holds, head, {it.environment: now})
+    found = followings(snapshot.config, snapshot.holds, [it.environment], datetime.now(UTC))
+    return _look(connections, snapshot, {it.environment: found[it.environment].only(it.services)})
 
 
 def _promote(connections: Connections, request: WatchRequest, it: Following) -> object | HeadwayError:
     """Promote what has been live long enough in the environment before."""
 
-    def propose(head: str) -> Proposal:
-        return propose_eligible(connections, it, head, request.reason)
+    def propose(snapshot: Snapshot) -> Proposal:
+        return propose_eligible(connections, it, snapshot, request.reason)
 
     return _carry_out(connections, request, it.environment, propose)
 

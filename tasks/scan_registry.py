@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from headway.domain.config.reading import Config
 from headway.domain.images.reference import ImageRef
-from headway.domain.policy.holds import Holds
 from headway.errors import RefusedError
 from headway.operations.connections import Connections
 from headway.operations.promotion import Live, live_or_applied, unhealthy
 from headway.operations.scan import Key, Look, look
+from headway.operations.snapshot import Snapshot
 from headway.runtime.steps import task
 
 
@@ -42,8 +42,6 @@ def live_images(connections: Connections, config: Config, source: str, services:
 
 
 @task(name="look at the registries", run_name="look at the registries")
-def look_for_images(
-    connections: Connections, config: Config, holds: Holds, head: str, wanted: list[Key]
-) -> Look:
+def look_for_images(connections: Connections, snapshot: Snapshot, wanted: list[Key]) -> Look:
     """Ask which images there are, and pick by the rules."""
-    return look(connections, config, holds, head, wanted)
+    return look(connections, snapshot.config, snapshot.holds, snapshot.commit, wanted)

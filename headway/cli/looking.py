@@ -104,15 +104,16 @@ def diff(
              headway diff staging production (images)
     """
     from headway.domain.releases.plans import images_of
+    from headway.operations.comparison import drift_of
     from headway.operations.connections import Connections
-    from headway.operations.desired import Desired, drift_of
+    from headway.operations.desired import Desired
 
     with Connections() as connections:
         head = connections.repo.fetch()
         config = connections.config(head)
-        here = Desired(connections, config, environment, head)
+        here = Desired(connections.repo, config, environment, head)
         if other:
-            there = Desired(connections, config, other, head)
+            there = Desired(connections.repo, config, other, head)
             left, right = images_of(config, here.indexes), images_of(config, there.indexes)
             rows: list[tuple[object, ...]] = [
                 (name, ", ".join(left.get(name, ("-",))), ", ".join(right.get(name, ("-",))))

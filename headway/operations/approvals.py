@@ -17,17 +17,16 @@ from headway.runtime.steps import ask, log, run_identity, supersede, warn
 Trailers = tuple[tuple[str, str], ...]
 
 
-def needs_approval(connections: Connections, proposal: Proposal, request: Forcible) -> bool:
+def needs_approval(proposal: Proposal, request: Forcible) -> bool:
     """Return whether people must approve this before it is done."""
-    place = connections.config(proposal.base).environments[proposal.environment]
     forced = request.force and bool(request.reason)
-    return bool(place.approvals) and not proposal.undo and not forced
+    return bool(proposal.rules.approvals) and not proposal.undo and not forced
 
 
 def before_asking(connections: Connections, proposal: Proposal, request: Forcible) -> Trailers | None:
     """Check that this may be asked, and end older questions; return trailers where nobody needs to be asked."""
-    config, name = connections.config(proposal.base), proposal.environment
-    approvals = config.environments[name].approvals
+    config, name = proposal.snapshot.config, proposal.environment
+    approvals = proposal.rules.approvals
     if not proposal.plan or proposal.undo or not approvals:
         return ()
     if request.force and not request.reason:
@@ -44,21 +43,20 @@ def before_asking(connections: Connections, proposal: Proposal, request: Forcibl
     return (("Forced", f"{name} asks for {approvals} approvals"),) if request.force else None
 
 
-def ask_people(connections: Connections, proposal: Proposal, request: Forcible, report: str) -> Trailers:
+def ask_people(proposal: Proposal, request: Forcible, report: str) -> Trailers:
     """Ask one person after the other, until enough have approved this very plan; return their names for the record."""
     name, plan = proposal.environment, proposal.plan
-    config = connections.config(plan.base)
-    place = config.environments[name]
+    app, rules = proposal.snapshot.config.app, proposal.rules
     # One span of time for all answers: a run that is restarted after one was to start when it first did.
-    until = run_identity()[0] + place.approval_timeout
+    until = run_identity()[0] + rules.approval_timeout
     people: list[str] = []
     approved: list[str] = []
     number = 0
-    while len(people) < place.approvals:
+    while len(people) < rules.approvals:
         number += 1
-        log(f"{name}: waiting for approval {len(people) + 1} of {place.approvals} of plan {plan.fingerprint}")
+        log(f"{name}: waiting for approval {len(people) + 1} of {rules.approvals} of plan {plan.fingerprint}")
         left = (until - datetime.now(UTC)).total_seconds()
-        answer: Any = ask(number, config.app, name, plan.fingerprint, report, max(left, 1.0))
+        answer: Any = ask(number, app, name, plan.fingerprint, report, max(left, 1.0))
         who = answer.by.strip()
         if answer.decision != "approve":
             raise RefusedError(f"{name}: rejected by {who}" + (f": {answer.reason}" if answer.reason else ""))

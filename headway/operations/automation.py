@@ -87,8 +87,8 @@ def ripe(
     """
     name, source = it.environment, it.source
     soak = config.environments[source].soak or timedelta()
-    here = images_of(config, Desired(connections, config, name, head).indexes)
-    there = images_of(config, Desired(connections, config, source, head).indexes)
+    here = images_of(config, Desired(connections.repo, config, name, head).indexes)
+    there = images_of(config, Desired(connections.repo, config, source, head).indexes)
     services = [service for service in it.services if service in here and service in there]
     done = {service: f"{source} does not run it" for service in it.services if service not in there}
     if not services:

@@ -21,6 +21,7 @@ from headway.settings import Settings
 
 if TYPE_CHECKING:
     from headway.operations.dispatcher import Courier
+    from headway.operations.snapshot import Snapshot
     from headway.systems.cluster.client import Cluster
     from headway.systems.docker.engine import Engine
     from headway.systems.git.config_repo import ConfigRepo
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from headway.systems.registry.client import RegistryClient
 
 CONFIG_FILE = "headway.yaml"
+SNAPSHOTS = 4
+"""So many commits are kept as they were read; each may hold thousands of manifests."""
 
 
 class Connections:
@@ -42,6 +45,7 @@ class Connections:
         self._clusters: dict[str, Cluster] = {}
         self._histories: dict[tuple[str, str], SourceHistory] = {}
         self._configs: dict[bytes, Config] = {}
+        self._snapshots: dict[str, Snapshot] = {}
         self._lock = threading.RLock()
         self._repo: ConfigRepo | None = None
         self._registry: RegistryClient | None = None
@@ -59,6 +63,7 @@ class Connections:
         self._open.close()
         self._clusters.clear()
         self._histories.clear()
+        self._snapshots.clear()
         self._repo = self._registry = self._engine = self._courier = None
 
     @property
@@ -121,6 +126,18 @@ class Connections:
                 self._open.callback(cluster.close)
                 self._clusters[context] = cluster
             return self._clusters[context]
+
+    def at(self, commit: str) -> Snapshot:
+        """Return the config repo as it stands at a commit; the last few stay as they were read."""
+        from headway.operations.snapshot import Snapshot
+
+        config = self.config(commit)
+        with self._lock:
+            found = self._snapshots.pop(commit, None) or Snapshot(self.repo, commit, config)
+            self._snapshots[commit] = found
+            while len(self._snapshots) > SNAPSHOTS:
+                del self._snapshots[next(iter(self._snapshots))]
+            return found
 
     def config(self, commit: str) -> Config:
         """Read headway.yaml as it stands at a commit."""

@@ -9,8 +9,9 @@ from headway.domain.images.reference import ImageRef, InvalidImage
 from headway.domain.objects.identity import ObjectId
 from headway.domain.objects.provenance import Provenance, applied_from
 from headway.domain.releases.rehearsal import Rehearsal, touched
+from headway.operations.comparison import drift_of, jobs_done, source_of
 from headway.operations.connections import Connections
-from headway.operations.desired import Desired, drift_of, jobs_done, source_of
+from headway.operations.desired import Desired
 from headway.runtime.steps import log
 from headway.systems.cluster.adoption import adopt
 from headway.systems.cluster.apply import Applied, apply

@@ -15,8 +15,9 @@ from headway.domain.health.verification import unaskable
 from headway.domain.objects.rights import told
 from headway.domain.runs.claims import Claim
 from headway.errors import ConfigError, FailedError, HeadwayError, UsageError, explained
+from headway.operations.comparison import fights
 from headway.operations.connections import Connections
-from headway.operations.desired import Desired, fights
+from headway.operations.desired import Desired
 from headway.settings import Settings
 from headway.systems.cluster.rights import lacking_for
 from headway.systems.cluster.verify import ask_prometheus
@@ -119,7 +120,7 @@ def _environments(findings: list[Finding], connections: Connections, config: Con
 
 
 def _manifests(connections: Connections, config: Config, name: str) -> str:
-    found = Desired(connections, config, name, connections.repo.head)
+    found = Desired(connections.repo, config, name, connections.repo.head)
     if found.problems:
         hint = "correct them, or name what is not meant for the cluster in .headwayignore: nothing is pruned meanwhile"
         raise ConfigError(found.problems, hint=hint)
@@ -130,14 +131,14 @@ def _manifests(connections: Connections, config: Config, name: str) -> str:
 def _autoscalers(findings: list[Finding], connections: Connections, config: Config, name: str) -> None:
     """Say where the repo and an autoscaler set the same replicas; what cannot be read or reached is found elsewhere."""
     with contextlib.suppress(HeadwayError):
-        for said in fights(connections, Desired(connections, config, name, connections.repo.head)):
+        for said in fights(connections, Desired(connections.repo, config, name, connections.repo.head)):
             hint = "what is there stays when `replicas` leaves the manifest: no pod is stopped"
             findings.append(Finding(f"autoscalers of {name}", False, said, hint))
 
 
 def _rights(connections: Connections, config: Config, name: str) -> str:
     """Ask, kind by kind, whether the account may do what a release of this environment needs."""
-    found = Desired(connections, config, name, connections.repo.head)
+    found = Desired(connections.repo, config, name, connections.repo.head)
     cluster = connections.environment_cluster(found.environment)
     objects = [it.object for it in found.manifests]
     if missing := told(lacking_for(cluster, objects, found.namespace, name)):

@@ -19,11 +19,11 @@ def blocked_by(connections: Connections, proposal: Proposal) -> list[Barred]:
     plan, name, head = proposal.plan, proposal.environment, proposal.base
     if not plan:
         return []
-    for problem in connections.unknown_holds(head):
+    snapshot = proposal.snapshot
+    for problem in snapshot.unknown_holds:
         log(f"warning: {problem}")
-    _check_verification(connections, proposal)
-    config, holds = connections.config(head), connections.holds(head)
-    found = gates(config, holds, name, plan.changes, datetime.now(UTC), undo=proposal.undo)
+    _check_verification(proposal, connections.settings.prometheus)
+    found = gates(snapshot.config, snapshot.holds, name, plan.changes, datetime.now(UTC), undo=proposal.undo)
     if said := older_push(connections, name, head, log, {it.service for it in plan.changes}):
         # It would be applied together with this.
         why = f"held back by a push that takes images back: {said}"
@@ -32,14 +32,13 @@ def blocked_by(connections: Connections, proposal: Proposal) -> list[Barred]:
     return list(dict.fromkeys([*found, *proposal.blocked]))
 
 
-def _check_verification(connections: Connections, proposal: Proposal) -> None:
+def _check_verification(proposal: Proposal, prometheus: str) -> None:
     """Refuse what could not be verified once it is out; a rollback waits for no setting."""
-    config, head = connections.config(proposal.base), proposal.base
-    rule = config.environments[proposal.environment].verify
+    config, rule = proposal.snapshot.config, proposal.rules.verify
     if rule is None:
         return
-    job = connections.repo.read(head, rule.job) if rule.job else None
-    missing = unaskable(rule, job, connections.settings.prometheus)
+    job = proposal.snapshot.file(rule.job) if rule.job else None
+    missing = unaskable(rule, job, prometheus)
     if missing is None:
         return
     line, column = config.locate("environments", proposal.environment, "verify", missing.key)

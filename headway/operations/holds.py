@@ -146,7 +146,7 @@ def digest_of(
 
     definition = config.service(service)
     if not image:
-        desired = Desired(connections, config, environment, connections.repo.head)
+        desired = Desired(connections.repo, config, environment, connections.repo.head)
         values = images_of(config, desired.indexes).get(service, ())
         if len(values) != 1:
             raise UsageError(f"{environment} runs {len(values)} images of {service}", hint="say which one")

@@ -28,7 +28,7 @@ def older_push(
     if connections.repo.tree_sha(head, place.path) == connections.repo.tree_sha(live, place.path):
         return ""
     try:
-        then, now = (Desired(connections, config, name, it).indexes for it in (live, head))
+        then, now = (Desired(connections.repo, config, name, it).indexes for it in (live, head))
     except HeadwayError as error:
         tell(f"warning: {name}: what was live at {live[:9]} cannot be compared with: {error.message}")
         return ""

@@ -16,6 +16,7 @@ from headway.domain.releases.plans import Plan
 from headway.domain.rules.picks import Picked
 from headway.operations.connections import Connections
 from headway.operations.scan import look
+from headway.operations.snapshot import Snapshot
 from headway.requests import ReleaseRequest
 
 HELD = "Holds-Back"
@@ -31,13 +32,13 @@ class HeldBack:
     notes: tuple[str, ...] = ()
 
 
-def held_back(connections: Connections, request: ReleaseRequest, plan: Plan) -> HeldBack:
+def held_back(connections: Connections, snapshot: Snapshot, request: ReleaseRequest, plan: Plan) -> HeldBack:
     """Return what automation would put in the place of a plan's images, as it is held back with them."""
-    config, holds = connections.config(plan.base), connections.holds(plan.base)
+    config, holds = snapshot.config, snapshot.holds
     given = _automatic(config, holds, plan)
     if not given:
         return HeldBack()
-    looked = look(connections, config, holds, plan.base, given, runs=given)
+    looked = look(connections, config, holds, snapshot.commit, given, runs=given)
     newer = {
         service: picked
         for service, picked in looked.picked(plan.environment).items()

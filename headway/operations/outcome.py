@@ -80,7 +80,7 @@ def _versions(connections: Connections, result: Result, was: str | None) -> list
 
     def at(commit: str) -> Mapping[str, tuple[str, ...]]:
         config = connections.config(commit)
-        return images_of(config, Desired(connections, config, result.environment, commit).indexes)
+        return images_of(config, Desired(connections.repo, config, result.environment, commit).indexes)
 
     try:
         now = at(result.commit)

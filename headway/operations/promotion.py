@@ -15,8 +15,9 @@ from headway.domain.releases.ledger import Entry
 from headway.domain.releases.plans import Change, images_of, service_of
 from headway.domain.rules.tags import Refused, TagRule
 from headway.errors import ConfigError, HeadwayError, Problem, RefusedError, UsageError
+from headway.operations.comparison import jobs_done
 from headway.operations.connections import Connections
-from headway.operations.desired import Desired, jobs_done
+from headway.operations.desired import Desired
 from headway.requests import PromoteRequest
 from headway.systems.cluster.rollout import Standing, look
 
@@ -94,7 +95,7 @@ def live_or_applied(connections: Connections, config: Config, source: str, servi
 def _images_at(
     connections: Connections, config: Config, source: str, commit: str, services: Iterable[str]
 ) -> Live:
-    desired = Desired(connections, config, source, commit)
+    desired = Desired(connections.repo, config, source, commit)
     values = images_of(config, desired.indexes)
     chosen = list(services) or [name for name in config.services if name in values]
     images: dict[str, ImageRef] = {}
@@ -130,7 +131,7 @@ def _standings(
     connections: Connections, config: Config, live: Live, services: Iterable[str]
 ) -> tuple[Desired, dict[str, list[tuple[ObjectId, Standing]]]]:
     """Look how the workloads of services are in the cluster."""
-    desired = Desired(connections, config, live.environment, live.commit)
+    desired = Desired(connections.repo, config, live.environment, live.commit)
     wanted = set(services)
     of: dict[ObjectId, set[str]] = {}
     mine = []
@@ -217,7 +218,7 @@ def never_live(
 
 def _pinned_at(connections: Connections, config: Config, name: str, commit: str) -> set[tuple[str, str]]:
     try:
-        values = images_of(config, Desired(connections, config, name, commit).indexes)
+        values = images_of(config, Desired(connections.repo, config, name, commit).indexes)
     except HeadwayError:
         return set()
     return {(service, digest_in(it)) for service, images in values.items() for it in images}
@@ -264,7 +265,7 @@ def live_since(connections: Connections, config: Config, live: Live) -> dict[str
         if came and open_:
             try:
                 values = images_of(
-                    config, Desired(connections, config, live.environment, entry.commit).indexes
+                    config, Desired(connections.repo, config, live.environment, entry.commit).indexes
                 )
             except HeadwayError:
                 break

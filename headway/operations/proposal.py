@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from headway.domain.config.reading import Environment
 from headway.domain.images.reference import ImageRef
 from headway.domain.policy.backoff import LOOK_BACK, tried_again_at
 from headway.domain.policy.gates import Barred, not_promoted
@@ -22,6 +23,7 @@ from headway.operations.older_release import held_back
 from headway.operations.promotion import Live, kept_out, never_live, not_running, promoted
 from headway.operations.pushes import services_pushed
 from headway.operations.scan import Look
+from headway.operations.snapshot import Snapshot
 from headway.operations.superseded import lines, named
 from headway.operations.vetoes import vetoed
 from headway.requests import Forcible, PromoteRequest, ReleaseRequest, RollbackRequest
@@ -36,7 +38,7 @@ R = TypeVar("R", bound=Forcible)
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A plan, and what belongs to it: `plan.base` is the commit that all of it was worked out from.
+    """A plan, and what belongs to it; `snapshot` is the config repo that all of it was worked out from.
 
     `files` are further files of its commit, `trailers` what the commit says besides. `blocked` is what holds
     back a release of this kind, besides the gates that all have; `notes` is what people should know before it
@@ -44,6 +46,7 @@ class Proposal:
     """
 
     kind: str
+    snapshot: Snapshot
     plan: Plan
     reason: str
     files: Mapping[str, bytes] = field(default_factory=dict)
@@ -60,11 +63,16 @@ class Proposal:
     @property
     def base(self) -> str:
         """The commit of the config repo that it was worked out from."""
-        return self.plan.base
+        return self.snapshot.commit
+
+    @property
+    def rules(self) -> Environment:
+        """What headway.yaml says of the environment."""
+        return self.snapshot.rules(self.environment)
 
 
-Propose = Callable[[str], Proposal]
-"""Works the proposal out on a commit of the config repo; it is asked anew on each newer head."""
+Propose = Callable[[Snapshot], Proposal]
+"""Works the proposal out on the config repo as it stands; it is asked anew on each newer head."""
 
 
 def identified(request: R, environment: str) -> R:
@@ -86,21 +94,22 @@ def same_request(entry: Entry, request: Forcible) -> None:
         )
 
 
-def propose_images(connections: Connections, environment: str, head: str, wanted: Wanted) -> Plan:
-    """Return the plan that gives services new images on a head."""
-    desired = Desired(connections, connections.config(head), environment, head)
-    return plan_images(
-        desired.config, environment, head, desired.indexes, connections.repo.reader(head), wanted
-    )
+def plan_wanted(snapshot: Snapshot, environment: str, wanted: Wanted) -> Plan:
+    """Return the plan that gives services of an environment new images."""
+    desired = snapshot.environment(environment)
+    return plan_images(snapshot.config, environment, snapshot.commit, desired.indexes, snapshot.text, wanted)
 
 
-def propose_release(connections: Connections, request: ReleaseRequest, wanted: Wanted, head: str) -> Proposal:
+def propose_release(
+    connections: Connections, request: ReleaseRequest, wanted: Wanted, snapshot: Snapshot
+) -> Proposal:
     """Return the proposal that gives services the images that a person asks for."""
-    name, config = request.environment, connections.config(head)
-    plan = propose_images(connections, name, head, wanted)
-    held = held_back(connections, request, plan)
+    name, config = request.environment, snapshot.config
+    plan = plan_wanted(snapshot, name, wanted)
+    held = held_back(connections, snapshot, request, plan)
     return Proposal(
         "release",
+        snapshot,
         plan,
         request.reason,
         files=held.files,
@@ -110,17 +119,16 @@ def propose_release(connections: Connections, request: ReleaseRequest, wanted: W
     )
 
 
-def propose_promotion(
-    connections: Connections, request: PromoteRequest, source: str, live: Live, head: str
-) -> Proposal:
+def propose_promotion(request: PromoteRequest, source: str, live: Live, snapshot: Snapshot) -> Proposal:
     """Return the proposal that gives an environment what is live in another."""
-    name, config = request.environment, connections.config(head)
-    wanted, absent = promoted(Desired(connections, config, name, head), live, request.services)
+    name, config = request.environment, snapshot.config
+    wanted, absent = promoted(snapshot.environment(name), live, request.services)
     if absent:
         log(f"left out, since {name} has no manifest of it: {', '.join(absent)}")
-    plan = propose_images(connections, name, head, wanted)
+    plan = plan_wanted(snapshot, name, wanted)
     return Proposal(
         "promotion",
+        snapshot,
         plan,
         request.reason or f"live in {source} at {live.commit[:9]}",
         trailers=(("Promoted-From", f"{source} {live.commit}"),),
@@ -132,17 +140,22 @@ def propose_promotion(
     )
 
 
-def propose_rollback(connections: Connections, request: RollbackRequest, target: str, head: str) -> Proposal:
+def propose_rollback(
+    connections: Connections, request: RollbackRequest, target: str, snapshot: Snapshot
+) -> Proposal:
     """Return the proposal that restores the images of an earlier commit, and vetoes those that go."""
-    name = request.environment
-    now = Desired(connections, connections.config(head), name, head)
-    past = Desired(connections, now.config, name, target)
-    read, why = connections.repo.reader(head), f"as it was at {target[:9]}"
-    plan = plan_as_it_was(now.config, name, head, now.indexes, past.indexes, read, request.services, why)
+    name, head = request.environment, snapshot.commit
+    now = snapshot.environment(name)
+    past = Desired(connections.repo, snapshot.config, name, target)
+    why = f"as it was at {target[:9]}"
+    plan = plan_as_it_was(
+        snapshot.config, name, head, now.indexes, past.indexes, snapshot.text, request.services, why
+    )
     cause = f"rolled back: {request.reason}" if request.reason else "rolled back"
-    others = undone_by(connections, target, plan)
+    others = undone_by(connections, target, snapshot, plan)
     proposal = Proposal(
         "rollback",
+        snapshot,
         plan,
         request.reason or f"back to {target[:9]}",
         trailers=named(others),
@@ -155,51 +168,50 @@ def propose_rollback(connections: Connections, request: RollbackRequest, target:
     return replace(proposal, files=files)
 
 
-def undone_by(connections: Connections, target: str, plan: Plan) -> list[Entry]:
+def undone_by(connections: Connections, target: str, snapshot: Snapshot, plan: Plan) -> list[Entry]:
     """Return the commits since the target whose images go, the newest first; what the plan leaves stays unnamed."""
-    config, services = connections.config(plan.base), {it.service for it in plan.changes}
+    name, services = plan.environment, {it.service for it in plan.changes}
     if not services:
         return []
-    path = config.environments[plan.environment].path
-    found = [it.at(plan.environment) for it in connections.repo.commits_between(target, plan.base, path)]
+    commits = connections.repo.commits_between(target, snapshot.commit, snapshot.rules(name).path)
+    found = [it.at(name) for it in commits]
     return [
         it
         for it in found
-        if it.environment in ("", plan.environment)
-        and services & (services_of(it) if it.record else services_pushed(connections, config, it))
+        if it.environment in ("", name)
+        and services & (services_of(it) if it.record else services_pushed(connections, snapshot.config, it))
     ][:NAMED]
 
 
 def propose_picked(
-    connections: Connections, environment: str, looked: Look, head: str, reason: str
+    connections: Connections, environment: str, looked: Look, snapshot: Snapshot, reason: str
 ) -> Proposal:
     """Return the proposal that gives an environment what the rules pick from the registry."""
-    config = connections.config(head)
     wanted = {
-        service: (config.service(service).ref.pinned(picked.tag, picked.digest), picked.why)
+        service: (snapshot.config.service(service).ref.pinned(picked.tag, picked.digest), picked.why)
         for service, picked in looked.picked(environment).items()
     }
-    plan = _not_too_soon(connections, environment, head, wanted)
-    return Proposal("release", plan, reason or "new in the registry")
+    plan = _not_too_soon(connections, environment, snapshot, wanted)
+    return Proposal("release", snapshot, plan, reason or "new in the registry")
 
 
-def propose_eligible(connections: Connections, it: Following, head: str, reason: str) -> Proposal:
+def propose_eligible(connections: Connections, it: Following, snapshot: Snapshot, reason: str) -> Proposal:
     """Return the proposal that gives an environment what has been live long enough in the one before."""
-    config, holds, now = connections.config(head), connections.holds(head), datetime.now(UTC)
-    services = followings(config, holds, [it.environment], now)[it.environment].only(it.services)
-    found = ripe(connections, config, holds, services, head, now)
+    now, config = datetime.now(UTC), snapshot.config
+    services = followings(config, snapshot.holds, [it.environment], now)[it.environment].only(it.services)
+    found = ripe(connections, config, snapshot.holds, services, snapshot.commit, now)
     for line in found.waits:
         log(f"{it.environment}: {line}")
-    plan = _not_too_soon(connections, it.environment, head, found.wanted)
-    return Proposal("promotion", plan, reason or f"live in {it.source} long enough")
+    plan = _not_too_soon(connections, it.environment, snapshot, found.wanted)
+    return Proposal("promotion", snapshot, plan, reason or f"live in {it.source} long enough")
 
 
-def _not_too_soon(connections: Connections, name: str, head: str, wanted: Wanted) -> Plan:
+def _not_too_soon(connections: Connections, name: str, snapshot: Snapshot, wanted: Wanted) -> Plan:
     """Return the plan without what failed here for lack of something, until it is time to try that again."""
     if not wanted:
-        return Plan(name, head, ())
-    path = connections.config(head).environment(name).path
-    again = tried_again_at(connections.repo.log(name, path=path, limit=LOOK_BACK, head=head))
+        return Plan(name, snapshot.commit, ())
+    path = snapshot.rules(name).path
+    again = tried_again_at(connections.repo.log(name, path=path, limit=LOOK_BACK, head=snapshot.commit))
     now = datetime.now(UTC)
     left = {}
     for service, (image, why) in wanted.items():
@@ -208,4 +220,4 @@ def _not_too_soon(connections: Connections, name: str, head: str, wanted: Wanted
             log(f"{name}: {service} {image.tag} failed for lack of something; tried again at {at:%H:%M} UTC")
         else:
             left[service] = (image, why)
-    return propose_images(connections, name, head, left) if left else Plan(name, head, ())
+    return plan_wanted(snapshot, name, left) if left else Plan(name, snapshot.commit, ())

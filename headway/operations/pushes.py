@@ -34,7 +34,7 @@ def services_pushed(connections: Connections, config: Config, entry: Entry) -> s
 def _indexes(connections: Connections, config: Config, name: str, commit: str) -> list[FileIndex]:
     """Give the manifests of an environment; none where it was not there or cannot be read."""
     try:
-        return Desired(connections, config, name, commit).indexes
+        return Desired(connections.repo, config, name, commit).indexes
     except HeadwayError:
         return []
 

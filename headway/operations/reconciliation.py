@@ -81,7 +81,7 @@ class Reconciliation:
         restored: Restored | None = None,
     ) -> None:
         self.connections, self.held, self.restored = connections, held, restored
-        self.desired = Desired(connections, connections.config(head), name, head)
+        self.desired = connections.at(head).environment(name)
         for problem in self.desired.problems:
             log(f"left out, and nothing is pruned meanwhile: {problem}")
         for doubt in self.desired.doubts:
@@ -294,7 +294,7 @@ def _at(connections: Connections, desired: Desired, commit: str) -> Desired | No
     if commit == desired.commit:
         return desired
     try:
-        return Desired(connections, desired.config, desired.name, commit)
+        return Desired(connections.repo, desired.config, desired.name, commit)
     except HeadwayError as error:
         log(f"{desired.name}: what it was at {commit[:9]} cannot be read: {error.message}")
         return None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from headway.domain.releases.plans import Plan
 from headway.domain.releases.rehearsal import Rehearsal
 from headway.errors import FailedError, RefusedError, RejectedError, UsageError, explained
 from headway.operations.connections import CONFIG_FILE, Connections
 from headway.operations.desired import Desired
+from headway.operations.proposal import Proposal
+from headway.operations.snapshot import Snapshot
 from headway.requests import Forcible
 from headway.runtime.steps import log
 
@@ -20,16 +21,17 @@ Rehearse = Callable[[Connections, Desired, Mapping[str, bytes], bool], Rehearsal
 
 
 def rehearsed(
-    connections: Connections, plan: Plan, request: Forcible, rehearse: Rehearse, *, whole: bool
+    connections: Connections, proposal: Proposal, request: Forcible, rehearse: Rehearse, *, whole: bool
 ) -> Rehearsal:
     """Return what the cluster would make of a plan; `whole`: also what would be deleted.
 
     Where the cluster cannot be asked, a dry run and a forced release hear why, and others get the error.
     """
+    plan = proposal.plan
     if not plan:
         return Rehearsal()
     try:
-        desired = Desired(connections, connections.config(plan.base), plan.environment, plan.base)
+        desired = proposal.snapshot.environment(plan.environment)
         return rehearse(connections, desired, plan.files, whole)
     except Exception as problem:  # noqa: BLE001 - whatever it is, nothing was committed
         error = explained(problem)
@@ -70,11 +72,9 @@ def refuse_rehearsed(name: str, rehearsal: Rehearsal, request: Forcible) -> list
     )
 
 
-def differs(connections: Connections, name: str, old: str, new: str) -> bool:
-    """Say whether an environment is another on a newer head, so that it must be tried again."""
-    repo, place = connections.repo, connections.config(new).environment(name)
-    same_place = repo.read(old, CONFIG_FILE) == repo.read(new, CONFIG_FILE)
-    return not same_place or repo.tree_sha(old, place.path) != repo.tree_sha(new, place.path)
+def differs(name: str, old: Snapshot, new: Snapshot) -> bool:
+    """Return whether an environment is another on a newer head, so that it must be tried again."""
+    return old.file(CONFIG_FILE) != new.file(CONFIG_FILE) or old.folder(name) != new.folder(name)
 
 
 def _forced(request: Forcible) -> bool:

@@ -54,7 +54,7 @@ class Release:
     def at(self, head: str) -> Proposal:
         """Return what is proposed on a head; it is worked out once."""
         if head not in self._proposals:
-            self._proposals[head] = self._propose(head)
+            self._proposals[head] = self._propose(self.connections.at(head))
         return self._proposals[head]
 
     @property
@@ -79,8 +79,7 @@ class Release:
 
     def check(self) -> None:
         """Refuse what is held back, or what the cluster would refuse."""
-        config = self.connections.config(self.first.base)
-        if told_before(self.connections, config, self.request.release_id):
+        if told_before(self.connections, self.first.snapshot.config, self.request.release_id):
             self._notified = self.first
         self._blocked = blocked_by(self.connections, self.first)
         self._say_notes()
@@ -97,7 +96,7 @@ class Release:
             report(f"plan-{self.name}", text)
             if not asked_before():
                 self._tell(self.first, "waiting")
-            trailers = ask_people(self.connections, self.first, self.request, text)
+            trailers = ask_people(self.first, self.request, text)
         self._approved = trailers
         if any(name == APPROVED for name, _ in trailers):
             # The run was restarted when the answer came, and knows when it was first to start.
@@ -174,11 +173,11 @@ class Release:
             return proposal
         self._blocked = blocked_by(self.connections, proposal)
         refuse_blocked(self.request, self._blocked)
-        if differs(self.connections, self.name, first.base, head):
+        if differs(self.name, first.snapshot, proposal.snapshot):
             self._forced = tuple(refuse_rehearsed(self.name, self._try(proposal), self.request))
         # Also where there was nothing to approve before: what nobody has seen is not carried out.
         other = proposal.plan and proposal.plan.fingerprint != first.plan.fingerprint
-        if other and needs_approval(self.connections, proposal, self.request):
+        if other and needs_approval(proposal, self.request):
             raise plan_changed(self.name, f"it would now be {proposal.plan.fingerprint}")
         return proposal
 
@@ -203,15 +202,15 @@ class Release:
         )
 
     def _sources(self, proposal: Proposal) -> Iterator[tuple[str, str]]:
-        config = self.connections.config(proposal.base)
+        config = proposal.snapshot.config
         for service, new in dict.fromkeys((it.service, it.new) for it in proposal.plan.changes):
             if found := source_of(self.connections, config, service, new):
                 yield "Source", f"{service} {found[0]} {found[1]:%Y-%m-%dT%H:%M:%SZ}"
 
     def _try(self, proposal: Proposal) -> Rehearsal:
         """Try a plan on its cluster; where people read it before it is done, also look what would be deleted."""
-        whole = self.request.dry_run or needs_approval(self.connections, proposal, self.request)
-        found = rehearsed(self.connections, proposal.plan, self.request, self._rehearse, whole=whole)
+        whole = self.request.dry_run or needs_approval(proposal, self.request)
+        found = rehearsed(self.connections, proposal, self.request, self._rehearse, whole=whole)
         self._rehearsals[proposal.base] = found
         return found
 

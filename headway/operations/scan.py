@@ -25,6 +25,7 @@ from headway.errors import FailedError, HeadwayError, UsageError
 from headway.operations.connections import Connections
 from headway.operations.desired import Desired
 from headway.operations.pushes import undone_in
+from headway.operations.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from headway.domain.images.facts import ImageFacts
@@ -57,12 +58,10 @@ class Look:
         self.undone: dict[Key, tuple[Undone, ...]] = {}
         self.facts: dict[tuple[str, str], dict[str, ImageFacts | Refused]] = {}
 
-    def still_true(self, connections: Connections, environment: str, head: str) -> bool:
-        """Say whether rules, holds and what the environment names are on a head as they were for this look."""
-        repo, path = connections.repo, connections.config(head).environment(environment).path
-        files = ("headway.yaml", "holds.yaml")
-        same = all(repo.read(head, it) == repo.read(self.head, it) for it in files)
-        return same and repo.tree_sha(head, path) == repo.tree_sha(self.head, path)
+    def still_true(self, then: Snapshot, now: Snapshot, environment: str) -> bool:
+        """Return whether rules, holds and what the environment names are as they were for this look."""
+        same = all(then.file(it) == now.file(it) for it in ("headway.yaml", "holds.yaml"))
+        return same and then.folder(environment) == now.folder(environment)
 
     def undone_in(self, environment: str) -> dict[str, tuple[Undone, ...]]:
         """Return what people undid in an environment, service by service."""
@@ -122,7 +121,7 @@ class _Looking:
     def _current(self, name: str) -> dict[str, tuple[ImageRef, ...]]:
         """What the repo says that each service of an environment runs: several images where containers disagree."""
         try:
-            desired = Desired(self.connections, self.config, name, self.found.head)
+            desired = Desired(self.connections.repo, self.config, name, self.found.head)
         except HeadwayError as error:
             self.found.unread[name] = error
             return {}

@@ -15,8 +15,9 @@ from headway.domain.releases.ledger import short_tag
 from headway.domain.releases.plans import service_of
 from headway.errors import HeadwayError
 from headway.operations.blocked import waits
+from headway.operations.comparison import drift_of, jobs_done, remains_of
 from headway.operations.connections import Connections
-from headway.operations.desired import Desired, drift_of, jobs_done, remains_of
+from headway.operations.desired import Desired
 from headway.operations.older_push import going_on, older_push
 from headway.systems.cluster.rollout import Standing, look
 
@@ -45,7 +46,7 @@ def environment_status(
         found.wrong.append(_summary(last.commit, last.state, live))
     unread: list[str] = []
     try:
-        desired = Desired(connections, config, name, head)
+        desired = Desired(connections.repo, config, name, head)
         unread = sorted({it.file for it in desired.problems})
         found.wrong += [f"{it} is left out" for it in unread]
         services = _services(connections, desired, found, compare)

@@ -83,5 +83,5 @@ def _as_named(connections: Connections, config: Config, name: str, to: str) -> s
 def _images(
     connections: Connections, config: Config, name: str, commit: str, services: list[str]
 ) -> dict[str, tuple[str, ...]]:
-    images = images_of(config, Desired(connections, config, name, commit).indexes)
+    images = images_of(config, Desired(connections.repo, config, name, commit).indexes)
     return {service: value for service, value in images.items() if not services or service in services}

@@ -153,7 +153,7 @@ def _lost(
 ) -> dict[str, tuple[Undone, ...]]:
     """Return what a rewritten branch took away, service by service."""
     try:
-        old, new = (Desired(connections, config, name, it).indexes for it in (before, now))
+        old, new = (Desired(connections.repo, config, name, it).indexes for it in (before, now))
     except HeadwayError:
         return {}
     at, subject = datetime.now(UTC), f"the branch was reset from {before[:9]}"

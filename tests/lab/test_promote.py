@@ -148,7 +148,7 @@ import os, subprocess, sys
 os.environ["HEADWAY_LOCAL"] = "1"
 from headway.flows.release import carry_out
 from headway.operations.connections import Connections
-from headway.operations.proposal import Proposal, identified, propose_images
+from headway.operations.proposal import Proposal, identified, plan_wanted
 from headway.operations.release import Release
 from headway.domain.images.reference import ImageRef
 from headway.errors import RefusedError
@@ -160,15 +160,15 @@ with Connections() as connections:
     connections.repo.fetch()
     pushed = []
 
-    def propose(head):
-        plan = propose_images(connections, "production", head, {"web": (ImageRef.parse(image), "asked for")})
+    def propose(snapshot):
+        plan = plan_wanted(snapshot, "production", {"web": (ImageRef.parse(image), "asked for")})
         if not pushed:
             # Right after it was looked at, somebody else pushes.
             pushed.append(open(f"{work}/production/web.yaml", "w").write(other))
             who = ["-c", "user.name=b", "-c", "user.email=b@b.example"]
             subprocess.run(["git", "-C", work, *who, "commit", "-qam", "Something else"], check=True)
             subprocess.run(["git", "-C", work, "push", "-q", "origin", "HEAD:main"], check=True)
-        return Proposal("release", plan, "")
+        return Proposal("release", snapshot, plan, "")
 
     try:
         carry_out(Release(connections, identified(Forcible(actor="ann"), "production"), propose, rehearse))
