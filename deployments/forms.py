@@ -21,7 +21,7 @@ def with_reason(schema: dict[str, Any], model: str) -> dict[str, Any]:
     asked = made["definitions"][model]
     reason = asked["properties"]["reason"]
     reason.pop("default", None)
-    reason |= {"minLength": 1, "description": "Why, in a sentence; it is required. It goes into the commit."}
+    reason |= {"minLength": 1, "description": "Required: why, in a sentence. It is recorded in the commit."}
     asked["required"] = [*asked.get("required", ()), "reason"]
     return made
 

@@ -1,4 +1,4 @@
-"""Make a Prefect server's control room equal to the files, and touch nothing else.
+"""Make a Prefect server's deployments, automations and work pool match the files, and touch nothing else.
 
     python -m headway.deployments.sync            make it equal
     python -m headway.deployments.sync --check    only tell what differs; exit code 1 where something does
@@ -237,12 +237,18 @@ def sync(settings: Settings, file: Path, pool: Path, tell: Tell, *, check: bool)
 def main() -> int:
     """Run the command; give its exit code."""
     parser = argparse.ArgumentParser(
-        prog="deployments/sync", description="Make a Prefect server's control room equal to the files."
+        prog="deployments/sync",
+        description="Make deployments, automations and the work pool of a Prefect server match the files.",
     )
-    parser.add_argument("--check", action="store_true", help="only tell what differs; exit code 1 then")
+    parser.add_argument(
+        "--check", action="store_true", help="only show what differs; exit with 1 if anything does"
+    )
     parser.add_argument("--file", type=Path, default=PROJECT, help="the prefect.yaml to read")
     parser.add_argument(
-        "--pool", type=Path, default=HERE / "pool.yaml", help="the work pool; pool-kubernetes.yaml for Jobs"
+        "--pool",
+        type=Path,
+        default=HERE / "pool.yaml",
+        help="the work pool to use; pool-kubernetes.yaml for Jobs",
     )
     wanted = parser.parse_args()
     try:

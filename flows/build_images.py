@@ -27,12 +27,12 @@ def title(parameters: dict[str, Any]) -> str:
 
 @flow(name="build-images", run_name=title)
 def build_images(request: BuildRequest) -> dict[str, object]:
-    """Build images of services at a commit and push them, side by side.
+    """Build images of services at a commit and push them, in parallel.
 
-    A commit whose image is in the registry already is not built again.
+    An image that is already in the registry is not built again.
 
     Args:
-        request: Which services, at which commit.
+        request: Which services to build, and at which commit.
     """
     with Connections() as connections:
         config = connections.config(fetch_head(connections))

@@ -32,7 +32,7 @@ def deliver(request: DeliverRequest) -> dict[str, object]:
     """Build images of services at a commit, push them, and release them to one environment.
 
     Args:
-        request: Which services, at which commit, to which environment.
+        request: Which services to deliver, at which commit, and where.
     """
     with Connections() as connections:
         config = connections.config(fetch_head(connections))

@@ -26,13 +26,13 @@ def title(parameters: dict[str, Any]) -> str:
 
 @flow(name="promote", run_name=title)
 def promote(request: PromoteRequest) -> dict[str, object]:
-    """Give an environment the digests that are live and verified in another, as one release.
+    """Release the digests that are live and verified in another environment, as one release.
 
-    Nothing is built and nothing is looked up by tag: exactly what runs there is
-    what runs here. What is not live there is refused.
+    Nothing is built and no tag is looked up: exactly the same images run here
+    afterwards. An image that is not live there is refused.
 
     Args:
-        request: Which environment gets what.
+        request: Which environment and services to promote to.
     """
     with Connections() as connections:
         return promote_images(connections, request)

@@ -27,14 +27,14 @@ def title(parameters: dict[str, Any]) -> str:
 
 @flow(name="rebuild", run_name=title)
 def rebuild(request: RebuildRequest) -> dict[str, object]:
-    """Restore environments from the config repo, and prove that they equal it.
+    """Restore environments from the config repo, and prove that they match it.
 
     Namespaces and CRDs come first, then configuration, then workloads. At the
-    end every object is compared with the cluster's, and every pod's digest with
-    the repo's.
+    end, every object in the cluster and the digest of every pod is compared
+    with the repo.
 
     Args:
-        request: Which environments, and which revision of the config repo.
+        request: Which environments to restore, and from which revision of the config repo.
     """
     began = time.monotonic()
     with Connections() as connections:

@@ -55,14 +55,14 @@ def title(parameters: dict[str, Any]) -> str:
 
 @flow(name="reconcile", run_name=title)
 def reconcile(request: ReconcileRequest) -> dict[str, object]:
-    """Make the cluster equal to the config repo, one environment or all.
+    """Make the cluster match the config repo, for one environment or all.
 
-    What people changed behind the repo's back is put right, what left the repo
-    is pruned, and a release that a dead run left unfinished is finished. Objects
-    that others made are refused unless they are to be adopted.
+    Drift is corrected, objects that were removed from the repo are pruned, and
+    unfinished releases are finished. Objects that another tool created are
+    refused, unless **adopt** is set.
 
     Args:
-        request: Which environment to look at.
+        request: Which environment to reconcile.
     """
     with Connections() as connections:
         return reconcile_images(connections, request)

@@ -28,13 +28,13 @@ def title(parameters: dict[str, Any]) -> str:
 
 @flow(name="release", run_name=title)
 def release(request: ReleaseRequest) -> dict[str, object]:
-    """Give images to one environment, and roll them back if they fail.
+    """Release images to one environment, and roll them back if they fail.
 
-    The plan names exact digests, the release is one commit in the config repo,
-    and it has succeeded when the pods report those digests and are ready.
+    The plan names exact digests, and the release is one commit in the config
+    repo. It has succeeded when the pods report those digests and are ready.
 
     Args:
-        request: What to release, where, and why.
+        request: What to release, where and why.
     """
     with Connections() as connections:
         return release_images(connections, request)

@@ -32,14 +32,14 @@ def title(parameters: dict[str, Any]) -> str:
 
 @flow(name="rollback", run_name=title)
 def rollback(request: RollbackRequest) -> dict[str, object]:
-    """Take one service or a whole environment back to images that were live before.
+    """Return one service or a whole environment to images that were live before.
 
-    Nothing is built: the old digests are written to the config repo as one
-    commit, and the cluster follows it. What goes is vetoed in that same
-    commit, so that automation never brings it again; the next newer image is free.
+    Nothing is built: one commit restores the old digests in the config repo, and
+    the cluster follows. The same commit vetoes the images that are rolled back,
+    so automation does not release them again. Newer images are not affected.
 
     Args:
-        request: Where, to which state, and why.
+        request: What to roll back, to which state, and why.
     """
     see_that_it_is_meant(request)
     with Connections() as connections:

@@ -31,13 +31,13 @@ def title(parameters: dict[str, Any]) -> str:
 
 @flow(name="set-image", run_name=title)
 def set_image(request: SetImageRequest) -> dict[str, object]:
-    """Give a running workload another image, behind the config repo's back.
+    """Change the image of a running workload, without touching the config repo.
 
-    For teams without a config repo. Where there is one, the next reconcile
-    brings back what the repo says; a release is the way to change that.
+    For teams without a config repo. If there is one, the next reconcile restores
+    the image in the repo: use a release instead.
 
     Args:
-        request: Which image, where.
+        request: Which image to set, and where.
     """
     with Connections() as connections:
         repository, context, namespace = request.service, request.context, request.namespace

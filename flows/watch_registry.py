@@ -33,13 +33,14 @@ def title(parameters: dict[str, Any]) -> str:
 
 @flow(name="watch-registry", run_name=title)
 def watch_registry(request: WatchRequest) -> dict[str, object]:
-    """Release what the rules pick, to every automatic environment.
+    """Scan the registries, and release what the rules pick to every automatic environment.
 
-    Nothing new costs one request for each image and writes nothing. An environment
-    that is promoted by itself gets what has been live long enough in the one before.
+    If there is nothing new, this costs one request for each image and writes
+    nothing. An automatic environment with `promote_from` gets the images that
+    have been live there for its soak time.
 
     Args:
-        request: Which environments to look at.
+        request: Which environments and services to scan for.
     """
     with Connections() as connections:
         return watch_images(connections, request)

@@ -22,16 +22,16 @@ class Request(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     actor: str = ""
-    """Who asks: a name or an address. It goes into the commit."""
+    """Who requests this: a name or an e-mail address. It is recorded in the commit."""
 
     reason: str = ""
-    """Why, in a sentence. It goes into the commit."""
+    """Why, in a sentence. It is recorded in the commit."""
 
     dry_run: bool = False
-    """Show what would be done, and change nothing."""
+    """Show what would be done; change nothing."""
 
     release_id: str = Field(default="", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$|^$", max_length=80)
-    """Leave empty. A caller that repeats its call gives the same id each time, and one release is made."""
+    """Leave this empty. Programs that repeat a call send the same id each time, so that only one release is made."""
 
     @property
     def mark(self) -> str:
@@ -67,16 +67,16 @@ class ServiceImage(BaseModel):
     """A service of headway.yaml."""
 
     image: str = Field(min_length=1)
-    """A tag, a digest (`sha256:…`), or a whole reference (`repo:tag@sha256:…`)."""
+    """A tag, a digest (`sha256:…`) or a full reference (`repo:tag@sha256:…`)."""
 
 
 class Forcible(Request):
-    """A request that may go past what holds it back."""
+    """A request that may override what blocks it."""
 
     force: bool = False
-    """Go past a lock, a veto, a closed window, a tag rule, a missing approval, or what the cluster would refuse.
+    """Override locks, vetoes, windows, tag rules, missing approvals and a failed rehearsal on the cluster.
 
-    It needs a reason, which is recorded.
+    Requires a reason, which is recorded.
     """
 
 
@@ -84,10 +84,10 @@ class BuildRequest(Request):
     """Build images of services at a commit, and push them."""
 
     services: list[str] = []
-    """Services to build; empty means every service that has a source."""
+    """Services to build. Empty: every service that has a source."""
 
     ref: str = ""
-    """Commit, tag or branch of the source repo; empty means the branch in headway.yaml."""
+    """Commit, tag or branch of the source repo. Empty: the branch in headway.yaml."""
 
 
 class DeliverRequest(BuildRequest, Forcible):
@@ -98,101 +98,101 @@ class DeliverRequest(BuildRequest, Forcible):
 
 
 class ReleaseRequest(Forcible):
-    """Give images to one environment."""
+    """Release images to one environment."""
 
     environment: str = Field(min_length=1)
     """The environment that gets them."""
 
     images: list[ServiceImage] = Field(min_length=1)
-    """The services to change and their images. All go live as one release."""
+    """The services to change, and their new images. All of them go out as one release."""
 
     no_hold: bool = False
-    """Where automation would replace an older image, let it: otherwise that waits for something newer."""
+    """Let automation replace an older image at its next scan. Otherwise it stays until something newer appears."""
 
 
 class PromoteRequest(Forcible):
-    """Give an environment the images that are live and verified in another."""
+    """Release the images that are live and verified in another environment."""
 
     environment: str = Field(min_length=1)
     """The environment that gets them."""
 
     source: str = ""
-    """The environment they are live in; empty means `promote_from` in headway.yaml."""
+    """The environment to promote from. Empty: `promote_from` in headway.yaml."""
 
     services: list[str] = []
-    """Services to promote; empty means all of them."""
+    """Services to promote. Empty: all."""
 
 
 class WatchRequest(Request):
     """Release what the rules pick, to every automatic environment."""
 
     environments: list[str] = []
-    """Environments to look at; empty means all of them."""
+    """Environments to release to. Empty: all automatic ones."""
 
     services: list[str] = []
-    """Services to look for; empty means all of them."""
+    """Services to scan for. Empty: all."""
 
 
 class RollbackRequest(Forcible):
-    """Take an environment back to images that were live before."""
+    """Return an environment to images that were live before."""
 
     environment: str = Field(min_length=1)
-    """The environment to take back."""
+    """The environment to roll back."""
 
     services: list[str] = []
-    """Services to take back; empty means the whole environment."""
+    """Services to roll back. Empty: the whole environment."""
 
     to: str = ""
-    """A release id, a commit, or a time: 2026-11-23T10:00 (UTC), …T10:00+01:00, 2h ago; empty: what was live before."""
+    """A release id, a commit or a time: 2026-11-23T10:00 (UTC), …T10:00+01:00, 2h ago. Empty: what was live before."""
 
 
 def as_form(request: Request) -> dict[str, Any]:
     """Return a request as a deployment's form takes it, for somebody who is known: a rollback there needs a reason."""
     if isinstance(request, RollbackRequest) and not request.reason.strip():
-        request = request.model_copy(update={"reason": f"asked for by {request.actor}"})
+        request = request.model_copy(update={"reason": f"requested by {request.actor}"})
     return request.model_dump(mode="json", exclude_defaults=True)
 
 
 class ReconcileRequest(Forcible):
-    """Make the cluster equal to the config repo."""
+    """Make the cluster match the config repo."""
 
     environment: str = ""
-    """The environment to look at; empty means all of them."""
+    """The environment to reconcile. Empty: all."""
 
     adopt: bool = False
-    """Take over objects that others made and the repo names, and what this repo applied under another address."""
+    """Take over objects in the repo that another tool created, or that this repo applied under its old address."""
 
 
 class RebuildRequest(Request):
-    """Make an empty cluster whole again from the config repo."""
+    """Restore an empty cluster from the config repo."""
 
     environments: list[str] = []
-    """Environments to restore; empty means all of them."""
+    """Environments to restore. Empty: all."""
 
     revision: str = ""
-    """A commit, branch or tag of the config repo; empty means what was live, environment by environment."""
+    """A commit, branch or tag of the config repo. Empty: what was live in each environment."""
 
 
 class SetImageRequest(Request):
-    """Change the running object and nothing else: no config repo, no history."""
+    """Change a running workload only: no config repo, no history."""
 
     service: str = Field(min_length=1)
     """Repository of the image to change, or a service of headway.yaml."""
 
     image: str = Field(min_length=1)
-    """A tag, a digest, or a whole reference."""
+    """A tag, a digest or a full reference."""
 
     environment: str = ""
-    """An environment of headway.yaml, where there is a config repo."""
+    """An environment of headway.yaml, if there is a config repo."""
 
     context: str = ""
-    """The kubeconfig's context, where there is no config repo."""
+    """The kubeconfig context, if there is no config repo."""
 
     namespace: str = ""
-    """The namespace, where there is no config repo."""
+    """The namespace, if there is no config repo."""
 
     timeout: int = Field(default=600, gt=0)
-    """Seconds the rollout may take."""
+    """How many seconds the rollout may take."""
 
 
 MODELS: dict[str, type[Request]] = {

@@ -1,4 +1,4 @@
-"""Everything headway is told by its environment, in one table.
+"""Everything that environment variables set, in one table.
 
 Addresses and folders stand here, and one secret that is headway's own. Other credentials
 never do: Git's come from its credential helpers or the SSH agent, the registries' from
@@ -49,70 +49,67 @@ class Settings(BaseSettings):
     """Branch of the config repo that says what should run."""
 
     state: Path = Field(default_factory=_state_home)
-    """Folder for mirrors, caches and locks. It can be lost: everything in it is made again."""
+    """Folder for mirrors, caches and locks. Losing it is harmless: everything in it is made again."""
 
     kubeconfig: str = ""
-    """Path of the kubeconfig that has the clusters' contexts; empty means what kubectl would take."""
+    """Path of the kubeconfig with the contexts that headway.yaml names; empty means what kubectl would use."""
 
     docker_config: str = ""
-    """Folder of Docker's config.json with the registries' logins; empty means what docker would take."""
+    """Folder of Docker's config.json with the registries' logins; empty means what docker would use."""
 
     actor: str = ""
-    """Who is asking, as it goes into commits; empty means the login name."""
+    """Who makes requests, as recorded in commits; empty means the login name."""
 
     prefect: str = ""
     """URL of the Prefect API; empty means `PREFECT_API_URL`."""
 
     deployments: str = ""
-    """Put before the names of the Prefect deployments, where several config repos share one Prefect server."""
+    """Prefix for the names of the Prefect deployments, needed if several config repos share one Prefect server."""
 
     prometheus: str = ""
-    """URL of the Prometheus that `verify: {promql: …}` asks."""
+    """URL of the Prometheus that `verify: {promql: …}` queries."""
 
     hook_secret: SecretStr = SecretStr("")
-    """Secret that push events to `headway serve` are signed with, or carry as a token."""
+    """Secret with which push events to `headway serve` are signed, or which they carry as a token."""
 
     slack_token: SecretStr = SecretStr("")
-    """Bot token of the Slack app that tells of releases (`notify` in headway.yaml)."""
+    """Bot token of the Slack app that sends notifications (`notify` in headway.yaml)."""
 
     slack_url: str = ""
-    """URL of Slack's Web API, where it is not Slack's own."""
+    """URL of Slack's Web API, if it is not Slack's own."""
 
     apprise: SecretStr = SecretStr("")
-    """Addresses for mail, Teams, Discord and others, as `name=url name=url`; `notify` says the names."""
+    """Addresses for mail, Teams, Discord and others, as `name=url name=url`; headway.yaml uses the names."""
 
     webhook_secret: SecretStr = SecretStr("")
-    """Secret that the CloudEvents of `notify`'s webhooks are signed with."""
+    """Secret with which CloudEvents to webhooks are signed."""
 
     github_token: SecretStr = SecretStr("")
-    """Token that writes commit statuses and deployments to GitHub, where `notify` has `commits: true`."""
+    """Token for commit statuses and deployments on GitHub, if `notify` has `commits: true`."""
 
     github_url: str = ""
-    """URL of the API of a GitHub of your own; the token is for its repos then, and not for github.com's."""
+    """API URL of your own GitHub server; the token is then for that server, not for github.com."""
 
     gitlab_token: SecretStr = SecretStr("")
-    """Token that writes commit statuses and deployments to GitLab, where `notify` has `commits: true`."""
+    """Token for commit statuses and deployments on GitLab, if `notify` has `commits: true`."""
 
     gitlab_url: str = ""
-    """URL of the API of a GitLab of your own; the token is for its repos then, and not for gitlab.com's."""
+    """API URL of your own GitLab server; the token is then for that server, not for gitlab.com."""
 
     alarm: str = ""
-    """Prefect notification block that alarms go to, as `type/name`; empty means Slack, where `notify` has a channel."""
+    """Prefect notification block for alarms, as `type/name`; empty means Slack, if `notify` has a channel."""
 
     commit_url: str = ""
-    """Page of a commit of the config repo, with {commit} in it; known for GitHub, GitLab, Gitea and Bitbucket."""
+    """URL of a commit's page, with {commit} in it; needed if the host is not GitHub, GitLab, Gitea or Bitbucket."""
 
     url: str = ""
-    """Address of `headway serve`, for `headway ci` to deliver through."""
+    """Address of the `headway serve` that `headway ci` calls."""
 
     token: SecretStr = SecretStr("")
     """Token for that address, as `headway token` made it."""
 
     tokens: str = ""
-    """File of the tokens that `headway serve` takes, with the rights of each."""
-
-    board_url: str = ""
-    """Address of `headway serve`, for links to its board."""
+    """File of the tokens that `headway serve` accepts, with the rights of each."""
 
     local: bool = False
     """Run every command in its own process, as `--local` does."""

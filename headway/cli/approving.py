@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 What = Annotated[
     str,
     typer.Argument(
-        help="An environment, or the id of a run; lists what waits when left out.", metavar="[ENV|RUN]"
+        help="An environment or a run's id; without one, list what is waiting.", metavar="ENV|RUN"
     ),
 ]
-Plan = Annotated[str, typer.Option("--plan", help="The plan you mean, by the 12 digits that the list shows.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not show the plan and ask.")]
-By = Annotated[str, typer.Option("--by", help="Who answers; default: HEADWAY_ACTOR, or the login name.")]
+Plan = Annotated[str, typer.Option("--plan", help="The plan you mean: the 12 hex digits shown in the list.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Answer without showing the plan and asking.")]
+By = Annotated[str, typer.Option("--by", help="Who answers; default: HEADWAY_ACTOR or the login name.")]
 
 
 def approve(
@@ -34,7 +34,7 @@ def approve(
     yes: Yes = False,
     output: Format = Output.table,
 ) -> None:
-    """Approve the plan that waits for an environment; without one, list what waits.
+    """Approve a waiting plan; without an argument, list them.
 
     Example: headway approve production
     """
@@ -49,7 +49,7 @@ def reject(
     yes: Yes = False,
     output: Format = Output.table,
 ) -> None:
-    """Reject the plan that waits for an environment; its run ends.
+    """Reject a waiting plan, which ends its run.
 
     Example: headway reject production --reason "not before the audit"
     """

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 What = Annotated[
     str,
     typer.Argument(
-        help="An environment, or the id of a run; lists what runs when left out.", metavar="[ENV|RUN]"
+        help="An environment or a run's id; without one, list what is running.", metavar="ENV|RUN"
     ),
 ]
 
@@ -25,9 +25,9 @@ What = Annotated[
 def cancel(
     what: What = "", reason: Reason = "", dry_run: DryRun = False, output: Format = Output.table
 ) -> None:
-    """Cancel the run that releases to an environment; without one, list what runs or waits.
+    """Cancel a run; without an argument, list what runs or waits.
 
-    What the run has committed to the config repo stays: `headway reconcile` finishes it, `headway rollback` undoes it.
+    Commits that the run has made stay: `headway reconcile` finishes the release, `headway rollback` undoes it.
 
     Example: headway cancel production --reason "wrong version"
     """

@@ -25,10 +25,12 @@ if TYPE_CHECKING:
 
 Images = Annotated[
     list[str],
-    typer.Argument(help="SERVICE=IMAGE: a tag, a digest or a whole reference.", metavar="SERVICE=IMAGE…"),
+    typer.Argument(
+        help="A service and its image: a tag, a digest or a full reference.", metavar="SERVICE=IMAGE"
+    ),
 ]
 Services = Annotated[
-    list[str] | None, typer.Option("--service", "-s", help="A service of headway.yaml; may be repeated.")
+    list[str] | None, typer.Option("--service", "-s", help="A service of headway.yaml; can be repeated.")
 ]
 Ref = Annotated[str, typer.Option("--ref", help="Commit, tag or branch of the source repo.")]
 
@@ -39,9 +41,7 @@ def release(
     reason: Reason = "",
     no_hold: Annotated[
         bool,
-        typer.Option(
-            "--no-hold", help="Let automation replace it, where it would have picked a newer image."
-        ),
+        typer.Option("--no-hold", help="Let automation replace an older image at its next scan."),
     ] = False,
     force: Force = False,
     dry_run: DryRun = False,
@@ -49,9 +49,10 @@ def release(
     local: Local = False,
     output: Format = Output.table,
 ) -> None:
-    """Give images to one environment as one release.
+    """Release images to one environment.
 
-    In an automatic environment, an older image than automation would pick stays until something newer comes.
+    All images go out as one release. In an automatic environment, if automation would pick a newer image, yours
+    stays until an even newer one appears. With --no-hold, automation may replace it at once.
 
     Example: headway release staging frontend=sha-9ab2c41… users=1.4.2
     """
@@ -73,7 +74,7 @@ def promote(
     environment: Environment,
     services: Services = None,
     source: Annotated[
-        str, typer.Option("--from", help="The environment they are live in; default: promote_from.")
+        str, typer.Option("--from", help="The environment to promote from; default: promote_from.")
     ] = "",
     reason: Reason = "",
     force: Force = False,
@@ -82,7 +83,7 @@ def promote(
     local: Local = False,
     output: Format = Output.table,
 ) -> None:
-    """Give an environment the digests that are live and verified in the one before it.
+    """Release what is live and verified in the previous environment.
 
     Example: headway promote production
     """
@@ -103,13 +104,15 @@ def promote(
 def watch(
     environments: Annotated[
         list[str] | None,
-        typer.Argument(help="Environments to look at; all of them when left out.", metavar="[ENV…]"),
+        typer.Argument(help="Environments to scan for; default: all.", metavar="ENV"),
     ] = None,
     dry_run: DryRun = False,
     local: Local = False,
     output: Format = Output.table,
 ) -> None:
-    """Look at the registries once, and release what the rules pick to every automatic environment.
+    """Scan the registries once and release what the rules pick.
+
+    Only automatic environments get releases: one commit for each.
 
     Example: headway watch --dry-run
     """
@@ -126,7 +129,8 @@ def rollback(
     force: Annotated[
         bool,
         typer.Option(
-            "--force", help="Past a lock or a veto, or to an image that the registry no longer has."
+            "--force",
+            help="Override locks and vetoes, and a missing image in the registry. Requires --reason.",
         ),
     ] = False,
     dry_run: DryRun = False,
@@ -134,7 +138,9 @@ def rollback(
     local: Local = False,
     output: Format = Output.table,
 ) -> None:
-    """Take an environment back to images that were live before, without a build.
+    """Return an environment to images that were live before.
+
+    Nothing is built. The images that are rolled back are vetoed, so automation does not release them again.
 
     Example: headway rollback production --service orders --reason "wrong totals"
     """
@@ -157,19 +163,23 @@ def reconcile(
     adopt: Annotated[
         bool,
         typer.Option(
-            "--adopt", help="Take over objects that others made and the repo names: `diff` lists them."
+            "--adopt", help="Take over objects in the repo that another tool created: `diff` lists them."
         ),
     ] = False,
     force: Annotated[
         bool,
-        typer.Option("--force", help="Apply a push too that takes an image back; needs --reason."),
+        typer.Option(
+            "--force", help="Also apply a push that goes back to an older image. Requires --reason."
+        ),
     ] = False,
     reason: Reason = "",
     dry_run: DryRun = False,
     local: Local = False,
     output: Format = Output.table,
 ) -> None:
-    """Make the cluster equal to the config repo: put drift right, finish what was begun.
+    """Make the cluster match the config repo.
+
+    Corrects drift, prunes what left the repo, and finishes unfinished releases.
 
     Example: headway reconcile staging
     """
@@ -188,16 +198,18 @@ def reconcile(
 def rebuild(
     environments: Annotated[
         list[str] | None,
-        typer.Argument(help="Environments to restore; all of them when left out.", metavar="[ENV…]"),
+        typer.Argument(help="Environments to restore; default: all.", metavar="ENV"),
     ] = None,
     revision: Annotated[
-        str, typer.Option("--revision", help="A commit or release; default: what was live.")
+        str, typer.Option("--revision", help="A commit, branch or tag; default: what was live.")
     ] = "",
     dry_run: DryRun = False,
     local: Local = False,
     output: Format = Output.table,
 ) -> None:
-    """Make an empty cluster whole again from the config repo, and prove that it is equal.
+    """Restore an empty cluster from the config repo.
+
+    At the end, every object and digest is compared with the repo.
 
     Example: headway rebuild
     """
@@ -214,14 +226,16 @@ def rebuild(
 def build(
     services: Annotated[
         list[str] | None,
-        typer.Argument(help="Services to build; all with a source when left out.", metavar="[SERVICE…]"),
+        typer.Argument(help="Services to build; default: all with a source.", metavar="SERVICE"),
     ] = None,
     ref: Ref = "",
     dry_run: DryRun = False,
     local: Local = False,
     output: Format = Output.table,
 ) -> None:
-    """Build images at a commit and push them; what the registry has already is not built again.
+    """Build images at a commit and push them.
+
+    Images that are already in the registry are not built again.
 
     Example: headway build frontend --ref 9ab2c41
     """
@@ -239,7 +253,7 @@ def deliver(
     local: Local = False,
     output: Format = Output.table,
 ) -> None:
-    """Build images at a commit, push them, and release them to one environment.
+    """Build images at a commit, push them, and release them.
 
     Example: headway deliver staging --service frontend --ref 9ab2c41
     """
@@ -258,18 +272,22 @@ def deliver(
 
 
 def set_image(
-    service: Annotated[str, typer.Argument(help="An image repository, or with --env a service.")],
-    image: Annotated[str, typer.Argument(help="A tag, a digest or a whole reference.")],
+    service: Annotated[
+        str, typer.Argument(help="An image repository, or a service with --env.", metavar="SERVICE")
+    ],
+    image: Annotated[str, typer.Argument(help="A tag, a digest or a full reference.", metavar="IMAGE")],
     environment: Annotated[str, typer.Option("--env", "-e", help="An environment of headway.yaml.")] = "",
-    namespace: Annotated[str, typer.Option("--namespace", help="The namespace, without a config repo.")] = "",
-    context: Annotated[str, typer.Option("--context", help="The kubeconfig's context.")] = "",
+    namespace: Annotated[
+        str, typer.Option("--namespace", help="The namespace, if there is no config repo.")
+    ] = "",
+    context: Annotated[str, typer.Option("--context", help="The kubeconfig context.")] = "",
     dry_run: DryRun = False,
     local: Local = False,
     output: Format = Output.table,
 ) -> None:
-    """Change a running workload's image and nothing else: for teams without a config repo.
+    """Change a running workload's image, without a config repo.
 
-    Example: headway set-image localhost:5000/shop/frontend sha-9ab2c41… --namespace staging
+    Example: headway set-image registry.example.com/web 1.4.2 --namespace web
     """
     _run(
         "set-image",

@@ -12,43 +12,46 @@ from headway.cli.output import Output, out, print_json, waits_for_server
 from headway.errors import UsageError
 
 Services = Annotated[
-    list[str] | None, typer.Option("--service", "-s", help="A service of headway.yaml; may be repeated.")
+    list[str] | None, typer.Option("--service", "-s", help="A service of headway.yaml; can be repeated.")
 ]
 
 
 def ci(
     environment: Annotated[
         str,
-        typer.Argument(help="The environment to release to; left out, images are only built and pushed."),
+        typer.Argument(
+            help="The environment to release to; without one, images are only built.", metavar="ENV"
+        ),
     ] = "",
     images: Annotated[
         list[str] | None,
-        typer.Argument(
-            help="Images that CI built already; they are only released.", metavar="[SERVICE=IMAGE…]"
-        ),
+        typer.Argument(help="Images that CI has built; they are only released.", metavar="SERVICE=IMAGE"),
     ] = None,
     services: Services = None,
     ref: Annotated[
-        str, typer.Option("--ref", help="The commit; left out, what the CI system says it builds.")
+        str, typer.Option("--ref", help="The commit; default: the one that the CI system reports.")
     ] = "",
     again: Annotated[
-        bool, typer.Option("--again", help="A new run, although one for this commit is there already.")
+        bool, typer.Option("--again", help="Start a new run, even if one for this commit exists.")
     ] = False,
     reason: Reason = "",
     dry_run: DryRun = False,
     output: Format = Output.table,
 ) -> None:
-    """Deliver a commit, or images that CI built, from CI: start it, wait, show its log, exit as the release ended.
+    """Deliver from CI: build or take images, release, wait, exit.
 
-    It is safe to repeat: in one CI job, the same services and commit are one run, and so they are outside
-    of any job, until you say --again. A branch or a tag is a new run each time. With HEADWAY_URL and
-    HEADWAY_TOKEN it goes through headway's own endpoint; else to the Prefect server of PREFECT_API_URL.
+    Waits for the release, shows its log, and exits with its result.
 
-    Pipelines end in any order, so it never holds newer images back: in an automatic environment, automation
-    goes on to what is newer than what CI brought. To stay with an older image, use `headway release`.
+    Safe to repeat: the same services and commit are one run, within a CI job and outside of any, unless you give
+    --again. A branch or a tag is a new run each time. With HEADWAY_URL and HEADWAY_TOKEN, the call goes through
+    headway's endpoint; otherwise to the Prefect server at PREFECT_API_URL.
+
+    Pipelines finish in any order, so `ci` never holds newer images back: in an automatic environment, automation
+    still releases anything newer. To stay on an older image, use `headway release`.
 
     Example: headway ci staging --service frontend --ref "$GITHUB_SHA"
-             headway ci staging frontend=1.4.2
+
+    Example: headway ci staging frontend=1.4.2
     """
     import uuid
 
@@ -120,18 +123,18 @@ def ci(
 
 
 def token(
-    name: Annotated[str, typer.Argument(help="What it is for, such as ci-orders; runs are tagged with it.")],
-    flows: Annotated[list[str], typer.Option("--flow", help="A flow it may start; may be repeated.")],
+    name: Annotated[str, typer.Argument(help="A name, such as ci-orders; runs are tagged with it.")],
+    flows: Annotated[list[str], typer.Option("--flow", help="A flow it may start; can be repeated.")],
     environments: Annotated[
         list[str] | None,
-        typer.Option("--environment", "-e", help="An environment it may release to; `*` for all."),
+        typer.Option("--environment", "-e", help="An environment it may release to; `*` means all."),
     ] = None,
     services: Services = None,
-    force: Annotated[bool, typer.Option("--force", help="It may go past locks and approvals.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Allow it to use --force.")] = False,
 ) -> None:
-    """Make a token for headway's endpoint, and the line that gives it its rights.
+    """Make a token for CI, and the line that lists its rights.
 
-    The token is shown once and kept nowhere. The line goes into the file that HEADWAY_TOKENS names.
+    The token is printed once and stored nowhere. The line goes into the file named by HEADWAY_TOKENS.
 
     Example: headway token ci-orders --flow deliver --environment staging --service orders
     """
@@ -155,7 +158,7 @@ def token(
         raise UsageError(f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}") from None
     fields = rights.model_dump(exclude_defaults=True)
     line = ", ".join(f"{key}: {_written(value)}" for key, value in fields.items())
-    err().print("Put this below `tokens:` in the file that HEADWAY_TOKENS names:\n", style="dim")
+    err().print("Put this below `tokens:` in the file named by HEADWAY_TOKENS:\n", style="dim")
     err().print(f"- {{{line}}}\n", markup=False)
     err().print("and give this to CI as HEADWAY_TOKEN; it is shown once:\n", style="dim")
     print(made)
@@ -169,11 +172,11 @@ def _written(value: object) -> str:
 
 def notify(
     test: Annotated[
-        bool, typer.Option("--test", help="Tell everybody in headway.yaml a made-up release.")
+        bool, typer.Option("--test", help="Send a test notification to everyone in headway.yaml.")
     ] = False,
     output: Format = Output.table,
 ) -> None:
-    """Tell what could not be told before, and show what still waits and why.
+    """Send overdue notifications; list what is still undelivered.
 
     Example: headway notify --test
     """
@@ -204,7 +207,7 @@ def notify(
             }
         )
         return
-    print_table(("to", "release", "why"), waiting, empty=f"{told} told, nothing waits")
+    print_table(("to", "release", "why"), waiting, empty=f"{told} delivered, nothing is waiting")
 
 
 def add_to(app: typer.Typer) -> None:

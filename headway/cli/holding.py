@@ -16,17 +16,16 @@ if TYPE_CHECKING:
     from headway.domain.config.reading import Config
     from headway.operations import holds as holding
 
-Service = Annotated[
-    str, typer.Argument(help="A service; the whole environment when left out.", metavar="[SERVICE]")
-]
+Service = Annotated[str, typer.Argument(help="A service; default: the whole environment.", metavar="SERVICE")]
 OneService = Annotated[str, typer.Argument(help="A service of headway.yaml.", metavar="SERVICE")]
 Reason = Annotated[
-    str, typer.Option("--reason", "-m", help="Why; it goes into the commit. Asked for on a terminal.")
+    str,
+    typer.Option("--reason", "-m", help="Why; recorded in the commit. Required; a terminal prompts for it."),
 ]
 Image = Annotated[
     str,
     typer.Argument(
-        help="A tag, a digest or a reference; default: what the repo says runs.", metavar="[IMAGE]"
+        help="A tag, a digest or a reference; default: the current image in the repo.", metavar="IMAGE"
     ),
 ]
 
@@ -34,7 +33,9 @@ Image = Annotated[
 def lock(
     environment: Environment, service: Service = "", reason: Reason = "", dry_run: DryRun = False
 ) -> None:
-    """Let nobody release here, people neither, but with --force and a reason.
+    """Block every release here, unless forced with a reason.
+
+    Manual releases are blocked too, unless --force and --reason are given.
 
     Example: headway lock production users --reason "migration until Friday"
     """
@@ -52,7 +53,7 @@ def lock(
 def unlock(
     environment: Environment, service: Service = "", reason: Reason = "", dry_run: DryRun = False
 ) -> None:
-    """Take a lock away.
+    """Remove a lock.
 
     Example: headway unlock production users --reason "the migration is done"
     """
@@ -70,10 +71,10 @@ def unlock(
 def automate(
     environment: Environment, service: Service = "", reason: Reason = "", dry_run: DryRun = False
 ) -> None:
-    """Let automation release here what the rule picks, whatever headway.yaml says.
+    """Let automation release here, whatever headway.yaml says.
 
-    It ends what is held back since a person chose an older image, by a release or in Git. What failed, what was
-    rolled back and what people vetoed stays held back, until `headway unveto`.
+    Also ends holds left by a person who chose an older image, by a release or in Git. Vetoes by people and vetoes
+    after failures and rollbacks stay, until `headway unveto`.
 
     Example: headway automate staging orders --reason "debugged"
     """
@@ -87,7 +88,7 @@ def automate(
 def deautomate(
     environment: Environment, service: Service = "", reason: Reason = "", dry_run: DryRun = False
 ) -> None:
-    """Keep automation from releasing here; people still can.
+    """Stop automation from releasing here; people still can.
 
     Example: headway deautomate staging orders --reason debugging
     """
@@ -104,7 +105,9 @@ def veto(
     reason: Reason = "",
     dry_run: DryRun = False,
 ) -> None:
-    """Keep automation from ever picking an image here, and refuse it to people without --force.
+    """Veto an image: automation never releases it here.
+
+    People can still release it with --force and --reason.
 
     Example: headway veto production orders 1.4.2 --reason "loses totals"
     """
@@ -126,12 +129,12 @@ def unveto(
     service: OneService,
     image: Annotated[
         str,
-        typer.Argument(help="A tag, a digest or a reference; all of them when left out.", metavar="[IMAGE]"),
+        typer.Argument(help="A tag, a digest or a reference; default: every vetoed image.", metavar="IMAGE"),
     ] = "",
     reason: Reason = "",
     dry_run: DryRun = False,
 ) -> None:
-    """Take a veto away, so that automation may pick the image again.
+    """Remove a veto, so that automation may pick the image again.
 
     Example: headway unveto production orders 1.4.2 --reason "the totals were right"
     """
@@ -175,9 +178,9 @@ def _change(
     from headway.operations.connections import Connections
 
     if not why and sys.stdin.isatty() and not dry_run:
-        why = typer.prompt("why", err=True).strip()
+        why = typer.prompt("reason", err=True).strip()
     if not why and not dry_run:
-        raise UsageError("why? whoever finds this later will ask", hint='say it with --reason "…"')
+        raise UsageError("a reason is required: it is recorded in the commit", hint='add --reason "…"')
 
     what = f"{service} in {environment}" if service else environment
     with Connections() as connections:

@@ -25,9 +25,9 @@ STATE_STYLE = {
     "rolled-back": "yellow",
     "superseded": "dim",
 }
-Service = Annotated[str, typer.Option("--service", "-s", help="Only what is about this service.")]
-Since = Annotated[str, typer.Option("--since", help="From this time on: 2026-11-23T10:00, 12h, 7d.")]
-Until = Annotated[str, typer.Option("--until", help="Up to this time.")]
+Service = Annotated[str, typer.Option("--service", "-s", help="Only this service.")]
+Since = Annotated[str, typer.Option("--since", help="Only after this time: 2026-11-23T10:00, 12h, 7d.")]
+Until = Annotated[str, typer.Option("--until", help="Only before this time.")]
 
 
 def history(
@@ -40,14 +40,14 @@ def history(
         ),
     ] = None,
     actor: Annotated[
-        str, typer.Option("--actor", "-a", help="Only what this person or program asked for.")
+        str, typer.Option("--actor", "-a", help="Only requests by this person or program.")
     ] = "",
     since: Since = "",
     until: Until = "",
     limit: Limit = 20,
     output: Format = Output.table,
 ) -> None:
-    """List releases, the newest first, with who asked, why, and how each ended.
+    """List releases: who requested each, why, and how it ended.
 
     Example: headway history production --service orders --since 7d
     """
@@ -116,7 +116,7 @@ def show(
     release: Annotated[str, typer.Argument(help="A release's id, or a commit.", metavar="RELEASE")],
     output: Format = Output.table,
 ) -> None:
-    """Show everything about one release: who, why, what, how it went, and its diff.
+    """Show one release: who, why, what changed, outcome and diff.
 
     Example: headway show 20261123T101502Z-7f3a
     """
@@ -154,7 +154,9 @@ def metrics(
     until: Until = "",
     output: Format = Output.table,
 ) -> None:
-    """Tell the four DORA metrics of each environment and service, from the ledger alone.
+    """Show the four DORA metrics of each environment and service.
+
+    They are computed from the config repo alone.
 
     Example: headway metrics production --since 90d
     """

@@ -13,7 +13,7 @@ from headway.cli.output import Output, err, out, print_json, print_table
 ExitCode = Annotated[
     bool,
     typer.Option(
-        "--exit-code", help="Exit with 1 where something is not as it should be, as `git diff` has it."
+        "--exit-code", help="Exit with 1 if anything is not as it should be, like `git diff --exit-code`."
     ),
 ]
 
@@ -25,13 +25,13 @@ STUCK = 10
 def status(
     environment: AnyEnvironment = "", exit_code: ExitCode = False, output: Format = Output.table
 ) -> None:
-    """Say what each environment should run, what it runs, and whether it is healthy.
+    """Show what should run in each environment, and what does.
 
-    Listed too is what does not become as the repo says by itself: deletions that wait for finalizers, fields
-    that other tools set, and a push that is not applied since it takes images back.
+    Also lists differences that headway will not resolve by itself: deletions stuck on finalizers, fields set by
+    other tools, and a push that was not applied because it goes back to older images.
 
-    Exit code 1 where files of an environment are left out. With --exit-code also where something is not live
-    yet or failed, is unhealthy or applied and not running, differs from the repo, or where a cluster cannot be asked.
+    Exits with 1 if files of an environment were left out. With --exit-code, also if anything is not live yet, has
+    failed, is unhealthy, is applied but not running, differs from the repo, or if a cluster cannot be reached.
 
     Example: headway status staging
     """
@@ -91,17 +91,19 @@ def _remains(found: dict[str, Any]) -> list[str]:
 def diff(
     environment: Environment,
     other: Annotated[
-        str, typer.Argument(help="Another environment: compare the images of the two.", metavar="[OTHER]")
+        str, typer.Argument(help="Another environment, to compare the images of the two.", metavar="OTHER")
     ] = "",
     exit_code: ExitCode = False,
     output: Format = Output.table,
 ) -> None:
-    """Show how the cluster differs from the config repo, or how two environments' images differ.
+    """Show how a cluster differs from the repo, or two environments.
 
-    Exit code 0 also where something differs, but with --exit-code 1. A cluster that cannot be asked is 1 always.
+    Exits with 0 even if there are differences; with --exit-code, exits with 1 then. Always exits with 1 if the
+    cluster cannot be reached.
 
-    Example: headway diff staging            (drift)
-             headway diff staging production (images)
+    Example: headway diff staging
+
+    Example: headway diff staging production
     """
     from headway.domain.releases.plans import images_of
     from headway.operations.comparison import drift_of

@@ -40,8 +40,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="A release manager for Kubernetes: a release is a commit, and any of it can be undone without a rebuild.",
-    epilog="Exit codes: 0 done, 1 failed, 2 wrong use or bad config, 3 refused.",
+    help="Release manager for Kubernetes: every release is a Git commit, and rolling back needs no rebuild.",
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or invalid config, 3 refused.",
 )
 COMPLETION = "_HEADWAY_COMPLETE"
 """What a shell sets that asks for completions."""
@@ -55,7 +55,7 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _main(
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,

@@ -10,24 +10,29 @@ from headway.cli.output import Output
 
 Environment = Annotated[str, typer.Argument(help="An environment of headway.yaml.", metavar="ENV")]
 AnyEnvironment = Annotated[
-    str, typer.Argument(help="An environment of headway.yaml; all of them when left out.", metavar="[ENV]")
+    str, typer.Argument(help="An environment of headway.yaml; default: all.", metavar="ENV")
 ]
 Local = Annotated[
     bool,
-    typer.Option("--local", help="Run in this process, without Prefect: faster, and works when it is down."),
+    typer.Option(
+        "--local", help="Run in this process instead of on Prefect; works while the server is down."
+    ),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Show what would be done, and change nothing.")]
-Reason = Annotated[str, typer.Option("--reason", "-m", help="Why; it goes into the commit.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Show what would be done; change nothing.")]
+Reason = Annotated[str, typer.Option("--reason", "-m", help="Why; recorded in the commit.")]
 Force = Annotated[
     bool,
     typer.Option(
         "--force",
-        help="Past a lock, a veto, a closed window, a tag rule, a missing approval, or what the cluster would "
-        "refuse; needs --reason.",
+        help="Override locks, vetoes, windows, tag rules, missing approvals and a failed rehearsal on the "
+        "cluster. Requires --reason.",
     ),
 ]
-Format = Annotated[Output, typer.Option("--output", "-o", help="How to print the result.")]
+Format = Annotated[Output, typer.Option("--output", "-o", help="Output format.")]
 ReleaseId = Annotated[
-    str, typer.Option("--release-id", help="Your own id: the same id never makes a second release.")
+    str,
+    typer.Option(
+        "--release-id", help="Your own id for this release: repeating it never makes a second release."
+    ),
 ]
-Limit = Annotated[int, typer.Option("--limit", help="How many, the newest first.", min=1)]
+Limit = Annotated[int, typer.Option("--limit", help="How many to show, newest first.", min=1)]

@@ -23,7 +23,7 @@ def images(
     limit: Limit = 20,
     output: Format = Output.table,
 ) -> None:
-    """List a service's tags in order, with the reason each is taken or refused.
+    """List a service's tags, with why each is eligible or refused.
 
     Example: headway images frontend staging
     """
@@ -73,15 +73,18 @@ def plan(
     images: Annotated[
         list[str] | None,
         typer.Argument(
-            help="SERVICE=IMAGE; left out: what the rules would release now.", metavar="[SERVICE=IMAGE…]"
+            help="Images to release; default: what the rules would pick now.", metavar="SERVICE=IMAGE"
         ),
     ] = None,
     output: Format = Output.table,
 ) -> None:
-    """Show what a release would change, or what would be released now and why; change nothing.
+    """Show what a release would change; change nothing.
 
-    Example: headway plan staging                        (what the rules pick)
-             headway plan staging frontend=sha-9ab2c41…  (what this would change)
+    Without images, it shows what automation would release now, and why.
+
+    Example: headway plan staging
+
+    Example: headway plan staging frontend=sha-9ab2c41…
     """
     from headway.operations.connections import Connections
 

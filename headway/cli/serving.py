@@ -21,25 +21,25 @@ if TYPE_CHECKING:
 
 
 def serve(
-    host: Annotated[str, typer.Option("--host", help="Where to listen.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", help="Which port to listen on; 0 takes a free one.")] = 8642,
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="Port to listen on; 0 picks a free one.")] = 8642,
     every: Annotated[
         float,
-        typer.Option("--every", help="Seconds between looks at the registries; 0 only looks at events."),
+        typer.Option("--every", help="Seconds between scans of the registries; 0: only on events."),
     ] = 60.0,
     reconcile_every: Annotated[
-        float, typer.Option("--reconcile-every", help="Seconds between reconciles of everything; 0 for none.")
+        float, typer.Option("--reconcile-every", help="Seconds between reconciles of everything; 0: none.")
     ] = 600.0,
     insecure: Annotated[
         bool,
-        typer.Option("--insecure", help="Take events that nobody signed. Only for a network of your own."),
+        typer.Option("--insecure", help="Accept unsigned events. Only for a private network."),
     ] = False,
     local: Local = False,
 ) -> None:
-    """Listen for push events of registries and Git hosts, and look at the registries every so often.
+    """Listen for push events and CI calls, and scan periodically.
 
-    An event only says "look now". With --local the looks run in this warm process, which takes a
-    fraction of a second; without, each is a Prefect run.
+    An event from a registry or a Git host only triggers a scan or a reconcile. With --local these run in this
+    process, within a fraction of a second; without it, each is a Prefect run.
 
     Example: HEADWAY_HOOK_SECRET=… headway serve --local --port 8642
     """

@@ -16,15 +16,17 @@ SKIPPED = {".git", ".github", ".gitlab", "node_modules"}
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(help="The root of a config repo's checkout.")] = Path(),
-    app: Annotated[str, typer.Option("--app", help="The application's name; default: the folder's.")] = "",
+    folder: Annotated[Path, typer.Argument(help="The root of the config repo's checkout.")] = Path(),
+    app: Annotated[
+        str, typer.Option("--app", help="The application's name; default: the folder's name.")
+    ] = "",
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", "-n", help="Print the file and write nothing.")
+        bool, typer.Option("--dry-run", "-n", help="Print the file instead of writing it.")
     ] = False,
 ) -> None:
     """Write headway.yaml for a repo of plain Kubernetes YAML.
 
-    Each folder that has workloads becomes an environment, each image repository a service.
+    Each folder with workloads becomes an environment, and each image repository a service.
 
     Example: cd config && headway init
     """
@@ -70,16 +72,17 @@ def init(
 
 
 def lint(
-    folder: Annotated[Path, typer.Argument(help="The root of a config repo's checkout.")] = Path(),
+    folder: Annotated[Path, typer.Argument(help="The root of the config repo's checkout.")] = Path(),
     output: Format = Output.table,
 ) -> None:
-    """Check headway.yaml, holds.yaml and every environment's manifests before a commit or a push.
+    """Check headway.yaml, holds.yaml and the manifests, offline.
 
-    It reads the files as they are now, but for what .gitignore names, and asks no network and no cluster. Each
-    finding is a line `file:line:column`. Exit code 2 where there are mistakes, 0 where there are only warnings.
+    Reads the working tree, except files ignored by .gitignore, and needs no network and no cluster. Each finding
+    starts with `file:line:column`. Exits with 2 if there are mistakes, with 0 if there are only warnings.
 
     Example: headway lint
-             headway lint my-config-repo --output json
+
+    Example: headway lint my-config-repo --output json
     """
     from headway.operations.lint import lint
 
@@ -104,7 +107,7 @@ def _count(found: Sized, what: str) -> str:
 
 
 def doctor(output: Format = Output.table) -> None:
-    """Check each connection and credential, and say what to do where one is not right.
+    """Check every connection and credential, and say what to fix.
 
     Example: headway doctor
     """

@@ -10,15 +10,19 @@ import typer
 def worker(
     pool: Annotated[str, typer.Option("--pool", help="The work pool to serve.")] = "headway",
     name: Annotated[str, typer.Option("--name", help="This worker's name in the Prefect UI.")] = "",
-    limit: Annotated[int, typer.Option("--limit", help="How many runs at once.", min=1)] = 10,
-    query: Annotated[float, typer.Option("--query", help="Seconds between looks for runs.", min=0.1)] = 0.5,
+    limit: Annotated[int, typer.Option("--limit", help="How many runs at the same time.", min=1)] = 10,
+    query: Annotated[
+        float, typer.Option("--query", help="Seconds between polls for new runs.", min=0.1)
+    ] = 0.5,
     healthcheck: Annotated[
-        bool, typer.Option("--with-healthcheck", help="Answer at /health, as Prefect's own worker does.")
+        bool,
+        typer.Option("--with-healthcheck", help="Serve /health on port 8080, like Prefect's own worker."),
     ] = False,
 ) -> None:
-    """Run flow runs, warm: each starts in a second or two, where Prefect's own worker takes several.
+    """Run flows from a Prefect work pool of the type process.
 
-    It serves a work pool of the type process. `prefect worker start --pool headway` does the same, slower.
+    A run starts within a second or two. `prefect worker start --pool headway` works too, but takes several seconds
+    for each.
 
     Example: headway worker --name machine-1
     """

@@ -364,7 +364,6 @@ def _links(connections: Connections, commit: str = "", *, run: bool = True) -> t
     found = [
         ("run", run_page() if run else ""),
         ("commit", commit_page(connections.repo.url, commit, settings.commit_url) if commit else ""),
-        ("board", settings.board_url),
     ]
     return tuple((name, url) for name, url in found if url)
 

@@ -52,6 +52,14 @@ def test_every_command_has_help_with_an_example(name: str) -> None:
     assert "headway " + name in help_text
 
 
+def test_the_list_of_commands_has_whole_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal of 80 columns and in a pipe, no command's summary is cut off, and no line is longer."""
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = headway("--help").out.splitlines()
+    assert [it for it in lines if "..." in it.partition("  ")[2] or len(it) > 80] == []
+    assert len(lines) > len(COMMANDS)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [

@@ -161,7 +161,7 @@ def test_one_click_takes_no_environment_back(config: Config | None) -> None:
     # The command line and the endpoint need no reason: they know who asks.
     asked = RollbackRequest(environment="production", actor="ann")
     validate({"request": as_form(asked)}, schema, raise_on_error=True)
-    assert as_form(asked)["reason"] == "asked for by ann"
+    assert as_form(asked)["reason"] == "requested by ann"
 
 
 def test_only_a_rollback_needs_a_reason() -> None:

@@ -128,7 +128,7 @@ def test_a_release_never_fails_because_slack_does(told: App, slack: SlackServer,
     with sqlite3.connect(told.state / "headway" / "outbox.sqlite") as database:
         database.execute("UPDATE held SET until = 0")
     later = told.run("notify", **settings(slack))
-    assert "nothing waits" in later.out, later.said
+    assert "nothing is waiting" in later.out, later.said
     assert len(slack.posts()) == before + 1
     assert "live" in slack.posts()[-1]["text"]
 

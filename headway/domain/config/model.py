@@ -85,11 +85,11 @@ class Source(Part):
     repo: str = Field(min_length=1)
     """URL of the source repo; `../name.git` is relative to the config repo's URL."""
     branch: str = "main"
-    """Branch that is built, and whose history orders tags."""
+    """Branch to build when no commit is given; its history orders tags."""
     context: Annotated[str, AfterValidator(_folder)] = "."
-    """Folder of the source repo that is the build's context."""
+    """Build context: a folder of the source repo."""
     dockerfile: str = "Dockerfile"
-    """Path of the Dockerfile below the context."""
+    """Path of the Dockerfile, relative to the context."""
 
 
 class Service(Part):
@@ -98,9 +98,9 @@ class Service(Part):
     image: Annotated[str, AfterValidator(_image)]
     """Repository of the image, without tag and digest."""
     source: Source | None = None
-    """Where it is built from; only what headway builds or orders by commit needs it."""
+    """Where it is built from. Only needed if headway builds the image or orders its tags by commit."""
     tags: Tags | None = None
-    """Rule for this service in every environment."""
+    """Tag rule for this service in every environment."""
 
     @property
     def ref(self) -> ImageRef:
@@ -109,34 +109,34 @@ class Service(Part):
 
 
 class ServiceRule(Part):
-    """What is different for one service in one environment."""
+    """Settings of one service that differ in one environment."""
 
     tags: Tags | None = None
-    """Rule for this service here."""
+    """Tag rule for this service in this environment."""
     release: Literal["automatic", "manual"] | None = None
-    """Whether it is released automatically here."""
+    """Whether this service is released automatically in this environment."""
 
 
 class ClusterTarget(Part):
     """Where an environment runs."""
 
     context: str = ""
-    """Context of the kubeconfig; empty means the current one, or in a pod its own cluster."""
+    """Kubeconfig context. Default: the current context, or in a pod, its own cluster."""
     namespace: str = Field(pattern=NAME, max_length=63)
-    """Namespace of the objects that name none. It is made when it is missing."""
+    """Namespace for objects that do not set one. It is created if it is missing."""
 
 
 class Verify(Part):
-    """What must be true after a rollout for it to count as live."""
+    """Checks that must pass after a rollout before the release counts as live."""
 
     http: Annotated[str, AfterValidator(_url)] | None = None
-    """URL that must answer 2xx."""
+    """URL that must answer with a 2xx status."""
     job: str | None = None
-    """Path of a Job's manifest that must complete."""
+    """Path of the manifest of a Job that must complete."""
     promql: str | None = None
-    """Query whose result must not be empty or zero."""
+    """Prometheus query whose result must be neither empty nor zero."""
     timeout: Duration = timedelta(minutes=5)
-    """How long it may take."""
+    """How long all checks together may take."""
 
 
 class Environment(Part):
@@ -147,78 +147,80 @@ class Environment(Part):
     cluster: ClusterTarget
     """Where it runs."""
     release: Literal["automatic", "manual"] = "manual"
-    """`manual`: a person presses the button. `automatic`: what the rule picks is released."""
+    """`manual`: people and CI start releases. `automatic`: headway releases what the tag rules pick."""
     tags: Tags | None = None
-    """Rule for all services here."""
+    """Tag rule for all services in this environment."""
     promote_from: str | None = None
     """Environment whose live images are promoted to this one."""
     only_by_promotion: bool = False
-    """Refuse releases that do not come from `promote_from`. People go past with a reason."""
+    """Refuse releases that do not come from `promote_from`, unless forced with a reason."""
     older_push: Literal["notify", "refuse"] = "notify"
-    """What a person's push does that takes an image back, or its digest away. `notify`: it is applied, and said.
-    `refuse`: it is not applied until somebody forces it with a reason, or puts it right."""
+    """What to do with a person's push that goes back to an older image or removes its digest. `notify`: apply it and
+    notify people. `refuse`: do not apply it until somebody corrects it, or forces it with a reason."""
     approvals: int = Field(default=0, ge=0, le=10)
-    """How many people must approve a release."""
+    """How many people, other than the requester, must approve a release."""
     approval_timeout: Duration = timedelta(hours=24)
-    """How long a release waits for its approvals before it ends."""
+    """How long a release waits for its approvals before it is refused."""
     windows: list[str] = []
-    """When releases may go out: `mon-thu 09:00-17:00 Europe/London`. People go past with a reason."""
+    """When releases are allowed, such as `mon-thu 09:00-17:00 Europe/London`. Can be forced with a reason."""
     freezes: list[str] = []
-    """When none may: as a window, or from a day to a day: `2026-12-20 - 2027-01-02 Europe/London`."""
+    """When releases are blocked: a window, or days such as `2026-12-20 - 2027-01-02 Europe/London`."""
     on_failure: Literal["rollback", "keep"] = "rollback"
-    """`rollback`: what fails is taken back, in the repo too. `keep`: it is left for a person to look at."""
+    """`rollback`: roll failed releases back, in the repo too. `keep`: leave them for a person to look at."""
     timeout: Duration = timedelta(minutes=10)
-    """How long a rollout may take before it has failed."""
+    """How long a rollout may take before it counts as failed."""
     verify: Verify | None = None
-    """What must be true after the rollout."""
+    """Checks after each rollout."""
     soak: Duration | None = None
-    """How long an image must be live here before automation promotes it from here."""
+    """How long an image must be live here before automation promotes it to the next environment."""
     takeover: list[Annotated[str, Field(min_length=1)]] = []
-    """Field managers (`helm`, `kubectl` …) whose objects and fields become headway's; what the repo lacks goes."""
+    """Field managers (such as `helm` or `kubectl`) whose objects and fields headway takes over. Fields of theirs that
+    are not in the repo are removed."""
     services: dict[str, ServiceRule] = {}
-    """What is different for single services here."""
+    """Settings of single services that differ in this environment."""
 
 
 class Slack(Part):
-    """Where releases are told in Slack. The token is never here."""
+    """A Slack channel for notifications. The token is a setting, never here."""
 
     channel: str = Field(min_length=1)
     """Channel, such as "#releases"."""
 
 
 class Webhook(Part):
-    """Where releases are told as CloudEvents, signed with HEADWAY_WEBHOOK_SECRET."""
+    """A URL for notifications as CloudEvents, signed with HEADWAY_WEBHOOK_SECRET."""
 
     url: str = Field(pattern=r"^https?://[^\s/@]+(/\S*)?$")
-    """URL that gets a POST for each state of a release. It holds no login."""
+    """URL that receives a POST for each state of a release. It must not contain a login."""
 
 
 class Route(Part):
-    """Who is told of which releases."""
+    """Who is notified of which releases."""
 
     only: Literal["everything", "failures"] = "everything"
     """`failures`: only what failed or was rolled back."""
     environments: list[str] = []
-    """Only releases to these; empty means all."""
+    """Only releases to these environments. Default: all."""
     services: list[str] = []
-    """Only releases of these; empty means all."""
+    """Only releases of these services. Default: all."""
     quiet: list[str] = []
-    """When automation's releases are not told until it is over, but for failures: `daily 20:00-08:00 Europe/Berlin`."""
+    """Quiet hours, such as `daily 20:00-08:00 Europe/Berlin`: notifications of automatic releases wait until they end.
+    Failures and releases by people are notified at once."""
     slack: Slack | None = None
     """A Slack channel."""
     webhook: Webhook | None = None
-    """A program that takes CloudEvents."""
+    """A program that receives CloudEvents."""
     apprise: str | None = Field(default=None, pattern=NAME)
     """Name of an address in HEADWAY_APPRISE: mail, Teams, Discord and others."""
 
 
 class Notify(Route):
-    """Who is told, of everything and of parts."""
+    """Who is notified of everything, and who of parts."""
 
     routes: list[Route] = []
-    """Who is told besides, of some environments or services."""
+    """More recipients, for some environments or services."""
     commits: bool = False
-    """Tell GitHub or GitLab, as commit statuses and deployments of the source commits, where a token is set."""
+    """Set commit statuses and deployments on GitHub or GitLab at the source commits; needs a token for that host."""
 
 
 def _question(value: str) -> str:
@@ -230,23 +232,23 @@ Questions = list[Annotated[str, AfterValidator(_question)]]
 
 
 class HealthRule(Part):
-    """When an object of one kind is ready; it goes before what headway knows of the kind."""
+    """When objects of one kind are ready. Overrides what headway knows about the kind."""
 
     kind: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9]*(\.[a-z0-9.-]+)?$")
-    """Kind, with its API group after a dot where that is needed: `Tenant.minio.min.io`."""
+    """The kind, with its API group after a dot if several groups have one: `Tenant.minio.min.io`."""
     ready: Questions = []
-    """What must all be true, in the words of `kubectl wait --for`, such as `condition=Ready`. Empty: always."""
+    """Conditions that must all be true, as in `kubectl wait --for`: `condition=Ready`. Empty: always ready."""
     failed: Questions = []
-    """What says that it has failed, in the same words; one is enough."""
+    """Conditions of failure, in the same syntax. One is enough."""
     held: Questions = []
-    """What says that it is held back, such as a pause: applied, not running. One is enough."""
+    """Conditions under which it is applied but not running, such as a pause. One is enough."""
 
 
 class Document(Part):
-    """The whole of headway.yaml."""
+    """headway.yaml."""
 
     version: Literal[1]
-    """Version of this file's format: 1."""
+    """Version of the file format: 1."""
     app: str = Field(pattern=NAME, max_length=63)
     """Name of the application."""
     services: dict[Annotated[str, Field(pattern=NAME, max_length=63)], Service] = Field(min_length=1)
@@ -254,8 +256,9 @@ class Document(Part):
     environments: dict[Annotated[str, Field(pattern=NAME, max_length=63)], Environment] = Field(min_length=1)
     """The places where the application runs, in the order of promotion."""
     ignore: list[str] = []
-    """Files in environments' folders that are no manifests, in the words of .gitignore; `.headwayignore` says more."""
+    """Files in environments' folders that are not manifests, as patterns like those of .gitignore. A `.headwayignore`
+    file works too."""
     notify: Notify | None = None
-    """Who is told of releases."""
+    """Who is notified of releases."""
     health: list[HealthRule] = []
-    """When objects are ready whose kind headway does not know, or knows otherwise; the first rule for a kind counts."""
+    """When objects of other kinds are ready. The first rule for a kind counts."""

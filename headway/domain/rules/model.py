@@ -19,14 +19,14 @@ class Part(BaseModel):
 
 
 class Tags(Part):
-    """Which image of the registry is the one to release."""
+    """Which tags may be released, and which is the newest."""
 
     match: Words = "glob:*"
-    """Tags that may be released: `glob:`, `semver:`, `regex:` or `exact:`; of several any one is enough."""
+    """Tags that may be released: `glob:`, `semver:`, `regex:` or `exact:` patterns. Matching one of them is enough."""
     ignore: Words = []
-    """Tags that are never released, in the same words as `match`."""
+    """Tags that are never released: the same kinds of patterns as in `match`."""
     range: str | None = Field(default=None, min_length=1)
-    """Versions that may be released of what `match` takes, such as ">=1.2 <2": of its group `semver`, or of the tag."""
+    """Versions that may be released, such as ">=1.2 <2". They are the group `semver` of `match`, or the whole tag."""
     order: (
         Literal[
             "commit",
@@ -40,12 +40,12 @@ class Tags(Part):
         ]
         | None
     ) = None
-    """What makes one tag newer than another; with `desc` the first one in the order is the newest."""
+    """What makes one tag newer than another. With `desc`, the first in the order is the newest."""
     format: str | None = None
     """Format of the time in the tag, for `order: timestamp`."""
     platform: str | None = None
-    """Platform that an image must have, such as linux/amd64."""
+    """Platform that an image must support, such as linux/amd64."""
     floor: str | None = None
-    """Tag that automation never goes below."""
+    """Oldest tag that automation may release."""
     mutable: bool | None = None
-    """Whether a tag may come to mean another image. Left out: only those named by `exact:` may."""
+    """Whether tags may move to another image. Default: only those named by `exact:` may."""
