@@ -108,7 +108,7 @@ def _one(
         hold_pushed(connections, snapshot.config, thing, snapshot.commit)
         try:
             forced = request.reason if request.force else ""
-            done = make_equal(connections, thing, forced=forced).check().as_dict()
+            done = make_equal(connections, environment, forced=forced).check().as_dict()
         finally:
             tell_missing(connections, snapshot.config, thing)
         check_readable(connections.at(connections.repo.head), thing)

@@ -9,7 +9,7 @@ from typing import Any
 
 from headway.errors import FailedError, HeadwayError, RefusedError
 from headway.flows.release import carry_out
-from headway.operations.automation import Following, followings
+from headway.operations.automation import AutomaticServices, automatic_services
 from headway.operations.connections import Connections
 from headway.operations.notices import tell_held
 from headway.operations.proposal import Proposal, Propose, identified, propose_eligible, propose_picked
@@ -94,7 +94,7 @@ def _look(connections: Connections, snapshot: Snapshot, watched: Mapping[str, Fo
 
 
 def _release(
-    connections: Connections, request: WatchRequest, looked: Look, thing: Following
+    connections: Connections, request: WatchRequest, looked: Look, automatic: AutomaticServices
 ) -> tuple[str, object | HeadwayError]:
     """Release what was picked for one environment."""
 
@@ -102,7 +102,7 @@ def _release(
         now = _look_again(connections, thing, looked, snapshot)
         return propose_picked(connections, thing.environment, now, snapshot, request.reason)
 
-    return thing.environment, _carry_out(connections, request, thing.environment, propose)
+    return automatic.environment, _carry_out(connections, request, automatic.environment, propose)
 
 
 def _look_again(connections: Connections, it: Following, looked: Look, snapshot: Snapshot) -> Look:
@@ -113,7 +113,7 @@ def _look_again(connections: Connections, it: Following, looked: Look, snapshot:
     return _look(connections, snapshot, {it.environment: found[it.environment].only(it.services)})
 
 
-def _promote(connections: Connections, request: WatchRequest, it: Following) -> object | HeadwayError:
+def _promote(connections: Connections, request: WatchRequest, it: AutomaticServices) -> object | HeadwayError:
     """Promote what has been live long enough in the environment before."""
 
     def propose(snapshot: Snapshot) -> Proposal:

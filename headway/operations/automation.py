@@ -21,7 +21,7 @@ from headway.operations.pushes import undone_in
 
 
 @dataclass(frozen=True, slots=True)
-class Following:
+class AutomaticServices:
     """The services that automation releases in an environment now; `source` where they are promoted.
 
     `waits` says, line by line, what keeps automatic services from being released.
@@ -32,37 +32,39 @@ class Following:
     source: str = ""
     waits: tuple[str, ...] = ()
 
-    def only(self, services: Collection[str]) -> Following:
-        """Give the same for some of the services."""
+    def only(self, services: Collection[str]) -> AutomaticServices:
+        """Return the same for some of the services."""
         return replace(self, services=tuple(it for it in self.services if it in services))
 
 
-def followings(config: Config, holds: Holds, names: Iterable[str], now: datetime) -> dict[str, Following]:
-    """Say for each environment which services automation may release now."""
-    return {name: _following(config, holds, name, now) for name in names}
+def automatic_services(
+    config: Config, holds: Holds, names: Iterable[str], now: datetime
+) -> dict[str, AutomaticServices]:
+    """Return, for each environment, the services that automation may release now."""
+    return {name: _automatic_services(config, holds, name, now) for name in names}
 
 
-def _following(config: Config, holds: Holds, name: str, now: datetime) -> Following:
-    place = config.environments[name]
+def _automatic_services(config: Config, holds: Holds, name: str, now: datetime) -> AutomaticServices:
+    environment = config.environments[name]
     automatic = [it for it in config.services if is_automatic(config, holds, name, it)]
     if not automatic:
-        return Following(name)
-    source = place.promote_from or ""
+        return AutomaticServices(name)
+    source = environment.promote_from or ""
     state = opening_of(config, name, now)
     if not state.open:
         until = f" until {state.until:%Y-%m-%d %H:%M} UTC" if state.until else ""
-        return Following(name, (), source, (f"{name}: automation waits{until}: {state.why}",))
+        return AutomaticServices(name, (), source, (f"{name}: automation waits{until}: {state.why}",))
     locks = {service: lock for service in automatic if (lock := holds.lock_on(name, service))}
     waits = [
         f"{name}: {service} is locked by {lock.by or 'somebody'}" + (f": {lock.why}" if lock.why else "")
         for service, lock in locks.items()
     ]
-    return Following(name, tuple(it for it in automatic if it not in locks), source, tuple(waits))
+    return AutomaticServices(name, tuple(it for it in automatic if it not in locks), source, tuple(waits))
 
 
 @dataclass(frozen=True, slots=True)
-class Ripe:
-    """What may be promoted to an environment by itself now, service → (image, why), and why not the rest.
+class Eligible:
+    """What may be promoted to an environment automatically now, service → (image, why), and why not the rest.
 
     `held` says what a service waits for, `done` why another one waits for nothing.
     """
@@ -77,12 +79,12 @@ class Ripe:
         return list(dict.fromkeys(self.held.values()))
 
 
-def ripe(
-    connections: Connections, config: Config, holds: Holds, it: Following, head: str, now: datetime
-) -> Ripe:
-    """Give the images that may be promoted to an environment by themselves now, and what the others wait for.
+def eligible(
+    connections: Connections, config: Config, holds: Holds, it: AutomaticServices, head: str, now: datetime
+) -> Eligible:
+    """Return the images that may be promoted to an environment automatically now, and what the others wait for.
 
-    An image is ripe when it has been live in the source environment for its `soak`, is not vetoed
+    An image is eligible when it has been live in the source environment for its `soak`, is not vetoed
     here, fits the rule that this environment has of its own, and was not left here for another before.
     """
     name, source = it.environment, it.source
@@ -92,11 +94,11 @@ def ripe(
     services = [service for service in it.services if service in here and service in there]
     done = {service: f"{source} does not run it" for service in it.services if service not in there}
     if not services:
-        return Ripe(done=done)
+        return Eligible(done=done)
     try:
         live = live_in(connections, config, source, services)
     except RefusedError as error:
-        return Ripe(held=dict.fromkeys(services, f"promotion waits: {error.message}"), done=done)
+        return Eligible(held=dict.fromkeys(services, f"promotion waits: {error.message}"), done=done)
     held = {service: f"promotion waits: {why}" for service, why in live.refused.items()}
     differing = {
         service: image
@@ -105,13 +107,13 @@ def ripe(
     }
     done |= {service: f"as in {source}" for service in live.images if service not in differing}
     if not differing:
-        return Ripe(held=held, done=done)
-    sick = unhealthy(connections, config, live, differing)
-    held |= {service: f"promotion waits: {why}" for service, why in sick.items()}
+        return Eligible(held=held, done=done)
+    unwell = unhealthy(connections, config, live, differing)
+    held |= {service: f"promotion waits: {why}" for service, why in unwell.items()}
     since, left = live_since(connections, config, live), ran_before(connections, config, holds, name)
     wanted: dict[str, tuple[ImageRef, str]] = {}
     for service, image in differing.items():
-        if service in sick:
+        if service in unwell:
             continue
         rule = own_rule(config, name, service)
         taken = rule.taken(image.tag or "") if rule is not None else None
@@ -130,13 +132,13 @@ def ripe(
             wanted[service] = (image, f"live in {source} since {since[service]:%Y-%m-%d %H:%M:%S} UTC")
     gone = _undone(connections, config, name, head, wanted)
     kept = {service: it for service, it in wanted.items() if service not in gone}
-    return Ripe(kept, held | gone, done)
+    return Eligible(kept, held | gone, done)
 
 
 def _undone(
     connections: Connections, config: Config, name: str, head: str, wanted: Mapping[str, tuple[ImageRef, str]]
 ) -> dict[str, str]:
-    """Say what of it a person undid in Git where no veto holds it yet: the next reconcile writes that."""
+    """Return what of it a person undid in Git where no veto holds it yet: the next reconcile writes the veto."""
     if not wanted:
         return {}
     found = undone_in(

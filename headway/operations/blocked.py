@@ -10,7 +10,7 @@ from headway.domain.policy.gates import is_automatic, opening_of
 from headway.domain.policy.holds import Holds
 from headway.domain.releases.ledger import short_tag
 from headway.errors import HeadwayError
-from headway.operations.automation import followings, ripe
+from headway.operations.automation import automatic_services, eligible
 from headway.operations.connections import Connections
 
 
@@ -44,9 +44,9 @@ def waits(
         # What runs out by itself, as automation's next look finds it.
         log = connections.repo.log(name, path=config.environments[name].path, limit=LOOK_BACK, head=head)
         found += waiting_lines(log, now)
-    following = followings(config, holds, [name], now)[name]
-    if following.source and following.services:
-        found += ripe(connections, config, holds, following, head, now).waits
+    automatic = automatic_services(config, holds, [name], now)[name]
+    if automatic.source and automatic.services:
+        found += eligible(connections, config, holds, automatic, head, now).waits
     if config.environments[name].approvals:
         found += _approvals(connections, config.app, name)
     return found

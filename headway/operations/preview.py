@@ -12,7 +12,7 @@ from headway.domain.releases.ledger import short_tag
 from headway.domain.releases.plans import images_of
 from headway.domain.rules.picks import Picked
 from headway.errors import HeadwayError
-from headway.operations.automation import Following, ripe
+from headway.operations.automation import AutomaticServices, eligible
 from headway.operations.connections import Connections
 from headway.operations.desired import Desired
 from headway.operations.scan import look
@@ -72,7 +72,7 @@ def _promoted(
 ) -> dict[str, tuple[ImageRef | None, str]]:
     source = config.environments[name].promote_from or ""
     try:
-        found = ripe(connections, config, holds, Following(name, services, source), head, now)
+        found = eligible(connections, config, holds, AutomaticServices(name, services, source), head, now)
     except HeadwayError as error:
         return dict.fromkeys(services, (None, error.message))
     return {

@@ -16,7 +16,7 @@ from headway.domain.releases.ledger import Entry, new_release_id
 from headway.domain.releases.ledgerfilter import services_of
 from headway.domain.releases.plans import Plan, plan_as_it_was, plan_images
 from headway.errors import UsageError
-from headway.operations.automation import Following, followings, ripe
+from headway.operations.automation import AutomaticServices, automatic_services, eligible
 from headway.operations.connections import Connections
 from headway.operations.desired import Desired
 from headway.operations.older_release import held_back

@@ -100,9 +100,9 @@ def side_by_side(step: Callable[..., Any], calls: Iterable[dict[str, Any]]) -> l
     return [future.result() for future in futures]
 
 
-def alongside(work: Callable[..., Any], things: Iterable[Any]) -> list[Any]:
-    """Call `work`, which may run steps of its own, for each thing at the same time; give the results in order."""
-    return side_by_side(work, [{"thing": thing} for thing in things])
+def alongside(work: Callable[..., Any], items: Iterable[Any]) -> list[Any]:
+    """Call `work`, which may run steps of its own, for each item at the same time; return the results in order."""
+    return side_by_side(lambda item: work(item), [{"item": item} for item in items])
 
 
 def ask(number: int, app: str, environment: str, plan: str, text: str, timeout: float) -> Any:

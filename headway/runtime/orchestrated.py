@@ -221,16 +221,14 @@ def side_by_side(step: Any, calls: Iterable[dict[str, Any]]) -> list[Any]:
     return [future.result() for future in futures]
 
 
-def alongside(work: Callable[..., Any], things: Iterable[Any]) -> list[Any]:
-    """Call `work`, which may run tasks of its own, for each thing at the same time; give the results in order."""
-    todo = list(things)
+def alongside(work: Callable[..., Any], items: Iterable[Any]) -> list[Any]:
+    """Call `work`, which may run tasks of its own, for each item at the same time; return the results in order."""
+    todo = list(items)
     if len(todo) < 2:
-        return [work(thing=each) for each in todo]
+        return [work(each) for each in todo]
     with ThreadPoolExecutor(max_workers=min(8, len(todo))) as pool:
         # A thread begins without the flow run that its tasks belong to, so each gets a copy of this one's.
-        futures = [
-            pool.submit(contextvars.copy_context().run, functools.partial(work, thing=it)) for it in todo
-        ]
+        futures = [pool.submit(contextvars.copy_context().run, functools.partial(work, it)) for it in todo]
     return [future.result() for future in futures]
 
 
