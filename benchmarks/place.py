@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from headway.systems.cluster.client import Cluster
-from headway.systems.cluster.observed import PODS, WORKLOADS
+from headway.systems.cluster.object_cache import PODS, WORKLOADS
 from headway.systems.cluster.streams import Event, Stream
 
 DEPLOYMENTS = WORKLOADS["apps", "Deployment"]

@@ -13,7 +13,7 @@ from headway.operations.comparison import check_readable
 from headway.operations.connections import Connections
 from headway.operations.ended_runs import notify_cut_off
 from headway.operations.metrics import report_metrics
-from headway.operations.notices import tell_missing
+from headway.operations.notices import notify_missed
 from headway.operations.outcome import report_result, unfinished
 from headway.operations.recovery import restart_dead
 from headway.operations.refused_push import refuse_older_push
@@ -77,7 +77,7 @@ def reconcile_images(connections: Connections, request: ReconcileRequest) -> dic
     names = config.chosen(*filter(None, [request.environment]))
     if config.document.notify is not None:
         # What could not be sent before is sent now.
-        connections.courier.start()
+        connections.dispatcher.start()
     if not request.dry_run:
         hold_rewritten(connections, config)
         restart_dead(connections, config)

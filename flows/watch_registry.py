@@ -11,7 +11,7 @@ from headway.errors import FailedError, HeadwayError, RefusedError
 from headway.flows.release import carry_out
 from headway.operations.automation import AutomaticServices, automatic_services
 from headway.operations.connections import Connections
-from headway.operations.notices import tell_held
+from headway.operations.notices import notify_held
 from headway.operations.proposal import Proposal, Propose, identified, propose_eligible, propose_picked
 from headway.operations.release import Release
 from headway.operations.scan import Look
@@ -140,6 +140,6 @@ def _carry_out(
         log(error.message if error.message.startswith(name) else f"{name}: {error.message}")
         if proposed is not None and proposed.refusal:
             # Looked at again with each pass: it goes out as soon as the cluster takes it.
-            tell_held(connections, proposed.first.plan, proposed.first.kind, ACTOR, proposed.refusal)
+            notify_held(connections, proposed.first.plan, proposed.first.kind, ACTOR, proposed.refusal)
             return {"state": "held back", "why": error.message}
         return error

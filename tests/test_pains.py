@@ -14,7 +14,7 @@ from tests import REPO
 
 TESTS = REPO / "tests"
 WATCH, PROMOTE = "lab/test_watch.py", "lab/test_promote.py"
-PICKS, REGISTRY = "domain/rules/test_picks.py", "systems/registry/test_registry.py"
+PICKS, REGISTRY = "domain/rules/test_picks.py", "systems/registry/test_client.py"
 PAINS: dict[str, list[tuple[str, str]]] = {
     "1 automation undoes a rollback": [
         (WATCH, "test_a_rollback_is_left_alone_until_something_newer_comes"),
@@ -26,7 +26,7 @@ PAINS: dict[str, list[tuple[str, str]]] = {
     "3 anchors are lost": [("domain/manifests/test_edits.py", "test_an_alias_is_edited_at_its_anchor")],
     "4 one bad file blocks all, and is not named": [
         ("lab/test_reconcile.py", "test_a_file_that_does_not_parse"),
-        ("domain/manifests/test_manifests.py", "test_a_mistake_has_its_place"),
+        ("domain/manifests/test_index.py", "test_a_mistake_has_its_place"),
     ],
     "5 a commit for each image, again and again": [
         (WATCH, "test_a_push_alone_makes_staging_follow"),
@@ -47,17 +47,17 @@ PAINS: dict[str, list[tuple[str, str]]] = {
     ],
     "10 a clone and a push for each service": [(WATCH, "test_a_push_alone_makes_staging_follow")],
     "11 every look clones": [
-        ("systems/git/test_config_tree.py", "test_five_thousand_files_are_indexed_once"),
+        ("systems/git/test_tree.py", "test_five_thousand_files_are_indexed_once"),
         ("systems/git/test_source_history.py", "test_it_is_fetched_only_for_what_it_does_not_know"),
         ("systems/git/test_source_history.py", "test_no_files_are_brought_here"),
     ],
     "12 the registry says 429": [
-        ("systems/registry/test_registry_pace.py", "test_too_many_requests_are_ridden_out"),
-        ("systems/registry/test_registry_pace.py", "test_a_long_pause_holds_for_every_process"),
+        ("systems/registry/test_pace.py", "test_too_many_requests_are_ridden_out"),
+        ("systems/registry/test_pace.py", "test_a_long_pause_holds_for_every_process"),
     ],
     "13 one slow repository stalls all": [
-        ("systems/registry/test_registry_scan.py", "test_registries_that_hang_delay_no_other"),
-        ("systems/registry/test_registry_scan.py", "test_what_was_left_out_comes_first_the_next_time"),
+        ("systems/registry/test_scan.py", "test_registries_that_hang_delay_no_other"),
+        ("systems/registry/test_scan.py", "test_what_was_left_out_comes_first_the_next_time"),
         (WATCH, "test_a_registry_that_is_down_delays_nobody_else"),
     ],
     "14 thousands of tags from cold": [(REGISTRY, "test_facts_cost_two_requests_and_then_none")],
@@ -75,11 +75,11 @@ PAINS: dict[str, list[tuple[str, str]]] = {
         ("systems/registry/test_facts.py", "test_first_seen_stays"),
     ],
     "18 the wrong image": [
-        ("domain/images/test_images.py", "test_another_repository_is_refused"),
+        ("domain/images/test_reference.py", "test_another_repository_is_refused"),
         (REGISTRY, "test_a_digest_that_does_not_fit_its_content_is_refused"),
     ],
     "20 a failure is noticed by nobody": [
-        ("lab/test_told.py", "test_a_failure_is_told_with_its_cause_and_last_words"),
+        ("lab/test_notifications.py", "test_a_failure_is_told_with_its_cause_and_last_words"),
     ],
     "21 a failure holds up its fix": [
         ("lab/test_approval.py", "test_a_newer_release_supersedes_and_a_changed_plan_ends"),
@@ -91,8 +91,8 @@ PAINS: dict[str, list[tuple[str, str]]] = {
         ("trial/test_machines.py", "test_a_worker_and_a_server_die_in_the_middle_of_ten_releases"),
     ],
     "24 messages are lost, or come twice": [
-        ("lab/test_told.py", "test_a_release_never_fails_because_slack_does"),
-        ("lab/test_told.py", "test_killed_in_the_middle_and_told_once"),
+        ("lab/test_notifications.py", "test_a_release_never_fails_because_slack_does"),
+        ("lab/test_notifications.py", "test_killed_in_the_middle_and_told_once"),
         ("systems/notify/test_slack.py", "test_a_restart_posts_nothing_twice"),
         ("systems/notify/test_slack.py", "test_another_machine_changes_the_same_message"),
     ],

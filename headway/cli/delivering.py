@@ -183,7 +183,7 @@ def notify(
     from datetime import UTC, datetime
 
     from headway.cli.output import print_table
-    from headway.domain.notifications.notices import Notice, stamp, who_hears
+    from headway.domain.notifications.notices import Notice, recipients_of, stamp
     from headway.operations.connections import Connections
 
     now = datetime.now(UTC)
@@ -196,13 +196,13 @@ def notify(
                 changes=tuple((it, "1.0.0", "1.1.0") for it in config.services),
                 actor=connections.settings.who(), reason="a test: nothing was released", at=stamp(now),
             )  # fmt: skip
-            connections.courier.outbox.put(notice, who_hears(config.document.notify, notice, now))
-        told = connections.courier.deliver()
-        waiting = connections.courier.waiting()
+            connections.dispatcher.outbox.put(notice, recipients_of(config.document.notify, notice, now))
+        sent = connections.dispatcher.deliver()
+        waiting = connections.dispatcher.waiting()
     if output is Output.json:
         print_json(
             {
-                "told": told,
+                "told": sent,
                 "waiting": [dict(zip(("to", "release", "why"), it, strict=True)) for it in waiting],
             }
         )

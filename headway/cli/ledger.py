@@ -51,7 +51,7 @@ def history(
 
     Example: headway history production --service orders --since 7d
     """
-    from headway.domain.releases.ledgerfilter import parse_time, selected
+    from headway.domain.releases.ledger_filter import parse_time, selected
     from headway.operations.connections import Connections
     from headway.operations.pushes import services_pushed
 
@@ -160,7 +160,7 @@ def metrics(
 
     Example: headway metrics production --since 90d
     """
-    from headway.domain.releases.ledgerfilter import parse_time
+    from headway.domain.releases.ledger_filter import parse_time
     from headway.operations.connections import Connections
     from headway.operations.metrics import measured, rows_for_people
 

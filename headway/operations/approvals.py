@@ -9,7 +9,7 @@ from headway.domain.policy.people import is_named, same_person
 from headway.domain.releases.ledger import APPROVED, new_release_id
 from headway.errors import RefusedError, UsageError
 from headway.operations.connections import Connections
-from headway.operations.notices import tell_superseded
+from headway.operations.notices import notify_superseded
 from headway.operations.proposal import Proposal
 from headway.requests import Forcible
 from headway.runtime.steps import ask, log, run_identity, supersede, warn
@@ -39,7 +39,7 @@ def before_asking(connections: Connections, proposal: Proposal, request: Forcibl
     for older in supersede(config.app, name):
         # That run's release has the id that the run would have given it.
         made = new_release_id(datetime.fromisoformat(older.asked), f"{older.run_id} {name}")
-        tell_superseded(connections, config, older.release_id or made, name)
+        notify_superseded(connections, config, older.release_id or made, name)
     return (("Forced", f"{name} asks for {approvals} approvals"),) if request.force else None
 
 

@@ -50,7 +50,7 @@ class Connections:
         self._repo: ConfigRepo | None = None
         self._registry: RegistryClient | None = None
         self._engine: Engine | None = None
-        self._courier: Courier | None = None
+        self._dispatcher: Dispatcher | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -106,15 +106,15 @@ class Connections:
             return self._engine
 
     @property
-    def courier(self) -> Courier:
+    def dispatcher(self) -> Dispatcher:
         """Who carries what is told of releases."""
         with self._lock:
-            if self._courier is None:
-                from headway.operations.dispatcher import Courier
+            if self._dispatcher is None:
+                from headway.operations.dispatcher import Dispatcher
 
-                self._courier = Courier(self.settings)
-                self._open.callback(self._courier.close)
-            return self._courier
+                self._dispatcher = Dispatcher(self.settings)
+                self._open.callback(self._dispatcher.close)
+            return self._dispatcher
 
     def cluster(self, context: str) -> Cluster:
         """Give the cluster of a kubeconfig's context."""

@@ -1,6 +1,6 @@
-"""Carries what is told of releases from the outbox to those who hear it, beside the release and never in its way.
+"""Deliver notices from the outbox to their recipients, beside the release and never in its way.
 
-A release writes down what is to be told and goes on. One thread delivers; what cannot be delivered now is
+A release writes its notices down and goes on. One thread delivers; what cannot be delivered now is
 delivered by whoever comes next: a later release, `reconcile`, `headway serve`, `headway notify`.
 """
 
@@ -13,10 +13,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from headway.domain.notifications.notices import Heard, Notice
+from headway.domain.notifications.notices import Notice, Recipient
 from headway.errors import FailedError, HeadwayError, TransientError
 from headway.settings import Settings
-from headway.systems.notify.outbox import Outbox, Parcel
+from headway.systems.notify.outbox import Delivery, Outbox
 
 if TYPE_CHECKING:
     from headway.systems.notify.code_hosts import Host
@@ -28,7 +28,7 @@ GOODBYE = 10.0
 _log = logging.getLogger("headway.operations.dispatcher")
 
 
-class Courier:
+class Dispatcher:
     """One outbox and the thread that empties it. It never raises for what cannot be delivered."""
 
     def __init__(self, settings: Settings) -> None:
@@ -40,16 +40,16 @@ class Courier:
         self._starting = threading.Lock()
         self._slack: Slack | None = None
 
-    def send(self, notice: Notice, heard: Iterable[Heard]) -> None:
-        """Write down what is to be told, and begin to tell it."""
-        self.outbox.put(notice, heard)
+    def send(self, notice: Notice, recipients: Iterable[Recipient]) -> None:
+        """Write a notice down for its recipients, and begin to deliver it."""
+        self.outbox.put(notice, recipients)
         self.start()
 
     def start(self) -> None:
         """Begin to deliver what is due, in a thread."""
         with self._starting:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, daemon=True, name="courier")
+                self._thread = threading.Thread(target=self._run, daemon=True, name="dispatcher")
                 self._thread.start()
         self._wake.set()
 
@@ -62,10 +62,10 @@ class Courier:
         self.outbox.close()
 
     def deliver(self) -> int:
-        """Deliver all that is due; give how many parcels were told."""
+        """Deliver all that is due; return how many deliveries succeeded."""
         count, until = 0, time.monotonic() + GOODBYE
-        while time.monotonic() < until and (parcel := self.outbox.take()) is not None:
-            count += self._deliver(parcel)
+        while time.monotonic() < until and (delivery := self.outbox.take()) is not None:
+            count += self._deliver(delivery)
         return count
 
     def _run(self) -> None:
@@ -77,7 +77,7 @@ class Courier:
                 self.deliver()
                 wait = self.outbox.next_due()
             except Exception as error:  # noqa: BLE001 - whatever breaks here, the release goes on
-                _log.warning("what is to be told could not be told: %s: %s", type(error).__name__, error)
+                _log.warning("notices could not be delivered: %s: %s", type(error).__name__, error)
                 wait = FIRST
             if self._until is None or self._wake.is_set():
                 continue
@@ -85,38 +85,38 @@ class Courier:
                 return
 
     def waiting(self) -> list[tuple[str, str, str]]:
-        """List what is not told yet: to whom, the release, and why."""
+        """Return what is not delivered yet: to whom, the release, and why."""
         return [(_shown(target), release, why) for target, release, why in self.outbox.waiting()]
 
-    def _deliver(self, parcel: Parcel) -> bool:
+    def _deliver(self, delivery: Delivery) -> bool:
         try:
-            self._tell(parcel)
+            self._notify(delivery)
         except TransientError as error:
-            again = error.retry_after or min(FIRST * 3 ** min(parcel.attempts, 10), LONGEST)
+            again = error.retry_after or min(FIRST * 3 ** min(delivery.attempts, 10), LONGEST)
             # Others of this target wait as long as it asks, or else only a little: it may be this one's fault.
-            self._put_back(parcel, again, _said(error), target_for=error.retry_after or FIRST)
+            self._put_back(delivery, again, _said(error), target_for=error.retry_after or FIRST)
             return False
         except Exception as error:  # noqa: BLE001 - what nobody thought of is put back too, with its reason
-            seconds = min(REFUSED * 2 ** min(parcel.attempts, 4), LONGEST)
-            self._put_back(parcel, seconds, _said(error))
+            seconds = min(REFUSED * 2 ** min(delivery.attempts, 4), LONGEST)
+            self._put_back(delivery, seconds, _said(error))
             return False
-        self.outbox.told(parcel)
+        self.outbox.delivered(delivery)
         return True
 
-    def _put_back(self, parcel: Parcel, seconds: float, why: str, target_for: float = 0.0) -> None:
-        self.outbox.later(parcel, seconds, why, target_for=target_for)
-        _log.warning("%s is told later of %s: %s", _shown(parcel.target), parcel.release, why)
+    def _put_back(self, delivery: Delivery, seconds: float, why: str, target_for: float = 0.0) -> None:
+        self.outbox.later(delivery, seconds, why, target_for=target_for)
+        _log.warning("%s is notified later of %s: %s", _shown(delivery.target), delivery.release, why)
 
-    def _tell(self, parcel: Parcel) -> None:
-        kind, _, address = parcel.target.partition(":")
+    def _notify(self, delivery: Delivery) -> None:
+        kind, _, address = delivery.target.partition(":")
         settings = self._settings
         if kind == "slack":
-            self.slack().deliver(address, parcel)
+            self.slack().deliver(address, delivery)
         elif kind == "commit":
             # A host keeps one state of a commit, and refuses some ways back to an older one.
-            self._tell_host(address, parcel.newest)
+            self._notify_host(address, delivery.newest)
         else:
-            for notice, version in parcel.notices:
+            for notice, version in delivery.notices:
                 if kind == "webhook":
                     from headway.systems.notify.webhook import post
 
@@ -125,10 +125,10 @@ class Courier:
                     from headway.systems.notify.mail import send
 
                     send(settings.apprise.get_secret_value(), address, notice)
-                self.outbox.told_one(parcel, notice, version)
+                self.outbox.delivered_one(delivery, notice, version)
 
     def slack(self) -> Slack:
-        """Give the Slack workspace; raise FailedError where no token is set."""
+        """Return the Slack workspace; raise FailedError where no token is set."""
         if self._slack is None:
             from headway.systems.notify.slack import Slack
 
@@ -137,7 +137,7 @@ class Courier:
         return self._slack
 
     def hosts(self) -> list[Host]:
-        """Give the hosts of source repos that a token is set for."""
+        """Return the hosts of source repos that a token is set for."""
         from headway.systems.notify.code_hosts import known_hosts
 
         settings = self._settings
@@ -145,7 +145,7 @@ class Courier:
         apis = {"github": settings.github_url, "gitlab": settings.gitlab_url}
         return known_hosts({kind: (apis[kind], it.get_secret_value()) for kind, it in tokens.items()})
 
-    def _tell_host(self, address: str, notice: Notice) -> None:
+    def _notify_host(self, address: str, notice: Notice) -> None:
         from headway.systems.notify.code_hosts import CodeHost
 
         kind, name, path, sha = address.split(" ")
@@ -157,7 +157,7 @@ class Courier:
             )
         there = CodeHost(host.kind, host.api, host.token)
         try:
-            there.tell(path, sha, notice, dict(notice.links).get("run", ""))
+            there.notify(path, sha, notice, dict(notice.links).get("run", ""))
         finally:
             there.close()
 
@@ -169,7 +169,7 @@ def _said(error: Exception) -> str:
 
 
 def _shown(target: str) -> str:
-    """Name a target for people and logs: a webhook's path may be its secret."""
+    """Return a target's name for people and logs: a webhook's path may be its secret."""
     kind, _, address = target.partition(":")
     if kind != "webhook":
         return f"{kind} {address}"

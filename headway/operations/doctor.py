@@ -211,4 +211,4 @@ def is_loopback(url: str) -> bool:
 
 
 def _slack(connections: Connections) -> str:
-    return connections.courier.slack().check()
+    return connections.dispatcher.slack().check()

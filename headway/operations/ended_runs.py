@@ -7,28 +7,30 @@ from datetime import UTC, datetime, timedelta
 from headway.domain.config.reading import Config
 from headway.domain.notifications.notices import UNDER_WAY
 from headway.operations.connections import Connections
-from headway.operations.notices import release_of, tell_dead
+from headway.operations.notices import notify_dead_run, release_of
 from headway.runtime.steps import ended_runs, log, mark_notified
 from headway.systems.prefect.ended import EndedRun
 
 LATELY = timedelta(hours=6)
-"""For so long people are notified of a release that this machine never heard of: another one may have told it."""
+"""For so long people are notified of a release that this machine never heard of: another one may have notified them."""
 
 
 def notify_cut_off(connections: Connections, config: Config) -> None:
     """Notify, once, of each release whose run was cut off: that it comes to nothing, or what is left of it."""
     for run in ended_runs(config.app):
-        places = [it for it in _places(config, run) if _concerns(connections, run, it)]
-        if places:
+        environments = [it for it in _environments(config, run) if _concerns(connections, run, it)]
+        if environments:
             log(f"{run.run.name}: {run.cause}")
         # Every one of them, and then the mark: killed in between, the same is written down again, which is no news.
-        told = [tell_dead(connections, config, run.run, run.state, run.cause, it) for it in places]
-        if all(told) and (places or not run.failed):
+        notified = [
+            notify_dead_run(connections, config, run.run, run.state, run.cause, it) for it in environments
+        ]
+        if all(notified) and (environments or not run.failed):
             mark_notified(run)
 
 
-def _places(config: Config, run: EndedRun) -> list[str]:
-    """Name the environments that a run may have released to."""
+def _environments(config: Config, run: EndedRun) -> list[str]:
+    """Return the environments that a run may have released to."""
     asked = run.run.parameters
     if asked.get("dry_run"):
         return []
@@ -38,12 +40,12 @@ def _places(config: Config, run: EndedRun) -> list[str]:
 
 
 def _concerns(connections: Connections, run: EndedRun, environment: str) -> bool:
-    """Say whether people wait to hear of a run's release: they were told that it is under way, or may have been."""
-    last = connections.courier.outbox.last(release_of(run.run, environment))
+    """Return whether people wait for the end of a run's release: they were notified of it, or may have been."""
+    last = connections.dispatcher.outbox.last(release_of(run.run, environment))
     if last is not None:
         return last.state in UNDER_WAY
     if run.failed:
         return False
-    # A look releases to few of its environments, and to which is known only where it was told.
+    # A watch run releases to few of its environments, and to which is known only from its notices.
     lately = datetime.now(UTC) - run.ended < LATELY
     return lately and bool(run.run.parameters.get("environment"))

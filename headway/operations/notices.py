@@ -1,6 +1,6 @@
-"""What flows tell of a release: to Prefect as events, and by the courier to those who hear it.
+"""Notify of releases: Prefect by events, and everybody who is to be notified through the dispatcher.
 
-Telling never fails a release: what goes wrong here is a line in the log.
+A notification never fails a release: what goes wrong here is a line in the log.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from headway.domain.config.reading import Config
 from headway.domain.health.verdict import Verdict
-from headway.domain.notifications.notices import FAILURES, IN_PLACE, Heard, Notice, stamp, who_hears
+from headway.domain.notifications.notices import FAILURES, IN_PLACE, Notice, Recipient, recipients_of, stamp
 from headway.domain.releases.ledger import Entry, new_release_id
 from headway.domain.releases.links import commit_page
 from headway.domain.releases.plans import Plan
@@ -35,7 +35,7 @@ KINDS = {"promote": "promotion", "rollback": "rollback"}
 """A flow's kind of release, where it is no plain one."""
 
 
-def tell_plan(
+def notify_plan(
     connections: Connections,
     plan: Plan,
     release_id: str,
@@ -46,7 +46,7 @@ def tell_plan(
     reason: str,
     cause: str = "",
 ) -> None:
-    """Tell of a release that is not in the config repo yet."""
+    """Notify of a release that is not in the config repo yet."""
     config = connections.config(plan.base)
     notice = Notice(
         release=release_id,
@@ -62,17 +62,17 @@ def tell_plan(
         at=stamp(datetime.now(UTC)),
         links=_links(connections),
     )
-    # Once there is nothing to change any more, what was to be changed is known from what was told.
-    _tell(connections, config, notice, as_known=not plan.triples)
+    # Once there is nothing to change any more, what was to be changed is known from earlier notices.
+    _notify(connections, config, notice, as_known=not plan.triples)
 
 
-def tell_held(connections: Connections, plan: Plan, kind: str, actor: str, cause: str) -> None:
-    """Tell, once for each plan, that automation would release something and that the cluster would refuse it."""
+def notify_held(connections: Connections, plan: Plan, kind: str, actor: str, cause: str) -> None:
+    """Notify, once for each plan, that automation would release something and that the cluster would refuse it."""
     held = f"held-{plan.fingerprint}"
-    tell_plan(connections, plan, held, kind, "rejected", actor=actor, reason="", cause=cause)
+    notify_plan(connections, plan, held, kind, "rejected", actor=actor, reason="", cause=cause)
 
 
-def tell_entry(
+def notify_entry(
     connections: Connections,
     config: Config,
     environment: str,
@@ -84,7 +84,7 @@ def tell_entry(
     progress: str = "",
     verdicts: tuple[Verdict, ...] = (),
 ) -> bool:
-    """Tell of a release by its commit; False where that went wrong."""
+    """Notify of a release that has its commit; return False where that failed."""
     details = (
         line for it in verdicts if it.status == "failed" and it.logs for line in (f"{it.pod}:", *it.logs)
     )
@@ -95,92 +95,100 @@ def tell_entry(
         seconds=round(seconds, 1),
         details=tuple(details),
     )
-    return _tell(connections, config, notice)
+    return _notify(connections, config, notice)
 
 
-def tell_end(connections: Connections, config: Config, environment: str, last: Entry, result: Result) -> None:
-    """Tell how reaching a commit ended; how a rollback ended is the end of the release that it rolls back."""
-    told = _heard_of(connections, environment, last)
+def notify_end(
+    connections: Connections, config: Config, environment: str, last: Entry, result: Result
+) -> None:
+    """Notify how a release ended; the end of a rollback is also the end of the release that it rolls back."""
+    notified = _notified_entry(connections, environment, last)
     state, cause = result.state, result.diagnosis
-    if told is not last:
+    if notified is not last:
         if state == "superseded":
             return
-        state, cause = "rolled-back", told.diagnosis
+        state, cause = "rolled-back", notified.diagnosis
         if result.state == "failed":
             state, cause = "failed", f"{cause}; rolling back did not succeed either: {result.diagnosis}"
-    tell_entry(
-        connections, config, environment, told, state,
+    notify_entry(
+        connections, config, environment, notified, state,
         cause=cause, seconds=result.seconds, verdicts=result.verdicts,
     )  # fmt: skip
 
 
-def tell_unreached(connections: Connections, environment: str, error: HeadwayError) -> None:
+def notify_unfinished(connections: Connections, environment: str, error: HeadwayError) -> None:
     """Notify that an environment's last change is unfinished, with the cause and what finishes it, once per cause.
 
-    Nothing is recorded of it. What may be over in a moment is told of a change that has waited for a while, once.
+    Nothing is recorded of it. For what may be over in a moment people are notified once the change has waited a while.
     """
     try:
         config = connections.config(connections.repo.head)
         last = connections.repo.last_change(environment, config.environment(environment).path)
-        told = _heard_of(connections, environment, last)
+        notified = _notified_entry(connections, environment, last)
         if last.outcomes:
             return
         if isinstance(error, TransientError):
-            known = _of_entry(connections, config, environment, told, "unfinished")
+            known = _of_entry(connections, config, environment, notified, "unfinished")
             young = datetime.now(UTC) - last.time < OVERDUE
-            if young or connections.courier.outbox.knows(known.release, known.state):
+            if young or connections.dispatcher.outbox.knows(known.release, known.state):
                 return
         cause = "; ".join(filter(None, (error.message, error.hint)))
-        if told is not last:
-            cause = f"{told.diagnosis or 'it failed'}; rolling back to what was live is unfinished: {cause}"
-        tell_entry(connections, config, environment, told, "unfinished", cause=cause)
+        if notified is not last:
+            cause = (
+                f"{notified.diagnosis or 'it failed'}; rolling back to what was live is unfinished: {cause}"
+            )
+        notify_entry(connections, config, environment, notified, "unfinished", cause=cause)
     except Exception as problem:  # noqa: BLE001 - the error itself is what matters here
-        _could_not(problem)
+        _log_failure(problem)
 
 
-def tell_missing(connections: Connections, config: Config, environment: str) -> None:
-    """Put right what stands in Slack and at the source commits of an environment's last change.
+def notify_missed(connections: Connections, config: Config, environment: str) -> None:
+    """Correct what Slack and the source commits say of an environment's last change.
 
-    Its note in the config repo says how it ended. Who was to tell that may have died before it could, and its
-    outbox with it. Where this machine knows nothing of it either, another one may have told it: so only where
-    telling it twice shows nothing twice.
+    Its note in the config repo says how it ended. The run that was to notify may have died before it could, and its
+    outbox with it. Where this machine knows nothing of it either, another one may have notified: so only where
+    notifying twice shows nothing twice.
     """
     notify = config.document.notify
     if notify is None:
         return
     try:
         last = connections.repo.last_change(environment, config.environment(environment).path)
-        told = _heard_of(connections, environment, last)
-        notice = _of_entry(connections, config, environment, told, told.state)
+        notified = _notified_entry(connections, environment, last)
+        notice = _of_entry(connections, config, environment, notified, notified.state)
         now = datetime.now(UTC)
-        if not told.outcomes or now - told.outcomes[-1].at > timedelta(seconds=KEPT):
+        if not notified.outcomes or now - notified.outcomes[-1].at > timedelta(seconds=KEPT):
             return
-        if connections.courier.outbox.knows(notice.release, notice.state):
+        if connections.dispatcher.outbox.knows(notice.release, notice.state):
             return
-        ended = told.outcomes[-1]
+        ended = notified.outcomes[-1]
         notice = dataclasses.replace(
             notice,
-            cause=told.diagnosis if told.state in FAILURES else "",
+            cause=notified.diagnosis if notified.state in FAILURES else "",
             seconds=round(ended.seconds, 1),
             at=stamp(ended.at),
-            links=_links(connections, told.commit, run=False),
+            links=_links(connections, notified.commit, run=False),
             corrects=True,
         )
-        # Who did not hear of releases yet when it was made is not told of it now.
-        then = {it.target for it in _who(connections, connections.config(told.commit), notice, now)}
-        heard = [
-            it for it in _who(connections, config, notice, now) if it.kind in IN_PLACE and it.target in then
+        # Who was not notified of releases yet when it was made is not notified of it now.
+        then = {
+            it.target for it in _recipients(connections, connections.config(notified.commit), notice, now)
+        }
+        recipients = [
+            it
+            for it in _recipients(connections, config, notice, now)
+            if it.kind in IN_PLACE and it.target in then
         ]
-        if heard:
-            connections.courier.send(notice, heard)
-    except Exception as problem:  # noqa: BLE001 - what cannot be told is put right by the next one
-        _could_not(problem)
+        if recipients:
+            connections.dispatcher.send(notice, recipients)
+    except Exception as problem:  # noqa: BLE001 - what fails here is corrected by the next one
+        _log_failure(problem)
 
 
-def tell_dead(
+def notify_dead_run(
     connections: Connections, config: Config, run: DeadRun, state: str, cause: str, environment: str = ""
 ) -> bool:
-    """Notify of a release whose run ended and does not go on; False where that went wrong.
+    """Notify of a release whose run ended and does not go on; return False where that failed.
 
     Without its commit, it is in `state`. With it, it is unfinished: reconcile finishes it, and until that
     people are notified of what is left.
@@ -195,7 +203,7 @@ def tell_dead(
             return True
         left = f"its commit {found[:9]} stays, and reconcile finishes it"
         undo = f"`headway rollback {environment}` undoes it"
-        return tell_entry(
+        return notify_entry(
             connections, config, environment, entry, "unfinished", cause=f"{cause}; {left}; {undo}"
         )
     page = run_page()
@@ -212,7 +220,7 @@ def tell_dead(
         at=stamp(datetime.now(UTC)),
         links=(("run", f"{page.rpartition('/')[0]}/{run.run_id}"),) if page else (),
     )
-    return _tell(connections, config, notice, as_known=True)
+    return _notify(connections, config, notice, as_known=True)
 
 
 def release_of(run: DeadRun, environment: str) -> str:
@@ -222,7 +230,7 @@ def release_of(run: DeadRun, environment: str) -> str:
 
 
 class RolloutNotices:
-    """Tells of a rollout's progress: each line to the log, and one in two seconds to those who are notified."""
+    """Reports a rollout's progress: each line to the log, and one in two seconds to those who are notified."""
 
     def __init__(self, connections: Connections, config: Config, environment: str, entry: Entry) -> None:
         self._connections, self._config = connections, config
@@ -233,12 +241,12 @@ class RolloutNotices:
         log(line)
         if self._config.document.notify is not None and time.monotonic() - self._last > EVERY:
             self._last = time.monotonic()
-            tell_entry(
+            notify_entry(
                 self._connections, self._config, self._environment, self._entry, "releasing", progress=line
             )
 
 
-def tell_noticed(
+def notify_noticed(
     connections: Connections,
     config: Config,
     environment: str,
@@ -264,15 +272,15 @@ def tell_noticed(
         at=stamp(datetime.now(UTC)),
         links=_links(connections, commit),
     )
-    _tell(connections, config, notice)
+    _notify(connections, config, notice)
 
 
 def is_noticed(connections: Connections, about: str, commit: str, environment: str) -> bool:
-    """Say whether this machine notified people of it already."""
+    """Return whether this machine notified people of it already."""
     try:
-        return connections.courier.outbox.knows(_noticed(about, commit, environment), "noticed")
-    except Exception as error:  # noqa: BLE001 - what is not known is told
-        _could_not(error)
+        return connections.dispatcher.outbox.knows(_noticed(about, commit, environment), "noticed")
+    except Exception as error:  # noqa: BLE001 - what is not known is notified
+        _log_failure(error)
         return False
 
 
@@ -280,22 +288,22 @@ def _noticed(about: str, commit: str, environment: str) -> str:
     return f"{about or 'noticed'}-{commit[:12]}-{environment}"
 
 
-def tell_superseded(connections: Connections, config: Config, release_id: str, environment: str) -> None:
-    """Tell of a release that waited and that a newer one took the place of."""
+def notify_superseded(connections: Connections, config: Config, release_id: str, environment: str) -> None:
+    """Notify that a release that waited was superseded by a newer one."""
     notice = Notice(release_id, config.app, environment, "release", "superseded", at=stamp(datetime.now(UTC)))
-    _tell(connections, config, notice, as_known=True)
+    _notify(connections, config, notice, as_known=True)
 
 
-def told_before(connections: Connections, config: Config, release_id: str) -> bool:
-    """Say whether people know of a release already: this machine told them, or they were asked to approve it."""
+def notified_before(connections: Connections, config: Config, release_id: str) -> bool:
+    """Return whether people know of a release already: this machine notified them, or asked them to approve it."""
     if asked_before():
         return True
-    return config.document.notify is not None and connections.courier.outbox.last(release_id) is not None
+    return config.document.notify is not None and connections.dispatcher.outbox.last(release_id) is not None
 
 
 def _of_entry(connections: Connections, config: Config, environment: str, entry: Entry, state: str) -> Notice:
     record = entry.record
-    # A commit may change several environments: each of them is told of by itself.
+    # A commit may change several environments: each has a notice of its own.
     own = entry.release_id if entry.environment == environment else ""
     return Notice(
         release=own or f"{entry.release_id or entry.commit[:12]}-{environment}",
@@ -313,18 +321,18 @@ def _of_entry(connections: Connections, config: Config, environment: str, entry:
     )
 
 
-def _heard_of(connections: Connections, environment: str, entry: Entry) -> Entry:
+def _notified_entry(connections: Connections, environment: str, entry: Entry) -> Entry:
     """Return the commit that people are notified of: of a rollback, the one that it rolls back."""
     return connections.repo.entry(entry.reverts).of(environment) if entry.reverts else entry
 
 
-def _tell(connections: Connections, config: Config, notice: Notice, *, as_known: bool = False) -> bool:
-    """Tell of a state; `as_known` fills in what this machine has told of the release before.
+def _notify(connections: Connections, config: Config, notice: Notice, *, as_known: bool = False) -> bool:
+    """Notify of a state; `as_known` fills in what this machine's earlier notices of the release say.
 
-    False where it could not be written down.
+    Return False where it could not be written down.
     """
     try:
-        outbox = connections.courier.outbox
+        outbox = connections.dispatcher.outbox
         if as_known and (known := outbox.last(notice.release)):
             notice = dataclasses.replace(
                 known, state=notice.state, cause=notice.cause, at=notice.at, progress="", corrects=False
@@ -333,30 +341,30 @@ def _tell(connections: Connections, config: Config, notice: Notice, *, as_known:
             announce(notice, outbox.first)
         if config.document.notify is None:
             return True
-        heard = _who(connections, config, notice, datetime.now(UTC))
+        recipients = _recipients(connections, config, notice, datetime.now(UTC))
         if notice.progress:
             # Only a message that changes in its place can follow each step.
-            heard = [it for it in heard if it.kind == "slack"]
-        if heard:
-            connections.courier.send(notice, heard)
-    except Exception as error:  # noqa: BLE001 - a release never fails because nobody could be told of it
-        _could_not(error)
+            recipients = [it for it in recipients if it.kind == "slack"]
+        if recipients:
+            connections.dispatcher.send(notice, recipients)
+    except Exception as error:  # noqa: BLE001 - a release never fails because nobody could be notified of it
+        _log_failure(error)
         return False
     return True
 
 
-def _could_not(error: Exception) -> None:
+def _log_failure(error: Exception) -> None:
     said = error.message if isinstance(error, HeadwayError) else f"{type(error).__name__}: {error}"
-    log(f"this could not be told: {said}")
+    log(f"nobody could be notified of this: {said}")
 
 
-def _who(connections: Connections, config: Config, notice: Notice, now: datetime) -> list[Heard]:
-    """Say who hears a notice: people, programs, and the hosts of the source commits."""
+def _recipients(connections: Connections, config: Config, notice: Notice, now: datetime) -> list[Recipient]:
+    """Return who receives a notice: people, programs, and the hosts of the source commits."""
     notify = config.document.notify
-    heard = who_hears(notify, notice, now)
+    recipients = recipients_of(notify, notice, now)
     if notify is not None and notify.commits and not notice.progress and notice.state != "noticed":
-        heard += [Heard("commit", it, now) for it in _commits(connections, config, notice)]
-    return heard
+        recipients += [Recipient("commit", it, now) for it in _commits(connections, config, notice)]
+    return recipients
 
 
 def _links(connections: Connections, commit: str = "", *, run: bool = True) -> tuple[tuple[str, str], ...]:
@@ -369,16 +377,16 @@ def _links(connections: Connections, commit: str = "", *, run: bool = True) -> t
 
 
 def _commits(connections: Connections, config: Config, notice: Notice) -> list[str]:
-    """Name the source commits of what is released, where a token for their host, and for no other, is set."""
-    from headway.systems.notify.code_hosts import place_of
+    """Return the source commits of what is released, where a token for their host, and for no other, is set."""
+    from headway.systems.notify.code_hosts import repo_of
 
-    hosts = {it.name: it for it in connections.courier.hosts()}
+    hosts = {it.name: it for it in connections.dispatcher.hosts()}
     found: dict[str, None] = {}
     for service, _, new in notice.changes:
         definition = config.services.get(service)
         if not hosts or definition is None or definition.source is None:
             continue
-        name, path = place_of(resolve_url(connections.settings.config_repo(), definition.source.repo))
+        name, path = repo_of(resolve_url(connections.settings.config_repo(), definition.source.repo))
         source = source_of(connections, config, service, new) if name in hosts else None
         if source is not None:
             found[f"{hosts[name].kind} {name} {path} {source[0]}"] = None

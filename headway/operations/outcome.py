@@ -12,7 +12,7 @@ from headway.domain.releases.plans import images_of
 from headway.errors import HeadwayError, LostLease, TransientError, UsageError, explained
 from headway.operations.connections import Connections
 from headway.operations.desired import Desired
-from headway.operations.notices import tell_unreached
+from headway.operations.notices import notify_unfinished
 from headway.operations.reconciliation import Reconciliation
 from headway.operations.recording import only_unrecorded
 from headway.operations.reports.outcome import result_report, unfinished_report
@@ -56,7 +56,7 @@ def unfinished(
         if finishes not in error.hint:
             error.hint = f"{error.hint}; the release is unfinished; {finishes} finishes it".lstrip("; ")
     if not isinstance(error, LostLease):
-        tell_unreached(connections, name, error)
+        notify_unfinished(connections, name, error)
     failed = _failures(work)
     now = _standing(connections, name)
     report(

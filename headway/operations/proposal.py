@@ -13,7 +13,7 @@ from headway.domain.policy.backoff import LOOK_BACK, tried_again_at
 from headway.domain.policy.gates import Barred, not_promoted
 from headway.domain.policy.people import actor_of
 from headway.domain.releases.ledger import Entry, new_release_id
-from headway.domain.releases.ledgerfilter import services_of
+from headway.domain.releases.ledger_filter import services_of
 from headway.domain.releases.plans import Plan, plan_as_it_was, plan_images
 from headway.errors import UsageError
 from headway.operations.automation import AutomaticServices, automatic_services, eligible

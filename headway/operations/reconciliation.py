@@ -19,7 +19,7 @@ from headway.errors import HeadwayError, RejectedError, TransientError
 from headway.operations.connections import Connections
 from headway.operations.deployment import apply_manifests, verify_release, watch_rollout
 from headway.operations.desired import Desired
-from headway.operations.notices import RolloutNotices, tell_entry
+from headway.operations.notices import RolloutNotices, notify_entry
 from headway.operations.recording import record_outcome
 from headway.operations.refused_push import refuse_older_push
 from headway.operations.result import Ended, Result
@@ -136,7 +136,7 @@ class Reconciliation:
         if self._is_news():
             notify_older(self.connections, self.desired, self.live, self.last)
             config = self.desired.config
-            tell_entry(self.connections, config, self.name, self.last, "releasing")
+            notify_entry(self.connections, config, self.name, self.last, "releasing")
             progress = RolloutNotices(self.connections, config, self.name, self.last)
         newer = NewerCommit(self.connections, self.desired, self.held)
         try:

@@ -6,7 +6,7 @@ from headway.domain.releases.ledger import Entry, Outcome
 from headway.errors import FailedError, HeadwayError, LostLease, TransientError
 from headway.operations.connections import Connections
 from headway.operations.desired import Desired
-from headway.operations.notices import tell_end
+from headway.operations.notices import notify_end
 from headway.operations.result import Result
 from headway.operations.superseded import end_undone, pass_over
 from headway.operations.turn import Held
@@ -65,7 +65,7 @@ def _record(
         # What a failed commit carried along is rolled back with it, and recorded as that.
         pass_over(connections, desired, live, last, held)
     outcome = Outcome.now(result.state, result.seconds, last.release_id, result.diagnosis, result.blames)
-    tell_end(connections, config, name, last, result)
+    notify_end(connections, config, name, last, result)
     if reached and last.reverts:
         # First the commit that failed, since "live" is what ends this: killed in between, it is done again.
         rolled_back = Outcome.now("rolled-back", result.seconds)

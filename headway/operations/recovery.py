@@ -7,7 +7,7 @@ from typing import Any
 from headway.domain.config.reading import Config
 from headway.domain.releases.ledger import Entry, new_release_id
 from headway.operations.connections import Connections
-from headway.operations.notices import tell_dead
+from headway.operations.notices import notify_dead_run
 from headway.runtime.steps import bury, dead_runs, give_up, log, restart
 from headway.systems.prefect.api import CANCELLED, DeadRun
 
@@ -28,11 +28,11 @@ def restart_dead(connections: Connections, config: Config) -> None:
         elif run.attempts >= ATTEMPTS:
             died = f"its process died {run.attempts} times"
             log(f"{run.name}: {died}, and it is not restarted")
-            tell_dead(connections, config, run, "rejected", died)
+            notify_dead_run(connections, config, run, "rejected", died)
             give_up(run, f"{died}; its log says how far it came. What it had committed, reconcile finishes")
         elif newer := newer_change(connections, config, run):
             log(f"{run.name} died; {newer}")
-            tell_dead(connections, config, run, "superseded", newer)
+            notify_dead_run(connections, config, run, "superseded", newer)
             bury(run, newer)
         else:
             log(f"{run.name} died; it is restarted")

@@ -19,7 +19,7 @@ from headway.errors import FailedError, HeadwayError
 from headway.operations.approvals import Trailers, ask_people, before_asking, needs_approval, plan_changed
 from headway.operations.connections import Connections
 from headway.operations.gates import blocked_by, refuse_blocked
-from headway.operations.notices import tell_plan, told_before
+from headway.operations.notices import notified_before, notify_plan
 from headway.operations.proposal import Proposal, Propose, same_request
 from headway.operations.rehearsal import UNCHANGED, Rehearse, differs, refuse_rehearsed, rehearsed
 from headway.operations.reports.plan import asked_by, plan_report
@@ -108,7 +108,7 @@ class Release:
     def prepare(self) -> None:
         """Show and notify what is committed next, so that it does not wait for a server while others wait for it."""
         if self.first.plan:
-            self._tell(self.first, "planned")
+            self._notify(self.first, "planned")
         self.draft(self.connections.repo.head)
         leaves(
             self.name,
@@ -146,7 +146,7 @@ class Release:
             cause = "the config repo names these images already"
             log(f"{self.name}: {cause}")
             if self._notified is not None:
-                self._tell(self._notified, "superseded", cause)
+                self._notify(self._notified, "superseded", cause)
         else:
             already = " (it was there already)" if published.already else ""
             log(f"the release is commit {published.commit[:9]} of the config repo{already}")
@@ -163,7 +163,7 @@ class Release:
             if self._pushing and isinstance(error, FailedError) and UNCHANGED not in error.message:
                 error.hint = "; ".join(filter(None, [error.hint, UNCHANGED]))
             if self._notified is not None and isinstance(error, HeadwayError):
-                self._tell(self._notified, "rejected", error.message)
+                self._notify(self._notified, "rejected", error.message)
             raise
 
     def _again(self, head: str) -> Proposal:
@@ -224,9 +224,9 @@ class Release:
         for note in self.first.notes:
             warn(f"{self.name}: {note}")
 
-    def _tell(self, proposal: Proposal, state: str, cause: str = "") -> None:
+    def _notify(self, proposal: Proposal, state: str, cause: str = "") -> None:
         self._notified = proposal
-        tell_plan(
+        notify_plan(
             self.connections,
             proposal.plan,
             self.request.release_id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from headway.domain.manifests.secretdiff import without_secrets
+from headway.domain.manifests.secret_diff import without_secrets
 from headway.domain.releases.ledger import REQUEST, Entry, Outcome
 from headway.operations.connections import Connections
 from headway.operations.targets import commit_named

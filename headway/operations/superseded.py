@@ -13,7 +13,7 @@ from headway.domain.releases.ledger import UNDOES, Entry, Outcome
 from headway.errors import TransientError
 from headway.operations.connections import Connections
 from headway.operations.desired import Desired
-from headway.operations.notices import tell_entry
+from headway.operations.notices import notify_entry
 from headway.runtime.steps import log
 
 FRESH = 5.0
@@ -53,7 +53,7 @@ def end_undone(
         if entry.state == "rolled-back":
             continue
         log(f"{name}: {lines([entry])[0]} was {cause}")
-        tell_entry(connections, config, name, entry, "rolled-back", cause=cause)
+        notify_entry(connections, config, name, entry, "rolled-back", cause=cause)
         outcome = Outcome.now("rolled-back", 0.0, entry.release_id, cause)
         connections.repo.record(name, commit, outcome, live=None, seen="", held=held)
 
@@ -75,7 +75,7 @@ def pass_over(
         if passed and entry.environment in ("", name):
             # What came to the branch with a merge was never to be reached by itself: nobody waits to hear of it.
             if not entry.reverts and not merged:
-                tell_entry(connections, desired.config, name, entry, "superseded")
+                notify_entry(connections, desired.config, name, entry, "superseded")
             superseded = Outcome.now("superseded", 0.0, entry.release_id)
             connections.repo.record(name, entry.commit, superseded, live=None, seen="", held=held)
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from headway.domain.config.reading import Config
 from headway.domain.policy.gates import digest_in
-from headway.domain.releases.ledgerfilter import parse_time
+from headway.domain.releases.ledger_filter import parse_time
 from headway.domain.releases.plans import images_of
 from headway.errors import UsageError
 from headway.operations.connections import Connections

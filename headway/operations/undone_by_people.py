@@ -14,7 +14,7 @@ from headway.domain.releases.undone import Older, Step, Undone, older_by, taken_
 from headway.errors import ConfigError, HeadwayError, Problem
 from headway.operations.connections import Connections
 from headway.operations.desired import Desired
-from headway.operations.notices import is_noticed, tell_noticed
+from headway.operations.notices import is_noticed, notify_noticed
 from headway.operations.pushes import undone_in
 from headway.operations.vetoes import vetoed
 from headway.runtime.steps import log
@@ -36,7 +36,7 @@ def hold_rewritten(connections: Connections, config: Config) -> None:
         if connections.repo.tree_sha(before, place.path) == connections.repo.tree_sha(now, place.path):
             continue
         about = f"rewritten-{before[:12]}"
-        tell_noticed(connections, config, name, what, commit=now, about=about, cause=cause)
+        notify_noticed(connections, config, name, what, commit=now, about=about, cause=cause)
         hold_undone(connections, config, name, _lost(connections, config, name, before, now))
 
 
@@ -65,7 +65,7 @@ def notify_older(connections: Connections, desired: Desired, before: Desired | N
             f"{said}. Was the folder rendered from an older source? `headway release` pins what should run"
         )
         changes = tuple((service, old, new) for service, old, new, _ in found)
-        tell_noticed(
+        notify_noticed(
             connections, config, name, by, commit=last.commit, about="older", cause=cause, changes=changes
         )
 
@@ -89,7 +89,7 @@ def notify_left_out(connections: Connections, desired: Desired) -> None:
         more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
         way_out = f"what is left out is not applied, and nothing of {desired.name} is pruned meanwhile"
         cause = f"{'; '.join(map(str, problems[:SHOWN]))}{more}. {way_out.capitalize()}"
-        tell_noticed(
+        notify_noticed(
             connections, desired.config, desired.name, what, commit=commit, about="left-out", cause=cause
         )
 
@@ -145,7 +145,9 @@ def _hold(connections: Connections, config: Config, name: str, commit: str, gone
         return
     cause = f"{gone[0].why}. Automation waits for something newer; `headway automate {name} SERVICE` lets it go on"
     said = f"{services} went back to an older image, and automation leaves it there"
-    tell_noticed(connections, config, name, said, commit=commit, about="undone", cause=cause, changes=changes)
+    notify_noticed(
+        connections, config, name, said, commit=commit, about="undone", cause=cause, changes=changes
+    )
 
 
 def _lost(

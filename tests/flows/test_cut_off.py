@@ -8,17 +8,16 @@ from typing import Any
 
 import pytest
 
-from headway.domain.notifications.notices import Notice, stamp, who_hears
+from headway.domain.notifications.notices import Notice, recipients_of, stamp
 from headway.domain.releases.ledger import ReleaseRecord, format_message
 from headway.operations import ended_runs as cut_off
-from headway.operations import notices as telling
-from headway.operations import recovery
+from headway.operations import notices, recovery
 from headway.operations.connections import Connections
 from headway.settings import Settings
 from headway.systems.prefect import ended as prefect_ended
 from headway.systems.prefect.api import DeadRun, PrefectApi
 from tests.flows.conftest import Place
-from tests.flows.test_telling import message, notified, run, slack, told
+from tests.flows.test_notifications import message, notified, run, slack, told
 from tests.servers.http import HttpServer, Sent
 from tests.servers.slack import TOKEN, SlackServer
 
@@ -84,7 +83,7 @@ class Prefect:
             cut_off, "ended_runs", lambda app: prefect_ended.ended_runs(api(), NOW - timedelta(days=3), app)
         )
         monkeypatch.setattr(cut_off, "mark_notified", lambda ended: prefect_ended.mark_notified(api(), ended))
-        monkeypatch.setattr(telling, "announce", lambda notice, first: None)
+        monkeypatch.setattr(notices, "announce", lambda notice, first: None)
 
 
 def here(place: Place, slack: SlackServer) -> Connections:
@@ -103,7 +102,7 @@ def under_way(connections: Connections, state: str, release: str = "r-1") -> Non
     at = stamp(datetime.now(UTC))
     changes = (("web", "1.0.0", "2.0.0"),)
     notice = Notice(release, "shop", "staging", "release", state, changes, actor="ann", at=at)
-    connections.courier.send(notice, who_hears(config.document.notify, notice, datetime.now(UTC)))
+    connections.dispatcher.send(notice, recipients_of(config.document.notify, notice, datetime.now(UTC)))
 
 
 def reconciled(place: Place, slack: SlackServer, before: str = "", release: str = "r-1") -> None:
@@ -181,7 +180,7 @@ def test_a_look_that_was_cut_off_lets_nobody_wait(
     prefect = Prefect("CRASHED", "Flow run infrastructure exited", flow="watch-registry")
     prefect.run["parameters"] = {"request": {"actor": "watch-registry"}}
     prefect.look(monkeypatch)
-    release = telling.new_release_id(NOW, f"{RUN} staging")
+    release = notices.new_release_id(NOW, f"{RUN} staging")
     reconciled(place, slack, "planned", release)
     assert told(server) == ["planned", "superseded"]
     assert "its process died; the next look at the registry releases what is newest" in message(slack)
@@ -235,7 +234,7 @@ def test_a_run_that_died_three_times_is_told_by_what_it_did(
     gone: list[str] = []
     monkeypatch.setattr(recovery, "dead_runs", lambda app: [dead])
     monkeypatch.setattr(recovery, "give_up", lambda run, why: gone.append(why))
-    monkeypatch.setattr(telling, "announce", lambda notice, first: None)
+    monkeypatch.setattr(notices, "announce", lambda notice, first: None)
     with here(place, slack) as connections:
         under_way(connections, "planned")
         recovery.restart_dead(connections, connections.config(connections.repo.fetch()))

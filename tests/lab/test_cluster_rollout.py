@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from headway.domain.health.customs import Rule, Rules
+from headway.domain.health.custom_rules import Rule, Rules
 from headway.domain.health.kinds import RULES
 from headway.domain.objects.identity import ObjectId
 from headway.systems.cluster.proof import prove

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from headway.domain.health.customs import Judge, Rule, Rules
-from headway.domain.health.customworkloads import broadcast_job, deployment_config, kruise_set, rollout
-from headway.domain.health.kindtable import TABLE
-from headway.domain.health.selfreport import Found, Object, by_itself, conditions, count_at, map_at, words_of
-from headway.domain.health.tellingkinds import SILENT
+from headway.domain.health.custom_rules import Assess, Rule, Rules
+from headway.domain.health.custom_workloads import broadcast_job, deployment_config, kruise_set, rollout
+from headway.domain.health.kind_table import TABLE
+from headway.domain.health.reporting_kinds import SILENT
+from headway.domain.health.self_report import Found, Object, by_itself, conditions, count_at, map_at, words_of
 from headway.domain.objects.conditions import value_at
 
 if TYPE_CHECKING:
@@ -217,8 +217,8 @@ _GLOO_KINDS = {
     ),
     "gloo.solo.io": ("Proxy", "Settings", "Upstream", "UpstreamGroup"),
 }  # fmt: skip
-KNOWN: dict[tuple[str, str], Judge] = {
-    **{key: kind.judge for key, kind in TABLE.items()},
+KNOWN: dict[tuple[str, str], Assess] = {
+    **{key: kind.assess for key, kind in TABLE.items()},
     ("argoproj.io", "Rollout"): rollout,
     ("apps.kruise.io", "CloneSet"): kruise_set,
     ("apps.kruise.io", "StatefulSet"): kruise_set,

@@ -43,8 +43,8 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
-    """What one look at a workload says: whether it is done, what it waits for, what is wrong.
+class Health:
+    """A workload's health at one look: whether it is done, what it waits for, what is wrong.
 
     `settle` is how many seconds "done" must last, where the pods' own word is worth little.
     `put_off` says of one that is done that no pod runs it, or not all do, until somebody changes that:
@@ -114,9 +114,9 @@ class Patience:
     _gone: dict[tuple[ObjectId, str], float] = field(default_factory=dict)
     _done: dict[ObjectId, float] = field(default_factory=dict)
 
-    def decide(self, workload: ObjectId, judgement: Judgement, now: float) -> tuple[Verdict, float]:
-        """Turn a judgement into a verdict; also give when to look again, without news, in the same clock."""
-        keys = {(workload, signal.key or signal.reason) for signal in judgement.signals}
+    def decide(self, workload: ObjectId, health: Health, now: float) -> tuple[Verdict, float]:
+        """Turn a workload's health into a verdict; also return when to look again without an event."""
+        keys = {(workload, signal.key or signal.reason) for signal in health.signals}
         for key in self._first:
             if key[0] == workload and key not in keys:
                 self._gone.setdefault(key, now)
@@ -124,43 +124,43 @@ class Patience:
             if now - self._gone.pop(key, now) > _GAP:
                 del self._first[key]
             self._first.setdefault(key, now)
-        if judgement.done:
-            status: Status = "applied" if judgement.put_off else "live"
-            live_at = self._done.setdefault(workload, now) + judgement.settle
+        if health.done:
+            status: Status = "applied" if health.put_off else "live"
+            live_at = self._done.setdefault(workload, now) + health.settle
             if live_at <= now:
-                return Verdict(status, workload, message=judgement.message, put_off=judgement.put_off), NEVER
-            return Verdict("progressing", workload, message=judgement.message), live_at
+                return Verdict(status, workload, message=health.message, put_off=health.put_off), NEVER
+            return Verdict("progressing", workload, message=health.message), live_at
         self._done.pop(workload, None)
-        due = {it: self._first[workload, it.key or it.reason] + it.grace for it in judgement.signals}
+        due = {it: self._first[workload, it.key or it.reason] + it.grace for it in health.signals}
         if certain := most_useful(it for it, at in due.items() if at <= now):
             if certain.reason != DEADLINE:
                 return _verdict("failed", workload, certain), NEVER
-            verdict = deadline_verdict(workload, judgement, certain)
+            verdict = deadline_verdict(workload, health, certain)
             # A controller's deadline knows nothing of somebody at work to end a shortage; the environment's does.
             if verdict.blames or verdict.reason == DEADLINE:
                 return verdict, NEVER
         again = min((at for at in due.values() if at > now), default=NEVER)
-        likely = most_useful(it for it in judgement.signals if it.reason != DEADLINE)
+        likely = most_useful(it for it in health.signals if it.reason != DEADLINE)
         if likely is None:
-            return Verdict("progressing", workload, message=judgement.message), again
-        return _verdict("progressing", workload, replace(likely, message=_waiting(judgement))), again
+            return Verdict("progressing", workload, message=health.message), again
+        return _verdict("progressing", workload, replace(likely, message=_waiting(health))), again
 
 
-def _waiting(judgement: Judgement) -> str:
+def _waiting(health: Health) -> str:
     """Say what is waited for, with what the cluster lacks in its own words."""
-    lacks = dict.fromkeys(it.message for it in judgement.signals if not it.blames)
+    lacks = dict.fromkeys(it.message for it in health.signals if not it.blames)
     said = "; ".join(list(lacks)[:2])
-    return f"{judgement.message}; waiting: {said}" if said else judgement.message
+    return f"{health.message}; waiting: {said}" if said else health.message
 
 
-def deadline_verdict(workload: ObjectId, judgement: Judgement, passed: Signal) -> Verdict:
+def deadline_verdict(workload: ObjectId, health: Health, passed: Signal) -> Verdict:
     """Say that a deadline passed, with the sign that explains it best.
 
     Where no sign explains it, nothing is known against the image.
     """
-    cause = most_useful(it for it in judgement.signals if it.reason not in (passed.reason, DEADLINE))
+    cause = most_useful(it for it in health.signals if it.reason not in (passed.reason, DEADLINE))
     if cause is None:
-        passed = replace(passed, message=f"{passed.message}: {judgement.message}", blames=False)
+        passed = replace(passed, message=f"{passed.message}: {health.message}", blames=False)
         return _verdict("failed", workload, passed)
     return _verdict("failed", workload, replace(cause, message=f"{cause.message} ({passed.message})"))
 
@@ -177,7 +177,7 @@ def one_deadline(late: Iterable[Verdict]) -> list[Verdict]:
     return [replace(it, blames=False) for it in verdicts]
 
 
-def silent_node(still_open: Iterable[Judgement]) -> Signal | None:
+def silent_node(still_open: Iterable[Health]) -> Signal | None:
     """Return the sign of a node that tells nothing of its pods, where no other sign keeps a rollout open.
 
     How the pods on such a node are is not known, so that no deadline can be a verdict on them. Pods that

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from headway.domain.health.pods import is_leaving, is_ready, last_run, pod_signals, restarts, wrong_digests
 from headway.domain.health.shortage import failed_create, not_started
-from headway.domain.health.verdict import NEVER, Judgement, Signal
+from headway.domain.health.verdict import NEVER, Health, Signal
 
 DIGEST_GRACE = 5.0
 BLOCKED_GRACE = 2.0
@@ -25,7 +25,7 @@ RESTARTED_SETTLE, MOST_SETTLE = 10.0, 120.0
 REVISION = "deployment.kubernetes.io/revision"
 Object = Mapping[str, Any]
 
-_UNSEEN = Judgement(False, "its controller has not seen the change yet")
+_UNSEEN = Health(False, "its controller has not seen the change yet")
 
 
 def newest_pods(workload: Object, replica_sets: Sequence[Object], pods: Sequence[Object]) -> list[Object]:
@@ -54,15 +54,15 @@ def newest_pods(workload: Object, replica_sets: Sequence[Object], pods: Sequence
     return staying
 
 
-def judge(
+def assess_workload(
     workload: Object,
     replica_sets: Sequence[Object],
     pods: Sequence[Object],
     planned: Mapping[str, str],
     warnings: Sequence[tuple[str, str]] = (),
     past: Mapping[str, int] = MappingProxyType({}),
-) -> Judgement:
-    """Judge a workload from its own status and its new pods.
+) -> Health:
+    """Assess a workload from its own status and its new pods.
 
     `warnings` are reasons and messages of events about the workload or its pods, `past` the restarts of
     pods, by uid, that were over when the rollout began.
@@ -71,17 +71,17 @@ def judge(
     kind = str(workload.get("kind"))
     rule = _RULES.get(kind)
     if rule is None:
-        return Judgement(True, f"applied; when a {kind} is ready is not known to headway")
+        return Health(True, f"applied; when a {kind} is ready is not known to headway")
     newest = newest_pods(workload, replica_sets, pods)
     done, message, signals = rule(workload, newest)
     if done is None:
         return _UNSEEN
     if done == "idle" or done == "held":
-        return Judgement(True, message, put_off=done)
+        return Health(True, message, put_off=done)
     if done:
         if not message:
             return _confirmed(workload, newest, planned, past)
-        return Judgement(True, message)
+        return Health(True, message)
     signals = [*signals, *(signal for pod in newest for signal in pod_signals(pod))]
     short = len(newest) < wanted_pods(workload)
     starting = any((pod.get("status") or {}).get("phase") == "Pending" for pod in newest)
@@ -95,7 +95,7 @@ def judge(
     signals.extend(_blocked(workload, [pod for pod in pods if pod not in newest]))
     if ending := [pod for pod in pods if is_leaving(pod)]:
         signals.append(_ending(ending))
-    return Judgement(False, message, tuple(signals))
+    return Health(False, message, tuple(signals))
 
 
 def _ending(pods: Sequence[Object]) -> Signal:
@@ -240,29 +240,29 @@ _RULES: dict[str, Callable[[Object, Sequence[Object]], Ruling]] = {
 
 def _confirmed(
     workload: Object, newest: Sequence[Object], planned: Mapping[str, str], past: Mapping[str, int]
-) -> Judgement:
+) -> Health:
     ready = [pod for pod in newest if is_ready(pod)]
     if len(ready) < wanted_pods(workload):
-        return Judgement(False, "its new pods have not reported yet")
+        return Health(False, "its new pods have not reported yet")
     signals = _wrong(ready, planned)
     if signals:
-        return Judgement(False, signals[0].message, tuple(signals))
+        return Health(False, signals[0].message, tuple(signals))
     if restarted := [it for it in ready if restarts(it) > past.get(str(it["metadata"].get("uid")), 0)]:
         # What passed its probe once and then ended may do so again: it must stay up for longer than it did.
         longer = min(max(map(last_run, restarted)) + RESTARTED_SETTLE, MOST_SETTLE)
-        return Judgement(True, f"up again after a restart; it must stay so for {longer:.0f} s", settle=longer)
+        return Health(True, f"up again after a restart; it must stay so for {longer:.0f} s", settle=longer)
     if (workload.get("spec") or {}).get("minReadySeconds") or not any(map(_unprobed, ready)):
-        return Judgement(True, "")
-    return Judgement(True, "up; it has no readiness probe", settle=SETTLE)
+        return Health(True, "")
+    return Health(True, "up; it has no readiness probe", settle=SETTLE)
 
 
-def with_pods(found: Judgement, pods: Sequence[Object] | None, planned: Mapping[str, str]) -> Judgement:
-    """Add to a custom workload's judgement what its new pods say; None: which those are is not known."""
+def with_pods(found: Health, pods: Sequence[Object] | None, planned: Mapping[str, str]) -> Health:
+    """Add to a custom workload's health what its new pods say; None: which those are is not known."""
     if pods is None:
         return found
     if found.done and not found.put_off:
         if wrong := _wrong([it for it in pods if is_ready(it)], planned):
-            return Judgement(False, wrong[0].message, tuple(wrong))
+            return Health(False, wrong[0].message, tuple(wrong))
         return found
     if found.done:
         return found

@@ -1,4 +1,4 @@
-"""What is told of a release, and who hears it: plain values, no sender and no clock of its own."""
+"""Notices of releases and their recipients: plain values, no sender and no clock of its own."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ STATES = (
 `noticed` is no state of a release: people are notified of something that others did in the config repo."""
 UNDER_WAY = ("planned", "waiting", "releasing", "unfinished")
 SETTLED = ("applied", "live", "rolled-back", "superseded")
-"""The states after which a release is not under way again. One that failed or was rejected may be begun anew."""
+"""The states after which a release is not under way again. One that failed or was rejected may be restarted."""
 FAILURES = ("failed", "rolled-back")
 WARNINGS = (*FAILURES, "unfinished", "noticed")
-"""What those hear, too, who want to hear of failures only, and at any hour."""
+"""The states for those who want failures only, too, and at any hour."""
 IN_PLACE = ("slack", "commit")
-"""The ways on which what is told later takes the place of what was told before; on others it is one more message."""
+"""The kinds of recipient where a later notice replaces the one before; to others it is one more message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Notice:
     """One state of one release. `changes` are (service, from, to); `links` (name, URL); `at` is ISO 8601 in UTC.
 
     `details` are lines for those who look closer; `progress` is how far a rollout is. One that `corrects`
-    says again what others may have told already: it puts right what stands in its place, and adds nothing.
+    repeats what others may have said already: it corrects the message that is there, and adds none.
     """
 
     release: str
@@ -64,7 +64,7 @@ class Notice:
     corrects: bool = False
 
     def to_json(self) -> str:
-        """Write it down."""
+        """Return it as JSON."""
         return json.dumps(dataclasses.asdict(self))
 
     @classmethod
@@ -77,7 +77,7 @@ class Notice:
 
     @property
     def mark(self) -> str:
-        """Name this state of the release: the same for everyone who tells it, another one where its cause is."""
+        """Return a name of this state: the same for every sender, another one where the cause differs."""
         return (
             f"{self.state}-{hashlib.sha256(self.cause.encode()).hexdigest()[:8]}"
             if self.cause
@@ -85,12 +85,12 @@ class Notice:
         )
 
     def says(self, other: Notice) -> bool:
-        """Say whether it tells the same: when it is told, from where and how long it took is no news."""
+        """Return whether it says the same; when and where it was written and how long it took is no news."""
         fields = {name: getattr(other, name) for name in ("at", "links", "seconds", "details", "corrects")}
         return dataclasses.replace(self, **fields) == other
 
     def overtaken(self, state: str, at: str) -> bool:
-        """Say whether a state that was told with its time is as new as this one; clocks may differ by a little."""
+        """Return whether a state with its time is as new as this one; clocks may differ by a little."""
         if self.state in UNDER_WAY and state in SETTLED:
             return True
         if self.state in SETTLED and state in UNDER_WAY:
@@ -99,7 +99,7 @@ class Notice:
 
     @property
     def headline(self) -> str:
-        """Say it in a line: `production: orders, users live in 12.3 s`."""
+        """Return it as a line: `production: orders, users live in 12.3 s`."""
         if self.state == "noticed":
             return f"{self.environment}: {self.reason}"
         names = listed(dict.fromkeys(name for name, _, _ in self.changes), 5) or "the repo's state"
@@ -120,8 +120,8 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """Somebody who hears a notice: `kind` and `address` of the way, and not before `after`."""
+class Recipient:
+    """Somebody who is sent a notice: by which kind of message, to which address, and not before `after`."""
 
     kind: str
     address: str
@@ -129,21 +129,21 @@ class Heard:
 
     @property
     def target(self) -> str:
-        """Give its name in the outbox."""
+        """Return its name in the outbox."""
         return f"{self.kind}:{self.address}"
 
 
-def who_hears(notify: Notify | None, notice: Notice, now: datetime) -> list[Heard]:
-    """Say who hears a notice: everybody whose route matches, each once, at the earliest time that any gives."""
-    found: dict[str, Heard] = {}
+def recipients_of(notify: Notify | None, notice: Notice, now: datetime) -> list[Recipient]:
+    """Return who receives a notice: everybody whose route matches, each once, at the earliest time of any route."""
+    found: dict[str, Recipient] = {}
     for route in [notify, *notify.routes] if notify is not None else []:
         if not _matches(route, notice):
             continue
         after = _after_quiet(route, notice, now)
         for kind, address in _ways(route):
-            heard = Heard(kind, address, after)
-            if heard.target not in found or after < found[heard.target].after:
-                found[heard.target] = heard
+            recipients = Recipient(kind, address, after)
+            if recipients.target not in found or after < found[recipients.target].after:
+                found[recipients.target] = recipients
     return list(found.values())
 
 
@@ -161,13 +161,13 @@ def _matches(route: Route, notice: Notice) -> bool:
     return (
         (not route.environments or notice.environment in route.environments)
         and (not route.services or not services or bool(services & set(route.services)))
-        # Whoever hears only failures hears nothing of a release that is under way.
+        # Whoever wants failures only is not notified of a release that is under way.
         and (route.only == "everything" or notice.state in WARNINGS)
     )
 
 
 def _after_quiet(route: Route, notice: Notice, now: datetime) -> datetime:
-    """Give the end of the quiet hours for what automation does; people's releases and failures wait for nothing."""
+    """Return the end of the quiet hours for what automation does; people's releases and failures wait for nothing."""
     if not route.quiet or not notice.automatic or notice.state in WARNINGS:
         return now
     quiet = opening((), [parse_window(it) for it in route.quiet], now)
@@ -186,5 +186,5 @@ def listed(names: Iterable[str], most: int) -> str:
 
 
 def stamp(now: datetime) -> str:
-    """Write a time as notices carry it."""
+    """Return a time as notices have it: ISO 8601 in UTC."""
     return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

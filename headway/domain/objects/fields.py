@@ -208,7 +208,7 @@ def owns_replicas(meta: Mapping[str, Any]) -> bool:
     return _REPLICAS[1] in (fields.get(_REPLICAS[0]) or {})
 
 
-def leftovers(
+def foreign_fields(
     meta: Mapping[str, Any], wanted: Mapping[str, Any], claims: Claims = NO_CLAIMS
 ) -> list[tuple[Trail, str, bool]]:
     """List the fields that others set and the manifest does not say: each with its field manager, and whether it goes.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from headway.domain.images.reference import ImageRef, InvalidImage
-from headway.domain.manifests.secretdiff import changed_lines
+from headway.domain.manifests.secret_diff import changed_lines
 from headway.domain.releases.ledger import short_tag
 from headway.domain.releases.rehearsal import counted
 from headway.domain.text.markdown import blocks, code, fence, inline, prose, table

@@ -159,14 +159,14 @@ def _apply_wave(
         except HeadwayError as error:
             return item, error
 
-    def heard(result: tuple[Item, str | Rejection | HeadwayError]) -> None:
+    def on_done(result: tuple[Item, str | Rejection | HeadwayError]) -> None:
         item, did = result
         if isinstance(did, str):
             outcome[item.id] = did
             if tell and did != "unchanged":
                 tell(f"{did} {item.id}")
 
-    results = each(one, wave, on_done=heard)
+    results = each(one, wave, on_done=on_done)
     problems = [did for _, did in results if not isinstance(did, str)]
     rejections = [it for it in problems if isinstance(it, Rejection)]
     if rejections:

@@ -45,7 +45,7 @@ class Rejection:
 
 
 class Rejected(RejectedError):
-    """The API server judged objects and refused them; each is named with its file, line and reason."""
+    """The API server rejected objects; each is named with its file, line and reason."""
 
     def __init__(self, rejections: Iterable[Rejection], *, changed: bool) -> None:
         self.rejections = tuple(sorted(rejections))
@@ -73,12 +73,12 @@ def put(cluster: Cluster, item: Item) -> str | Rejection:
         after = _apply(cluster, item)
     except ApiRefused as refusal:
         if not (is_immutable(refusal) and item.live is not None and to_be_replaced(item.wanted)):
-            return _judged(item, refusal)
+            return _rejection_of(item, refusal)
         try:
             _delete(cluster, item, meta["uid"])
             after = _apply(cluster, item)
         except ApiRefused as again:
-            return _judged(item, again)
+            return _rejection_of(item, again)
         return "changed"
     if item.live is None:
         return "created"
@@ -97,7 +97,7 @@ def rehearse(cluster: Cluster, item: Item) -> bool | Rejection:
     except ApiRefused as refusal:
         if "dry run" in refusal.said.lower() or (is_immutable(refusal) and to_be_replaced(item.wanted)):
             return False
-        return _judged(item, refusal)
+        return _rejection_of(item, refusal)
     return item.live is not None and changes_nothing(cluster, item, after)
 
 
@@ -159,8 +159,8 @@ def rejection(item: Item, refusal: ApiRefused) -> Rejection:
     return Rejection(item.manifest.path, item.manifest.line, item.id, said, is_immutable(refusal))
 
 
-def _judged(item: Item, refusal: ApiRefused) -> Rejection:
-    """Give the rejection of an object; raise the refusal where it does not judge the object."""
+def _rejection_of(item: Item, refusal: ApiRefused) -> Rejection:
+    """Return the rejection of an object; raise the refusal where it says nothing about the object."""
     if not refusal.verdict:
         raise refusal
     return rejection(item, refusal)

@@ -224,7 +224,7 @@ class Cluster:
         """
         refreshed = False
         attempt = 1
-        heard: list[str] = []
+        refusals: list[str] = []
         while True:
             try:
                 answer = self.exchange(
@@ -247,9 +247,9 @@ class Cluster:
             if answer.status not in _AGAIN or final:
                 raise refusal
             if may_be_verdict(answer.status, refusal.said, is_status=refusal.is_status):
-                heard.append(refusal.said)
+                refusals.append(refusal.said)
             if attempt >= attempts:
-                if 1 < attempts == len(heard) and len(set(heard)) == 1 and self.ready():
+                if 1 < attempts == len(refusals) and len(set(refusals)) == 1 and self.ready():
                     refusal.verdict = method != "GET"
                     raise refusal
                 raise TransientError(refusal.message, hint=next_step(answer.status, refusal.said))

@@ -16,8 +16,8 @@ from headway.domain.objects.identity import MANAGER, ObjectId, Owner, owner_of
 from headway.domain.objects.wanted import apply_body
 from headway.errors import FailedError
 from headway.systems.cluster.client import APPLY_PATCH, ApiRefused, Cluster
+from headway.systems.cluster.foreign_fields import left_by_others, removed
 from headway.systems.cluster.inspection import Inspection, Item, inspect, remember_settled
-from headway.systems.cluster.leftovers import left_by_others, removed
 from headway.systems.cluster.prune import surplus
 from headway.systems.machine.parallel import each
 

@@ -18,7 +18,7 @@ from headway.domain.objects.identity import ObjectId, Owner, id_of
 from headway.domain.objects.oneshot import removes_itself
 from headway.systems.cluster.client import Cluster
 from headway.systems.cluster.drift import diff
-from headway.systems.cluster.observed import WORKLOADS
+from headway.systems.cluster.object_cache import WORKLOADS
 from headway.systems.cluster.rollout import observe, workloads_of
 
 if TYPE_CHECKING:
@@ -88,18 +88,18 @@ def prove(
     passing = frozenset(id_of(it.object, namespace) for it in known if removes_itself(it.object))
     drifts = diff(cluster, known, namespace, owner, takeover=takeover, ran=passing)
     workloads = [it for it in workloads_of(known, namespace) if (it.group, it.kind) in WORKLOADS]
-    observed, _ = observe(cluster, workloads)
+    cache, _ = observe(cluster, workloads)
     wrong: list[WrongPod] = []
     checked = 0
     for identity in workloads:
-        workload = observed.workload(identity)
+        workload = cache.workload(identity)
         if workload is None:
             if identity in passing:
                 continue
             wrong.append(WrongPod(identity, "", "it is not in the cluster"))
             continue
         digests = planned_for(planned, identity)
-        sets, all_pods = observed.below(workload)
+        sets, all_pods = cache.below(workload)
         if workload["kind"] == "Job":
             all_pods = [pod for pod in all_pods if (pod.get("status") or {}).get("phase") != "Failed"]
         newest = newest_pods(workload, sets, all_pods)

@@ -1,6 +1,6 @@
 """Follow workloads until each is live or one has certainly failed.
 
-One LIST per kind, then watch events; each event is judged when it comes, so "live"
+One LIST per kind, then watch events; health is assessed at each event, so "live"
 is known as soon as the cluster knows it. It applies nothing and takes nothing back.
 """
 
@@ -14,19 +14,19 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from headway.domain.health.customs import Rules
-from headway.domain.health.customworkloads import POD_KINDS
+from headway.domain.health.custom_rules import Rules
+from headway.domain.health.custom_workloads import POD_KINDS
 from headway.domain.health.kinds import RULES
 from headway.domain.health.verdict import Verdict
 from headway.domain.manifests.expected import Planned, pod_spec
 from headway.domain.objects.identity import ObjectId, id_of
 from headway.errors import explained
 from headway.systems.cluster.client import ApiRefused, Cluster
-from headway.systems.cluster.customs import customs_of
+from headway.systems.cluster.custom_resources import custom_resources_of
 from headway.systems.cluster.discovery import Resource
-from headway.systems.cluster.observed import PODS, REPLICA_SETS, WARNINGS, WORKLOADS, Observed
+from headway.systems.cluster.object_cache import PODS, REPLICA_SETS, WARNINGS, WORKLOADS, ObjectCache
 from headway.systems.cluster.rollout_events import News
-from headway.systems.cluster.rollout_health import Judging
+from headway.systems.cluster.rollout_health import RolloutHealth
 from headway.systems.cluster.streams import Event, Stream
 from headway.systems.machine.parallel import each
 
@@ -97,26 +97,26 @@ def watch(
 ) -> Rollout:
     """Follow the manifests' workloads until all that changed are live, or one of them has failed.
 
-    `changed` names what this release touched; None means everything. `rules` judge custom resources, of
+    `changed` names what this release touched; None means everything. `rules` assess custom resources, of
     which only those that changed are looked at. `ran` are Jobs that have run before and may be gone.
     `timeout` is in seconds. `stop` is asked once a second, in a thread of its own; True ends the watch
     as superseded. Raises TransientError when the API server stays away, ApiRefused when it
     does not let us look.
     """
     manifests = list(manifests)
-    customs = customs_of(cluster, manifests, namespace, rules, changed)
+    custom_resources = custom_resources_of(cluster, manifests, namespace, rules, changed)
     if changed is not None:
-        changed |= customs.keys()
+        changed |= custom_resources.keys()
     return watch_workloads(
         cluster,
-        [*workloads_of(manifests, namespace), *customs],
+        [*workloads_of(manifests, namespace), *custom_resources],
         planned,
         changed=changed,
         timeout=timeout,
         stop=stop,
         on_progress=on_progress,
         unwatched=_unwatched(manifests, namespace),
-        customs=customs,
+        custom_resources=custom_resources,
         rules=rules,
         ran=ran,
     )
@@ -132,56 +132,56 @@ def watch_workloads(
     stop: Callable[[], bool] | None = None,
     on_progress: Callable[[str], None] | None = None,
     unwatched: Mapping[ObjectId, Mapping[str, Any]] = MappingProxyType({}),
-    customs: Mapping[ObjectId, Resource] = MappingProxyType({}),
+    custom_resources: Mapping[ObjectId, Resource] = MappingProxyType({}),
     rules: Rules = RULES,
     ran: frozenset[ObjectId] = frozenset(),
 ) -> Rollout:
     """Do what `watch` does, for workloads given by name.
 
-    `unwatched` are judged by their manifests, `customs` by the rules.
+    `unwatched` are assessed by their manifests, `custom_resources` by the rules.
     """
     began = time.monotonic()
     followed = list(dict.fromkeys(workloads))
     news: queue.SimpleQueue[Event] = queue.SimpleQueue()
     tell = on_progress or (lambda line: None)
-    observed, streams = observe(cluster, followed, news, customs, tell)
-    judging = Judging(
+    cache, streams = observe(cluster, followed, news, custom_resources, tell)
+    health = RolloutHealth(
         cluster,
-        observed,
+        cache,
         planned,
         changed,
         tell,
         unwatched=unwatched,
-        customs=customs.keys(),
+        custom_resources=custom_resources.keys(),
         rules=rules,
         ran=ran,
     )
-    heard = News(cluster, observed, streams, news, tell)
+    events = News(cluster, cache, streams, news, tell)
     stopped = threading.Event()
     ended = threading.Event()
     try:
-        judging.hear(followed, time.monotonic(), first=True)
-        if not judging.settled:
+        health.update(followed, time.monotonic(), first=True)
+        if not health.settled:
             for stream in streams:
                 stream.start()
             if stop is not None:
                 threading.Thread(target=_ask, args=(stop, stopped, ended, news), daemon=True).start()
-        while not judging.settled and not stopped.is_set():
+        while not health.settled and not stopped.is_set():
             deadline = began + timeout
-            until = min(deadline, judging.again)
-            touched = heard.wait(until)
-            touched |= heard.look(until, at_all_costs=until == deadline)
-            now = heard.clock()
-            judging.hear(touched, now)
-            if now >= deadline and heard.sees:
-                judging.time_is_up(timeout)
+            until = min(deadline, health.again)
+            touched = events.wait(until)
+            touched |= events.look(until, at_all_costs=until == deadline)
+            now = events.clock()
+            health.update(touched, now)
+            if now >= deadline and events.sees:
+                health.time_is_up(timeout)
     finally:
         ended.set()
         for stream in streams:
             stream.close()
-    superseded = stopped.is_set() and not judging.settled
+    superseded = stopped.is_set() and not health.settled
     return Rollout(
-        judging.done and not superseded, superseded, judging.verdicts(followed), time.monotonic() - began
+        health.done and not superseded, superseded, health.verdicts(followed), time.monotonic() - began
     )
 
 
@@ -195,23 +195,25 @@ def look(
     """Say how each workload of the manifests is now, without waiting for anything; those that `ran` may be gone."""
     manifests = list(manifests)
     followed, unwatched = workloads_of(manifests, namespace), _unwatched(manifests, namespace)
-    customs = customs_of(cluster, [it for it in manifests if pod_spec(it.object)], namespace, RULES)
-    observed, _ = observe(cluster, followed, customs=customs)
-    judging = Judging(
+    custom_resources = custom_resources_of(
+        cluster, [it for it in manifests if pod_spec(it.object)], namespace, RULES
+    )
+    cache, _ = observe(cluster, followed, custom_resources=custom_resources)
+    health = RolloutHealth(
         cluster,
-        observed,
+        cache,
         planned,
         None,
         lambda line: None,
         together=False,
         unwatched=unwatched,
-        customs=customs.keys(),
+        custom_resources=custom_resources.keys(),
         ran=ran,
     )
     # A sign that could become certain counts, however short it has been there.
-    judging.hear(followed, 0.0, first=True)
-    judging.hear(followed, _LONG)
-    return {it: Standing(judging.verdict(it), *judging.counts(it)) for it in followed}
+    health.update(followed, 0.0, first=True)
+    health.update(followed, _LONG)
+    return {it: Standing(health.verdict(it), *health.counts(it)) for it in followed}
 
 
 def workloads_of(manifests: Iterable[Manifest], namespace: str) -> list[ObjectId]:
@@ -228,19 +230,19 @@ def observe(
     cluster: Cluster,
     followed: list[ObjectId],
     news: queue.SimpleQueue[Event] | None = None,
-    customs: Mapping[ObjectId, Resource] = MappingProxyType({}),
+    custom_resources: Mapping[ObjectId, Resource] = MappingProxyType({}),
     tell: Callable[[str], None] = lambda line: None,
-) -> tuple[Observed, list[Stream]]:
+) -> tuple[ObjectCache, list[Stream]]:
     """Read workloads and their pods; also give the streams, not yet started, that tell `news` what changes.
 
-    Of `customs` a kind that cannot be listed is left out, with a warning.
+    Of `custom_resources` a kind that cannot be listed is left out, with a warning.
     """
     news = news or queue.SimpleQueue()
     streams: list[Stream] = []
     for namespace in sorted({it.namespace for it in followed}):
         kinds = {(it.group, it.kind) for it in followed if it.namespace == namespace}
         resources = [WORKLOADS[kind] for kind in sorted(kinds) if kind in WORKLOADS]
-        own = {resource: None for key, resource in customs.items() if key.namespace == namespace}
+        own = {resource: None for key, resource in custom_resources.items() if key.namespace == namespace}
         streams.extend(Stream(cluster, resource, namespace, news) for resource in own)
         with_pods = any((it.group, it.kind) in POD_KINDS for it in own)
         if not resources and not with_pods:
@@ -251,18 +253,20 @@ def observe(
             resources.append(PODS)
         streams.extend(Stream(cluster, resource, namespace, news) for resource in resources)
         streams.append(Stream(cluster, WARNINGS, namespace, news, {"fieldSelector": "type=Warning"}))
-    observed = Observed(followed)
-    of_rules = set(customs.values())
+    cache = ObjectCache(followed)
+    of_rules = set(custom_resources.values())
     listed = each(lambda it: _list(it, of_rules, tell), streams)
     for stream, items in zip(streams, listed, strict=True):
         if items is None and stream.resource in of_rules:
-            observed.unseen.add((stream.resource.group, stream.resource.kind))
+            cache.unseen.add((stream.resource.group, stream.resource.kind))
         if items and stream.resource is not WARNINGS:
-            observed.replace(stream.resource, stream.namespace, items)
-    return observed, [stream for stream, items in zip(streams, listed, strict=True) if items is not None]
+            cache.replace(stream.resource, stream.namespace, items)
+    return cache, [stream for stream, items in zip(streams, listed, strict=True) if items is not None]
 
 
-def _list(stream: Stream, customs: Set[Resource], tell: Callable[[str], None]) -> list[dict[str, Any]] | None:
+def _list(
+    stream: Stream, custom_resources: Set[Resource], tell: Callable[[str], None]
+) -> list[dict[str, Any]] | None:
     try:
         # Of old warnings only the place is wanted from which new ones are followed.
         return stream.list(1) if stream.resource is WARNINGS else stream.list()
@@ -270,7 +274,7 @@ def _list(stream: Stream, customs: Set[Resource], tell: Callable[[str], None]) -
         # Who may not read events still gets a verdict, with less to explain it.
         if stream.resource is WARNINGS:
             return None
-        if stream.resource not in customs:
+        if stream.resource not in custom_resources:
             raise
         tell(
             f"warning: {stream.resource.plural} cannot be watched, so their health is not known: {error.message}"

@@ -11,18 +11,18 @@ import queue
 import time
 from collections.abc import Callable, Iterable
 
-from headway.domain.health.sight import Sight
+from headway.domain.health.visibility import Visibility
 from headway.domain.objects.identity import ObjectId
 from headway.errors import TransientError
 from headway.systems.cluster.client import Cluster
-from headway.systems.cluster.observed import WARNINGS, Observed
+from headway.systems.cluster.object_cache import WARNINGS, ObjectCache
 from headway.systems.cluster.streams import Event, Stream, wait_for
 from headway.systems.machine.parallel import each
 
 BLIND_LIMIT = 300.0
 """Seconds without any sight after which a rollout is left unfinished."""
 FRESH = 1.0
-"""Seconds for which what was heard is as good as a look."""
+"""Seconds for which the last event is as good as a look."""
 _AGAIN = 1.0
 _LOOK = "look"
 
@@ -33,35 +33,35 @@ class News:
     def __init__(
         self,
         cluster: Cluster,
-        observed: Observed,
+        cache: ObjectCache,
         streams: Iterable[Stream],
         events: queue.SimpleQueue[Event],
         tell: Callable[[str], None],
     ) -> None:
         self._cluster = cluster
-        self._observed = observed
+        self._cache = cache
         # Who may not read events still gets a verdict, with less to explain it.
         self._streams = [it for it in streams if it.resource is not WARNINGS]
         self._events = events
         self._tell = tell
-        self._sight = Sight()
+        self._visibility = Visibility()
         self._told = False
 
     def clock(self) -> float:
         """Give the monotonic time without the seconds in which nothing could be seen."""
-        return self._sight.counted(time.monotonic())
+        return self._visibility.counted(time.monotonic())
 
     @property
     def sees(self) -> bool:
-        """Whether what was heard last is how things are."""
-        return self._sight.since is None
+        """Whether the cluster is visible: what was seen last is how things are."""
+        return self._visibility.since is None
 
     def wait(self, until: float) -> set[ObjectId]:
         """Take the next events in, until `until` (by the clock) at most; give the workloads that they concern.
 
         Raises what ended a stream for good, and TransientError after five minutes without sight.
         """
-        blind = self._sight.since
+        blind = self._visibility.since
         pause = _AGAIN if blind is not None else max(until - self.clock(), 0.0)
         touched: set[ObjectId] = set()
         for event in wait_for(self._events, time.monotonic() + pause):
@@ -72,9 +72,9 @@ class News:
             if event.what == "lost" and event.resource is not WARNINGS:
                 raise event.item
             if event.what == "relisted":
-                self._found(self._sight.find((event.resource, event.namespace), time.monotonic()))
-            touched |= self._observed.take(event)
-        if self._sight.since is not None and time.monotonic() - self._sight.since > BLIND_LIMIT:
+                self._found(self._visibility.find((event.resource, event.namespace), time.monotonic()))
+            touched |= self._cache.take(event)
+        if self._visibility.since is not None and time.monotonic() - self._visibility.since > BLIND_LIMIT:
             raise TransientError(
                 f"the API server of {self._cluster.where} has not been seen for {BLIND_LIMIT:.0f} s; "
                 "how the rollout goes is not known",
@@ -83,31 +83,31 @@ class News:
         return touched
 
     def look(self, until: float, *, at_all_costs: bool = False) -> set[ObjectId]:
-        """Look afresh where `until` has come and nothing was heard just now; give the workloads that it concerns.
+        """List everything again where `until` has come and no event came just now; return the workloads concerned.
 
-        Where that is not possible, nothing is seen from what was heard last on.
+        Where that is not possible, the cluster counts as unseen since the last event.
         """
-        heard = min((it.heard for it in self._streams), default=time.monotonic())
-        lost = self._sight.since is not None
-        due = self.clock() >= until and (at_all_costs or time.monotonic() - heard > FRESH)
+        last_event = min((it.last_event for it in self._streams), default=time.monotonic())
+        lost = self._visibility.since is not None
+        due = self.clock() >= until and (at_all_costs or time.monotonic() - last_event > FRESH)
         if not (due or lost):
             return set()
         fresh = self._cluster.apart()
         try:
             found = each(lambda it: it.peek(fresh), self._streams)
         except TransientError:
-            self._lose(_LOOK, heard)
+            self._lose(_LOOK, last_event)
             return set()
         finally:
             fresh.close()
         touched: set[ObjectId] = set()
         for stream, items in zip(self._streams, found, strict=True):
-            touched |= self._observed.replace(stream.resource, stream.namespace, items)
-        self._found(self._sight.find_all(time.monotonic()))
+            touched |= self._cache.replace(stream.resource, stream.namespace, items)
+        self._found(self._visibility.find_all(time.monotonic()))
         return touched
 
     def _lose(self, source: object, since: float) -> None:
-        self._sight.lose(source, since)
+        self._visibility.lose(source, since)
         if not self._told:
             self._told = True
             self._tell("the API server does not answer; the time until it does is not counted")

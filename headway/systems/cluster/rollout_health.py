@@ -1,4 +1,4 @@
-"""Judge the followed workloads as news comes in, and say when the whole is settled.
+"""Assess the health of the followed workloads at each event, and decide when the rollout is settled.
 
 It changes nothing in the cluster but for one thing, without which no fix of a
 StatefulSet would ever arrive: a broken pod of an older version that holds it up is deleted.
@@ -11,15 +11,15 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from headway.domain.health.customs import Rules
-from headway.domain.health.customworkloads import new_pods
+from headway.domain.health.custom_rules import Rules
+from headway.domain.health.custom_workloads import new_pods
 from headway.domain.health.kinds import RULES
 from headway.domain.health.pods import is_ready, restarts
 from headway.domain.health.shortage import help_on_its_way
 from headway.domain.health.verdict import (
     DEADLINE,
     NEVER,
-    Judgement,
+    Health,
     Patience,
     Signal,
     Verdict,
@@ -27,54 +27,54 @@ from headway.domain.health.verdict import (
     one_deadline,
     silent_node,
 )
-from headway.domain.health.workloads import judge, newest_pods, wanted_pods, with_pods
+from headway.domain.health.workloads import assess_workload, newest_pods, wanted_pods, with_pods
 from headway.domain.manifests.expected import Planned, containers_of, planned_for, pod_spec
 from headway.domain.objects.identity import ObjectId
 from headway.domain.objects.oneshot import RUN_ONCE
 from headway.errors import FailedError, HeadwayError
 from headway.systems.cluster.client import Cluster
 from headway.systems.cluster.diagnosis import events_of, explained
-from headway.systems.cluster.observed import WORKLOADS, Object, Observed, delete_pod
+from headway.systems.cluster.object_cache import WORKLOADS, Object, ObjectCache, delete_pod
 
 ASK_EVERY = 15.0
 """Seconds between two questions about what is done for a pod that no node takes."""
 
 
-class Judging:
+class RolloutHealth:
     """The verdicts of one rollout, so far.
 
     Workloads that come up `together` may wait for each other. `unwatched` are manifests of kinds that
-    are judged by what they ask for, since nothing of them is watched; `customs` are judged by the rules.
+    are assessed by what they ask for, since nothing of them is watched; `custom_resources` by the rules.
     `ran` are Jobs that have run and may be gone.
     """
 
     def __init__(
         self,
         cluster: Cluster,
-        observed: Observed,
+        cache: ObjectCache,
         planned: Planned,
         changed: frozenset[ObjectId] | None,
         tell: Callable[[str], None],
         *,
         together: bool = True,
         unwatched: Mapping[ObjectId, Mapping[str, Any]] = MappingProxyType({}),
-        customs: Set[ObjectId] = frozenset(),
+        custom_resources: Set[ObjectId] = frozenset(),
         rules: Rules = RULES,
         ran: frozenset[ObjectId] = frozenset(),
     ) -> None:
         self._cluster = cluster
-        self._observed = observed
+        self._cache = cache
         self._planned = planned
         self._changed = changed
         self._tell = tell
         self._together = together
         self._unwatched = unwatched
-        self._customs = customs
+        self._custom_resources = custom_resources
         self._rules = rules
         self._ran = ran
         self._patience = Patience()
         self._verdicts: dict[ObjectId, Verdict] = {}
-        self._judgements: dict[ObjectId, Judgement] = {}
+        self._health: dict[ObjectId, Health] = {}
         self._again: dict[ObjectId, float] = {}
         self._since: dict[ObjectId, float] = {}
         self._missed: dict[ObjectId, float] = {}
@@ -102,27 +102,27 @@ class Judging:
         """When to look again although nothing is heard: a monotonic time."""
         return min(self._again.values(), default=NEVER)
 
-    def hear(self, workloads: Iterable[ObjectId], now: float, *, first: bool = False) -> None:
-        """Judge these workloads anew, and those whose time has come."""
+    def update(self, workloads: Iterable[ObjectId], now: float, *, first: bool = False) -> None:
+        """Assess these workloads again, and those whose time has come."""
         due = {it for it, at in self._again.items() if at <= now}
         workloads = list(workloads)
         if first:
             self._open = {it for it in workloads if self._counts(it)}
         for identity in dict.fromkeys([*workloads, *due]):
-            self._judge(identity, now, first)
+            self._assess(identity, now, first)
 
     def time_is_up(self, timeout: float) -> None:
         """Fail what is still under way, with the reason that explains it best.
 
         Raises FailedError where a node that tells nothing is all that is known: that is no verdict.
         """
-        if silent := silent_node(self._judgements[it] for it in self._open):
+        if silent := silent_node(self._health[it] for it in self._open):
             raise FailedError(
                 f"not live after {timeout:g} s, and how it goes is not known: {silent.message} (pod {silent.pod})",
                 hint="see `kubectl get nodes`; once the node is back, or its pods are elsewhere, it goes on",
             )
         passed = Signal("DeadlineExceeded", f"not live after {timeout:g} s", 0)
-        late = [deadline_verdict(it, self._judgements[it], passed) for it in sorted(self._open)]
+        late = [deadline_verdict(it, self._health[it], passed) for it in sorted(self._open)]
         for verdict in one_deadline(late):
             self._fail(verdict)
 
@@ -137,10 +137,10 @@ class Judging:
 
     def counts(self, identity: ObjectId) -> tuple[int, int, tuple[str, ...]]:
         """Give a workload's ready new pods, its wanted pods, and the images that the new pods report."""
-        workload = self._observed.workload(identity)
+        workload = self._cache.workload(identity)
         if workload is None:
             return 0, 0, ()
-        pods = newest_pods(workload, *self._observed.below(workload))
+        pods = newest_pods(workload, *self._cache.below(workload))
         images = {
             str(each.get("imageID") or each.get("image", ""))
             for pod in pods
@@ -151,15 +151,15 @@ class Judging:
     def _counts(self, identity: ObjectId) -> bool:
         return self._changed is None or identity in self._changed
 
-    def _judge(self, identity: ObjectId, now: float, first: bool) -> None:
+    def _assess(self, identity: ObjectId, now: float, first: bool) -> None:
         counts = self._counts(identity)
-        workload = self._observed.workload(identity)
-        judgement = self._look(identity, workload, now, first, counts)
-        judgement = self._with_help(identity, workload, judgement, now, first)
-        self._judgements[identity] = judgement
-        verdict, again = self._patience.decide(identity, judgement, now)
+        workload = self._cache.workload(identity)
+        health = self._look(identity, workload, now, first, counts)
+        health = self._with_help(identity, workload, health, now, first)
+        self._health[identity] = health
+        verdict, again = self._patience.decide(identity, health, now)
         if verdict.reason == "BlockedByOldPod" and verdict.status == "failed" and counts:
-            verdict = self._unblocked(identity, verdict, judgement, now)
+            verdict = self._unblocked(identity, verdict, health, now)
         if not counts:
             verdict = replace(verdict, changed=False)
         self._crashed.pop(identity, None)
@@ -175,7 +175,7 @@ class Judging:
         if verdict.status in ("live", "applied") and (asked := workload or known) is not None:
             images = (it.get("image", "") for it in containers_of(pod_spec(asked) or {}))
             verdict = replace(verdict, images=frozenset(map(str, images)))
-        if any(it.reason == "Unschedulable" for it in judgement.signals):
+        if any(it.reason == "Unschedulable" for it in health.signals):
             again = min(again, now + ASK_EVERY)
         self._again[identity] = again
         self._verdicts[identity] = verdict
@@ -217,61 +217,61 @@ class Judging:
 
     def _finished(self, identity: ObjectId) -> bool:
         """Say whether this was a Job or the like that had finished when it was last seen; its TTL removes it."""
-        before = self._judgements.get(identity)
+        before = self._health.get(identity)
         return (identity.group, identity.kind) in RUN_ONCE and before is not None and before.done
 
     def _ends(self, identity: ObjectId) -> int:
-        workload = self._observed.workload(identity)
+        workload = self._cache.workload(identity)
         if workload is None:
             return 0
-        return sum(map(restarts, newest_pods(workload, *self._observed.below(workload))))
+        return sum(map(restarts, newest_pods(workload, *self._cache.below(workload))))
 
     def _is_unseen(self, identity: ObjectId) -> bool:
         kind = (identity.group, identity.kind)
-        return kind in self._observed.unseen or (kind not in WORKLOADS and identity not in self._customs)
+        return kind in self._cache.unseen or (
+            kind not in WORKLOADS and identity not in self._custom_resources
+        )
 
     def _with_help(
-        self, identity: ObjectId, workload: Object | None, judgement: Judgement, now: float, first: bool
-    ) -> Judgement:
+        self, identity: ObjectId, workload: Object | None, health: Health, now: float, first: bool
+    ) -> Health:
         """Add what an autoscaler says about a pod that no node takes; it is asked every now and then."""
-        stuck = next((it for it in judgement.signals if it.reason == "Unschedulable"), None)
+        stuck = next((it for it in health.signals if it.reason == "Unschedulable"), None)
         if stuck is None or workload is None or not self._counts(identity):
-            return judgement
+            return health
         asked, said = self._asked.get(identity, (now, ""))
-        if now - asked >= ASK_EVERY and (pod := self._observed.pod(workload, stuck.pod)) is not None:
+        if now - asked >= ASK_EVERY and (pod := self._cache.pod(workload, stuck.pod)) is not None:
             meta = pod["metadata"]
             asked, said = now, help_on_its_way(events_of(self._cluster, meta["namespace"], meta["uid"]))
         self._asked[identity] = asked, said
         if not said:
-            return judgement
+            return health
         signals = (
             replace(it, message=f"{it.message} ({said})") if it.reason == "Unschedulable" else it
-            for it in judgement.signals
+            for it in health.signals
         )
-        return replace(judgement, signals=tuple(signals))
+        return replace(health, signals=tuple(signals))
 
     def _look(
         self, identity: ObjectId, workload: Object | None, now: float, first_look: bool, counts: bool
-    ) -> Judgement:
+    ) -> Health:
         if workload is None:
             if (known := self._unwatched.get(identity)) is not None:
-                return judge(known, (), (), {})
+                return assess_workload(known, (), (), {})
             if self._is_unseen(identity):
-                return Judgement(True, f"applied; a {identity.kind} is not watched")
+                return Health(True, f"applied; a {identity.kind} is not watched")
             if identity in self._ran or self._finished(identity):
-                return Judgement(True, "done, and gone")
-            return Judgement(
-                False, "it is not in the cluster", (Signal("NotFound", "it is not there", 10.0),)
-            )
-        sets, pods = self._observed.below(workload)
+                return Health(True, "done, and gone")
+            return Health(False, "it is not in the cluster", (Signal("NotFound", "it is not there", 10.0),))
+        sets, pods = self._cache.below(workload)
         digests = planned_for(self._planned, identity)
         if (identity.group, identity.kind) not in WORKLOADS:
-            found = self._rules.judge(workload, identity.group, identity.kind)
+            found = self._rules.assess(workload, identity.group, identity.kind)
             return with_pods(found, new_pods(workload, pods), digests)
         if first_look:
             # What is up when the rollout begins has its restarts behind it.
             self._past |= {str(it["metadata"]["uid"]): restarts(it) for it in pods if is_ready(it)}
-        found = judge(workload, sets, pods, digests, self._observed.warnings(workload), self._past)
+        found = assess_workload(workload, sets, pods, digests, self._cache.warnings(workload), self._past)
         signals = list(found.signals)
         if first_look and counts:
             self._since[identity] = now
@@ -296,10 +296,10 @@ class Judging:
         grace = max(0.0, self._since.get(identity, now - limit) + limit - seen)
         return [replace(it, grace=grace, key="deadline") if it.reason == DEADLINE else it for it in signals]
 
-    def _unblocked(self, identity: ObjectId, verdict: Verdict, judgement: Judgement, now: float) -> Verdict:
+    def _unblocked(self, identity: ObjectId, verdict: Verdict, health: Health, now: float) -> Verdict:
         """Delete the broken pod of an older version that a StatefulSet waits for, once; it makes a new one."""
-        workload = self._observed.workload(identity)
-        pod = self._observed.pod(workload, verdict.pod) if workload else None
+        workload = self._cache.workload(identity)
+        pod = self._cache.pod(workload, verdict.pod) if workload else None
         if pod is None or pod["metadata"]["uid"] in self._deleted:
             return verdict
         self._deleted.add(pod["metadata"]["uid"])
@@ -308,16 +308,16 @@ class Judging:
         except HeadwayError:
             return verdict
         self._tell(f"{identity}: {verdict.message}; it was deleted")
-        rest = tuple(it for it in judgement.signals if it.reason != verdict.reason)
-        return self._patience.decide(identity, Judgement(False, judgement.message, rest), now)[0]
+        rest = tuple(it for it in health.signals if it.reason != verdict.reason)
+        return self._patience.decide(identity, Health(False, health.message, rest), now)[0]
 
     def _fail(self, verdict: Verdict) -> None:
         identity = verdict.workload
         before = self._verdicts.get(identity)
         if before is not None and before.status == "failed":
             return
-        workload = self._observed.workload(identity)
-        pod = self._observed.pod(workload, verdict.pod) if workload and verdict.pod else None
+        workload = self._cache.workload(identity)
+        pod = self._cache.pod(workload, verdict.pod) if workload and verdict.pod else None
         verdict = explained(self._cluster, verdict, workload, pod)
         self._verdicts[identity] = verdict
         self._open.discard(identity)

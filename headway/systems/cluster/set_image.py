@@ -16,7 +16,7 @@ from headway.domain.objects.identity import ObjectId
 from headway.systems.cluster.client import STRATEGIC_MERGE_PATCH, Cluster
 from headway.systems.cluster.discovery import Resource
 from headway.systems.cluster.inspection import list_all
-from headway.systems.cluster.observed import WORKLOADS
+from headway.systems.cluster.object_cache import WORKLOADS
 from headway.systems.machine.parallel import each
 
 MANAGER = "headway-set-image"

@@ -60,14 +60,14 @@ class Stream:
         self._version = ""
         self._closed = threading.Event()
         self._answer: urllib3.BaseHTTPResponse | None = None
-        self.heard = time.monotonic()
+        self.last_event = time.monotonic()
         """When the API server last answered about this (monotonic)."""
 
     def list(self, limit: int = 0) -> list[dict[str, Any]]:
         """Read what there is, and remember the place from which to follow."""
         query = {**self._query, **({"limit": str(limit)} if limit else {})}
         page = self._cluster.get(self._path, query) or {}
-        self.heard = time.monotonic()
+        self.last_event = time.monotonic()
         self._version = str((page.get("metadata") or {}).get("resourceVersion", ""))
         items: list[dict[str, Any]] = page.get("items") or []
         return items
@@ -75,7 +75,7 @@ class Stream:
     def peek(self, cluster: Cluster) -> Sequence[dict[str, Any]]:
         """Read what there is by another connection, and follow from where it was."""
         page = cluster.get(self._path, self._query, timeout=_PEEK_SECONDS, attempts=2) or {}
-        self.heard = time.monotonic()
+        self.last_event = time.monotonic()
         items: Sequence[dict[str, Any]] = page.get("items") or ()
         return items
 
@@ -109,7 +109,7 @@ class Stream:
                     return
                 # Behind a broken connection may be a cluster made anew, which counts from the start again.
                 self._version = ""
-                self._news.put(Event("blind", self.resource, self.namespace, self.heard))
+                self._news.put(Event("blind", self.resource, self.namespace, self.last_event))
                 # What lies idle may be as dead as this one was.
                 self._cluster.close()
                 failures += 1
@@ -136,10 +136,10 @@ class Stream:
                 said = answer.read(2000)[:500].decode(errors="replace")
                 # Who may not look hears it from the LIST that follows, which also renews a login.
                 raise TransientError(f"watch {self._path}: {answer.status} {said}")
-            self.heard = time.monotonic()
+            self.last_event = time.monotonic()
             rest = b""
             for chunk in answer.stream(1 << 16, decode_content=True):
-                self.heard = time.monotonic()
+                self.last_event = time.monotonic()
                 *lines, rest = (rest + chunk).split(b"\n")
                 for line in lines:
                     if line and not self._take(json.loads(line)):

@@ -1,6 +1,6 @@
-"""GitHub and GitLab, told at the source commit what became of it: a commit status, and a deployment.
+"""Tell GitHub and GitLab at the source commit what became of it: a commit status, and a deployment.
 
-What is told twice shows nothing twice: where there is a deployment, it is looked at before another word is said of it.
+Notifying twice shows nothing twice: where there is a deployment, its state is read before another one is set.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Host:
 
 
 def known_hosts(set_up: Mapping[str, tuple[str, str]]) -> list[Host]:
-    """Give the hosts that a token is set for: kind → (API's URL, token).
+    """Return the hosts that a token is set for: kind → (API's URL, token).
 
     A token goes to the host that it is for and to no other: the public one, or the one whose API was named.
     headway.yaml may name any host, and none of those gets to see it.
@@ -71,8 +71,8 @@ def known_hosts(set_up: Mapping[str, tuple[str, str]]) -> list[Host]:
     ]
 
 
-def place_of(url: str) -> tuple[str, str]:
-    """Give a repo's host and path, such as `github.com` and `acme/shop`; empty where the URL is no host's."""
+def repo_of(url: str) -> tuple[str, str]:
+    """Return a repo's host and path, such as `github.com` and `acme/shop`; empty where the URL is no host's."""
     host, path = host_and_path(url)
     scheme, separator, _ = url.partition("://")
     known = host and path and (not separator or scheme in _SCHEMES)
@@ -97,14 +97,14 @@ class CodeHost:
         """Close the connection."""
         self._client.close()
 
-    def tell(self, path: str, sha: str, notice: Notice, page: str) -> None:
+    def notify(self, path: str, sha: str, notice: Notice, page: str) -> None:
         """Write a status on a commit, and a deployment of it to the environment."""
         if self.kind == "gitlab":
-            self._tell_gitlab(path, sha, notice, page)
+            self._notify_gitlab(path, sha, notice, page)
         else:
-            self._tell_github(path, sha, notice, page)
+            self._notify_github(path, sha, notice, page)
 
-    def _tell_github(self, path: str, sha: str, notice: Notice, page: str) -> None:
+    def _notify_github(self, path: str, sha: str, notice: Notice, page: str) -> None:
         deployments = f"/repos/{path}/deployments"
         state, description = _DEPLOYED.get(notice.state, "failure"), visible_line(notice.headline)[:140]
         known = self._get(f"{deployments}?sha={sha}&environment={quote(notice.environment)}")
@@ -137,7 +137,7 @@ class CodeHost:
             {"state": state, "description": description} | ({"log_url": page} if page else {}),
         )
 
-    def _tell_gitlab(self, path: str, sha: str, notice: Notice, page: str) -> None:
+    def _notify_gitlab(self, path: str, sha: str, notice: Notice, page: str) -> None:
         project = f"/projects/{quote(path, safe='')}"
         state = _GITLAB.get(notice.state, "canceled" if notice.state == "superseded" else "failed")
         status = {

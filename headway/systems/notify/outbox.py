@@ -1,7 +1,7 @@
-"""What is still to be told, on disk: a message that could not be delivered is delivered later, by whoever comes next.
+"""Notices that are not delivered yet, on disk: what could not be delivered is delivered later, by whoever comes next.
 
-Several processes share the file; each takes what it delivers for a minute, so that two never tell
-the same. It can be lost: then what was not told stays untold, but for what Slack's own marks and
+Several processes share the file; each takes what it delivers for a minute, so that two never deliver
+the same. It can be lost: then what was not delivered never is, but for what Slack's own marks and
 the config repo's notes put right.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from headway.domain.notifications.notices import IN_PLACE, SETTLED, UNDER_WAY, Heard, Notice
+from headway.domain.notifications.notices import IN_PLACE, SETTLED, UNDER_WAY, Notice, Recipient
 from headway.errors import FailedError
 from headway.systems.machine.sqlite_file import CacheFile, Database
 
@@ -20,7 +20,7 @@ CLAIM = 60.0
 KEPT = 14 * 86_400.0
 """Seconds after which what could not be delivered is given up, and what was delivered is forgotten."""
 EVERYBODY = "prefect:events"
-"""The target of what is told once to whoever listens, and never delivered again."""
+"""The target of events that are sent once to whoever listens, and never delivered again."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS notices (
@@ -53,8 +53,8 @@ LEFT JOIN held AS t ON t.target = n.target AND t.release = ''
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
-    """All that one target is to be told of one release now, the oldest first, with each one's version."""
+class Delivery:
+    """The notices of one release that are due for one target, the oldest first, with each one's version."""
 
     target: str
     release: str
@@ -77,12 +77,12 @@ class Outbox:
         """Close the file."""
         self._file.close()
 
-    def put(self, notice: Notice, heard: Iterable[Heard]) -> None:
-        """Write down what is to be told, but for what is no news; raise FailedError where the disk takes nothing.
+    def put(self, notice: Notice, recipients: Iterable[Recipient]) -> None:
+        """Write a notice down for its recipients, unless it is no news; raise FailedError where the disk takes nothing.
 
-        The same state with other words replaces what was to be told of it.
+        The same state with other words replaces the notice that there was of it.
         """
-        rows = list(heard)
+        rows = list(recipients)
 
         def write(database: Database) -> None:
             database.execute("BEGIN IMMEDIATE")
@@ -92,12 +92,10 @@ class Outbox:
                 _forget_old(database)
 
         if not self._file.use(write):
-            raise FailedError(
-                "what is to be told could not be written down", hint="see whether the disk is full"
-            )
+            raise FailedError("a notice could not be written down", hint="see whether the disk is full")
 
     def first(self, notice: Notice) -> bool:
-        """Note that everybody who listens is told now; False where they were told the same before."""
+        """Note that an event is sent to everybody who listens; return False where the same was sent before."""
         found: list[bool] = []
 
         def write(database: Database) -> None:
@@ -107,12 +105,12 @@ class Outbox:
 
         return not self._file.use(write) or found[0]
 
-    def take(self) -> Parcel | None:
+    def take(self) -> Delivery | None:
         """Take what is due for one target and release, for a minute; None where nothing is.
 
-        What is due takes along what came before it, so that a failure at night tells the whole release.
+        What is due takes along what came before it, so that a failure at night shows the whole release.
         """
-        now, found = time.time(), list[Parcel]()
+        now, found = time.time(), list[Delivery]()
 
         def read(database: Database) -> None:
             database.execute("BEGIN IMMEDIATE")
@@ -120,7 +118,7 @@ class Outbox:
                 row = database.execute(
                     "SELECT n.target, n.release, n.upto, coalesce(h.attempts, 0) AS attempts"
                     f" FROM {_WAITING} WHERE n.due <= :now AND coalesce(h.until, 0) <= :now"
-                    # What was never tried goes first: no parcel that is refused again and again keeps others back.
+                    # What was never tried goes first: no delivery that is refused again and again keeps others back.
                     " AND coalesce(t.until, 0) <= :now ORDER BY attempts, n.first LIMIT 1",
                     {"now": now},
                 ).fetchone()
@@ -134,13 +132,13 @@ class Outbox:
                 ).fetchall()
                 _hold(database, target, release, now + CLAIM, 1, "")
                 notices = tuple((Notice.from_json(body), version) for body, version in rows)
-                found.append(Parcel(str(target), str(release), notices, attempts))
+                found.append(Delivery(str(target), str(release), notices, attempts))
 
         self._file.use(read)
         return found[0] if found else None
 
     def next_due(self) -> float | None:
-        """Give the seconds until `take` gives something; None where nothing waits."""
+        """Return the seconds until `take` returns something; None where nothing waits."""
         now, found = time.time(), list[float | None]()
         question = f"SELECT min(max(n.due, coalesce(h.until, 0), coalesce(t.until, 0))) FROM {_WAITING}"
         self._file.use(
@@ -148,50 +146,50 @@ class Outbox:
         )
         return max(0.0, found[0] - now) + 0.01 if found and found[0] is not None else None
 
-    def told_one(self, parcel: Parcel, notice: Notice, version: int) -> None:
-        """Note that one notice of a parcel was delivered, and keep the parcel for another minute."""
+    def delivered_one(self, delivery: Delivery, notice: Notice, version: int) -> None:
+        """Note that one notice of a delivery got through, and keep the delivery for another minute."""
 
         def write(database: Database) -> None:
             with database:
-                _told(database, parcel, [(notice, version)])
-                _hold(database, parcel.target, parcel.release, time.time() + CLAIM, 0, "")
+                _mark_delivered(database, delivery, [(notice, version)])
+                _hold(database, delivery.target, delivery.release, time.time() + CLAIM, 0, "")
 
         self._file.use(write)
 
-    def told(self, parcel: Parcel) -> None:
-        """Note that a parcel was delivered; what changed meanwhile stays to be told.
+    def delivered(self, delivery: Delivery) -> None:
+        """Note that a delivery got through; what changed meanwhile stays to be delivered.
 
-        Now that the target takes something again, what was put back for it is due.
+        Now that the target takes something again, what was put off for it is due.
         """
 
         def write(database: Database) -> None:
             with database:
-                _told(database, parcel, parcel.notices)
+                _mark_delivered(database, delivery, delivery.notices)
                 database.execute(
                     "DELETE FROM held WHERE target = ? AND release IN (?, '')",
-                    (parcel.target, parcel.release),
+                    (delivery.target, delivery.release),
                 )
                 database.execute(
-                    "UPDATE held SET until = 0 WHERE target = ? AND error <> ''", (parcel.target,)
+                    "UPDATE held SET until = 0 WHERE target = ? AND error <> ''", (delivery.target,)
                 )
                 _forget_old(database)
 
         self._file.use(write)
 
-    def later(self, parcel: Parcel, seconds: float, error: str, *, target_for: float = 0.0) -> None:
-        """Put a parcel back for later, with the reason; tell its target nothing at all for some seconds."""
+    def later(self, delivery: Delivery, seconds: float, error: str, *, target_for: float = 0.0) -> None:
+        """Put a delivery off, with the error; send its target nothing at all for `target_for` seconds."""
 
         def write(database: Database) -> None:
             with database:
                 now = time.time()
-                _hold(database, parcel.target, parcel.release, now + seconds, 0, error)
+                _hold(database, delivery.target, delivery.release, now + seconds, 0, error)
                 if target_for:
-                    _hold(database, parcel.target, "", now + target_for, 0, error)
+                    _hold(database, delivery.target, "", now + target_for, 0, error)
 
         self._file.use(write)
 
     def last(self, release: str) -> Notice | None:
-        """Give what was last to be told of a release, if anything is known of it."""
+        """Return the last notice of a release, if there was any."""
         found: list[str] = []
 
         def read(database: Database) -> None:
@@ -204,14 +202,14 @@ class Outbox:
         return Notice.from_json(found[0]) if found else None
 
     def knows(self, release: str, state: str) -> bool:
-        """Say whether it was to tell anybody of a state of a release."""
+        """Return whether anybody was to be notified of a state of a release."""
         found: list[tuple[int]] = []
         question = "SELECT 1 FROM notices WHERE release = ? AND state = ? LIMIT 1"
         self._file.use(lambda database: found.extend(database.execute(question, (release, state))))
         return bool(found)
 
     def waiting(self) -> list[tuple[str, str, str]]:
-        """List what is not told yet: target, release and why."""
+        """Return what is not delivered yet: target, release and why."""
         now, found = time.time(), list[tuple[str, str, str]]()
         why = "coalesce(nullif(h.error, ''), t.error, '')"
         question = f"SELECT n.target, n.release, {why} FROM {_WAITING} ORDER BY n.first"
@@ -219,7 +217,7 @@ class Outbox:
         return found
 
     def mark(self, target: str, release: str, part: str) -> str:
-        """Give the mark of a message that was posted; empty where none is known."""
+        """Return the mark of a message that was posted; empty where none is known."""
         found: list[str] = []
         question = "SELECT mark FROM messages WHERE target = ? AND release = ? AND part = ?"
         self._file.use(
@@ -252,7 +250,7 @@ class Outbox:
 
 
 def _put(database: Database, target: str, notice: Notice, after: float, *, told: int = 0) -> bool:
-    """Write a notice down for one target; False where it is no news."""
+    """Write a notice down for one target; return False where it is no news."""
     rows = database.execute(
         "SELECT body, seq FROM notices WHERE target = ? AND release = ?", (target, notice.release)
     )
@@ -274,10 +272,10 @@ def _put(database: Database, target: str, notice: Notice, after: float, *, told:
     return True
 
 
-def _told(database: Database, parcel: Parcel, notices: Iterable[tuple[Notice, int]]) -> None:
+def _mark_delivered(database: Database, delivery: Delivery, notices: Iterable[tuple[Notice, int]]) -> None:
     database.executemany(
         "UPDATE notices SET told = (version = ?) WHERE target = ? AND release = ? AND state = ?",
-        [(version, parcel.target, it.release, it.state) for it, version in notices],
+        [(version, delivery.target, it.release, it.state) for it, version in notices],
     )
 
 

@@ -14,16 +14,16 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from headway.domain.notifications.notices import Notice
-from headway.domain.notifications.slackblocks import MESSAGE, is_of, message, reply, told_in
+from headway.domain.notifications.slack_blocks import MESSAGE, is_of, message, reply, state_in
 from headway.errors import FailedError, TransientError
-from headway.systems.notify.outbox import Outbox, Parcel
+from headway.systems.notify.outbox import Delivery, Outbox
 
 SECONDS = 10
 PAGE, PAGES = 200, 5
 CHANNELS = 999
 """The most that Slack lists at once: names are looked for in the whole workspace."""
 LATE = 30.0
-"""Seconds after which a state may have been told by another machine meanwhile."""
+"""Seconds after which another machine may have posted a state meanwhile."""
 MISSING = 86_400.0
 """Seconds for which a message that others should have posted, and that is not there, is posted in their place."""
 _LATER = {
@@ -71,59 +71,59 @@ class Slack:
         found = self._call("auth.test")
         return f"{found['team']}, as {found['user']}"
 
-    def deliver(self, channel: str, parcel: Parcel) -> None:
+    def deliver(self, channel: str, delivery: Delivery) -> None:
         """Bring a release's message to its newest state, and its thread to the whole story.
 
         Raises TransientError, with Slack's `retry_after`, or FailedError with what to do.
         """
-        newest = parcel.newest
-        # What is late may have been told by somebody else meanwhile, and a try that was cut off may have got through.
-        late = parcel.attempts > 0 or newest.corrects or _age(newest) > LATE
-        remembered = self._outbox.mark(parcel.target, parcel.release, MESSAGE)
+        newest = delivery.newest
+        # What is late may have been posted by somebody else meanwhile, and a try that was cut off may have got through.
+        late = delivery.attempts > 0 or newest.corrects or _age(newest) > LATE
+        remembered = self._outbox.mark(delivery.target, delivery.release, MESSAGE)
         found, sure = None, True
         if not remembered:
-            found, sure = self._find(channel, parcel, MESSAGE)
+            found, sure = self._find(channel, delivery, MESSAGE)
         elif late:
             found = self._look_at(channel, remembered)
         thread = remembered or (str(found["ts"]) if found else "")
-        corrects = all(it.corrects for it, _ in parcel.notices)
+        corrects = all(it.corrects for it, _ in delivery.notices)
         if corrects and not thread and (not sure or _age(newest) > MISSING):
             # It may be there and not be seen, and nobody is helped by a second one.
             return
         body = message(newest)
         if not thread:
-            thread = self._post(channel, parcel, MESSAGE, body)
-        elif found is None or not newest.overtaken(*told_in(found)):
-            thread = self._update(channel, parcel, thread, body)
-        for notice, _ in parcel.notices:
-            if self._outbox.mark(parcel.target, parcel.release, notice.mark):
+            thread = self._post(channel, delivery, MESSAGE, body)
+        elif found is None or not newest.overtaken(*state_in(found)):
+            thread = self._update(channel, delivery, thread, body)
+        for notice, _ in delivery.notices:
+            if self._outbox.mark(delivery.target, delivery.release, notice.mark):
                 continue
             # Where the message is known from Slack alone, somebody else began its thread.
-            if (found or (late and remembered)) and self._find(channel, parcel, notice.mark, thread)[0]:
+            if (found or (late and remembered)) and self._find(channel, delivery, notice.mark, thread)[0]:
                 continue
             # How far it is stands in the message; the thread has each state, as it began.
             begun = dataclasses.replace(notice, progress="")
-            self._post(channel, parcel, notice.mark, {**reply(begun), "thread_ts": thread})
+            self._post(channel, delivery, notice.mark, {**reply(begun), "thread_ts": thread})
 
-    def _post(self, channel: str, parcel: Parcel, part: str, body: dict[str, Any]) -> str:
+    def _post(self, channel: str, delivery: Delivery, part: str, body: dict[str, Any]) -> str:
         answer = self._call(
             "chat.postMessage", channel=self._ids.get(channel, channel), unfurl_links=False, **body
         )
         # Slack's answer has the channel's id, which `chat.update` needs.
         self._ids[channel] = str(answer["channel"])
-        self._outbox.set_mark(parcel.target, "", channel, str(answer["channel"]))
-        self._outbox.set_mark(parcel.target, parcel.release, part, str(answer["ts"]))
+        self._outbox.set_mark(delivery.target, "", channel, str(answer["channel"]))
+        self._outbox.set_mark(delivery.target, delivery.release, part, str(answer["ts"]))
         return str(answer["ts"])
 
-    def _update(self, channel: str, parcel: Parcel, message_at: str, body: dict[str, Any]) -> str:
+    def _update(self, channel: str, delivery: Delivery, message_at: str, body: dict[str, Any]) -> str:
         """Change a release's message, or post it anew where somebody has deleted it; give its timestamp."""
         try:
             self._call("chat.update", channel=self._id(channel), ts=message_at, **body)
         except SlackRefused as error:
             if error.said != "message_not_found":
                 raise
-            self._outbox.forget_marks(parcel.target, parcel.release)
-            return self._post(channel, parcel, MESSAGE, body)
+            self._outbox.forget_marks(delivery.target, delivery.release)
+            return self._post(channel, delivery, MESSAGE, body)
         return message_at
 
     def _look_at(self, channel: str, message_at: str) -> dict[str, Any] | None:
@@ -140,7 +140,7 @@ class Slack:
         return next((it for it in answer["messages"] if it["ts"] == message_at), None)
 
     def _find(
-        self, channel: str, parcel: Parcel, part: str, thread: str = ""
+        self, channel: str, delivery: Delivery, part: str, thread: str = ""
     ) -> tuple[dict[str, Any] | None, bool]:
         """Look for a release's message in the channel's newest ones, or in a thread.
 
@@ -159,8 +159,8 @@ class Slack:
                     return None, False
                 raise
             for each in answer["messages"]:
-                if is_of(each, parcel.release, part):
-                    self._outbox.set_mark(parcel.target, parcel.release, part, str(each["ts"]))
+                if is_of(each, delivery.release, part):
+                    self._outbox.set_mark(delivery.target, delivery.release, part, str(each["ts"]))
                     return each, True
             cursor = (answer.get("response_metadata") or {}).get("next_cursor")
             if not cursor:

@@ -1,4 +1,4 @@
-"""Programs that are told by HTTP: CloudEvents 1.0, signed as Standard Webhooks 1.0 says."""
+"""Notify programs over HTTP: CloudEvents 1.0, signed as Standard Webhooks 1.0 says."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SECONDS = 10.0
 
 
 def event(notice: Notice) -> dict[str, Any]:
-    """Give a notice as a CloudEvent; a receiver that gets the same id twice has heard it already."""
+    """Return a notice as a CloudEvent; a receiver that gets the same id twice has it already."""
     data = dataclasses.asdict(notice)
     del data["corrects"]
     data["changes"] = [{"service": name, "from": old, "to": new} for name, old, new in notice.changes]
@@ -56,20 +56,20 @@ def signature(secret: str, identifier: str, at: int, body: bytes) -> str:
 
 
 def post(url: str, secret: str, notice: Notice) -> None:
-    """Tell one program; raise TransientError where it may be told later, FailedError where it refuses."""
+    """Notify one program; raise TransientError where it may work later, FailedError where it refuses."""
     if not secret:
         raise FailedError(
-            "releases are told to programs with a signature only",
+            "programs are notified of releases with a signature only",
             hint="set HEADWAY_WEBHOOK_SECRET to what the receiver knows too",
         )
-    told = event(notice)
-    body, now = json.dumps(told).encode(), int(time.time())
+    sent = event(notice)
+    body, now = json.dumps(sent).encode(), int(time.time())
     headers = {
         "Content-Type": "application/cloudevents+json; charset=utf-8",
         "User-Agent": "headway",
-        "webhook-id": told["id"],
+        "webhook-id": sent["id"],
         "webhook-timestamp": str(now),
-        "webhook-signature": signature(secret, told["id"], now, body),
+        "webhook-signature": signature(secret, sent["id"], now, body),
     }
     try:
         answer = httpx.post(url, content=body, headers=headers, timeout=SECONDS, verify=trusted())

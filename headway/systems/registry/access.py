@@ -82,12 +82,12 @@ class Access:
 
     def after(self, refusal: Answer, repository: str, tried: str | None, until: float) -> str | None:
         """Give what else there is to show after a refusal; None where that was all."""
-        heard = parse_challenge(refusal.headers.get("www-authenticate", ""))
-        if heard is not None:
-            self._challenge = heard
-            if heard.scope:
-                self._scopes[repository] = heard.scope
-        challenge = heard or self._challenge
+        challenged = parse_challenge(refusal.headers.get("www-authenticate", ""))
+        if challenged is not None:
+            self._challenge = challenged
+            if challenged.scope:
+                self._scopes[repository] = challenged.scope
+        challenge = challenged or self._challenge
         if challenge is None:
             return None
         if challenge.scheme == "basic":

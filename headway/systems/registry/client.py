@@ -32,7 +32,7 @@ from headway.systems.registry.facts import FactStore
 from headway.systems.registry.http import Registry
 from headway.systems.registry.manifests import (
     NotAnImage,
-    judge,
+    check_manifest,
     names_digest,
     proven,
     read_config,
@@ -298,12 +298,12 @@ class RegistryClient:
         if answer.status == 404:
             raise self._not_found(image, deadline)
         _check(answer, image.registry)
-        return self._judged(image, *read_manifest(image, answer))
+        return self._checked(image, *read_manifest(image, answer))
 
-    def _judged(self, image: ImageRef, digest: str, manifest: dict[str, Any]) -> str:
+    def _checked(self, image: ImageRef, digest: str, manifest: dict[str, Any]) -> str:
         """Return the digest of a manifest that describes an image; raise NotAnImage for any other."""
         try:
-            judge(image, digest, manifest)
+            check_manifest(image, digest, manifest)
         except NotAnImage as error:
             self._memory.learn(digest, error.what)
             raise
@@ -318,12 +318,12 @@ class RegistryClient:
     def _facts(self, image: ImageRef, platform: str, until: float) -> ImageFacts:
         digest, manifest = self._document(image, until)
         if self._store is not None and (known := self._store.facts([digest], platform)):
-            self._judged(image, digest, manifest)
+            self._checked(image, digest, manifest)
             return known[digest]
         platforms: tuple[str, ...] = ()
         of = ""
         if is_index(manifest):
-            judge(image, digest, manifest)
+            check_manifest(image, digest, manifest)
             images = children(manifest)
             platforms = tuple(it for it, _ in images if it)
             child = chosen_child(images, platform)
@@ -331,7 +331,7 @@ class RegistryClient:
                 return ImageFacts(digest, None, platforms, {}, datetime.now(UTC))
             _, manifest = self._document(image.pinned(None, child), until)
             of = platform
-        self._judged(image, digest, manifest)
+        self._checked(image, digest, manifest)
         blob = config_of(manifest)
         config = self._blob(image, blob, until) if blob else {}
         return facts_from(digest, config, platforms, datetime.now(UTC), of)

@@ -43,9 +43,9 @@ class Registry:
         self.wire.close()
 
     @property
-    def heard(self) -> float:
+    def last_answer(self) -> float:
         """When it last answered anything, in monotonic seconds."""
-        return self.wire.heard
+        return self.wire.last_answer
 
     @property
     def closed_until(self) -> float:

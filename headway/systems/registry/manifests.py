@@ -68,7 +68,7 @@ def read_manifest(image: ImageRef, answer: Answer) -> tuple[str, dict[str, Any]]
     )
 
 
-def judge(image: ImageRef, digest: str, manifest: dict[str, Any]) -> None:
+def check_manifest(image: ImageRef, digest: str, manifest: dict[str, Any]) -> None:
     """Raise NotAnImage where a manifest describes something else."""
     if what := what_it_is(manifest):
         raise NotAnImage(image, what, digest)

@@ -79,7 +79,7 @@ class Asked(Protocol):
         """Its threads."""
 
     @property
-    def heard(self) -> float:
+    def last_answer(self) -> float:
         """When it last answered anything."""
 
     @property
@@ -120,7 +120,7 @@ def scan(
         if served:
             slow = [registries[name] for name in left]
             pauses = [it.closed_until for it in slow if it.closed_until <= until]
-            end = min(end, max(served, *(it.heard for it in slow), *pauses) + GRACE)
+            end = min(end, max(served, *(it.last_answer for it in slow), *pauses) + GRACE)
         return end - time.monotonic()
 
     try:
@@ -137,7 +137,7 @@ def scan(
             left[name] -= 1
             if not left[name]:
                 del left[name]
-                if registries[name].heard >= began:
+                if registries[name].last_answer >= began:
                     served = time.monotonic()
     finally:
         over.set()

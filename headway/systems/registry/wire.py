@@ -61,7 +61,7 @@ class Wire:
     def __init__(self, name: str, address: str) -> None:
         self._name, self._address = name, address
         self._pools: dict[str, Any] = {}
-        self.heard = 0.0
+        self.last_answer = 0.0
         """When it last answered anything, in monotonic seconds."""
 
     def close(self) -> None:
@@ -124,7 +124,7 @@ class Wire:
                 f"{who} does not answer: {_reason(error)}",
                 hint=f"is it running and reachable from here? try: curl {self._address}/v2/",
             ) from None
-        self.heard = time.monotonic()
+        self.last_answer = time.monotonic()
         status = response.status
         if status == 429 or status >= 500:
             raise RegistryBusy(

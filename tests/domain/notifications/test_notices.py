@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from headway.domain.config.reading import load_config
-from headway.domain.notifications.notices import STATES, Notice, who_hears
+from headway.domain.notifications.notices import STATES, Notice, recipients_of
 from headway.errors import ConfigError
 from tests.systems.notify.test_slack import NOTICE
 
@@ -33,10 +33,10 @@ MORNING = datetime(2026, 11, 25, 7, 0, tzinfo=UTC)
 NOTIFIED = load_config((HEAD + NOTIFY).encode()).document.notify
 
 
-def heard(now: datetime = DAY, **fields: object) -> dict[str, datetime]:
+def recipients(now: datetime = DAY, **fields: object) -> dict[str, datetime]:
     """Say who hears a notice, and when."""
     notice = dataclasses.replace(NOTICE, **fields)  # type: ignore[arg-type]
-    return {it.target: it.after for it in who_hears(NOTIFIED, notice, now)}
+    return {it.target: it.after for it in recipients_of(NOTIFIED, notice, now)}
 
 
 @pytest.mark.parametrize(
@@ -53,26 +53,28 @@ def heard(now: datetime = DAY, **fields: object) -> dict[str, datetime]:
 )  # fmt: skip
 def test_who_hears(case: str, fields: dict[str, object], who: list[str]) -> None:
     """Everybody whose route matches, each once."""
-    assert list(heard(**fields)) == who
+    assert list(recipients(**fields)) == who
 
 
 def test_quiet_hours_are_for_automation_and_never_for_failures() -> None:
     """At night, what automation does is told in the morning; a person's release and a failure at once."""
     staging = {"state": "live", "environment": "staging"}
-    assert heard(NIGHT, automatic=True, **staging) == {"slack:#releases": MORNING}
-    assert heard(NIGHT, **staging) == {"slack:#releases": NIGHT}
-    assert heard(NIGHT, automatic=True, state="failed", environment="staging") == {"slack:#releases": NIGHT}
-    assert heard(NIGHT, automatic=True, state="unfinished", environment="staging") == {
+    assert recipients(NIGHT, automatic=True, **staging) == {"slack:#releases": MORNING}
+    assert recipients(NIGHT, **staging) == {"slack:#releases": NIGHT}
+    assert recipients(NIGHT, automatic=True, state="failed", environment="staging") == {
         "slack:#releases": NIGHT
     }
-    assert heard(NIGHT, automatic=True, state="live") == {"slack:#releases": NIGHT}, (
+    assert recipients(NIGHT, automatic=True, state="unfinished", environment="staging") == {
+        "slack:#releases": NIGHT
+    }
+    assert recipients(NIGHT, automatic=True, state="live") == {"slack:#releases": NIGHT}, (
         "a route without quiet hours"
     )
 
 
 def test_nobody_is_told_where_nothing_is_said() -> None:
     """Without `notify` nobody hears anything."""
-    assert who_hears(None, NOTICE, DAY) == []
+    assert recipients_of(None, NOTICE, DAY) == []
 
 
 def test_a_notice_survives_the_disk() -> None:

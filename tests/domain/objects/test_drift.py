@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from headway.domain.objects.drift import HIDDEN, differences, examine
-from headway.domain.objects.fields import NO_CLAIMS, Claims, at_trail, leftovers, trail_label, without_trails
+from headway.domain.objects.fields import (
+    NO_CLAIMS,
+    Claims,
+    at_trail,
+    foreign_fields,
+    trail_label,
+    without_trails,
+)
 from headway.domain.objects.identity import Owner
 from headway.domain.objects.wanted import prepare
 
@@ -268,7 +275,7 @@ def test_what_a_release_tool_left_is_named_with_its_owner() -> None:
     ]
     found_left = [
         (trail_label(trail), manager, goes)
-        for trail, manager, goes in leftovers(found["metadata"], WANTED, NO_CLAIMS)
+        for trail, manager, goes in foreign_fields(found["metadata"], WANTED, NO_CLAIMS)
     ]
     assert found_left == [
         (f"{APP}.env[name=OLD]", "helm", False),
@@ -288,7 +295,7 @@ def test_what_a_tool_set_is_removed_where_the_repo_takes_it_over() -> None:
     result = examine(WANTED, found, claims)
     assert [(it.path, it.wanted) for it in result.fields] == [(f"{APP}.env[name=OLD]", None)]
     assert "helm" not in {it["manager"] for it in result.handed_over}
-    assert [goes for _, _, goes in leftovers(found["metadata"], WANTED, claims)] == [True]
+    assert [goes for _, _, goes in foreign_fields(found["metadata"], WANTED, claims)] == [True]
 
 
 def test_an_object_is_shown_without_the_fields_that_others_left() -> None:

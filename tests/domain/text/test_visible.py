@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from headway.domain.notifications.slackblocks import escape
+from headway.domain.notifications.slack_blocks import escape
 from headway.domain.text.markdown import fence, inline
 from headway.domain.text.visible import visible, visible_json, visible_line
 

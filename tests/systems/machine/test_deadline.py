@@ -13,7 +13,7 @@ import pytest
 
 from headway.errors import TransientError
 from headway.systems.cluster.client import Cluster
-from tests.systems.cluster.test_cluster import CONFIG
+from tests.systems.cluster.test_client import CONFIG
 
 DROP = 0.02
 PAUSE = 0.5

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from headway.domain.notifications.notices import Heard, Notice, stamp
+from headway.domain.notifications.notices import Notice, Recipient, stamp
 from headway.errors import FailedError
-from headway.operations.dispatcher import Courier
+from headway.operations.dispatcher import Dispatcher
 from headway.settings import Settings
 from tests.servers.slack import TOKEN, SlackServer, limited, refused
 
@@ -33,22 +33,22 @@ def slack() -> Iterator[SlackServer]:
     made.close()
 
 
-def courier(slack: SlackServer, state: Path, **more: Any) -> Courier:
-    """Give a courier for the workspace."""
+def dispatcher(slack: SlackServer, state: Path, **more: Any) -> Dispatcher:
+    """Return a dispatcher for the workspace."""
     fields = {"state": state, "slack_token": TOKEN, "slack_url": slack.url, **more}
-    return Courier(Settings(**fields))
+    return Dispatcher(Settings(**fields))
 
 
-def send(to: Courier, state: str, channel: str = "#releases", **more: Any) -> None:
+def send(to: Dispatcher, state: str, channel: str = "#releases", **more: Any) -> None:
     """Have a state told."""
     now = datetime.now(UTC)
     notice = dataclasses.replace(NOTICE, **{"state": state, "at": stamp(now), **more})
-    to.outbox.put(notice, [Heard("slack", channel, now)])
+    to.outbox.put(notice, [Recipient("slack", channel, now)])
 
 
 def test_one_message_changes_as_the_release_goes_on(slack: SlackServer, tmp_path: Path) -> None:
     """Planned, rolling out, live: one message, edited twice; each state is in its thread once, progress is not."""
-    here = courier(slack, tmp_path)
+    here = dispatcher(slack, tmp_path)
     for state, more in (
         ("planned", {}),
         ("releasing", {}),
@@ -73,7 +73,7 @@ def test_one_message_changes_as_the_release_goes_on(slack: SlackServer, tmp_path
 
 def test_states_that_come_together_are_told_together(slack: SlackServer, tmp_path: Path) -> None:
     """What happened while Slack was away is one message in its newest state, with the whole story in its thread."""
-    here = courier(slack, tmp_path)
+    here = dispatcher(slack, tmp_path)
     for state in ("planned", "releasing", "failed", "rolled-back"):
         send(
             here,
@@ -91,11 +91,11 @@ def test_states_that_come_together_are_told_together(slack: SlackServer, tmp_pat
 def test_a_restart_posts_nothing_twice(slack: SlackServer, tmp_path: Path) -> None:
     """Killed after Slack took the post and before that was written down: the message is found again and changed."""
     slack.lost_answers = 1
-    here = courier(slack, tmp_path)
+    here = dispatcher(slack, tmp_path)
     send(here, "planned")
     assert here.deliver() == 0
     here.close()
-    later = courier(slack, tmp_path)
+    later = dispatcher(slack, tmp_path)
     with_time_passed(later)
     assert later.deliver() == 1
     assert len(slack.posts()) == 1
@@ -105,7 +105,7 @@ def test_a_restart_posts_nothing_twice(slack: SlackServer, tmp_path: Path) -> No
 
 def test_another_machine_changes_the_same_message(slack: SlackServer, tmp_path: Path) -> None:
     """Its own memory is empty, and Slack's is not: the release's message carries the release's id."""
-    one, other = courier(slack, tmp_path / "a"), courier(slack, tmp_path / "b")
+    one, other = dispatcher(slack, tmp_path / "a"), dispatcher(slack, tmp_path / "b")
     send(one, "planned")
     one.deliver()
     send(other, "planned")
@@ -119,7 +119,7 @@ def test_another_machine_changes_the_same_message(slack: SlackServer, tmp_path: 
 
 def test_what_comes_late_changes_nothing_that_is_newer(slack: SlackServer, tmp_path: Path) -> None:
     """One machine could not tell that it waits; by the time that it can, another one has told that it is live."""
-    one, other = courier(slack, tmp_path / "a"), courier(slack, tmp_path / "b")
+    one, other = dispatcher(slack, tmp_path / "a"), dispatcher(slack, tmp_path / "b")
     send(one, "planned")
     one.deliver()
     slack.faults.append(limited(5))
@@ -141,7 +141,7 @@ def test_what_comes_late_changes_nothing_that_is_newer(slack: SlackServer, tmp_p
 
 def test_a_clock_that_is_behind_keeps_no_end_from_being_told(slack: SlackServer, tmp_path: Path) -> None:
     """A release that is live is not under way any more, whatever the other machine's clock says."""
-    one, other = courier(slack, tmp_path / "a"), courier(slack, tmp_path / "b")
+    one, other = dispatcher(slack, tmp_path / "a"), dispatcher(slack, tmp_path / "b")
     send(one, "releasing", at=stamp(datetime.now(UTC) + timedelta(minutes=5)))
     one.deliver()
     send(other, "live")
@@ -155,7 +155,7 @@ def test_a_clock_that_is_behind_keeps_no_end_from_being_told(slack: SlackServer,
 def test_scopes_for_public_channels_are_enough(slack: SlackServer, tmp_path: Path, scopes: set[str]) -> None:
     """Without the right to list private channels the public ones are, and a message is found again there."""
     slack.scopes -= scopes
-    one, other = courier(slack, tmp_path / "a"), courier(slack, tmp_path / "b")
+    one, other = dispatcher(slack, tmp_path / "a"), dispatcher(slack, tmp_path / "b")
     send(one, "planned")
     one.deliver()
     send(other, "live")
@@ -167,7 +167,7 @@ def test_scopes_for_public_channels_are_enough(slack: SlackServer, tmp_path: Pat
 
 def test_a_message_that_somebody_deleted_is_posted_anew(slack: SlackServer, tmp_path: Path) -> None:
     """It is not tried to be changed for two weeks; its thread goes on below the new one."""
-    here = courier(slack, tmp_path)
+    here = dispatcher(slack, tmp_path)
     send(here, "planned")
     here.deliver()
     slack.delete(slack.posts()[0])
@@ -182,14 +182,14 @@ def test_what_puts_right_changes_a_message_and_posts_no_second_one(
     slack: SlackServer, tmp_path: Path
 ) -> None:
     """A message that was left at `rolling out` says how it ended; one that may be there and is not seen is no message to post."""
-    one, other = courier(slack, tmp_path / "a"), courier(slack, tmp_path / "b")
+    one, other = dispatcher(slack, tmp_path / "a"), dispatcher(slack, tmp_path / "b")
     send(one, "releasing")
     one.deliver()
     send(other, "live", corrects=True)
     assert other.deliver() == 1
     assert [it["text"] for it in slack.posts()] == ["production: orders live in 0.0 s"]
     slack.scopes.discard("channels:history")
-    third = courier(slack, tmp_path / "c")
+    third = dispatcher(slack, tmp_path / "c")
     send(third, "live", corrects=True)
     assert third.deliver() == 1
     assert len(slack.posts()) == 1
@@ -199,7 +199,7 @@ def test_what_puts_right_changes_a_message_and_posts_no_second_one(
 
 def test_what_nobody_told_is_told_by_who_puts_right(slack: SlackServer, tmp_path: Path) -> None:
     """The machine and what it was to tell are gone: of the last day it is posted, of older releases it is not."""
-    here = courier(slack, tmp_path)
+    here = dispatcher(slack, tmp_path)
     send(here, "live", corrects=True, release="old", at=stamp(datetime.now(UTC) - timedelta(days=2)))
     send(here, "live", corrects=True)
     assert here.deliver() == 2
@@ -207,7 +207,7 @@ def test_what_nobody_told_is_told_by_who_puts_right(slack: SlackServer, tmp_path
     here.close()
 
 
-def with_time_passed(here: Courier) -> None:
+def with_time_passed(here: Dispatcher) -> None:
     """Let what waits for its time be due now."""
     here.outbox._file.use(
         lambda it: it.executescript("UPDATE notices SET not_before = 0; UPDATE held SET until = 0;").close()
@@ -228,7 +228,7 @@ def test_what_slack_refuses_is_kept_and_told_later(
     slack: SlackServer, tmp_path: Path, fault: Any, problem: str
 ) -> None:
     """It says what is wrong and what to do, waits as long as Slack asks, and tells it once it can."""
-    here = courier(slack, tmp_path)
+    here = dispatcher(slack, tmp_path)
     slack.faults.extend([fault])
     send(here, "live")
     assert here.deliver() == 0
@@ -248,13 +248,13 @@ def test_what_slack_refuses_is_kept_and_told_later(
 
 def test_no_token_and_no_slack_at_all(slack: SlackServer, tmp_path: Path) -> None:
     """Both are problems to read about, not errors of a release."""
-    here = courier(slack, tmp_path, slack_token="")
+    here = dispatcher(slack, tmp_path, slack_token="")
     send(here, "live")
     assert here.deliver() == 0
     assert "no Slack token is set" in here.outbox.waiting()[0][2]
     here.close()
     slack.close()
-    gone = courier(slack, tmp_path / "other")
+    gone = dispatcher(slack, tmp_path / "other")
     send(gone, "live")
     assert gone.deliver() == 0
     assert "cannot be reached" in gone.outbox.waiting()[0][2]
@@ -263,7 +263,7 @@ def test_no_token_and_no_slack_at_all(slack: SlackServer, tmp_path: Path) -> Non
 
 def test_one_broken_channel_keeps_no_other_from_hearing(slack: SlackServer, tmp_path: Path) -> None:
     """Each channel is told by itself."""
-    here = courier(slack, tmp_path)
+    here = dispatcher(slack, tmp_path)
     send(here, "live", "#nosuch")
     send(here, "live", "#orders")
     assert here.deliver() == 1
@@ -274,7 +274,7 @@ def test_one_broken_channel_keeps_no_other_from_hearing(slack: SlackServer, tmp_
 
 def test_names_are_escaped_and_long_lists_are_cut(slack: SlackServer, tmp_path: Path) -> None:
     """No name becomes a mention, a link or markup, and Slack takes whatever there is to say."""
-    here = courier(slack, tmp_path)
+    here = dispatcher(slack, tmp_path)
     many = tuple((f"s{place}", "", f"r/s{place}:2") for place in range(60))
     send(
         here, "failed", changes=many, cause="<!channel> & " + "x" * 9000, actor="<@U1>", details=("`" * 5000,)
@@ -294,7 +294,7 @@ def test_names_are_escaped_and_long_lists_are_cut(slack: SlackServer, tmp_path: 
 @pytest.mark.parametrize("extra", range(8))
 def test_nothing_is_cut_in_the_middle_of_an_escape(slack: SlackServer, tmp_path: Path, extra: int) -> None:
     """Wherever a text must end, its escapes are whole, and what is quoted in a thread ends with its fence."""
-    here = courier(slack, tmp_path)
+    here = dispatcher(slack, tmp_path)
     text = "x" * extra + "<&>" * 4000
     send(
         here,
@@ -317,10 +317,10 @@ def test_nothing_is_cut_in_the_middle_of_an_escape(slack: SlackServer, tmp_path:
 
 def test_the_thread_tells_it_in_the_background(slack: SlackServer, tmp_path: Path) -> None:
     """A release writes it down and goes on; closing waits for what is due, also after a short Retry-After."""
-    here = courier(slack, tmp_path)
+    here = dispatcher(slack, tmp_path)
     slack.faults.extend([limited(1)])
     began = time.monotonic()
-    here.send(dataclasses.replace(NOTICE, state="live"), [Heard("slack", "#releases", datetime.now(UTC))])
+    here.send(dataclasses.replace(NOTICE, state="live"), [Recipient("slack", "#releases", datetime.now(UTC))])
     assert time.monotonic() - began < 1
     here.close()
     assert len(slack.posts()) == 1
@@ -328,7 +328,7 @@ def test_the_thread_tells_it_in_the_background(slack: SlackServer, tmp_path: Pat
 
 def test_two_processes_tell_it_once(slack: SlackServer, tmp_path: Path) -> None:
     """What one has taken, the other leaves."""
-    one, other = courier(slack, tmp_path), courier(slack, tmp_path)
+    one, other = dispatcher(slack, tmp_path), dispatcher(slack, tmp_path)
     send(one, "live")
     assert one.outbox.take() is not None
     assert other.outbox.take() is None
@@ -338,7 +338,7 @@ def test_two_processes_tell_it_once(slack: SlackServer, tmp_path: Path) -> None:
 
 def test_the_token_is_checked(slack: SlackServer, tmp_path: Path) -> None:
     """`headway doctor` says which workspace it is for, or what to do where it is not valid."""
-    here = courier(slack, tmp_path)
+    here = dispatcher(slack, tmp_path)
     assert here.slack().check() == "Shop, as headway"
     slack.valid_tokens.clear()
     with pytest.raises(FailedError, match="invalid_auth") as caught:

@@ -1,4 +1,4 @@
-"""The other ways to be told: signed CloudEvents, apprise, GitHub and GitLab, each over HTTP."""
+"""Notifications besides Slack: signed CloudEvents, apprise, GitHub and GitLab, each over HTTP."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from headway.domain.notifications.notices import Heard
+from headway.domain.notifications.notices import Recipient
 from headway.domain.releases.links import commit_page
 from headway.errors import FailedError, TransientError
-from headway.operations.dispatcher import Courier
+from headway.operations.dispatcher import Dispatcher
 from headway.settings import Settings
 from headway.systems.notify import webhook
-from headway.systems.notify.code_hosts import CodeHost, known_hosts, place_of
+from headway.systems.notify.code_hosts import CodeHost, known_hosts, repo_of
 from headway.systems.notify.mail import send
 from tests.servers.http import HttpServer, Sent
 from tests.systems.notify.test_slack import NOTICE
@@ -122,9 +122,9 @@ def test_github_gets_a_status_and_one_deployment(server: HttpServer) -> None:
         return said[-1:]
 
     server.standing |= {deployments: deployment, f"{deployments}/7/statuses": statuses}
-    host.tell("acme/orders", SHA, dataclasses.replace(LIVE, state="releasing"), "http://prefect.example/1")
+    host.notify("acme/orders", SHA, dataclasses.replace(LIVE, state="releasing"), "http://prefect.example/1")
     for _ in range(2):
-        host.tell("acme/orders", SHA, LIVE, "")
+        host.notify("acme/orders", SHA, LIVE, "")
     host.close()
     posted = [(it.path, it.data) for it in server.sent if it.method == "POST"]
     assert [it for it, _ in posted] == [
@@ -146,9 +146,9 @@ def test_gitlab_gets_a_status_and_a_deployment_at_the_end(server: HttpServer) ->
     known: list[dict[str, str]] = []
     server.standing[f"{project}/deployments"] = lambda it: known if it.method == "GET" else {}
     for state in ("releasing", "failed"):
-        host.tell("acme/team/orders", SHA, dataclasses.replace(LIVE, state=state), "")
+        host.notify("acme/team/orders", SHA, dataclasses.replace(LIVE, state=state), "")
     known.append({"sha": SHA, "status": "failed"})
-    host.tell("acme/team/orders", SHA, dataclasses.replace(LIVE, state="failed"), "")
+    host.notify("acme/team/orders", SHA, dataclasses.replace(LIVE, state="failed"), "")
     host.close()
     assert [
         (it.path, it.data.get("state") or it.data["status"]) for it in server.sent if it.method == "POST"
@@ -178,17 +178,17 @@ def test_gitlab_refuses_what_is_so_already(server: HttpServer, state: str, said:
     server.standing["/projects/acme%2Forders/deployments"] = lambda it: []
     told = dataclasses.replace(LIVE, state=state)
     if done:
-        host.tell("acme/orders", SHA, told, "")
+        host.notify("acme/orders", SHA, told, "")
     else:
         with pytest.raises(FailedError, match="400"):
-            host.tell("acme/orders", SHA, told, "")
+            host.notify("acme/orders", SHA, told, "")
     host.close()
 
 
 def test_a_commit_gets_the_newest_state_alone(server: HttpServer, tmp_path: Path) -> None:
-    """What could not be told is not told one after the other: the status is how things are."""
-    here = Courier(Settings(state=tmp_path, gitlab_token="t", gitlab_url=f"{server.url}/api/v4"))  # type: ignore[arg-type]
-    to = [Heard("commit", f"gitlab 127.0.0.1 acme/orders {SHA}", datetime.now(UTC))]
+    """What could not be sent is not sent one after the other: the status is how things are."""
+    here = Dispatcher(Settings(state=tmp_path, gitlab_token="t", gitlab_url=f"{server.url}/api/v4"))  # type: ignore[arg-type]
+    to = [Recipient("commit", f"gitlab 127.0.0.1 acme/orders {SHA}", datetime.now(UTC))]
     server.standing["/api/v4/projects/acme%2Forders/deployments"] = lambda it: []
     for state in ("planned", "waiting", "releasing", "live"):
         here.outbox.put(dataclasses.replace(LIVE, state=state), to)
@@ -202,7 +202,7 @@ def test_a_host_that_answers_no_json(server: HttpServer) -> None:
     """A login page in place of an API: it says which setting to look at."""
     server.answers.append((200, b"<html>log in</html>", {}))
     with pytest.raises(FailedError, match="with no JSON") as caught:
-        CodeHost("github", server.url, "ghp_x").tell("acme/orders", SHA, LIVE, "")
+        CodeHost("github", server.url, "ghp_x").notify("acme/orders", SHA, LIVE, "")
     assert "HEADWAY_GITHUB_URL" in caught.value.hint
 
 
@@ -224,7 +224,7 @@ def test_a_host_that_refuses_the_token(server: HttpServer) -> None:
     """It says which call, and where to read on; the token is not said."""
     server.answers.extend([(200, [], {}), (403, {"message": "Resource not accessible"}, {})])
     with pytest.raises(FailedError, match="refuses POST /repos/acme/orders/statuses") as caught:
-        CodeHost("github", server.url, "ghp_x").tell("acme/orders", SHA, LIVE, "")
+        CodeHost("github", server.url, "ghp_x").notify("acme/orders", SHA, LIVE, "")
     assert "ghp_x" not in str(caught.value)
 
 
@@ -244,7 +244,7 @@ def test_a_host_that_refuses_the_token(server: HttpServer) -> None:
 )
 def test_where_a_source_repo_is(url: str, place: tuple[str, str]) -> None:
     """However Git spells it."""
-    assert place_of(url) == place
+    assert repo_of(url) == place
 
 
 @pytest.mark.parametrize(
@@ -263,9 +263,9 @@ def test_the_page_of_a_commit(url: str, page: str) -> None:
 
 
 def test_a_courier_carries_to_each_kind(server: HttpServer, tmp_path: Path) -> None:
-    """One release, told in three ways; one that fails keeps no other back."""
+    """One release, sent in three ways; one that fails keeps no other back."""
     host = server.url.removeprefix("http://")
-    here = Courier(
+    here = Dispatcher(
         Settings(
             state=tmp_path,
             webhook_secret="s",
@@ -276,11 +276,11 @@ def test_a_courier_carries_to_each_kind(server: HttpServer, tmp_path: Path) -> N
     )
     now = datetime.now(UTC)
     targets = [
-        Heard("webhook", f"{server.url}/hook", now),
-        Heard("apprise", "ops", now),
-        Heard("apprise", "nosuch", now),
-        Heard("commit", f"github 127.0.0.1 acme/orders {SHA}", now),
-        Heard("commit", f"github bitbucket.org acme/orders {SHA}", now),
+        Recipient("webhook", f"{server.url}/hook", now),
+        Recipient("apprise", "ops", now),
+        Recipient("apprise", "nosuch", now),
+        Recipient("commit", f"github 127.0.0.1 acme/orders {SHA}", now),
+        Recipient("commit", f"github bitbucket.org acme/orders {SHA}", now),
     ]
     server.standing["/repos/acme/orders/deployments"] = lambda it: [] if it.method == "GET" else {"id": 1}
     here.outbox.put(LIVE, targets)

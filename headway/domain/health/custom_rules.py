@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from headway.domain.health.selfreport import (
+from headway.domain.health.reporting_kinds import tells
+from headway.domain.health.self_report import (
     UNSEEN,
     Found,
     Object,
@@ -19,13 +20,12 @@ from headway.domain.health.selfreport import (
     tells_generation,
     words_of,
 )
-from headway.domain.health.tellingkinds import tells
-from headway.domain.health.verdict import NEVER, Judgement, Signal
+from headway.domain.health.verdict import NEVER, Health, Signal
 from headway.domain.manifests.expected import pod_spec
 from headway.domain.objects.conditions import Question, parse_question
 
-Judge = Callable[[Object], Found | None]
-"""Says how an object of a known kind is; None where it tells it as most do."""
+Assess = Callable[[Object], Found | None]
+"""Returns the state of an object of a known kind; None where it reports it as most do."""
 FAILED_GRACE, STALE_GRACE = 30.0, 120.0
 """Seconds that "failed" must last, since controllers say it while they try again. Longer where they do not
 tell which generation they have seen: it may be about what was before the change."""
@@ -50,15 +50,15 @@ class Rule:
     def of(
         cls, kind: str, ready: Iterable[str], failed: Iterable[str] = (), held: Iterable[str] = ()
     ) -> Rule:
-        """Make a rule from questions as people write them."""
+        """Return a rule from conditions as people write them."""
         return cls(kind, _questions(ready), _questions(failed), _questions(held))
 
     def covers(self, group: str, kind: str) -> bool:
-        """Say whether it is about a kind."""
+        """Return whether it is about a kind."""
         name, _, mine = self.kind.partition(".")
         return name == kind and (not mine or mine == group)
 
-    def judge(self, item: Object) -> Found:
+    def assess(self, item: Object) -> Found:
         """Say how an object is by this rule."""
         said = words_of(item)
         if any(it.holds(item) for it in self.failed):
@@ -80,29 +80,29 @@ class Rules:
     """The rules of headway.yaml, and what is known of kinds by name: (group, kind) → how one is."""
 
     own: Sequence[Rule] = ()
-    known: Mapping[tuple[str, str], Judge] = field(default_factory=dict)
+    known: Mapping[tuple[str, str], Assess] = field(default_factory=dict)
 
-    def judge(self, item: Object, group: str, kind: str) -> Judgement:
-        """Judge one object. What is wrong with one that runs no containers says nothing about an image."""
+    def assess(self, item: Object, group: str, kind: str) -> Health:
+        """Assess one object. What is wrong with one that runs no containers says nothing about an image."""
         state, said = self.find(item, group, kind)
         blames = pod_spec(item) is not None
         if state == "applied":
-            return Judgement(True, f"applied; this {kind} does not tell when it is ready")
+            return Health(True, f"applied; this {kind} does not tell when it is ready")
         if state == "ready":
-            return Judgement(True, "", settle=0.0 if tells_generation(item) else SETTLE)
+            return Health(True, "", settle=0.0 if tells_generation(item) else SETTLE)
         if state == "held":
-            return Judgement(True, said or "its controller holds it back", put_off="held")
+            return Health(True, said or "its controller holds it back", put_off="held")
         message = f"{kind} is not ready: {said}" if said else f"{kind} is not ready"
         if state == "failed":
             grace = FAILED_GRACE if tells_generation(item) else STALE_GRACE
-            return Judgement(False, message, (Signal("Degraded", said or message, grace, blames=blames),))
-        return Judgement(False, message, (Signal("NotReady", said or message, NEVER, blames=blames),))
+            return Health(False, message, (Signal("Degraded", said or message, grace, blames=blames),))
+        return Health(False, message, (Signal("NotReady", said or message, NEVER, blames=blames),))
 
     def find(self, item: Object, group: str, kind: str) -> Found:
-        """Say how an object is, by the first rule that knows."""
+        """Return an object's state, by the first rule that knows it."""
         for rule in self.own:
             if rule.covers(group, kind):
-                return rule.judge(item)
+                return rule.assess(item)
         if item.get("metadata", {}).get("deletionTimestamp"):
             return "progressing", "it is being deleted"
         if not observed(item):
@@ -124,8 +124,8 @@ def _names(group: str, kind: str) -> Iterator[tuple[str, str]]:
         group = group and f"*.{group}"
 
 
-def is_judged(item: Object, group: str, kind: str, rules: Rules) -> bool:
-    """Say whether an object's health is judged by rules: a custom resource, or a kind that a rule names.
+def has_health_rules(item: Object, group: str, kind: str, rules: Rules) -> bool:
+    """Return whether rules decide an object's health: a custom resource, or a kind that a rule names.
 
     Of Kubernetes' own kinds that are no workloads none holds up a release: an Ingress without an address
     or a claim that waits for its first pod is as it should be.
@@ -136,7 +136,7 @@ def is_judged(item: Object, group: str, kind: str, rules: Rules) -> bool:
 
 
 def is_custom(group: str) -> bool:
-    """Say whether an API group is not one of Kubernetes' own."""
+    """Return whether an API group is not one of Kubernetes' own."""
     return "." in group and (not group.endswith(".k8s.io") or group in _ADDED)
 
 

@@ -1,4 +1,4 @@
-"""Name the fields that other tools left on an object and its manifest does not say.
+"""Find the fields that other tools set on an object and its manifest does not have.
 
 What looks like one may be the API server's default, which counts as the creator's. So the
 server is asked, in a dry run, what the object would be without them: what comes back is none.
@@ -12,7 +12,7 @@ from typing import Any
 
 from headway.domain.objects.compare import FieldDiff
 from headway.domain.objects.drift import FIXED_KINDS, HIDDEN
-from headway.domain.objects.fields import Trail, at_trail, leftovers, trail_label, without_trails
+from headway.domain.objects.fields import Trail, at_trail, foreign_fields, trail_label, without_trails
 from headway.domain.objects.identity import MANAGER
 from headway.systems.cluster.client import JSON_PATCH, Cluster
 from headway.systems.cluster.inspection import Item
@@ -44,7 +44,7 @@ def _real(cluster: Cluster, item: Item, *, goes: bool) -> list[tuple[Trail, str]
         return []
     found = [
         (trail, manager)
-        for trail, manager, will_go in leftovers(item.live["metadata"], item.wanted, item.claims)
+        for trail, manager, will_go in foreign_fields(item.live["metadata"], item.wanted, item.claims)
         if will_go is goes and at_trail(item.live, trail) is not None
     ]
     if not found:

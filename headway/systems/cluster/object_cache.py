@@ -1,7 +1,7 @@
-"""The part of a cluster that a rollout is judged by, kept up to date by events.
+"""A cache of the objects that decide a rollout's health, kept up to date by events.
 
 Workloads, replica sets and pods by the uid of who owns them, and what the last
-warning about each was. It judges nothing.
+warning about each was. It decides nothing.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def delete_pod(cluster: Cluster, pod: Mapping[str, Any]) -> None:
     cluster.send("DELETE", path, body=json.dumps(options).encode(), attempts=1)
 
 
-class Observed:
-    """Objects as last seen, and which workload each belongs to."""
+class ObjectCache:
+    """The objects as last seen, and the workload that each belongs to."""
 
     def __init__(self, followed: Iterable[ObjectId]) -> None:
         self.followed = frozenset(followed)
@@ -54,7 +54,7 @@ class Observed:
         self._warnings: dict[str, tuple[str, str]] = {}
 
     def take(self, event: Event) -> set[ObjectId]:
-        """Take one event in; give the followed workloads that it may concern."""
+        """Take in one event; return the followed workloads that it may concern."""
         if event.what == "relisted":
             return self.replace(event.resource, event.namespace, event.item)
         if event.what == "lost":
@@ -64,7 +64,7 @@ class Observed:
         return self._put(event.resource, event.namespace, event.item, event.what == "there")
 
     def replace(self, resource: Resource, namespace: str, items: Iterable[Object]) -> set[ObjectId]:
-        """Take a whole listing in: what is not in it is gone."""
+        """Take in a whole listing: what is not in it is gone. Return the followed workloads that it may concern."""
         if resource is WARNINGS:
             return {each for item in items for each in self._warn(item)}
         there = {item["metadata"]["uid"]: item for item in items}
@@ -77,12 +77,12 @@ class Observed:
         return touched
 
     def workload(self, identity: ObjectId) -> Object | None:
-        """Give a followed workload as last seen; None when there is none."""
+        """Return a followed workload as last seen; None when there is none."""
         found = self._by_uid.get(self._uids.get(identity, ""))
         return found[2] if found else None
 
     def below(self, workload: Object) -> tuple[list[Object], list[Object]]:
-        """Give a workload's replica sets and its pods, also those of its replica sets."""
+        """Return a workload's replica sets and its pods, also those of its replica sets."""
         if workload["kind"] == "Pod":
             return [], [workload]
         children = list(self._children.get(workload["metadata"]["uid"], {}).values())
@@ -93,11 +93,11 @@ class Observed:
         return sets, pods
 
     def pod(self, workload: Object, name: str) -> Object | None:
-        """Find one of a workload's pods by its name."""
+        """Return one of a workload's pods by its name."""
         return next((it for it in self.below(workload)[1] if it["metadata"]["name"] == name), None)
 
     def warnings(self, workload: Object) -> list[tuple[str, str]]:
-        """Give the last warning about a workload and about each of its pods: reason and message."""
+        """Return the last warning about a workload and about each of its pods: reason and message."""
         sets, pods = self.below(workload)
         found = (self._warnings.get(it["metadata"]["uid"]) for it in (workload, *sets, *pods))
         return [it for it in found if it]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from headway.domain.manifests.secretdiff import CHANGED, UNREADABLE, changed_lines, masked, without_secrets
+from headway.domain.manifests.secret_diff import CHANGED, UNREADABLE, changed_lines, masked, without_secrets
 
 SECRET = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\n"
 WEB = "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\ndata: {a: shown}\n"

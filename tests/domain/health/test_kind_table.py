@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from headway.domain.health.customs import is_judged
+from headway.domain.health.custom_rules import has_health_rules
 from headway.domain.health.kinds import RULES
-from headway.domain.health.tellingkinds import tells
+from headway.domain.health.reporting_kinds import tells
 
 
 def conds(*several: str) -> dict[str, Any]:
@@ -163,8 +163,8 @@ def test_a_kind_that_never_tells_is_not_waited_for(of: str) -> None:
 
 def test_what_always_tells_is_judged_in_whatever_group_it_is() -> None:
     """A group of Kubernetes' own ending may be somebody else's."""
-    assert is_judged({}, "sparkoperator.k8s.io", "SparkApplication", RULES)
-    assert not is_judged({}, "storage.k8s.io", "StorageClass", RULES)
+    assert has_health_rules({}, "sparkoperator.k8s.io", "SparkApplication", RULES)
+    assert not has_health_rules({}, "storage.k8s.io", "StorageClass", RULES)
     assert tells("sql.cnrm.cloud.google.com", "SQLInstance")
     assert not tells("example.com", "Thing")
 

@@ -13,7 +13,7 @@ import pytest
 
 from headway.domain.config.reading import load_config
 from headway.errors import TransientError
-from headway.operations import notices as telling
+from headway.operations import notices
 from headway.operations.connections import Connections
 from headway.settings import Settings
 from headway.systems.prefect.api import DeadRun
@@ -153,14 +153,14 @@ def test_what_may_be_over_in_a_moment_is_told_once_it_lasts(
         "repo": place.remote.url, "state": place.folder / "here", "slack_token": TOKEN, "slack_url": slack.url,
         "kubeconfig": str(place.folder / "kubeconfig"), "webhook_secret": "s",
     }  # fmt: skip
-    monkeypatch.setattr(telling, "announce", lambda notice, first: None)
+    monkeypatch.setattr(notices, "announce", lambda notice, first: None)
     with Connections(Settings(**settings)) as connections:
         connections.repo.fetch()
-        telling.tell_unreached(connections, "staging", TransientError("busy"))
-        assert not connections.courier.outbox.waiting()
-        monkeypatch.setattr(telling, "OVERDUE", timedelta(0))
+        notices.notify_unfinished(connections, "staging", TransientError("busy"))
+        assert not connections.dispatcher.outbox.waiting()
+        monkeypatch.setattr(notices, "OVERDUE", timedelta(0))
         for said in ("busy", "busy for 3.2 s"):
-            telling.tell_unreached(connections, "staging", TransientError(said, hint="try again"))
+            notices.notify_unfinished(connections, "staging", TransientError(said, hint="try again"))
     assert told(server) == ["unfinished"]
     assert "busy; try again" in message(slack)
 
@@ -273,7 +273,7 @@ def test_a_run_that_died_for_good_is_told(
     monkeypatch.setattr(recovery, "dead_runs", lambda app: [dead])
     for name in ("bury", "give_up"):
         monkeypatch.setattr(recovery, name, lambda run, why: ended.append(why))
-    monkeypatch.setattr(telling, "announce", lambda notice, first: None)
+    monkeypatch.setattr(notices, "announce", lambda notice, first: None)
     settings: dict[str, Any] = {
         "repo": place.remote.url, "state": place.folder / "here", "slack_token": TOKEN, "slack_url": slack.url,
         "kubeconfig": str(place.folder / "kubeconfig"), "webhook_secret": "s",
@@ -305,8 +305,8 @@ def test_a_token_goes_to_the_host_that_it_is_for(
     server: HttpServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repo: str, kind: str
 ) -> None:
     """Whoever may write headway.yaml names hosts; they get to hear nothing with a token that is for another one."""
-    monkeypatch.setattr(telling, "source_of", lambda *_: (SHA, datetime.now(UTC)))
-    monkeypatch.setattr(telling, "announce", lambda notice, first: None)
+    monkeypatch.setattr(notices, "source_of", lambda *_: (SHA, datetime.now(UTC)))
+    monkeypatch.setattr(notices, "announce", lambda notice, first: None)
     config = load_config(
         f"""version: 1
 app: shop
@@ -321,9 +321,9 @@ notify: {{commits: true}}
     }  # fmt: skip
     with Connections(Settings(**settings)) as connections:
         notice = dataclasses.replace(NOTICE, state="live")
-        targets = telling._commits(connections, config, notice)
+        targets = notices._commits(connections, config, notice)
         if kind != "gitlab":
-            telling._tell(connections, config, notice)
+            notices._notify(connections, config, notice)
     assert [it.partition(" ")[0] for it in targets] == ([kind] if kind else [])
     assert {it.headers["authorization"] for it in server.sent} == (
         {"Bearer ghp"} if kind == "github" else set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from headway.domain.health.selfreport import Found, Object, conditions, count_at, map_at
+from headway.domain.health.self_report import Found, Object, conditions, count_at, map_at
 from headway.domain.objects.conditions import value_at
 
 

@@ -1,4 +1,4 @@
-"""Which custom resources of an environment are watched, and at which address.
+"""Find the custom resources of an environment whose health is watched, and their resource types.
 
 Only those that a release touches, so that an environment with many costs a release nothing.
 """
@@ -8,33 +8,33 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from headway.domain.health.customs import Rules, is_judged
+from headway.domain.health.custom_rules import Rules, has_health_rules
 from headway.domain.objects.identity import ObjectId, id_of
 from headway.systems.cluster.client import Cluster
 from headway.systems.cluster.discovery import Kinds, Resource
-from headway.systems.cluster.observed import WORKLOADS
+from headway.systems.cluster.object_cache import WORKLOADS
 
 if TYPE_CHECKING:
     from headway.domain.manifests.index import Manifest
 
 
-def customs_of(
+def custom_resources_of(
     cluster: Cluster,
     manifests: Iterable[Manifest],
     namespace: str,
     rules: Rules,
     changed: frozenset[ObjectId] | None = None,
 ) -> Mapping[ObjectId, Resource]:
-    """Give the objects whose health is judged by rules, named as the cluster has them; None changed: all.
+    """Return the objects whose health rules decide, named as the cluster has them; `changed` None means all.
 
-    A kind that the cluster does not know is left out: that it is missing has been told when it was applied.
+    A kind that the cluster does not know is left out: that it is missing was reported when it was applied.
     """
     kinds = Kinds(cluster)
     found: dict[ObjectId, Resource] = {}
     for manifest in manifests:
         key = id_of(manifest.object, namespace)
         known = (key.group, key.kind) in WORKLOADS or key.kind == "CronJob"
-        if known or not is_judged(manifest.object, key.group, key.kind, rules):
+        if known or not has_health_rules(manifest.object, key.group, key.kind, rules):
             continue
         resource = kinds.find(str(manifest.object.get("apiVersion", "")), key.kind)
         if resource is None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from headway.domain.health.verdict import NEVER
-from headway.domain.health.workloads import RESTARTED_SETTLE, SETTLE, judge, newest_pods
+from headway.domain.health.workloads import RESTARTED_SETTLE, SETTLE, assess_workload, newest_pods
 
 DIGEST = "sha256:aa"
 
@@ -65,20 +65,20 @@ def test_a_deployment_is_done_by_the_rules_of_rollout_status(
     label: str, item: dict[str, Any], message: str
 ) -> None:
     """It says what it waits for, in numbers, and is done only when nothing is left to wait for."""
-    found = judge(item, SETS, PODS, PLAN)
+    found = assess_workload(item, SETS, PODS, PLAN)
     assert found.done is (message == "")
     assert message in found.message
 
 
 def test_no_replicas_wanted_is_applied_and_not_live() -> None:
     """Nobody waits for a controller to look at a workload without pods, and nobody says that it ran."""
-    found = judge(deployment(replicas=0, observedGeneration=0), [], [], {})
+    found = assess_workload(deployment(replicas=0, observedGeneration=0), [], [], {})
     assert (found.done, found.put_off) == (True, "idle")
 
 
 def test_a_pod_with_another_digest_is_not_success() -> None:
     """Everything is ready, and still it is not what was released."""
-    found = judge(deployment(), SETS, [pod("a"), pod("b", digest="sha256:bb")], PLAN)
+    found = assess_workload(deployment(), SETS, [pod("a"), pod("b", digest="sha256:bb")], PLAN)
     assert not found.done
     assert [it.reason for it in found.signals] == ["DigestDiffers"]
     assert "sha256:bb" in found.message
@@ -86,14 +86,14 @@ def test_a_pod_with_another_digest_is_not_success() -> None:
 
 def test_pods_that_were_not_heard_of_yet_are_waited_for() -> None:
     """The Deployment's news may come before its pods' news."""
-    assert not judge(deployment(), SETS, [pod("a")], PLAN).done
+    assert not assess_workload(deployment(), SETS, [pod("a")], PLAN).done
 
 
 def test_an_old_broken_pod_does_not_fail_the_fix() -> None:
     """Only pods of the new template count against a release."""
     broken = pod("old", "rs1", ready=False)
     broken["status"]["containerStatuses"][0]["state"] = {"waiting": {"reason": "InvalidImageName"}}
-    found = judge(
+    found = assess_workload(
         deployment(updatedReplicas=1, availableReplicas=1), SETS, [pod("a", ready=False), broken], PLAN
     )
     assert [it.pod for it in found.signals] == ["a"]
@@ -109,7 +109,7 @@ def test_quota_is_named_and_a_pod_more_starts_its_clock_anew() -> None:
     """A full quota is reported with the server's words; slow progress under one is not a failure."""
     failure = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: q"}
     one, two = (
-        judge(deployment(updatedReplicas=count, conditions=[failure]), SETS, [], {}).signals[0]
+        assess_workload(deployment(updatedReplicas=count, conditions=[failure]), SETS, [], {}).signals[0]
         for count in (0, 1)
     )
     assert (one.reason, one.grace, one.blames) == ("FailedCreate", NEVER, False)
@@ -125,13 +125,13 @@ def test_a_stateful_set_s_quota_is_known_from_its_events() -> None:
         "spec": {},
         "status": {"observedGeneration": 1},
     }
-    found = judge(item, [], [], {}, [("FailedCreate", "exceeded quota: q")])
+    found = assess_workload(item, [], [], {}, [("FailedCreate", "exceeded quota: q")])
     assert [it.reason for it in found.signals] == ["FailedCreate"]
 
 
 def test_a_probe_that_fails_is_quoted() -> None:
     """Who reads the diagnosis sees what the probe got."""
-    found = judge(
+    found = assess_workload(
         deployment(availableReplicas=0),
         SETS,
         [pod("a", ready=False)],
@@ -143,22 +143,22 @@ def test_a_probe_that_fails_is_quoted() -> None:
 
 def test_a_paused_deployment_is_said_and_not_waited_for() -> None:
     """Its pods will not change, and the verdict says why."""
-    found = judge(deployment(paused=True, updatedReplicas=0), SETS, [], PLAN)
+    found = assess_workload(deployment(paused=True, updatedReplicas=0), SETS, [], PLAN)
     assert (found.done, found.put_off) == (True, "held")
     assert "paused" in found.message
 
 
 def test_a_paused_deployment_whose_pods_are_the_new_ones_is_live() -> None:
     """Pausing what runs changes nothing about what runs; the digests are looked at as ever."""
-    assert judge(deployment(paused=True), SETS, PODS, PLAN).put_off == ""
-    wrong = judge(deployment(paused=True), SETS, [pod("a"), pod("b", digest="sha256:bb")], PLAN)
+    assert assess_workload(deployment(paused=True), SETS, PODS, PLAN).put_off == ""
+    wrong = assess_workload(deployment(paused=True), SETS, [pod("a"), pod("b", digest="sha256:bb")], PLAN)
     assert [it.reason for it in wrong.signals] == ["DigestDiffers"]
 
 
 def test_pods_that_are_still_ending_are_named() -> None:
     """A rollout that waits for an old pod to end says so, and that blames nobody."""
     leaving = pod("old", "rs1", deletionTimestamp="2026-01-01T00:00:00Z", deletionGracePeriodSeconds=25)
-    found = judge(deployment(updatedReplicas=0), SETS, [leaving], PLAN)
+    found = assess_workload(deployment(updatedReplicas=0), SETS, [leaving], PLAN)
     assert [(it.reason, it.grace, it.blames) for it in found.signals] == [("OldPodEnding", NEVER, False)]
     assert found.signals[0].message == "pod old is still ending (at most 25 s)"
 
@@ -168,17 +168,17 @@ def test_a_pod_that_was_restarted_must_stay_up_longer_than_it_did() -> None:
     again = pod("a", uid="a")
     run = {"startedAt": "2026-01-01T00:00:00Z", "finishedAt": "2026-01-01T00:00:20Z"}
     again["status"]["containerStatuses"][0] |= {"restartCount": 1, "lastState": {"terminated": run}}
-    found = judge(deployment(), SETS, [again, pod("b", uid="b")], PLAN)
+    found = assess_workload(deployment(), SETS, [again, pod("b", uid="b")], PLAN)
     assert (found.done, found.settle) == (True, 20 + RESTARTED_SETTLE)
-    assert judge(deployment(), SETS, [again, pod("b", uid="b")], PLAN, past={"a": 1}).settle == 0
+    assert assess_workload(deployment(), SETS, [again, pod("b", uid="b")], PLAN, past={"a": 1}).settle == 0
 
 
 def test_without_a_readiness_probe_up_must_last() -> None:
     """A program that dies right after its start is not called live for having started."""
     bare = [pod("a"), pod("b")]
     del bare[0]["spec"]["containers"][0]["readinessProbe"]
-    assert judge(deployment(), SETS, bare, PLAN).settle == SETTLE
-    assert judge(deployment(), SETS, PODS, PLAN).settle == 0
+    assert assess_workload(deployment(), SETS, bare, PLAN).settle == SETTLE
+    assert assess_workload(deployment(), SETS, PODS, PLAN).settle == 0
 
 
 def stateful_set(strategy: dict[str, Any] | None = None, **status: Any) -> dict[str, Any]:
@@ -198,15 +198,17 @@ def revision_pod(name: str, revision: str, **more: Any) -> dict[str, Any]:
 def test_a_stateful_set_updates_above_its_partition_only() -> None:
     """A canary by partition is done when the pods above it are of the new version."""
     canary = stateful_set({"rollingUpdate": {"partition": 1}}, updatedReplicas=1)
-    found = judge(canary, [], [revision_pod("a", "r2"), revision_pod("b", "r1")], {})
+    found = assess_workload(canary, [], [revision_pod("a", "r2"), revision_pod("b", "r1")], {})
     assert (found.done, found.put_off) == (True, "held")
     assert "partition 1" in found.message
-    assert not judge(stateful_set(updatedReplicas=1), [], [], {}).done
+    assert not assess_workload(stateful_set(updatedReplicas=1), [], [], {}).done
 
 
 def test_a_stateful_set_that_updates_on_delete_is_not_waited_for() -> None:
     """Nothing happens to its pods until somebody deletes them, and the verdict says so."""
-    found = judge(stateful_set({"type": "OnDelete"}, updatedReplicas=0, currentRevision="r1"), [], [], {})
+    found = assess_workload(
+        stateful_set({"type": "OnDelete"}, updatedReplicas=0, currentRevision="r1"), [], [], {}
+    )
     assert (found.done, found.put_off) == (True, "held")
     assert "delete" in found.message
 
@@ -215,7 +217,7 @@ def test_a_stateful_set_held_up_by_an_old_broken_pod_says_which() -> None:
     """The controller waits for a pod that never gets ready; its name is what one needs to know."""
     broken = revision_pod("db-1", "r1", ready=False)
     broken["status"]["containerStatuses"][0]["state"] = {"waiting": {"reason": "InvalidImageName"}}
-    found = judge(
+    found = assess_workload(
         stateful_set(updatedReplicas=1, readyReplicas=1), [], [revision_pod("db-0", "r2"), broken], {}
     )
     assert [(it.reason, it.pod) for it in found.signals] == [("BlockedByOldPod", "db-1")]
@@ -240,7 +242,7 @@ def test_a_job_is_done_when_it_is_complete(
 ) -> None:
     """A job that failed fails the release, one that is suspended does not hold it up."""
     item = {"kind": "Job", "metadata": {}, "spec": {"suspend": suspend}, "status": {"conditions": conditions}}
-    found = judge(item, [], [], {})
+    found = assess_workload(item, [], [], {})
     assert (found.done, [it.reason for it in found.signals]) == (done, reasons)
     assert found.put_off == ("idle" if suspend else "")
 
@@ -248,7 +250,7 @@ def test_a_job_is_done_when_it_is_complete(
 @pytest.mark.parametrize(("suspend", "put_off"), [(True, "idle"), (False, "")])
 def test_a_cron_job_that_is_suspended_starts_nothing(suspend: bool, put_off: str) -> None:
     """One that is not suspended is done when it is applied, since what it runs is started later."""
-    found = judge({"kind": "CronJob", "metadata": {}, "spec": {"suspend": suspend}}, [], [], {})
+    found = assess_workload({"kind": "CronJob", "metadata": {}, "spec": {"suspend": suspend}}, [], [], {})
     assert (found.done, found.put_off) == (True, put_off)
 
 
@@ -260,11 +262,11 @@ def test_a_daemon_set_that_no_node_wants_has_not_run() -> None:
         "spec": {},
         "status": {"observedGeneration": 1},
     }
-    assert judge(item, [], [], {}).put_off == "idle"
+    assert assess_workload(item, [], [], {}).put_off == "idle"
 
 
 def test_a_kind_that_nobody_knows_is_live_when_applied_and_that_is_said() -> None:
     """No false promise: the message says that readiness is not known."""
-    found = judge({"kind": "Rollout", "metadata": {}}, [], [], {})
+    found = assess_workload({"kind": "Rollout", "metadata": {}}, [], [], {})
     assert found.done
     assert "not known" in found.message

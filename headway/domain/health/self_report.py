@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from headway.domain.health.statuswords import word_of
+from headway.domain.health.status_words import word_of
 from headway.domain.objects.conditions import value_at
 
 Object = Mapping[str, Any]
@@ -52,7 +52,7 @@ def held_by_spec(item: Object) -> Found | None:
 
 
 def by_itself(item: Object) -> Found:
-    """Judge an object by what it tells: held back, its one word, its conditions, its counts."""
+    """Assess an object by what it reports: held back, its one word, its conditions, its counts."""
     if held := held_by_spec(item):
         return held
     by_condition = by_conditions(item)
@@ -117,7 +117,7 @@ def by_counts(item: Object) -> Found | None:
 
 
 def by_conditions(item: Object) -> Found:
-    """Judge by the conditions that kstatus knows: Stalled, Reconciling, Ready, and their relatives."""
+    """Assess by the conditions that kstatus knows: Stalled, Reconciling, Ready, and their relatives."""
     by_type = conditions(item)
     for name in _HELD:
         if _is(by_type, name, "True"):
@@ -147,7 +147,7 @@ def by_conditions(item: Object) -> Found:
 
 
 def _by_relatives(told: list[Mapping[str, Any]]) -> Found:
-    """Judge by conditions whose names only end as those do that are known, where no known one is there."""
+    """Assess by conditions whose names only end as those do that are known, where no known one is there."""
     for each in told:
         name, true = str(each.get("type")), str(each.get("status")) == "True"
         if (true and _BAD_END.search(name)) or (_final(each) and not _BAD_END.search(name)):

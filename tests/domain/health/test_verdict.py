@@ -6,7 +6,7 @@ import pytest
 
 from headway.domain.health.verdict import (
     NEVER,
-    Judgement,
+    Health,
     Patience,
     Signal,
     deadline_verdict,
@@ -16,11 +16,11 @@ from headway.domain.health.verdict import (
 from headway.domain.objects.identity import ObjectId
 
 WEB = ObjectId("apps", "Deployment", "shop", "web")
-FINE = Judgement(False, "0 of 1 new pods are ready")
+FINE = Health(False, "0 of 1 new pods are ready")
 
 
-def sick(*signals: Signal) -> Judgement:
-    return Judgement(False, "0 of 1 new pods are ready", signals)
+def unhealthy(*signals: Signal) -> Health:
+    return Health(False, "0 of 1 new pods are ready", signals)
 
 
 SLOW = Signal("ErrImagePull", "registry does not answer", 30, "web-1", "app")
@@ -28,7 +28,9 @@ SLOW = Signal("ErrImagePull", "registry does not answer", 30, "web-1", "app")
 
 def test_a_final_sign_fails_at_once() -> None:
     """Nobody waits for an image that does not exist."""
-    verdict, _ = Patience().decide(WEB, sick(Signal("ErrImagePull", "not found", 0, "web-1", "app")), 5.0)
+    verdict, _ = Patience().decide(
+        WEB, unhealthy(Signal("ErrImagePull", "not found", 0, "web-1", "app")), 5.0
+    )
     assert (verdict.status, verdict.reason, verdict.pod) == ("failed", "ErrImagePull", "web-1")
     assert str(verdict) == "shop Deployment/web is failed: ErrImagePull: not found"
 
@@ -36,43 +38,43 @@ def test_a_final_sign_fails_at_once() -> None:
 def test_a_passing_sign_fails_only_when_it_lasts() -> None:
     """A registry that does not answer gets its time, and the clock says when to look again."""
     patience = Patience()
-    verdict, again = patience.decide(WEB, sick(SLOW), 100.0)
+    verdict, again = patience.decide(WEB, unhealthy(SLOW), 100.0)
     assert (verdict.status, again) == ("progressing", 130.0)
-    assert patience.decide(WEB, sick(SLOW), 129.0)[0].status == "progressing"
-    assert patience.decide(WEB, sick(SLOW), 130.0)[0].status == "failed"
+    assert patience.decide(WEB, unhealthy(SLOW), 129.0)[0].status == "progressing"
+    assert patience.decide(WEB, unhealthy(SLOW), 130.0)[0].status == "failed"
 
 
 def test_a_short_gap_does_not_start_the_clock_anew() -> None:
     """A kubelet that tries again shows nothing for a moment; that is no recovery."""
     patience = Patience()
-    patience.decide(WEB, sick(SLOW), 0.0)
+    patience.decide(WEB, unhealthy(SLOW), 0.0)
     patience.decide(WEB, FINE, 20.0)
-    patience.decide(WEB, sick(SLOW), 22.0)
-    assert patience.decide(WEB, sick(SLOW), 30.0)[0].status == "failed"
+    patience.decide(WEB, unhealthy(SLOW), 22.0)
+    assert patience.decide(WEB, unhealthy(SLOW), 30.0)[0].status == "failed"
 
 
 def test_a_long_gap_is_a_recovery() -> None:
     """What was well for a while starts from nothing when it is sick again."""
     patience = Patience()
-    patience.decide(WEB, sick(SLOW), 0.0)
+    patience.decide(WEB, unhealthy(SLOW), 0.0)
     patience.decide(WEB, FINE, 5.0)
-    patience.decide(WEB, sick(SLOW), 25.0)
-    assert patience.decide(WEB, sick(SLOW), 31.0)[0].status == "progressing"
-    assert patience.decide(WEB, sick(SLOW), 55.0)[0].status == "failed"
+    patience.decide(WEB, unhealthy(SLOW), 25.0)
+    assert patience.decide(WEB, unhealthy(SLOW), 31.0)[0].status == "progressing"
+    assert patience.decide(WEB, unhealthy(SLOW), 55.0)[0].status == "failed"
 
 
 def test_no_news_is_no_gap() -> None:
     """A sign that stays without any event in between has lasted all the time."""
     patience = Patience()
-    patience.decide(WEB, sick(SLOW), 0.0)
-    assert patience.decide(WEB, sick(SLOW), 30.0)[0].status == "failed"
+    patience.decide(WEB, unhealthy(SLOW), 0.0)
+    assert patience.decide(WEB, unhealthy(SLOW), 30.0)[0].status == "failed"
 
 
 def test_a_deadline_is_explained_by_the_best_sign() -> None:
     """ "Progress deadline exceeded" alone helps nobody."""
     passed = Signal("ProgressDeadlineExceeded", "no progress for 60 s", 0)
     probe = Signal("NotReady", "readiness probe failed: 503", NEVER, "web-1", "app")
-    verdict, _ = Patience().decide(WEB, sick(passed, probe), 0.0)
+    verdict, _ = Patience().decide(WEB, unhealthy(passed, probe), 0.0)
     assert (verdict.status, verdict.reason) == ("failed", "NotReady")
     assert "503" in verdict.message
     assert "60 s" in verdict.message
@@ -81,7 +83,7 @@ def test_a_deadline_is_explained_by_the_best_sign() -> None:
 def test_a_deadline_without_any_sign_says_what_was_waited_for() -> None:
     """When nothing is known, the numbers are."""
     verdict, _ = Patience().decide(
-        WEB, sick(Signal("ProgressDeadlineExceeded", "no progress for 60 s", 0)), 0.0
+        WEB, unhealthy(Signal("ProgressDeadlineExceeded", "no progress for 60 s", 0)), 0.0
     )
     assert verdict.message == "no progress for 60 s: 0 of 1 new pods are ready"
 
@@ -94,22 +96,22 @@ LATE = Signal("DeadlineExceeded", "not live after 90 s", 0)
 
 def test_a_shortage_outlasts_a_controller_s_deadline() -> None:
     """A Deployment's own deadline knows nothing of the node that is being made; what is waited for is said."""
-    verdict, _ = Patience().decide(WEB, sick(LACK, PASSED), 0.0)
+    verdict, _ = Patience().decide(WEB, unhealthy(LACK, PASSED), 0.0)
     assert verdict.status == "progressing"
     assert verdict.message == "0 of 1 new pods are ready; waiting: no node takes the pod"
 
 
 def test_at_the_deadline_a_shortage_blames_nobody() -> None:
     """The release ends, and its image may come again."""
-    verdict = deadline_verdict(WEB, sick(LACK), LATE)
+    verdict = deadline_verdict(WEB, unhealthy(LACK), LATE)
     assert (verdict.status, verdict.reason, verdict.blames) == ("failed", "Unschedulable", False)
     assert not deadline_verdict(WEB, FINE, LATE).blames, "of what no sign explains nothing is known"
-    assert deadline_verdict(WEB, sick(PROBE), LATE).blames
+    assert deadline_verdict(WEB, unhealthy(PROBE), LATE).blames
 
 
 def test_what_is_late_beside_a_shortage_is_not_blamed_either() -> None:
     """A program that is not ready may wait for the one that no node takes."""
-    verdicts = [deadline_verdict(WEB, sick(it), LATE) for it in (LACK, PROBE)]
+    verdicts = [deadline_verdict(WEB, unhealthy(it), LATE) for it in (LACK, PROBE)]
     assert [it.blames for it in one_deadline(verdicts)] == [False, False]
     assert [it.blames for it in one_deadline(verdicts[1:])] == [True]
 
@@ -122,27 +124,27 @@ CRASHED = Signal("CrashLoopBackOff", "exited with code 1", 60, "web-1", "app")
 @pytest.mark.parametrize(
     ("still_open", "found"),
     [
-        ([sick(GONE)], True),
-        ([sick(GONE, PASSED)], True),
-        ([sick(GONE, ENDING)], True),
-        ([sick(GONE), FINE], True),
-        ([sick(GONE), sick(GONE)], True),
+        ([unhealthy(GONE)], True),
+        ([unhealthy(GONE, PASSED)], True),
+        ([unhealthy(GONE, ENDING)], True),
+        ([unhealthy(GONE), FINE], True),
+        ([unhealthy(GONE), unhealthy(GONE)], True),
         ([FINE], False),
-        ([sick(ENDING)], False),
-        ([sick(GONE, PROBE)], False),
-        ([sick(GONE), sick(LACK)], False),
-        ([sick(GONE), sick(CRASHED)], False),
+        ([unhealthy(ENDING)], False),
+        ([unhealthy(GONE, PROBE)], False),
+        ([unhealthy(GONE), unhealthy(LACK)], False),
+        ([unhealthy(GONE), unhealthy(CRASHED)], False),
         ([], False),
     ],
 )
-def test_a_node_that_is_gone_is_all_that_is_known(still_open: list[Judgement], found: bool) -> None:
+def test_a_node_that_is_gone_is_all_that_is_known(still_open: list[Health], found: bool) -> None:
     """Only then a deadline says nothing; every other sign is one of the release or of the cluster."""
     assert (silent_node(still_open) is not None) == found
 
 
 def test_what_is_put_off_is_applied_and_not_live() -> None:
     """Nothing is waited for, and nothing is claimed."""
-    verdict, _ = Patience().decide(WEB, Judgement(True, "paused", put_off="held"), 0.0)
+    verdict, _ = Patience().decide(WEB, Health(True, "paused", put_off="held"), 0.0)
     assert str(verdict) == "shop Deployment/web is applied, not running: paused"
 
 
@@ -150,13 +152,13 @@ def test_a_cause_goes_before_its_consequence() -> None:
     """Of two certain signs the one that explains the other is told."""
     crash = Signal("CrashLoopBackOff", "exited with code 1", 0)
     quota = Signal("FailedCreate", "exceeded quota", 0)
-    assert Patience().decide(WEB, sick(quota, crash), 0.0)[0].reason == "CrashLoopBackOff"
+    assert Patience().decide(WEB, unhealthy(quota, crash), 0.0)[0].reason == "CrashLoopBackOff"
 
 
 def test_done_must_last_where_the_pods_word_is_worth_little() -> None:
     """A pod without a probe that dies after a second was never live."""
     patience = Patience()
-    up = Judgement(True, "up", settle=2.0)
+    up = Health(True, "up", settle=2.0)
     assert patience.decide(WEB, up, 10.0)[1] == 12.0
     assert patience.decide(WEB, up, 11.0)[0].status == "progressing"
     patience.decide(WEB, FINE, 11.5)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from headway.domain.health.selfreport import Found, Object, by_itself, held_by_spec, words_of
+from headway.domain.health.self_report import Found, Object, by_itself, held_by_spec, words_of
 from headway.domain.objects.conditions import Question, parse_question
 
 Texts = Iterable[str]
@@ -27,8 +27,8 @@ class Kind:
     held: tuple[Question, ...]
     waiting: tuple[Question, ...]
 
-    def judge(self, item: Object) -> Found:
-        """Say how an object is."""
+    def assess(self, item: Object) -> Found:
+        """Return an object's state."""
         said = words_of(item)
         waits = any(it.holds(item) for it in self.waiting)
         if waits and self.ready:

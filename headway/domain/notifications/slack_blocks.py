@@ -109,13 +109,13 @@ def _metadata(notice: Notice, part: str) -> dict[str, Any]:
 
 
 def is_of(message: dict[str, Any], release: str, part: str) -> bool:
-    """Say whether a message that Slack gives is the one of a release and a part."""
+    """Return whether a message that Slack has is the one of a release and a part."""
     payload = _payload(message)
     return (payload.get("release"), payload.get("part")) == (release, part)
 
 
-def told_in(message: dict[str, Any]) -> tuple[str, str]:
-    """Give the state that a message of ours tells, and when that was."""
+def state_in(message: dict[str, Any]) -> tuple[str, str]:
+    """Return the state that a message of headway's shows, and when that was."""
     payload = _payload(message)
     return str(payload.get("state", "")), str(payload.get("at", ""))
 

@@ -9,8 +9,8 @@ import pytest
 from headway.domain.objects.identity import ObjectId
 from headway.errors import FailedError
 from headway.systems.cluster.discovery import Resource
-from headway.systems.cluster.observed import PODS, REPLICA_SETS, WORKLOADS, Observed
-from headway.systems.cluster.rollout_health import Judging
+from headway.systems.cluster.object_cache import PODS, REPLICA_SETS, WORKLOADS, ObjectCache
+from headway.systems.cluster.rollout_health import RolloutHealth
 from headway.systems.cluster.streams import Event
 
 DEPLOYMENTS = WORKLOADS["apps", "Deployment"]
@@ -63,26 +63,26 @@ MISSED = {
 }
 
 
-def judging(
+def rollout_health(
     cluster: Quiet, web: dict[str, Any], *pods: dict[str, Any]
-) -> tuple[Judging, Observed, list[str]]:
-    observed = Observed([WEB])
-    observed.replace(DEPLOYMENTS, "shop", [web])
-    observed.replace(REPLICA_SETS, "shop", [{"metadata": meta("web-r", "r", "d", annotations=REVISION)}])
-    observed.replace(PODS, "shop", list(pods))
+) -> tuple[RolloutHealth, ObjectCache, list[str]]:
+    cache = ObjectCache([WEB])
+    cache.replace(DEPLOYMENTS, "shop", [web])
+    cache.replace(REPLICA_SETS, "shop", [{"metadata": meta("web-r", "r", "d", annotations=REVISION)}])
+    cache.replace(PODS, "shop", list(pods))
     told: list[str] = []
-    return Judging(cluster, observed, {}, None, told.append), observed, told  # type: ignore[arg-type]
+    return RolloutHealth(cluster, cache, {}, None, told.append), cache, told  # type: ignore[arg-type]
 
 
-def news(observed: Observed, resource: Resource, item: dict[str, Any]) -> set[ObjectId]:
-    return observed.take(Event("there", resource, "shop", item))
+def news(cache: ObjectCache, resource: Resource, item: dict[str, Any]) -> set[ObjectId]:
+    return cache.take(Event("there", resource, "shop", item))
 
 
 def test_no_node_is_waited_for_until_time_is_up() -> None:
     """A shortage fails by the environment's timeout and not before, with the scheduler's words and no blame."""
-    it, _, told = judging(Quiet(), deployment(), pod(conditions=UNSCHEDULABLE))
-    it.hear([WEB], 0.0, first=True)
-    it.hear([], 500.0)
+    it, _, told = rollout_health(Quiet(), deployment(), pod(conditions=UNSCHEDULABLE))
+    it.update([WEB], 0.0, first=True)
+    it.update([], 500.0)
     assert not it.settled
     assert "waiting: no node takes the pod: 0/1 nodes" in told[-1]
     it.time_is_up(600)
@@ -94,9 +94,9 @@ def test_a_kubelet_that_is_gone_is_no_verdict_when_time_is_up() -> None:
     """Its pods may run or not: nothing fails, nothing is rolled back, and the node is named."""
     silent = pod()
     silent["spec"]["nodeName"] = "node-7"
-    it, _, _ = judging(Quiet(), deployment(conditions=[MISSED]), silent)
-    it.hear([WEB], 0.0, first=True)
-    it.hear([WEB], 500.0)
+    it, _, _ = rollout_health(Quiet(), deployment(conditions=[MISSED]), silent)
+    it.update([WEB], 0.0, first=True)
+    it.update([WEB], 500.0)
     with pytest.raises(FailedError, match="node node-7 has not started the pod yet"):
         it.time_is_up(600)
     assert not it.failed
@@ -105,10 +105,10 @@ def test_a_kubelet_that_is_gone_is_no_verdict_when_time_is_up() -> None:
 
 def test_a_node_that_is_being_added_is_said() -> None:
     """The autoscaler is asked every now and then, and its word stands beside the scheduler's."""
-    it, _, told = judging(Quiet("TriggeredScaleUp"), deployment(), pod(conditions=UNSCHEDULABLE))
-    it.hear([WEB], 0.0, first=True)
+    it, _, told = rollout_health(Quiet("TriggeredScaleUp"), deployment(), pod(conditions=UNSCHEDULABLE))
+    it.update([WEB], 0.0, first=True)
     assert it.again == 15.0
-    it.hear([], 15.0)
+    it.update([], 15.0)
     assert "0/1 nodes (a node is being added)" in told[-1]
 
 
@@ -122,123 +122,123 @@ CRASH = {"reason": "CrashLoopBackOff"}
 DB = ObjectId("apps", "Deployment", "shop", "db")
 
 
-def two(web: dict[str, Any]) -> tuple[Judging, Observed, list[str]]:
+def two(web: dict[str, Any]) -> tuple[RolloutHealth, ObjectCache, list[str]]:
     """Two Deployments of one release: web with this pod, and db whose pod is not ready yet."""
-    observed, told = Observed([WEB, DB]), list[str]()
+    cache, told = ObjectCache([WEB, DB]), list[str]()
     db = {**deployment(), "metadata": meta("db", "d2", generation=1, annotations=REVISION)}
-    observed.replace(DEPLOYMENTS, "shop", [deployment(), db])
+    cache.replace(DEPLOYMENTS, "shop", [deployment(), db])
     sets = [meta("web-r", "r", "d", annotations=REVISION), meta("db-r", "r2", "d2", annotations=REVISION)]
-    observed.replace(REPLICA_SETS, "shop", [{"metadata": it} for it in sets])
-    observed.replace(PODS, "shop", [web, db_pod("False")])
-    it = Judging(Quiet(), observed, {}, None, told.append)  # type: ignore[arg-type]
-    it.hear([WEB, DB], 0.0, first=True)
-    return it, observed, told
+    cache.replace(REPLICA_SETS, "shop", [{"metadata": it} for it in sets])
+    cache.replace(PODS, "shop", [web, db_pod("False")])
+    it = RolloutHealth(Quiet(), cache, {}, None, told.append)  # type: ignore[arg-type]
+    it.update([WEB, DB], 0.0, first=True)
+    return it, cache, told
 
 
 def db_pod(ready: str) -> dict[str, Any]:
     return {**pod(conditions=[{"type": "Ready", "status": ready}]), "metadata": meta("db-1", "p2", "r2")}
 
 
-def db_up(it: Judging, observed: Observed) -> None:
+def db_up(it: RolloutHealth, cache: ObjectCache) -> None:
     db = {**deployment(availableReplicas=1), "metadata": meta("db", "d2", generation=1, annotations=REVISION)}
-    it.hear(news(observed, PODS, db_pod("True")) | news(observed, DEPLOYMENTS, db), 50.0)
+    it.update(news(cache, PODS, db_pod("True")) | news(cache, DEPLOYMENTS, db), 50.0)
 
 
 def test_a_crash_waits_for_what_comes_up_in_the_same_release() -> None:
     """A program that ends until its database is up is started once more after that, and then it counts."""
-    it, observed, told = two(crashing(4))
+    it, cache, told = two(crashing(4))
     assert not it.failed
     assert "waiting: db of this release may be what it needs" in told[0]
-    db_up(it, observed)
-    it.hear([WEB], 51.0)
+    db_up(it, cache)
+    it.update([WEB], 51.0)
     assert not it.failed
-    it.hear(news(observed, PODS, crashing(5)), 60.0)
+    it.update(news(cache, PODS, crashing(5)), 60.0)
     assert (it.failed, it.verdict(WEB).reason) == (True, "CrashLoopBackOff")
 
 
 def test_a_crash_that_its_database_ends_is_live() -> None:
     """It was waited for, and nothing failed."""
-    it, observed, _ = two(crashing(4))
-    db_up(it, observed)
+    it, cache, _ = two(crashing(4))
+    db_up(it, cache)
     ready = pod(conditions=[{"type": "Ready", "status": "True"}])
-    it.hear(news(observed, PODS, ready) | news(observed, DEPLOYMENTS, deployment(availableReplicas=1)), 60.0)
+    it.update(news(cache, PODS, ready) | news(cache, DEPLOYMENTS, deployment(availableReplicas=1)), 60.0)
     assert it.done
 
 
 def test_all_that_crash_together_have_failed() -> None:
     """Where nothing is left that could help, nobody waits."""
-    it, observed, _ = two(crashing(4))
+    it, cache, _ = two(crashing(4))
     status = {**crashing(3)["status"]}
-    it.hear(news(observed, PODS, {**db_pod("False"), "status": status}), 5.0)
+    it.update(news(cache, PODS, {**db_pod("False"), "status": status}), 5.0)
     assert {it.verdict(WEB).status, it.verdict(DB).status} == {"failed"}
 
 
 def test_a_crash_alone_fails_at_once() -> None:
     """One service is released: its third end is certain, as ever."""
-    it, _, _ = judging(Quiet(), deployment(), crashing(2))
-    it.hear([WEB], 0.0, first=True)
+    it, _, _ = rollout_health(Quiet(), deployment(), crashing(2))
+    it.update([WEB], 0.0, first=True)
     assert it.failed
 
 
 def test_a_missed_deadline_of_before_does_not_fail_what_comes_after() -> None:
     """Going back to an old replica set finds the last rollout's missed deadline still in the status."""
-    it, observed, _ = judging(Quiet(), deployment(conditions=[MISSED], observedGeneration=0), pod())
-    it.hear([WEB], 0.0, first=True)
-    it.hear(news(observed, DEPLOYMENTS, deployment(conditions=[MISSED])), 0.1)
+    it, cache, _ = rollout_health(Quiet(), deployment(conditions=[MISSED], observedGeneration=0), pod())
+    it.update([WEB], 0.0, first=True)
+    it.update(news(cache, DEPLOYMENTS, deployment(conditions=[MISSED])), 0.1)
     assert not it.failed
-    it.hear(news(observed, DEPLOYMENTS, deployment(conditions=[{**MISSED, "lastUpdateTime": "2"}])), 5.0)
+    it.update(news(cache, DEPLOYMENTS, deployment(conditions=[{**MISSED, "lastUpdateTime": "2"}])), 5.0)
     assert not it.failed
-    it.hear([], 60.0)
+    it.update([], 60.0)
     assert it.failed
 
 
 def test_a_deadline_that_is_missed_early_is_the_last_rollouts() -> None:
     """The controller counts from that one's last progress: less than a deadline after the first look proves nothing."""
-    it, observed, _ = judging(Quiet(), deployment(), pod())
-    it.hear([WEB], 0.0, first=True)
-    it.hear(news(observed, DEPLOYMENTS, deployment(conditions=[MISSED])), 3.0)
+    it, cache, _ = rollout_health(Quiet(), deployment(), pod())
+    it.update([WEB], 0.0, first=True)
+    it.update(news(cache, DEPLOYMENTS, deployment(conditions=[MISSED])), 3.0)
     assert not it.failed
-    it.hear(news(observed, DEPLOYMENTS, deployment(conditions=[])), 4.0)
-    it.hear(news(observed, DEPLOYMENTS, deployment(conditions=[MISSED])), 64.0)
+    it.update(news(cache, DEPLOYMENTS, deployment(conditions=[])), 4.0)
+    it.update(news(cache, DEPLOYMENTS, deployment(conditions=[MISSED])), 64.0)
     assert it.failed
 
 
 def test_a_missed_deadline_of_before_counts_when_nothing_moves() -> None:
     """A rollout that hung before anybody looked is not waited for without end."""
-    it, _, _ = judging(Quiet(), deployment(conditions=[MISSED]), pod())
-    it.hear([WEB], 0.0, first=True)
-    it.hear([], 60.0)
+    it, _, _ = rollout_health(Quiet(), deployment(conditions=[MISSED]), pod())
+    it.update([WEB], 0.0, first=True)
+    it.update([], 60.0)
     assert it.failed
 
 
 def test_news_about_a_pod_reach_its_workload_in_any_order() -> None:
     """A pod may be heard of before the replica set that it belongs to."""
-    observed = Observed([WEB])
-    observed.replace(DEPLOYMENTS, "shop", [deployment(availableReplicas=1)])
-    it = Judging(Quiet(), observed, {}, None, lambda line: None)  # type: ignore[arg-type]
-    it.hear([WEB], 0.0, first=True)
+    cache = ObjectCache([WEB])
+    cache.replace(DEPLOYMENTS, "shop", [deployment(availableReplicas=1)])
+    it = RolloutHealth(Quiet(), cache, {}, None, lambda line: None)  # type: ignore[arg-type]
+    it.update([WEB], 0.0, first=True)
     ready = pod(conditions=[{"type": "Ready", "status": "True"}])
-    assert news(observed, PODS, ready) == set()
-    touched = news(observed, REPLICA_SETS, {"metadata": meta("web-r", "r", "d", annotations=REVISION)})
+    assert news(cache, PODS, ready) == set()
+    touched = news(cache, REPLICA_SETS, {"metadata": meta("web-r", "r", "d", annotations=REVISION)})
     assert touched == {WEB}
-    it.hear(touched, 1.0)
+    it.update(touched, 1.0)
     assert it.done
 
 
 def test_progress_is_told_once() -> None:
     """The same sentence is not repeated for every event."""
-    it, observed, told = judging(Quiet(), deployment(), pod())
+    it, cache, told = rollout_health(Quiet(), deployment(), pod())
     for now in (0.0, 1.0, 2.0):
-        it.hear(news(observed, PODS, pod()), now, first=now == 0)
+        it.update(news(cache, PODS, pod()), now, first=now == 0)
     assert told == ["shop Deployment/web: 0 of 1 new pods are ready"]
 
 
 def test_a_workload_that_is_not_there_is_said() -> None:
     """Somebody deletes it while it rolls out: after a moment that is the verdict."""
-    it, observed, _ = judging(Quiet(), deployment(), pod())
-    it.hear([WEB], 0.0, first=True)
-    it.hear(observed.take(Event("gone", DEPLOYMENTS, "shop", deployment())), 1.0)
-    it.hear([], 20.0)
+    it, cache, _ = rollout_health(Quiet(), deployment(), pod())
+    it.update([WEB], 0.0, first=True)
+    it.update(cache.take(Event("gone", DEPLOYMENTS, "shop", deployment())), 1.0)
+    it.update([], 20.0)
     assert it.verdict(WEB).reason == "NotFound"
 
 
@@ -253,27 +253,27 @@ def _finished_job() -> dict[str, Any]:
 
 def test_a_job_that_removes_itself_when_it_is_done_fails_nothing() -> None:
     """Its time to live ends while the other workloads of the release still roll out."""
-    observed = Observed([MIGRATE, WEB])
-    observed.replace(JOBS, "shop", [_finished_job()])
-    observed.replace(DEPLOYMENTS, "shop", [deployment()])
-    it = Judging(Quiet(), observed, {}, None, lambda line: None)  # type: ignore[arg-type]
-    it.hear([MIGRATE, WEB], 0.0, first=True)
-    it.hear(observed.take(Event("gone", JOBS, "shop", _finished_job())), 1.0)
-    it.hear([], 30.0)
+    cache = ObjectCache([MIGRATE, WEB])
+    cache.replace(JOBS, "shop", [_finished_job()])
+    cache.replace(DEPLOYMENTS, "shop", [deployment()])
+    it = RolloutHealth(Quiet(), cache, {}, None, lambda line: None)  # type: ignore[arg-type]
+    it.update([MIGRATE, WEB], 0.0, first=True)
+    it.update(cache.take(Event("gone", JOBS, "shop", _finished_job())), 1.0)
+    it.update([], 30.0)
     assert it.verdict(MIGRATE).status == "live"
     assert not it.failed
 
 
 def test_a_job_that_ran_before_may_be_gone() -> None:
     """Status and promotion call it done, and not missing."""
-    it = Judging(
+    it = RolloutHealth(
         Quiet(),  # type: ignore[arg-type]
-        Observed([MIGRATE]),
+        ObjectCache([MIGRATE]),
         {},
         None,
         lambda line: None,
         ran=frozenset({MIGRATE}),
     )
-    it.hear([MIGRATE], 0.0, first=True)
-    it.hear([], 30.0)
+    it.update([MIGRATE], 0.0, first=True)
+    it.update([], 30.0)
     assert (it.verdict(MIGRATE).status, it.verdict(MIGRATE).message) == ("live", "done, and gone")

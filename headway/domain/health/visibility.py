@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 
-class Sight:
+class Visibility:
     """Since when which sources of news are lost, and how long there was nothing to see in all."""
 
     def __init__(self) -> None:

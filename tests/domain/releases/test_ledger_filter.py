@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from headway.domain.releases.ledger import Entry
-from headway.domain.releases.ledgerfilter import parse_time, selected
+from headway.domain.releases.ledger_filter import parse_time, selected
 from headway.domain.releases.message import ReleaseRecord
 from headway.errors import UsageError
 

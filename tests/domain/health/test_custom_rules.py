@@ -6,8 +6,15 @@ from typing import Any
 
 import pytest
 
-from headway.domain.health.customs import FAILED_GRACE, SETTLE, STALE_GRACE, Rule, Rules, is_judged
-from headway.domain.health.customworkloads import new_pods
+from headway.domain.health.custom_rules import (
+    FAILED_GRACE,
+    SETTLE,
+    STALE_GRACE,
+    Rule,
+    Rules,
+    has_health_rules,
+)
+from headway.domain.health.custom_workloads import new_pods
 from headway.domain.health.kinds import RULES
 from headway.domain.health.verdict import NEVER
 
@@ -81,9 +88,9 @@ def test_a_rule_of_one_s_own_goes_first() -> None:
 def test_what_is_wrong_with_it_blames_no_image_unless_it_runs_one() -> None:
     """A certificate that is not issued says nothing about the images of the same commit."""
     failed = condition("Ready", "False", "Failed")
-    plain = RULES.judge(thing("example.com", "Thing", failed), "example.com", "Thing").signals[0]
+    plain = RULES.assess(thing("example.com", "Thing", failed), "example.com", "Thing").signals[0]
     template = {"template": {"spec": {"containers": [{"name": "a", "image": "r/a:1"}]}}}
-    running = RULES.judge(thing("example.com", "Thing", failed, template), "example.com", "Thing").signals[0]
+    running = RULES.assess(thing("example.com", "Thing", failed, template), "example.com", "Thing").signals[0]
     assert (plain.blames, running.blames) == (False, True)
 
 
@@ -92,10 +99,10 @@ def test_what_may_be_about_the_state_before_has_to_last() -> None:
     for more, grace, settle in (({}, STALE_GRACE, SETTLE), ({"observedGeneration": 2}, FAILED_GRACE, 0.0)):
         bad = thing("example.com", "Thing", {**condition("Ready", "False", "Failed"), **more}, generation=2)
         good = thing("example.com", "Thing", {**condition("Ready", "True"), **more}, generation=2)
-        assert RULES.judge(bad, "example.com", "Thing").signals[0].grace == grace
-        assert RULES.judge(good, "example.com", "Thing").settle == settle
+        assert RULES.assess(bad, "example.com", "Thing").signals[0].grace == grace
+        assert RULES.assess(good, "example.com", "Thing").settle == settle
     waiting = thing("example.com", "Thing", condition("Ready", "Unknown"))
-    assert RULES.judge(waiting, "example.com", "Thing").signals[0].grace == NEVER
+    assert RULES.assess(waiting, "example.com", "Thing").signals[0].grace == NEVER
 
 
 @pytest.mark.parametrize(
@@ -109,8 +116,8 @@ def test_what_may_be_about_the_state_before_has_to_last() -> None:
 )  # fmt: skip
 def test_which_kinds_can_hold_up_a_release(group: str, kind: str, judged: bool) -> None:
     """An Ingress without an address and a claim that waits for its first pod are as they should be."""
-    assert is_judged({}, group, kind, RULES) is judged
-    assert is_judged({}, group, kind, Rules([Rule.of(kind, ["condition=Ready"])], {}))
+    assert has_health_rules({}, group, kind, RULES) is judged
+    assert has_health_rules({}, group, kind, Rules([Rule.of(kind, ["condition=Ready"])], {}))
 
 
 def test_the_new_pods_of_a_rollout_are_known_by_its_hash() -> None:
