@@ -94,24 +94,24 @@ def reconcile_images(connections: Connections, request: ReconcileRequest) -> dic
 
 
 def _one(
-    connections: Connections, request: ReconcileRequest, snapshot: Snapshot, thing: str
+    connections: Connections, request: ReconcileRequest, snapshot: Snapshot, environment: str
 ) -> object | HeadwayError:
     """Reconcile one environment; return its error, since it must not keep the others from being put right."""
     try:
         if request.dry_run:
-            drifts = compare(connections, snapshot.environment(thing))
-            report(f"drift-{thing}", drift_report(thing, drifts))
-            check_readable(snapshot, thing)
+            drifts = compare(connections, snapshot.environment(environment))
+            report(f"drift-{environment}", drift_report(environment, drifts))
+            check_readable(snapshot, environment)
             return [it.as_dict() for it in drifts]
         if request.adopt:
-            adopt_objects(connections, snapshot.environment(thing))
-        hold_pushed(connections, snapshot.config, thing, snapshot.commit)
+            adopt_objects(connections, snapshot.environment(environment))
+        hold_pushed(connections, snapshot.config, environment, snapshot.commit)
         try:
             forced = request.reason if request.force else ""
             done = make_equal(connections, environment, forced=forced).check().as_dict()
         finally:
-            tell_missing(connections, snapshot.config, thing)
-        check_readable(connections.at(connections.repo.head), thing)
+            notify_missed(connections, snapshot.config, environment)
+        check_readable(connections.at(connections.repo.head), environment)
         return done
     except HeadwayError as error:
         if not request.environment:

@@ -55,7 +55,9 @@ def watch_images(connections: Connections, request: WatchRequest) -> dict[str, o
         hold_rewritten(connections, snapshot.config)
         snapshot = connections.at(connections.repo.head)
     config = snapshot.config
-    found = followings(config, snapshot.holds, config.chosen(*request.environments), datetime.now(UTC))
+    found = automatic_services(
+        config, snapshot.holds, config.chosen(*request.environments), datetime.now(UTC)
+    )
     if request.services:
         found = {name: it.only(request.services) for name, it in found.items()}
     watched = {name: it for name, it in found.items() if it.services and not it.source}
@@ -83,7 +85,7 @@ def watch_images(connections: Connections, request: WatchRequest) -> dict[str, o
     return {name: done.get(name, {"state": "nothing new"}) for name in found}
 
 
-def _look(connections: Connections, snapshot: Snapshot, watched: Mapping[str, Following]) -> Look:
+def _look(connections: Connections, snapshot: Snapshot, watched: Mapping[str, AutomaticServices]) -> Look:
     wanted = [(name, service) for name, it in watched.items() for service in it.services]
     if not wanted:
         return Look(snapshot.commit)
@@ -99,17 +101,17 @@ def _release(
     """Release what was picked for one environment."""
 
     def propose(snapshot: Snapshot) -> Proposal:
-        now = _look_again(connections, thing, looked, snapshot)
-        return propose_picked(connections, thing.environment, now, snapshot, request.reason)
+        now = _look_again(connections, automatic, looked, snapshot)
+        return propose_picked(connections, environment.environment, now, snapshot, request.reason)
 
     return automatic.environment, _carry_out(connections, request, automatic.environment, propose)
 
 
-def _look_again(connections: Connections, it: Following, looked: Look, snapshot: Snapshot) -> Look:
+def _look_again(connections: Connections, it: AutomaticServices, looked: Look, snapshot: Snapshot) -> Look:
     """Look again where a rule, a hold or what runs has changed since; the registry's answers are known by now."""
     if looked.still_true(connections.at(looked.head), snapshot, it.environment):
         return looked
-    found = followings(snapshot.config, snapshot.holds, [it.environment], datetime.now(UTC))
+    found = automatic_services(snapshot.config, snapshot.holds, [it.environment], datetime.now(UTC))
     return _look(connections, snapshot, {it.environment: found[it.environment].only(it.services)})
 
 

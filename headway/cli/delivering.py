@@ -207,7 +207,7 @@ def notify(
             }
         )
         return
-    print_table(("to", "release", "why"), waiting, empty=f"{told} delivered, nothing is waiting")
+    print_table(("to", "release", "why"), waiting, empty=f"{sent} delivered, nothing is waiting")
 
 
 def add_to(app: typer.Typer) -> None:

@@ -20,7 +20,7 @@ from headway.errors import HeadwayError, Problem, UsageError
 from headway.settings import Settings
 
 if TYPE_CHECKING:
-    from headway.operations.dispatcher import Courier
+    from headway.operations.dispatcher import Dispatcher
     from headway.operations.snapshot import Snapshot
     from headway.systems.cluster.client import Cluster
     from headway.systems.docker.engine import Engine
@@ -64,7 +64,7 @@ class Connections:
         self._clusters.clear()
         self._histories.clear()
         self._snapshots.clear()
-        self._repo = self._registry = self._engine = self._courier = None
+        self._repo = self._registry = self._engine = self._dispatcher = None
 
     @property
     def repo(self) -> ConfigRepo:

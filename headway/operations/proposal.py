@@ -195,11 +195,15 @@ def propose_picked(
     return Proposal("release", snapshot, plan, reason or "new in the registry")
 
 
-def propose_eligible(connections: Connections, it: Following, snapshot: Snapshot, reason: str) -> Proposal:
+def propose_eligible(
+    connections: Connections, it: AutomaticServices, snapshot: Snapshot, reason: str
+) -> Proposal:
     """Return the proposal that gives an environment what has been live long enough in the one before."""
     now, config = datetime.now(UTC), snapshot.config
-    services = followings(config, snapshot.holds, [it.environment], now)[it.environment].only(it.services)
-    found = ripe(connections, config, snapshot.holds, services, snapshot.commit, now)
+    services = automatic_services(config, snapshot.holds, [it.environment], now)[it.environment].only(
+        it.services
+    )
+    found = eligible(connections, config, snapshot.holds, services, snapshot.commit, now)
     for line in found.waits:
         log(f"{it.environment}: {line}")
     plan = _not_too_soon(connections, it.environment, snapshot, found.wanted)

@@ -79,7 +79,7 @@ class Release:
 
     def check(self) -> None:
         """Refuse what is held back, or what the cluster would refuse."""
-        if told_before(self.connections, self.first.snapshot.config, self.request.release_id):
+        if notified_before(self.connections, self.first.snapshot.config, self.request.release_id):
             self._notified = self.first
         self._blocked = blocked_by(self.connections, self.first)
         self._say_notes()
@@ -95,7 +95,7 @@ class Release:
             text = self._report(self.first)
             report(f"plan-{self.name}", text)
             if not asked_before():
-                self._tell(self.first, "waiting")
+                self._notify(self.first, "waiting")
             trailers = ask_people(self.first, self.request, text)
         self._approved = trailers
         if any(name == APPROVED for name, _ in trailers):
