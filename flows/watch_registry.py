@@ -102,7 +102,7 @@ def _release(
 
     def propose(snapshot: Snapshot) -> Proposal:
         now = _look_again(connections, automatic, looked, snapshot)
-        return propose_picked(connections, environment.environment, now, snapshot, request.reason)
+        return propose_picked(connections, automatic.environment, now, snapshot, request.reason)
 
     return automatic.environment, _carry_out(connections, request, automatic.environment, propose)
 
