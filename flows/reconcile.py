@@ -12,11 +12,11 @@ from headway.errors import FailedError, HeadwayError, UsageError
 from headway.operations.comparison import check_readable
 from headway.operations.connections import Connections
 from headway.operations.ended_runs import notify_cut_off
-from headway.operations.metrics import report_metrics
 from headway.operations.notices import notify_missed
 from headway.operations.outcome import report_result, unfinished
 from headway.operations.recovery import restart_dead
 from headway.operations.refused_push import refuse_older_push
+from headway.operations.reports.metrics import report_metrics
 from headway.operations.reports.plan import drift_report
 from headway.operations.result import Result, Timed
 from headway.operations.snapshot import Snapshot

@@ -80,3 +80,19 @@ def _lint(folder: Path) -> subprocess.CompletedProcess[str]:
     command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache", "--no-logo"]
     env = {**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "500", "NO_COLOR": "1"}
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+
+
+def test_what_only_reads_does_not_load_prefect() -> None:
+    """Prefect takes a second to load, which nobody waits for who asks how things are."""
+    reading = "status preview blocked holds lint doctor metrics release_record targets"
+    code = (
+        "import importlib, sys\n"
+        f"for name in {reading.split()}: importlib.import_module(f'headway.operations.{{name}}')\n"
+        "import headway.cli.main\n"
+        "print('prefect' in sys.modules)"
+    )
+    env = {name: value for name, value in os.environ.items() if name != "HEADWAY_LOCAL"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPO, env=env, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from headway.domain.config.reading import Config
 from headway.domain.releases.metrics import Row, metrics
 from headway.operations.connections import Connections
-from headway.runtime.steps import report
 
 BEFORE = timedelta(days=30)
 """How much further back the ledger is read, for what began before the window and ended in it."""
 
-REPORTED = timedelta(days=30)
-"""What a run's page tells of."""
 COLUMNS = ("environment", "service", "live", "a day", "lead time", "90 %", "failed", "restored in")
 
 
@@ -67,11 +64,3 @@ def duration(seconds: float | None) -> str:
             rest = whole % size // below
             return f"{whole // size}{name}" + (f" {rest}{part}" if rest else "")
     return f"{seconds:.1f}s" if seconds < 10 else f"{whole}s"
-
-
-def report_metrics(connections: Connections, config: Config) -> None:
-    """Put how releases go on the run's page: under one key, so that the page keeps what was before."""
-    until = datetime.now(UTC)
-    since = until - REPORTED
-    rows = measured(connections, config, list(config.environments), list(config.services), since, until)
-    report("metrics", metrics_report(rows, since, until))
