@@ -141,7 +141,10 @@ def make_equal(
             while (step := next_step(work.facts)) is not Step.END:
                 work = DO[step](work)
     except Exception as problem:
-        raise unfinished(connections, name, problem, steps, work) from problem
+        error = unfinished(connections, name, problem, steps, work)
+        if error is problem:
+            raise
+        raise error from problem
     finally:
         leaves(name, "")
     return report_result(connections, work, steps, was)

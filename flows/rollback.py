@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from headway.domain.images.reference import ImageRef
 from headway.domain.releases.message import short_ref
 from headway.domain.releases.plans import Plan
 from headway.errors import RefusedError, TransientError
@@ -78,7 +77,7 @@ def roll_back(connections: Connections, request: RollbackRequest) -> dict[str, o
 
 def _refuse_missing(connections: Connections, plan: Plan) -> None:
     try:
-        gone = missing_images(connections, [ImageRef.parse(change.new) for change in plan.changes])
+        gone = missing_images(connections, [it.image for it in plan.changes if it.image is not None])
     except TransientError as error:
         # A rollback must not wait for a registry: nodes that ran the image before have it.
         log(f"could not look whether the images are still there: {error.message}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from headway.domain.config.reading import Config
-from headway.domain.images.reference import ImageRef, InvalidImage
+from headway.domain.images.reference import ImageRef
 from headway.domain.policy.gates import is_automatic
 from headway.domain.policy.holds import FILE, Holds, Veto, stamp
 from headway.domain.policy.people import actor_of
@@ -66,11 +66,8 @@ def _automatic(config: Config, holds: Holds, plan: Plan) -> dict[tuple[str, str]
         # Promotions never bring what was left for another image.
         return {}
     for change in plan.changes:
-        if is_automatic(config, holds, name, change.service):
-            try:
-                given[name, change.service] = ImageRef.parse(change.new)
-            except InvalidImage:
-                continue
+        if change.image is not None and is_automatic(config, holds, name, change.service):
+            given[name, change.service] = change.image
     return given
 
 

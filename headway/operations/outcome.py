@@ -50,7 +50,7 @@ def unfinished(
     """
     error = explained(problem)
     if isinstance(error, TransientError) and work is not None and next_step(work.facts) is Step.RECORD:
-        error = only_unrecorded(work.result, error)
+        only_unrecorded(work.result, error)
     if not isinstance(error, UsageError | LostLease):
         finishes = f"`headway reconcile {name}`"
         if finishes not in error.hint:

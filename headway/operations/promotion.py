@@ -195,7 +195,7 @@ def never_live(
 ) -> list[str]:
     """Say which images of a direct release were never live in the environment that this one is promoted from."""
     source = config.environments[environment].promote_from
-    wanted = {(it.service, digest): it.new for it in changes if (digest := digest_in(it.new))}
+    wanted = {(it.service, it.digest): it.new for it in changes if it.digest}
     if source is None or not wanted:
         return []
     path = config.environments[source].path
@@ -238,7 +238,7 @@ def kept_out(config: Config, environment: str, changes: Iterable[Change]) -> lis
     barred = []
     for change in changes:
         rule = own_rule(config, environment, change.service)
-        tag = ImageRef.parse(change.new).tag or ""
+        tag = (change.image.tag if change.image else "") or ""
         said = rule.taken(tag) if rule is not None else None
         if isinstance(said, Refused):
             why = f"kept out by its rule: {tag or 'an image without a tag'} {said}"

@@ -44,7 +44,8 @@ def record_outcome(
             name = desired.name
             log(f"warning: {name}: that {last.commit[:9]} failed could not be recorded: {error.message}")
             return
-        raise only_unrecorded(result, error) from error
+        only_unrecorded(result, error)
+        raise
 
 
 def _record(
@@ -74,11 +75,10 @@ def _record(
     repo.record(name, last.commit, outcome, live=commit, seen=desired.commit, held=held)
 
 
-def only_unrecorded(result: Result, error: HeadwayError) -> HeadwayError:
-    """Return an error as one that says how the rollout ended, of which only the record is missing."""
+def only_unrecorded(result: Result, error: HeadwayError) -> None:
+    """Put before an error how the rollout ended, of which only the record is missing, and what writes that."""
     name = result.environment
     ended = _ENDS.get(result.state, f"it failed: {result.diagnosis.partition(chr(10))[0]}")
     error.message = f"{name}: {result.commit[:9]}: {ended}; only the record of it is missing: {error.message}"
     kept = "nothing is rolled back for it; once the config repo takes the record, "
     error.hint = "; ".join(filter(None, [error.hint, f"{kept}`headway reconcile {name}` writes it"]))
-    return error

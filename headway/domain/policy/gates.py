@@ -70,7 +70,7 @@ def gates(
     changes = list(changes)
     barred = locks_on(holds, environment, [it.service for it in changes])
     for change in changes:
-        digest = digest_in(change.new)
+        digest = change.digest
         veto = next((it for it in holds.vetoes_on(environment, change.service) if it.digest == digest), None)
         if veto is not None:
             said = f"vetoed at {change.new.rpartition(':')[2][:12]}" + (f": {veto.why}" if veto.why else "")
@@ -88,7 +88,7 @@ def vetoed_upstream(
     """Give the vetoes that the environments which this one is promoted from have on any of the changes."""
     barred: dict[tuple[str, str], Barred] = {}
     for change in changes:
-        digest = digest_in(change.new)
+        digest = change.digest
         for place in upstream(config, environment):
             veto = next((it for it in holds.vetoes_on(place, change.service) if it.digest == digest), None)
             if veto is not None:

@@ -29,6 +29,19 @@ class Change:
     new: str
     why: str = ""
 
+    @property
+    def image(self) -> ImageRef | None:
+        """The new image; None where what the manifests name is no image reference."""
+        try:
+            return ImageRef.parse(self.new)
+        except InvalidImage:
+            return None
+
+    @property
+    def digest(self) -> str:
+        """The digest that the new image is pinned to; empty where it is pinned to none."""
+        return (self.image.digest if self.image else "") or ""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
