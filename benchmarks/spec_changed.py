@@ -43,7 +43,7 @@ def run_rounds(place: Place, rounds: int, rows: dict[str, Comparison]) -> None:
             through(began, first)
             # headway, forth and back
             began = time.perf_counter()
-            # What the round before took back is vetoed, so it is asked for by force.
+            # What the round before rolled back is vetoed, so it is asked for by force.
             request = ReleaseRequest(
                 environment="staging",
                 images=[ServiceImage(service="web", image="v2")],

@@ -62,8 +62,8 @@ def wanted_deployments(project: Any, config: Config | None, prefix: str = "") ->
         if config is not None and wanted.environment:
             if any(it.flow == wanted.flow for it in made.values()):
                 continue
-            for name, place in config.environments.items():
-                if wanted.flow != "promote" or place.promote_from is not None:
+            for name, environment in config.environments.items():
+                if wanted.flow != "promote" or environment.promote_from is not None:
                     _add(made, _wanted(_for(keys, wanted.environment, name), prefix))
         else:
             _add(made, _wanted(keys, prefix))

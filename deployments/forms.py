@@ -32,12 +32,12 @@ def chosen_from(schema: dict[str, Any], config: Config, environment: str) -> dic
     With an environment, it is the only one: the deployment is for that one alone.
     """
     made = copy.deepcopy(schema)
-    places = [environment] if environment else list(config.environments)
+    environments = [environment] if environment else list(config.environments)
     for model in made.get("definitions", {}).values():
         fields = model.get("properties", {})
         for name, it in fields.items():
             if name == "environment":
-                _choose(it, places, optional="environment" not in model.get("required", ()))
+                _choose(it, environments, optional="environment" not in model.get("required", ()))
             elif name == "environments":
                 it["items"] = {"type": "string", "enum": list(config.environments)}
             elif name == "source" and "environment" in fields:

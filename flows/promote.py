@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from headway.flows.release import carry_out, committed_before
+from headway.flows.release import committed_before, execute
 from headway.operations.connections import Connections
 from headway.operations.promotion import source_environment
 from headway.operations.proposal import Proposal, identified, propose_promotion
@@ -51,4 +51,4 @@ def promote_images(connections: Connections, request: PromoteRequest) -> dict[st
     def propose(snapshot: Snapshot) -> Proposal:
         return propose_promotion(request, source, live, snapshot)
 
-    return carry_out(Release(connections, request, propose, rehearse))
+    return execute(Release(connections, request, propose, rehearse))

@@ -129,7 +129,7 @@ def make_equal(
     """Make one environment equal to the branch's head: look, decide, do, until nothing is left to do.
 
     Every flow that changes a cluster ends here. `head` saves a fetch where the caller has just pushed it;
-    `before` is what took time until here; `forced` is the reason to apply a push too that takes an image back.
+    `before` is what took time until here; `forced` is the reason to apply a push too that reverts an image.
     """
     began, steps, work = time.monotonic(), list(before), None
     try:

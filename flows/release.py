@@ -65,7 +65,7 @@ def release_images(
     def propose(snapshot: Snapshot) -> Proposal:
         return propose_release(connections, request, wanted, snapshot)
 
-    return carry_out(Release(connections, request, propose, rehearse), before)
+    return execute(Release(connections, request, propose, rehearse), before)
 
 
 def committed_before(
@@ -98,7 +98,7 @@ def committed_before(
     return result.check().as_dict()
 
 
-def carry_out(proposed: Release, before: Iterable[Timed] = ()) -> dict[str, object]:
+def execute(proposed: Release, before: Iterable[Timed] = ()) -> dict[str, object]:
     """Check a proposal, have it approved, commit it and reconcile; return how it ended. A dry run only shows it."""
     request = proposed.request
     if request.dry_run:

@@ -7,7 +7,7 @@ from typing import Any
 from headway.domain.releases.message import short_ref
 from headway.domain.releases.plans import Plan
 from headway.errors import RefusedError, TransientError
-from headway.flows.release import carry_out, committed_before
+from headway.flows.release import committed_before, execute
 from headway.operations.connections import Connections
 from headway.operations.proposal import Proposal, identified, propose_rollback
 from headway.operations.release import Release
@@ -65,14 +65,14 @@ def roll_back(connections: Connections, request: RollbackRequest) -> dict[str, o
     if (done := committed_before(connections, request, request.environment)) is not None:
         return done
     target = rollback_target(connections, config, request)
-    log(f"{request.environment}: going back to {target[:9]}")
+    log(f"{request.environment}: rolling back to {target[:9]}")
 
     def propose(snapshot: Snapshot) -> Proposal:
         return propose_rollback(connections, request, target, snapshot)
 
     if not request.force:
         _refuse_missing(connections, propose(connections.at(head)).plan)
-    return carry_out(Release(connections, request, propose, rehearse))
+    return execute(Release(connections, request, propose, rehearse))
 
 
 def _refuse_missing(connections: Connections, plan: Plan) -> None:
@@ -85,6 +85,6 @@ def _refuse_missing(connections: Connections, plan: Plan) -> None:
     if gone:
         raise RefusedError(
             "the registry no longer has " + ", ".join(map(str, gone)),
-            hint="choose another state with --to, or go back all the same with --force: "
+            hint="choose another state with --to, or roll back anyway with --force: "
             "nodes that have the image will run it",
         )

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from headway.errors import FailedError, HeadwayError, RefusedError
-from headway.flows.release import carry_out
+from headway.flows.release import execute
 from headway.operations.automation import AutomaticServices, automatic_services
 from headway.operations.connections import Connections
 from headway.operations.notices import notify_held
@@ -104,7 +104,7 @@ def _release(
         now = _look_again(connections, automatic, looked, snapshot)
         return propose_picked(connections, automatic.environment, now, snapshot, request.reason)
 
-    return automatic.environment, _carry_out(connections, request, automatic.environment, propose)
+    return automatic.environment, _execute(connections, request, automatic.environment, propose)
 
 
 def _look_again(connections: Connections, it: AutomaticServices, looked: Look, snapshot: Snapshot) -> Look:
@@ -121,10 +121,10 @@ def _promote(connections: Connections, request: WatchRequest, it: AutomaticServi
     def propose(snapshot: Snapshot) -> Proposal:
         return propose_eligible(connections, it, snapshot, request.reason)
 
-    return _carry_out(connections, request, it.environment, propose)
+    return _execute(connections, request, it.environment, propose)
 
 
-def _carry_out(
+def _execute(
     connections: Connections, request: WatchRequest, name: str, propose: Propose
 ) -> object | HeadwayError:
     """Carry one environment's release out; return its error, since it must keep no other from going on."""
@@ -134,7 +134,7 @@ def _carry_out(
         proposed = Release(connections, identified(asked, name), propose, rehearse)
         if not proposed.first.plan:
             return {"state": "nothing new"}
-        return carry_out(proposed)
+        return execute(proposed)
     except RefusedError as error:
         log(f"{name}: {error.message}")
         return {"state": "held back", "why": error.message}

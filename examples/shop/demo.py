@@ -1,4 +1,4 @@
-"""`make demo`: the shop released, broken, taken back, rolled back and rebuilt, on a real lab.
+"""`make demo`: the shop released, broken, rolled back automatically, rolled back by hand and rebuilt, on a real lab.
 
 Every step is a command that you could type; what it prints is what it says. Steps
 run as Prefect flows, but for those that show what works without Prefect. Running it
@@ -53,7 +53,7 @@ def main() -> None:
         headway("watch", "--local")
         headway("images", "users", "staging", "--limit", "4")
 
-    with chapter("A broken version: it fails, and is taken back by itself, in the repo too"):
+    with chapter("A broken version: it fails, and is rolled back by itself, in the repo too"):
         commit_version(repos["orders"], f"{version}-broken", "crash")
         headway("deliver", "staging", "--service", "orders", "--reason", "a faster report", fails=True)
         headway("history", "staging", "--limit", "3")

@@ -122,7 +122,7 @@ def eligible(
         elif upstream_veto := vetoed_upstream(config, holds, name, [Change(service, "", str(image))]):
             held[service] = str(upstream_veto[0])
         elif (service, image.digest) in left:
-            held[service] = f"{service} {image.tag} ran here before; automation does not go back to it"
+            held[service] = f"{service} {image.tag} ran here before; automation does not return to it"
         elif isinstance(taken, Refused):
             held[service] = f"{service} {image.tag} {taken}"
         elif service not in since or now - since[service] < soak:

@@ -111,12 +111,14 @@ def _holds(connections: Connections) -> str:
 
 
 def _environments(findings: list[Finding], connections: Connections, config: Config) -> None:
-    for name, place in config.environments.items():
+    for name, environment in config.environments.items():
         _look(findings, f"manifests of {name}", partial(_manifests, connections, config, name))
         _autoscalers(findings, connections, config, name)
         _look(findings, f"rights in {name}", partial(_rights, connections, config, name))
-        if place.verify is not None:
-            _look(findings, f"verification of {name}", partial(_verification, connections, place.verify))
+        if environment.verify is not None:
+            _look(
+                findings, f"verification of {name}", partial(_verification, connections, environment.verify)
+            )
 
 
 def _manifests(connections: Connections, config: Config, name: str) -> str:
@@ -181,7 +183,11 @@ def _deployments(connections: Connections, config: Config) -> str:
     from headway.systems.prefect.api import PrefectApi
 
     prefix = connections.settings.deployments
-    names = [f"{flow}/{prefix}{place}" for flow in ("release", "rollback") for place in config.environments]
+    names = [
+        f"{flow}/{prefix}{environment}"
+        for flow in ("release", "rollback")
+        for environment in config.environments
+    ]
     names += [f"{flow}/{prefix}{flow}" for flow in ("reconcile", "watch-registry")]
     with PrefectApi(connections.settings.prefect_url()) as api:
         found = {name: it for name in names if (it := api.find(f"/deployments/name/{name}"))}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from headway.domain.health.verification import unaskable
-from headway.domain.policy.gates import Barred, gates
+from headway.domain.policy.gates import Blocked, gates
 from headway.errors import RefusedError, UsageError
 from headway.operations.connections import Connections
 from headway.operations.older_push import older_push
@@ -14,7 +14,7 @@ from headway.requests import Forcible
 from headway.runtime.steps import log
 
 
-def blocked_by(connections: Connections, proposal: Proposal) -> list[Barred]:
+def blocked_by(connections: Connections, proposal: Proposal) -> list[Blocked]:
     """Return what holds a proposal back: locks, vetoes, windows, rules, and what its kind adds."""
     plan, name, head = proposal.plan, proposal.environment, proposal.base
     if not plan:
@@ -26,8 +26,8 @@ def blocked_by(connections: Connections, proposal: Proposal) -> list[Barred]:
     found = gates(snapshot.config, snapshot.holds, name, plan.changes, datetime.now(UTC), undo=proposal.undo)
     if said := older_push(connections, name, head, log, {it.service for it in plan.changes}):
         # It would be applied together with this.
-        why = f"held back by a push that takes images back: {said}"
-        found.append(Barred(name, "", "older push", why))
+        why = f"held back by a push that reverts images: {said}"
+        found.append(Blocked(name, "", "older push", why))
     # A service that ran two images has two changes, which the same thing may hold back.
     return list(dict.fromkeys([*found, *proposal.blocked]))
 
@@ -48,7 +48,7 @@ def _check_verification(proposal: Proposal, prometheus: str) -> None:
     log(f"this cannot be verified: {said}")
 
 
-def refuse_blocked(request: Forcible, blocked: list[Barred]) -> None:
+def refuse_blocked(request: Forcible, blocked: list[Blocked]) -> None:
     """Refuse what is held back, unless it was forced with a reason."""
     if not blocked:
         return

@@ -100,15 +100,15 @@ def automate(config: Config, environment: str, service: str, actor: str, why: st
 
 def can_be_automatic(config: Config, environment: str, service: str) -> None:
     """Raise UsageError where automation would release nothing: it asks nobody, and picks by a rule."""
-    place = config.environment(environment)
+    rules = config.environment(environment)
     chosen = [service] if service else list(config.services)
-    if place.approvals:
+    if rules.approvals:
         line, column = config.locate("environments", environment, "approvals")
         raise UsageError(
             f"{config.file}:{line}:{column}: {environment} asks for approvals, and automation asks nobody",
             hint="take `approvals` away there first",
         )
-    if not place.promote_from and all(config.rule(environment, it) is None for it in chosen):
+    if not rules.promote_from and all(config.rule(environment, it) is None for it in chosen):
         line, column = config.locate("environments", environment)
         raise UsageError(
             f"{config.file}:{line}:{column}: {environment} has no `tags` for {service or 'any service'}, "

@@ -82,11 +82,11 @@ def _holds(trees: Trees, files: PlainFolder, names: Names, found: Lint) -> None:
 
 def _environment(trees: Trees, files: PlainFolder, config: Config, name: str, found: Lint) -> list[FileIndex]:
     """Note what is wrong in an environment's folder, and with the manifest of its verification; give what it holds."""
-    place = config.environments[name]
-    if place.verify is not None and place.verify.job:
-        _job(trees, files, config, name, place.verify.job, found)
+    environment = config.environments[name]
+    if environment.verify is not None and environment.verify.job:
+        _job(trees, files, config, name, environment.verify.job, found)
     try:
-        tree = trees.manifests(files.root, place.path, parse_rules(config.document.ignore))
+        tree = trees.manifests(files.root, environment.path, parse_rules(config.document.ignore))
     except ConfigError as error:
         found.mistakes += error.problems
         return []
@@ -98,7 +98,7 @@ def _environment(trees: Trees, files: PlainFolder, config: Config, name: str, fo
         found.mistakes += it.problems
         found.warnings += it.doubts
     if not indexes:
-        said = f"{name} has no manifests: {place.path}/ is empty or missing"
+        said = f"{name} has no manifests: {environment.path}/ is empty or missing"
         found.mistakes.append(config.problem(("environments", name, "path"), said))
     return indexes
 

@@ -1,4 +1,4 @@
-"""Find what people's pushes took back in an environment since it was live. It only looks."""
+"""Find what people's pushes reverted in an environment since it was live. It only looks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 
 from headway.domain.releases.ledger import short_tag
 from headway.domain.releases.plans import moved_images
-from headway.domain.releases.undone import older_by, taken_back
+from headway.domain.releases.undone import downgrades, older_by
 from headway.errors import HeadwayError
 from headway.operations.connections import Connections
 from headway.operations.desired import Desired
@@ -15,17 +15,17 @@ from headway.operations.desired import Desired
 def older_push(
     connections: Connections, name: str, head: str, tell: Callable[[str], None], besides: Collection[str] = ()
 ) -> str:
-    """Return what pushes took back in an environment since it was live, in a sentence; empty where nothing.
+    """Return what pushes reverted in an environment since it was live, in a sentence; empty where nothing.
 
     What headway's own commits changed since was asked for and does not count; nor do the services `besides`.
     Empty too where `older_push` is not `refuse`, and where nothing was live before or it cannot be read, which
     `tell` hears.
     """
     config = connections.config(head)
-    place, live = config.environment(name), connections.repo.live(name)
-    if place.older_push != "refuse" or live is None or live == head:
+    environment, live = config.environment(name), connections.repo.live(name)
+    if environment.older_push != "refuse" or live is None or live == head:
         return ""
-    if connections.repo.tree_sha(head, place.path) == connections.repo.tree_sha(live, place.path):
+    if connections.repo.tree_sha(head, environment.path) == connections.repo.tree_sha(live, environment.path):
         return ""
     try:
         then, now = (Desired(connections.repo, config, name, it).indexes for it in (live, head))
@@ -34,10 +34,10 @@ def older_push(
         return ""
     asked = {
         (service, new)
-        for entry in connections.repo.commits_between(live, head, place.path)
+        for entry in connections.repo.commits_between(live, head, environment.path)
         for service, _, new in (entry.record.changes if entry.record else ())
     }
-    found = taken_back(moved_images(config, now, then), lambda service: older_by(config.rule(name, service)))
+    found = downgrades(moved_images(config, now, then), lambda service: older_by(config.rule(name, service)))
     return "; ".join(
         f"{service} {short_tag(new)} {what} ({short_tag(old)})"
         for service, old, new, what in found
@@ -46,7 +46,7 @@ def older_push(
 
 
 def going_on(name: str) -> str:
-    """Say how to go on where a push that takes images back is not applied."""
+    """Say how to go on where a push that reverts images is not applied."""
     return (
         f'`headway reconcile {name} --force --reason "…"` applies it all the same; `headway release` or another '
         "push puts the folder right"

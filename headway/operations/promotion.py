@@ -9,7 +9,7 @@ from headway.domain.config.reading import Config
 from headway.domain.images.reference import ImageRef
 from headway.domain.manifests.expected import containers_of, pod_spec
 from headway.domain.objects.identity import ObjectId
-from headway.domain.policy.gates import Barred, digest_in
+from headway.domain.policy.gates import Blocked, digest_in
 from headway.domain.policy.holds import Holds
 from headway.domain.releases.ledger import Entry
 from headway.domain.releases.plans import Change, images_of, service_of
@@ -224,33 +224,33 @@ def _pinned_at(connections: Connections, config: Config, name: str, commit: str)
     return {(service, digest_in(it)) for service, images in values.items() for it in images}
 
 
-def not_running(live: Live, environment: str, changes: Iterable[Change]) -> list[Barred]:
+def not_running(live: Live, environment: str, changes: Iterable[Change]) -> list[Blocked]:
     """Give what a promotion would bring although no pod has run it where it comes from."""
     return [
-        Barred(environment, it.service, "not running", f"not to be promoted: {live.applied[it.service]}")
+        Blocked(environment, it.service, "not running", f"not to be promoted: {live.applied[it.service]}")
         for it in changes
         if it.service in live.applied
     ]
 
 
-def kept_out(config: Config, environment: str, changes: Iterable[Change]) -> list[Barred]:
+def kept_out(config: Config, environment: str, changes: Iterable[Change]) -> list[Blocked]:
     """Give what a promotion would bring past the rule for tags that an environment has of its own."""
-    barred = []
+    blocked = []
     for change in changes:
         rule = own_rule(config, environment, change.service)
         tag = (change.image.tag if change.image else "") or ""
         said = rule.taken(tag) if rule is not None else None
         if isinstance(said, Refused):
             why = f"kept out by its rule: {tag or 'an image without a tag'} {said}"
-            barred.append(Barred(environment, change.service, "kept out", why))
-    return barred
+            blocked.append(Blocked(environment, change.service, "kept out", why))
+    return blocked
 
 
 def own_rule(config: Config, environment: str, service: str) -> TagRule | None:
     """Give the rule for tags that an environment itself has for a service; None where it has none."""
-    place = config.environments[environment]
-    mine = place.services.get(service)
-    if (mine is None or mine.tags is None) and place.tags is None:
+    rules = config.environments[environment]
+    mine = rules.services.get(service)
+    if (mine is None or mine.tags is None) and rules.tags is None:
         return None
     return config.rule(environment, service)
 

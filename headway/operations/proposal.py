@@ -10,7 +10,7 @@ from typing import TypeVar
 from headway.domain.config.reading import Environment
 from headway.domain.images.reference import ImageRef
 from headway.domain.policy.backoff import LOOK_BACK, tried_again_at
-from headway.domain.policy.gates import Barred, not_promoted
+from headway.domain.policy.gates import Blocked, not_promoted
 from headway.domain.policy.people import actor_of
 from headway.domain.releases.ledger import Entry, new_release_id
 from headway.domain.releases.ledger_filter import services_of
@@ -51,7 +51,7 @@ class Proposal:
     reason: str
     files: Mapping[str, bytes] = field(default_factory=dict)
     trailers: tuple[tuple[str, str], ...] = ()
-    blocked: tuple[Barred, ...] = ()
+    blocked: tuple[Blocked, ...] = ()
     notes: tuple[str, ...] = ()
     undo: bool = False
 

@@ -59,15 +59,15 @@ def _record(
     back: bool,
 ) -> None:
     name, config, repo = desired.name, desired.config, connections.repo
-    reached = result.state in ("live", "applied")
-    if reached and last.undoes:
+    succeeded = result.state in ("live", "applied")
+    if succeeded and last.undoes:
         end_undone(connections, config, name, last, held)
     if not back:
         # What a failed commit carried along is rolled back with it, and recorded as that.
         pass_over(connections, desired, live, last, held)
     outcome = Outcome.now(result.state, result.seconds, last.release_id, result.diagnosis, result.blames)
     notify_end(connections, config, name, last, result)
-    if reached and last.reverts:
+    if succeeded and last.reverts:
         # First the commit that failed, since "live" is what ends this: killed in between, it is done again.
         rolled_back = Outcome.now("rolled-back", result.seconds)
         repo.record(name, last.reverts, rolled_back, live=None, seen=desired.commit, held=held)

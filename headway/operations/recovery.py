@@ -47,12 +47,12 @@ def newer_change(connections: Connections, config: Config, run: DeadRun) -> str:
     What is beside it, such as another service of the same environment, does not count.
     """
     name = str(run.parameters.get("environment") or "")
-    place = config.environments.get(name)
-    if place is None:
+    environment = config.environments.get(name)
+    if environment is None:
         return ""
     own = run.parameters.get("release_id") or new_release_id(run.asked, f"{run.run_id} {name}")
     services = services_of(run.parameters)
-    for entry in connections.repo.ledger({name: place.path}, since=run.asked):
+    for entry in connections.repo.ledger({name: environment.path}, since=run.asked):
         if entry.environment in ("", name) and entry.release_id != own and _touches(entry, services):
             return f"{name} has changed since by {entry.commit[:9]}, so it is superseded"
     return ""

@@ -1,4 +1,4 @@
-"""Refuse a person's push that takes an image back, where the environment says so.
+"""Refuse a person's push that reverts an image, where the environment says so.
 
 Often a folder was rendered from an older source over what was released. The push is on the branch already, so
 what is refused is applying it: the cluster stays as it is until somebody forces it or puts the folder right.
@@ -18,9 +18,9 @@ def refuse_older_push(connections: Connections, name: str, head: str, forced: st
     if not said:
         return
     if forced:
-        log(f"warning: {name}: going past a push that takes images back: {said}; reason: {forced}")
+        log(f"warning: {name}: going past a push that reverts images: {said}; reason: {forced}")
         return
     raise RefusedError(
-        f"{name}: a push takes images back, and is not applied: {said}",
+        f"{name}: a push reverts images, and is not applied: {said}",
         hint=going_on(name),
     )

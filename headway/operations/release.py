@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
-from headway.domain.policy.gates import Barred
+from headway.domain.policy.gates import Blocked
 from headway.domain.policy.people import actor_of
 from headway.domain.releases.ledger import APPROVED, REQUEST, ReleaseRecord, format_message
 from headway.domain.releases.rehearsal import Rehearsal
@@ -43,7 +43,7 @@ class Release:
         self._rehearsals: dict[str, Rehearsal] = {}
         self._approved: Trailers = ()
         self._forced: Trailers = ()
-        self._blocked: list[Barred] = []
+        self._blocked: list[Blocked] = []
         self._notified: Proposal | None = None
         self._shown: set[str] = set()
         self._pushing = 0.0
@@ -214,7 +214,7 @@ class Release:
         self._rehearsals[proposal.base] = found
         return found
 
-    def _report(self, proposal: Proposal, blocked: Iterable[Barred] = ()) -> str:
+    def _report(self, proposal: Proposal, blocked: Iterable[Blocked] = ()) -> str:
         asked = asked_by(actor_of(self.request.actor), proposal.reason)
         cluster = self._rehearsals.get(proposal.base)
         read, files = self.connections.repo.read, proposal.files

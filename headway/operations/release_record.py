@@ -44,7 +44,7 @@ def release_story(connections: Connections, name: str) -> ReleaseStory:
     ]
     if entry.environment and repo.live(entry.environment) == commit:
         facts.append(("now", f"it is what is live in {entry.environment}"))
-    elif reverted := _taken_back_by(connections, entry):
+    elif reverted := _rolled_back_by(connections, entry):
         facts.append(("now", f"rolled back by {reverted}"))
     diff = without_secrets(
         repo.diff(entry.parents[0], commit) if entry.parents else "",
@@ -64,7 +64,7 @@ def _spaced(trailer: str) -> str:
     return trailer.replace("-", " ").lower()
 
 
-def _taken_back_by(connections: Connections, entry: Entry) -> str:
+def _rolled_back_by(connections: Connections, entry: Entry) -> str:
     """Name the commit that took a release back; empty where none did."""
     brought = {(name, new) for name, _, new in entry.record.changes} if entry.record else set()
     for later in connections.repo.commits_between(entry.commit, connections.repo.head):

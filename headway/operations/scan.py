@@ -168,10 +168,10 @@ class _Looking:
         def read(services: set[str]) -> Line | HeadwayError:
             source = self.config.services[next(iter(services))].source
             assert source is not None
-            # What was taken back is asked for too: nothing older than it is picked, also when its tag is gone.
-            taken_back = [it.tag for it in self.holds.vetoes if it.and_older and it.service in services]
+            # What was rolled back is asked for too: nothing older than it is picked, also when its tag is gone.
+            rolled_back = [it.tag for it in self.holds.vetoes if it.and_older and it.service in services]
             names = {part for service in services for part in _commits(self.tags[service])}
-            names |= _commits(taken_back)
+            names |= _commits(rolled_back)
             try:
                 return self.connections.history(source).line(names)
             except HeadwayError as error:

@@ -60,7 +60,7 @@ def environment_status(
         "commit": head,
         "last_change": last.commit,
         "live": live,
-        "state": last.state or (NOT_DEPLOYED if found.fresh else "not reached yet"),
+        "state": last.state or (NOT_DEPLOYED if found.fresh else "not reconciled yet"),
         "summary": _summary(last.commit, last.state, live) + _but(unread),
         "left_out": unread,
         "wrong": list(dict.fromkeys(found.wrong)),
@@ -128,7 +128,7 @@ def _remains(connections: Connections, desired: Desired, found: _Findings) -> No
 
 
 def _older_push(connections: Connections, name: str, head: str, found: _Findings) -> str:
-    """Say that a push which takes images back is not applied, and how to go on; empty where none is."""
+    """Say that a push which reverts images is not applied, and how to go on; empty where none is."""
     try:
         said = older_push(connections, name, head, found.warnings.append)
     except HeadwayError as error:
@@ -136,8 +136,8 @@ def _older_push(connections: Connections, name: str, head: str, found: _Findings
         return ""
     if not said:
         return ""
-    found.wrong.append(f"a push takes images back, and is not applied: {said}")
-    return f"a push takes images back, and is not applied: {said}; {going_on(name)}"
+    found.wrong.append(f"a push reverts images, and is not applied: {said}")
+    return f"a push reverts images, and is not applied: {said}; {going_on(name)}"
 
 
 def _waits(connections: Connections, config: Config, name: str, head: str, warnings: list[str]) -> list[str]:
@@ -194,5 +194,5 @@ def _summary(commit: str, state: str, live: str | None) -> str:
     if live is None and not state:
         return f"{NOT_DEPLOYED} (the repo is at {commit[:9]})"
     if live is None:
-        return f"{commit[:9]} is {state or 'not reached yet'}; nothing was live before"
-    return f"{commit[:9]} is {state or 'not reached yet'}; {live[:9]} was live last"
+        return f"{commit[:9]} is {state or 'not reconciled yet'}; nothing was live before"
+    return f"{commit[:9]} is {state or 'not reconciled yet'}; {live[:9]} was live last"

@@ -46,9 +46,9 @@ def rollback_target(connections: Connections, config: Config, request: RollbackR
         if "live" not in entry.states:
             continue
         then = _images(connections, config, name, entry.commit, request.services)
-        # What was taken back once is no state to go back to.
+        # What was rolled back once is no state to go back to.
         bad = any((service, digest_in(it)) in vetoed for service, values in then.items() for it in values)
-        # A service that only one of them has cannot be taken back by its image.
+        # A service that only one of them has cannot be rolled back by its image.
         if any(then[it] != now[it] for it in then.keys() & now.keys()) and not bad:
             return entry.commit
     what = f"of {', '.join(request.services)} " if request.services else ""

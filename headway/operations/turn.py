@@ -39,10 +39,10 @@ def one_at_a_time(
     lock = environment_lock(settings.state, settings.config_repo(), name, wait=LOCK_WAIT, on_wait=waiting)
     with lock as machine:
         newest = fetch() if waiting.happened or head is None else head
-        place = connections.config(newest).environment(name)
-        cluster = connections.environment_cluster(place)
+        environment = connections.config(newest).environment(name)
+        cluster = connections.environment_cluster(environment)
         with environment_lease(
-            cluster, place.cluster.namespace, name, machine, wait=LOCK_WAIT, on_wait=waiting
+            cluster, environment.cluster.namespace, name, machine, wait=LOCK_WAIT, on_wait=waiting
         ) as lease:
             if waiting.happened:
                 newest = fetch()

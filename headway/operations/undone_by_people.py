@@ -10,7 +10,7 @@ from headway.domain.policy.gates import is_automatic
 from headway.domain.releases.ledger import UNDONE, Entry, ReleaseRecord, format_message, short_tag
 from headway.domain.releases.message import TIME_FORMAT
 from headway.domain.releases.plans import moved_images
-from headway.domain.releases.undone import Older, Step, Undone, older_by, taken_back, undone
+from headway.domain.releases.undone import Older, Step, Undone, downgrades, older_by, undone
 from headway.errors import ConfigError, HeadwayError, Problem
 from headway.operations.connections import Connections
 from headway.operations.desired import Desired
@@ -32,8 +32,10 @@ def hold_rewritten(connections: Connections, config: Config) -> None:
     before, now = found
     what = f"the history of {connections.repo.branch} was rewritten: {before[:9]} is no longer part of it"
     cause = f"somebody reset the branch or pushed by force; it is at {now[:9]} now, and headway follows it"
-    for name, place in config.environments.items():
-        if connections.repo.tree_sha(before, place.path) == connections.repo.tree_sha(now, place.path):
+    for name, environment in config.environments.items():
+        if connections.repo.tree_sha(before, environment.path) == connections.repo.tree_sha(
+            now, environment.path
+        ):
             continue
         about = f"rewritten-{before[:12]}"
         notify_noticed(connections, config, name, what, commit=now, about=about, cause=cause)
@@ -50,17 +52,17 @@ def hold_pushed(connections: Connections, config: Config, name: str, head: str) 
 
 
 def notify_older(connections: Connections, desired: Desired, before: Desired | None, last: Entry) -> None:
-    """Notify where a person's push takes an image back, or its digest away: often a folder was rendered over it."""
+    """Notify where a person's push reverts an image or removes its digest: often a folder was rendered over it."""
     if before is None or last.record is not None or last.outcomes:
         return
     config, name = desired.config, desired.name
     changed = moved_images(config, desired.indexes, before.indexes)
-    found = taken_back(changed, _older(config, name))
+    found = downgrades(changed, _older(config, name))
     if found:
         said = "; ".join(
             f"{service} {short_tag(new)} {what} ({short_tag(old)})" for service, old, new, what in found
         )
-        by = f"the push {last.commit[:9]} by {last.actor} takes images back"
+        by = f"the push {last.commit[:9]} by {last.actor} reverts images"
         cause = (
             f"{said}. Was the folder rendered from an older source? `headway release` pins what should run"
         )

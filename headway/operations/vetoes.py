@@ -1,4 +1,4 @@
-"""What is taken back is vetoed in the same commit, so that automation never brings it again."""
+"""What is rolled back is vetoed in the same commit, so that automation never brings it again."""
 
 from __future__ import annotations
 

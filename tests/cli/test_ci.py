@@ -117,8 +117,8 @@ def call(request: pytest.FixtureRequest, prefect: Prefect, monkeypatch: pytest.M
     ("ends", "code", "said"),
     [
         (("COMPLETED", "Completed", ""), 0, "deliver: completed"),
-        (("FAILED", "Failed", "staging: 1a2b3c4d5 failed and was taken back: CrashLoopBackOff"), 1,
-         "error: staging: 1a2b3c4d5 failed and was taken back: CrashLoopBackOff"),
+        (("FAILED", "Failed", "staging: 1a2b3c4d5 failed and was rolled back: CrashLoopBackOff"), 1,
+         "error: staging: 1a2b3c4d5 failed and was rolled back: CrashLoopBackOff"),
         (("FAILED", "Invalid", "no service 'web'"), 2, "error: no service 'web'"),
         (("FAILED", "Refused", "staging is locked by ann\n  ask her"), 3, "ask her"),
         (("FAILED", "Unavailable", "the registry does not answer\n  try again"), 1, "try again"),

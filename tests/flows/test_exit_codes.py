@@ -43,7 +43,7 @@ def test_what_is_not_reached_yet_is_1(place: Place) -> None:
     place.start(staging="")
     place.remote.push({"staging/web.yaml": place.job("web", place.image("web", "1.1.0"))})
     done = place.run("status", "staging", "--exit-code")
-    assert (done.code, "is not reached yet" in done.err) == (1, True), done.said
+    assert (done.code, "is not reconciled yet" in done.err) == (1, True), done.said
 
 
 def test_a_cluster_that_cannot_be_asked_is_1(place: Place) -> None:

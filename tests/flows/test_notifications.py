@@ -236,7 +236,7 @@ def test_what_a_lost_machine_did_not_tell_is_put_right_from_git(
         "rolling out",
         "live",
     ]
-    assert told(server) == heard, "what cannot be taken back is not told by somebody who only guesses"
+    assert told(server) == heard, "what cannot be taken back is not sent by somebody who only guesses"
     assert len(slack.calls) - calls < 8, "it is looked for once"
 
 

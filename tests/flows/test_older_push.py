@@ -1,4 +1,4 @@
-"""A push that takes an image back, where the environment refuses such pushes."""
+"""A push that reverts an image, where the environment refuses such pushes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_another_release_does_not_let_it_through(pushed: Place) -> None:
     head = pushed.remote.head()
     pushed.image("api", "1.1.0")
     done = pushed.run("release", "staging", "api=1.1.0")
-    assert (done.code, "a push that takes images back" in done.err) == (3, True), done.said
+    assert (done.code, "a push that reverts images" in done.err) == (3, True), done.said
     assert pushed.remote.head() == head
     done = pushed.run("release", "staging", "web=1.1.0")
     assert done.code == 0, done.said

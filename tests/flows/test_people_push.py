@@ -192,14 +192,14 @@ def test_a_push_that_takes_an_image_back_is_notified(place: Place) -> None:
     pushed = place.remote.push({"production/web.yaml": place.job("web", old)}, "more replicas")
     done = place.run("reconcile")
     assert (
-        f"the push {pushed[:9]} by Ann takes images back: web 1.4.1 is older than what was live (1.4.2)"
+        f"the push {pushed[:9]} by Ann reverts images: web 1.4.1 is older than what was live (1.4.2)"
         in done.err
     )
-    assert "takes images back" not in place.run("reconcile").err
+    assert "reverts images" not in place.run("reconcile").err
 
 
 def test_no_promotion_comes_between_a_push_and_its_veto(place: Place) -> None:
-    """Production is promoted by itself: what a person took back there is not promoted again, reconciled or not."""
+    """Production is promoted by itself: what a person rolled back there is not promoted again, reconciled or not."""
     place.start(
         "1.0.0",
         staging="release: manual",

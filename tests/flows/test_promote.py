@@ -120,7 +120,7 @@ def test_a_link_that_soaks_stops_the_chain_there(place: Place) -> None:
 
 
 def test_what_is_let_go_after_a_rollback_is_promoted_again(place: Place) -> None:
-    """The veto is the hold: with it automation stays away from what was taken back, without it it does not."""
+    """The veto is the hold: with it automation stays away from what was rolled back, without it it does not."""
     place.start(staging="", production="release: automatic, promote_from: staging")
     released(place, "staging", "web=1.1.0")
     assert place.run("watch").code == 0

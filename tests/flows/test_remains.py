@@ -70,11 +70,10 @@ def test_a_push_that_is_not_applied_is_told_with_how_to_go_on(place: Place) -> N
     found, table = status(place)
     for said in (found["older_push"], table.out):
         assert (
-            "a push takes images back, and is not applied: web 1.0.0 is older than what was live (1.1.0)"
-            in said
+            "a push reverts images, and is not applied: web 1.0.0 is older than what was live (1.1.0)" in said
         )
         assert "`headway reconcile staging --force --reason" in said
-    assert any("a push takes images back" in it for it in found["wrong"])
+    assert any("a push reverts images" in it for it in found["wrong"])
 
 
 def test_nothing_is_said_where_nothing_stays(place: Place) -> None:

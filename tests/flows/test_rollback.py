@@ -1,4 +1,4 @@
-"""Going back: everything that is taken back is recorded and vetoed."""
+"""Going back: everything that is rolled back is recorded and vetoed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A service whose containers run two images: what automation picks, what the plan says, what people take back."""
+"""A service whose containers run two images: what automation picks, what the plan says, what people roll back."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_what_a_person_took_back_in_one_container_stays(place: Place, back: str)
     assert place.run("watch").code == 0
     pushed = place.remote.push({f"staging/{back}.yaml": old}, "back")
     done = place.run("reconcile")
-    assert f"the push {pushed[:9]} by Ann takes images back: web 1.0.0 is older" in done.err
+    assert f"the push {pushed[:9]} by Ann reverts images: web 1.0.0 is older" in done.err
     assert place.run("watch").code == 0
     assert place.tags("staging")[back] == "1.0.0"
     assert "1.1.0 is vetoed: undone by Ann" in planned(place)["why"]

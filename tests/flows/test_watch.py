@@ -1,4 +1,4 @@
-"""Watching: a rollback bounds automation also when the registry has forgotten what was taken back."""
+"""Watching: a rollback bounds automation also when the registry has forgotten what was rolled back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def made(place: Place, tag: str, at: datetime) -> str:
 
 
 def test_a_tag_that_is_deleted_after_its_rollback_still_bounds(place: Place) -> None:
-    """With v3 taken back to v1 and deleted, v2 is not picked; what is built after the rollback is."""
+    """With v3 rolled back to v1 and deleted, v2 is not picked; what is built after the rollback is."""
     now = datetime.now(UTC)
     place.start(staging="")
     for days, tag in ((30, "v1"), (10, "v3")):

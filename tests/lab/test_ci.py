@@ -139,7 +139,7 @@ def test_a_rollout_that_fails(app: WatchedApp, address: str) -> None:
     before = app.running("staging", "web")
     environment = {"HEADWAY_URL": f"http://{address}", "HEADWAY_TOKEN": TOKEN, "HEADWAY_REPO": ""}
     jenkins = {"JENKINS_URL": "http://ci", "GIT_COMMIT": commit}
-    for build, code, said in [("8", 1, "taken back"), ("8", 1, "taken back"), ("9", 3, "vetoed")]:
+    for build, code, said in [("8", 1, "rolled back"), ("8", 1, "rolled back"), ("9", 3, "vetoed")]:
         done = app.run(
             "ci", "staging", "--service", "web", **environment, **jenkins, BUILD_TAG=f"web-{build}"
         )

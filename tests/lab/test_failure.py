@@ -1,4 +1,4 @@
-"""What fails is taken back by itself: in the cluster, in the repo, with its cause."""
+"""What fails is rolled back by itself: in the cluster, in the repo, with its cause."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_crash_is_taken_back_with_its_last_words(app: App) -> None:
 
 
 def test_going_back_ends_when_the_old_version_is_up_again(app: App) -> None:
-    """Where the old pod had to make room for the new one, it is not called taken back until there is one again."""
+    """Where the old pod had to make room for the new one, it is not called rolled back until there is one again."""
     app.pull()
     image, strategy = (
         app.image("web", "v1"),
@@ -50,7 +50,7 @@ def test_going_back_ends_when_the_old_version_is_up_again(app: App) -> None:
 
 
 def test_a_persons_push_of_an_image_that_is_not_there(app: App) -> None:
-    """A tag that the registry does not have is certain at once, and taken back."""
+    """A tag that the registry does not have is certain at once, and rolled back."""
     app.pull()
     app.write("staging/web.yaml", app.deployment("web", f"{app.registry}/cluster-tests/box:nosuch"))
     bad = app.push("A tag that nobody pushed")
@@ -62,7 +62,7 @@ def test_a_persons_push_of_an_image_that_is_not_there(app: App) -> None:
 
 
 def test_an_object_that_the_server_refuses(app: App) -> None:
-    """An invalid object: nothing of the commit is applied, it is taken back and says so with its file."""
+    """An invalid object: nothing of the commit is applied, it is rolled back and says so with its file."""
     app.pull()
     app.write(
         "staging/settings.yaml",

@@ -123,12 +123,12 @@ def test_a_release_again_that_was_taken_back_is_no_success(app: App) -> None:
     assert after != head
     again = app.run(*command)
     assert again.code == 1
-    assert "was taken back" in again.err
+    assert "was rolled back" in again.err
     assert app.log("-1", "--format=%H") == after
 
 
 def test_a_service_that_a_push_added_keeps_no_rollback_from_its_target(app: App) -> None:
-    """What only the newer state has cannot be taken back by its image; the others go back all the same."""
+    """What only the newer state has cannot be rolled back by its image; the others go back all the same."""
     assert app.release("staging", "api=v5").code == 0
     app.pull()
     app.write("staging/settings.yaml", app.show("staging/settings.yaml").replace("info", "debug") + "\n")

@@ -104,7 +104,7 @@ def test_what_is_sick_keeps_no_other_service_back(app: WatchedApp) -> None:
 
 
 def test_a_rollback_there_is_left_alone(app: WatchedApp) -> None:
-    """What was taken back in production is not promoted again; what is newer is."""
+    """What was rolled back in production is not promoted again; what is newer is."""
     done = app.run("rollback", "production", "--service", "web", "--reason", "wrong totals", "--local")
     assert done.code == 0, done.said
     assert app.tag("production", "web") == "2.1.0"
@@ -118,7 +118,7 @@ def test_a_rollback_there_is_left_alone(app: WatchedApp) -> None:
 
 
 def test_automation_does_not_follow_staging_back(app: WatchedApp) -> None:
-    """Staging going back to something older does not take production back by itself."""
+    """Staging going back to something older does not roll production back by itself."""
     assert app.run("rollback", "staging", "--service", "web", "--local").code == 0
     assert app.run("watch", "--local").code == 0
     assert app.tag("production", "web") == "2.2.0"
@@ -206,7 +206,7 @@ def test_rollback_to_a_time(app: WatchedApp) -> None:
 
 
 def test_verification_decides(app: WatchedApp) -> None:
-    """A Job that fails after the rollout fails the release: taken back, vetoed, with the Job's last words."""
+    """A Job that fails after the rollout fails the release: rolled back, vetoed, with the Job's last words."""
     job = (
         "apiVersion: batch/v1\nkind: Job\nmetadata: {name: smoke}\nspec:\n  backoffLimit: 0\n  template:\n    spec:\n"
         "      restartPolicy: Never\n      containers:\n      - name: smoke\n"

@@ -1,4 +1,4 @@
-"""A release on the real systems: one commit, live or taken back, whatever happens to its process."""
+"""A release on the real systems: one commit, live or rolled back, whatever happens to its process."""
 
 from __future__ import annotations
 

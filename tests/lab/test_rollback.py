@@ -29,7 +29,7 @@ def test_going_back_and_forth(app: App) -> None:
 
 
 def test_one_service_only(app: App) -> None:
-    """`--service` takes back one service and leaves the other."""
+    """`--service` rolls back one service and leaves the other."""
     assert app.release("staging", "web=v3", "api=v3").code == 0
     done = app.run("rollback", "staging", "--service", "api", "--local")
     assert done.code == 0, done.said
@@ -45,7 +45,7 @@ def test_to_a_release_or_a_commit(app: App) -> None:
     assert app.release("staging", "web=v5").code == 0
     assert app.run("rollback", "staging", "--to", "marker-1", "--local").code == 0
     assert app.running("staging", "web") == image
-    # What was taken back is vetoed: a person who wants it again says so.
+    # What was rolled back is vetoed: a person who wants it again says so.
     refused = app.release("staging", "web=v5")
     assert (refused.code, "is vetoed" in refused.err) == (3, True)
     assert app.run("unveto", "staging", "web", "v5", "--reason", "test").code == 0

@@ -56,7 +56,7 @@ def test_nothing_new_costs_one_request_for_each_image_and_writes_nothing(app: Wa
 
 
 def test_a_rollback_is_left_alone_until_something_newer_comes(app: WatchedApp) -> None:
-    """What was taken back is vetoed in the same commit, and so is what lies between; the next newer goes out."""
+    """What was rolled back is vetoed in the same commit, and so is what lies between; the next newer goes out."""
     app.image("web", "1.2.0")
     app.image("web", "1.3.0")
     assert app.watch().code == 0
@@ -83,7 +83,7 @@ def test_a_rollback_is_left_alone_until_something_newer_comes(app: WatchedApp) -
 
 
 def test_what_fails_is_vetoed_by_itself(app: WatchedApp) -> None:
-    """A broken image is taken back once and never tried again; the next newer one goes out."""
+    """A broken image is rolled back once and never tried again; the next newer one goes out."""
     app.pull()
     app.write("staging/api.yaml", app.deployment("api", app.image("api", "1.1.0"), ready=WORKS_BUT_2))
     app.push("A probe that tells")
@@ -276,7 +276,7 @@ def test_rules_by_commit(app: WatchedApp) -> None:
     for service, image in first.items():
         app.write(f"staging/{service}.yaml", app.deployment(service, image))
     app.push("Order by commit")
-    # What was taken back by version has no place among commits, so automation waits for somebody's word.
+    # What was rolled back by version has no place among commits, so automation waits for somebody's word.
     assert app.run("unveto", "staging", "web", "--reason", "ordered by commit from now on").code == 0
     assert app.run("reconcile", "staging", "--local").code == 0
     app.image("web", f"sha-{shas['web'][2]}")

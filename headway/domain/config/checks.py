@@ -54,14 +54,14 @@ def tags_of(document: Document, environment: str, service: str) -> tuple[Tags, P
     The service's own rule here comes before its rule everywhere, that before the rule for
     all services here. Without any, a service that has a source is ordered by its commits.
     """
-    place, definition = document.environments[environment], document.services[service]
-    own = place.services.get(service)
+    rules, definition = document.environments[environment], document.services[service]
+    own = rules.services.get(service)
     if own is not None and own.tags is not None:
         return own.tags, ("environments", environment, "services", service, "tags")
     if definition.tags is not None:
         return definition.tags, ("services", service, "tags")
-    if place.tags is not None:
-        return place.tags, ("environments", environment, "tags")
+    if rules.tags is not None:
+        return rules.tags, ("environments", environment, "tags")
     return (_BY_COMMIT, ("services", service, "source")) if definition.source is not None else None
 
 

@@ -37,13 +37,13 @@ class Token(BaseModel):
                 f"the token {self.name} may not start {flow}", hint=f"it may {', '.join(self.flows)}"
             )
         named = [request.get("environment"), request.get("source"), *request.get("environments", ())]
-        places = [it for it in named if it]
+        environments = [it for it in named if it]
         if flow != "build-images" and not request.get("environment") and not request.get("environments"):
             # A request without an environment means all of them.
-            places.append("*")
-        for place in places:
-            if place not in self.environments and "*" not in self.environments:
-                what = "every environment" if place == "*" else str(place)
+            environments.append("*")
+        for environment in environments:
+            if environment not in self.environments and "*" not in self.environments:
+                what = "every environment" if environment == "*" else str(environment)
                 raise RefusedError(
                     f"the token {self.name} may do nothing in {what}",
                     hint=f"it may in {', '.join(self.environments) or 'none'}",

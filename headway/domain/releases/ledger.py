@@ -44,7 +44,7 @@ __all__ = [
 APPROVED = "Approved-By"
 """The trailer that names who approved a release; one for each of them."""
 REVERTS = "Reverts"
-"""The trailer that names the failed commit which a commit takes back."""
+"""The trailer that names the failed commit which a commit rolls back."""
 UNDOES = "Undoes"
 """The trailer that names another commit which a rollback undoes: its SHA-1, by whom, its subject."""
 UNDONE = "Undone"
@@ -185,7 +185,7 @@ class Entry:
 
     @property
     def reverts(self) -> str:
-        """The failed commit that it takes back; empty where it is no take-back."""
+        """The failed commit that it rolls back; empty where it is no rollback."""
         return dict(self.record.trailers).get(REVERTS, "") if self.record else ""
 
     @property

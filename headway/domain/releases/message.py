@@ -159,14 +159,14 @@ def _table(record: ReleaseRecord) -> list[str]:
 def _subject(record: ReleaseRecord) -> str:
     verb = _VERBS.get(record.kind) or _line(record.kind).capitalize() or "Change"
     preposition = "to" if record.kind in {"release", "promotion"} else "in"
-    place = f" {preposition} {_line(record.environment)}" if record.environment else ""
+    where = f" {preposition} {_line(record.environment)}" if record.environment else ""
     names = list(dict.fromkeys(_line(name) for name, _, _ in record.changes))
     shown = ", ".join(names)
     for count in range(len(names) - 1, 0, -1):
-        if len(f"{verb} {shown}{place}") <= SUBJECT_LENGTH:
+        if len(f"{verb} {shown}{where}") <= SUBJECT_LENGTH:
             break
         shown = f"{', '.join(names[:count])} and {len(names) - count} more"
-    return f"{verb} {shown}{place}" if names else f"{verb}{place}"
+    return f"{verb} {shown}{where}" if names else f"{verb}{where}"
 
 
 def _line(text: str) -> str:

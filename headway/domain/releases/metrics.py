@@ -2,7 +2,7 @@
 
     deployment frequency   deployments that became live, per day of the window
     lead time              from the source commit's time to the first `live`
-    change failure rate    the share of deployments that failed, or that were taken back later
+    change failure rate    the share of deployments that failed, or that were rolled back later
     time to restore        from the failure to what was live after it
 
 A deployment is a release, a promotion or a person's push; what was superseded counts as none.
@@ -49,7 +49,7 @@ class _Deployment:
     entry: Entry
     live: datetime | None
     failed: datetime | None
-    taken_back: Entry | None
+    rolled_back: Entry | None
     restored: datetime | None
 
     @property
@@ -91,7 +91,7 @@ def _counts(entry: Entry) -> bool:
 def _deployments(entries: Sequence[Entry], service: str) -> list[_Deployment]:
     """Say of each deployment, the oldest first, when it was live, whether it failed, and what put that right."""
     brought: dict[tuple[str, str], int] = {}
-    taken_back: dict[int, Entry] = {}
+    rolled_back: dict[int, Entry] = {}
     restored: dict[int, datetime] = {}
     open_: list[int] = []
     chosen = [it for it in entries if not service or it.kind == "rollback" or service in _images(it)]
@@ -102,7 +102,7 @@ def _deployments(entries: Sequence[Entry], service: str) -> list[_Deployment]:
             for name, old, _ in entry.record.changes:
                 bad = brought.get((name, old))
                 if bad is not None and not by_itself and (not service or name == service):
-                    taken_back.setdefault(bad, entry)
+                    rolled_back.setdefault(bad, entry)
                     if live is not None:
                         restored.setdefault(bad, live)
         if live is not None:
@@ -114,7 +114,7 @@ def _deployments(entries: Sequence[Entry], service: str) -> list[_Deployment]:
             if _first(entry, "failed") is not None:
                 open_.append(place)
     return [
-        _Deployment(it, _first(it, "live"), _first(it, "failed"), taken_back.get(place), restored.get(place))
+        _Deployment(it, _first(it, "live"), _first(it, "failed"), rolled_back.get(place), restored.get(place))
         for place, it in enumerate(chosen)
         if it.kind in DEPLOYING
     ]
@@ -125,7 +125,7 @@ def _row(
 ) -> Row:
     live = [it for it in found if it.live is not None and since <= it.live <= until]
     ended = [it for it in found if it.ended is not None and since <= it.ended <= until]
-    failed = [it for it in ended if it.failed is not None or it.taken_back is not None]
+    failed = [it for it in ended if it.failed is not None or it.rolled_back is not None]
     leads = sorted(
         (it.live - time).total_seconds()
         for it in live

@@ -95,8 +95,8 @@ def image_changes(
     """
     back, had = _as_it_was(config, now, then), images_of(config, then)
     found: dict[tuple[str, str, str], None] = {}
-    for service, places in sites_by_service(config, now).items():
-        for index, site in places if service in had else ():
+    for service, sites in sites_by_service(config, now).items():
+        for index, site in sites if service in had else ():
             value = back.get((index.path, site), site.value if site.value in had[service] else "")
             if value != site.value:
                 found[service, site.value, value] = None
@@ -113,9 +113,9 @@ def moved_images(
     was = {use: site.value for _, site in _flat(config, then) for use in _containers(site)}
     had, has = images_of(config, then), images_of(config, now)
     found: dict[tuple[str, str, str], None] = {}
-    for service, places in sites_by_service(config, now).items():
+    for service, sites in sites_by_service(config, now).items():
         gone = [it for it in had.get(service, ()) if it not in has[service]]
-        for _, site in places:
+        for _, site in sites:
             own = [was[use] for use in _containers(site) if service_of(config, was.get(use, "")) == service]
             old = own or (gone if len(gone) == 1 else [])
             if old and old[0] != site.value:
@@ -164,14 +164,14 @@ def plan_images(
 
     Raises ConfigError for a service that no manifest of the environment names.
     """
-    places = sites_by_service(config, indexes)
-    missing = [service for service in wanted if service not in places]
+    sites = sites_by_service(config, indexes)
+    missing = [service for service in wanted if service not in sites]
     if missing:
         raise ConfigError([_unnamed(config, environment, service) for service in missing])
     edits = {
         (index.path, site): respell(site.value, reference)
         for service, (reference, _) in wanted.items()
-        for index, site in places[service]
+        for index, site in sites[service]
     }
     return _plan(config, environment, base, indexes, read, edits, {s: why for s, (_, why) in wanted.items()})
 
@@ -207,8 +207,8 @@ def _as_it_was(
     before = {use: site.value for _, site in _flat(config, past) for use in _containers(site)}
     had = images_of(config, past)
     found: dict[tuple[str, ImageSite], str] = {}
-    for service, places in sites_by_service(config, indexes).items():
-        for index, site in places:
+    for service, sites in sites_by_service(config, indexes).items():
+        for index, site in sites:
             value = next((before[use] for use in _containers(site) if use in before), None)
             if value is None and len(had.get(service, ())) == 1:
                 value = had[service][0]
@@ -283,7 +283,7 @@ def _warnings(config: Config, indexes: Iterable[FileIndex], changes: Iterable[Ch
 
 
 def _flat(config: Config, indexes: list[FileIndex]) -> list[tuple[FileIndex, ImageSite]]:
-    return [place for places in sites_by_service(config, indexes).values() for place in places]
+    return [place for sites in sites_by_service(config, indexes).values() for place in sites]
 
 
 def _containers(site: ImageSite) -> list[tuple[str, str, str, str]]:

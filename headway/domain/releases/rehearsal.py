@@ -88,7 +88,7 @@ def touched(before: Mapping[ObjectId, Any], after: Mapping[ObjectId, Any]) -> fr
     return frozenset(it for it in after if before.get(it) != after[it])
 
 
-def goes_back(old: object, new: object) -> bool:
+def is_downgrade(old: object, new: object) -> bool:
     """Say whether an image is of an older version than the one it takes the place of, as far as tags tell."""
     try:
         before, after = ImageRef.parse(str(old)), ImageRef.parse(str(new))
@@ -105,8 +105,8 @@ def _warnings(identity: ObjectId, field: FieldDiff) -> Iterable[str]:
     fewer = isinstance(live, int) and isinstance(wanted, int) and wanted < live
     if path == "spec.replicas" and fewer:
         yield f"scales {identity} down from {live} to {wanted}"
-    if path.endswith(".image") and goes_back(live, wanted):
-        yield f"{identity} goes back from {_tag(live)} to {_tag(wanted)}"
+    if path.endswith(".image") and is_downgrade(live, wanted):
+        yield f"{identity} is downgraded from {_tag(live)} to {_tag(wanted)}"
 
 
 def _tag(image: object) -> str:

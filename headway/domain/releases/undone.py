@@ -98,10 +98,10 @@ def older_by(rule: TagRule | None, position: Position | None = None) -> Older:
     return older
 
 
-def taken_back(
+def downgrades(
     changes: Iterable[tuple[str, str, str]], older: Callable[[str], Older]
 ) -> list[tuple[str, str, str, str]]:
-    """Return which of the changes (service, now, before) take an image back, or its digest away.
+    """Return which of the changes (service, now, before) revert an image or remove its digest.
 
     Each as (service, before, now, what happened).
     """

@@ -46,7 +46,7 @@ class Ranking:
         for key in rest:
             yield key, self.groups[key]
 
-    def place_of(self, tag: str, position: Position) -> Any:
+    def rank_of(self, tag: str, position: Position) -> Any:
         """Give a tag's key, also where the registry no longer has it; Refused where it cannot be ordered."""
         if tag in self.keys:
             return self.keys[tag]
@@ -224,7 +224,7 @@ def _bounds(question: Question) -> list[_Bound]:
         if veto.and_older:
             bounds.append(_Bound("rolled back", *_rolled_back(question, veto)))
     if rule.floor:
-        key = ranking.place_of(rule.floor, question.position)
+        key = ranking.rank_of(rule.floor, question.position)
         wrong = Refused(f"{key}; correct it in headway.yaml") if isinstance(key, Refused) else None
         # The floor itself may be released, what runs is not released again.
         key = wrong or _JustBelow(key)
@@ -234,7 +234,7 @@ def _bounds(question: Question) -> list[_Bound]:
 
 def _what_runs(question: Question) -> _Bound:
     """Return the place of what runs: of several images the newest, or one that has no place."""
-    places = [(it, question.ranking.place_of(it.tag or "", question.position)) for it in question.current]
+    places = [(it, question.ranking.rank_of(it.tag or "", question.position)) for it in question.current]
     for image, key in places:
         if isinstance(key, Refused):
             key = Refused(f"{key}; release one by hand and automation goes on from there")
@@ -258,7 +258,7 @@ def _floor(question: Question) -> tuple[Any, str]:
 def _rolled_back(question: Question, veto: Veto) -> tuple[Any, str]:
     """Return the place of what was rolled back, also where the registry or the branch no longer has it."""
     ranking, name = question.ranking, veto.tag or veto.digest[: len("sha256:") + 12]
-    key = ranking.place_of(veto.tag, question.position)
+    key = ranking.rank_of(veto.tag, question.position)
     if not isinstance(key, Refused):
         return key, f"{name}, which was rolled back"
     if ranking.rule.order == "created" and veto.at is not None:

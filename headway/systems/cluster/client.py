@@ -305,7 +305,7 @@ class Cluster:
         except urllib3.exceptions.SSLError as error:
             if not _about_certificates(error):
                 # A load balancer that closes a connection looks like this, too.
-                raise self._unreached(error) from error
+                raise self._unreachable(error) from error
             raise FailedError(
                 f"the API server of {self.where} is not the one that the kubeconfig trusts: {error}",
                 hint="check certificate-authority and the client certificate in the kubeconfig",
@@ -317,9 +317,9 @@ class Cluster:
                     f"given up after {WHOLE * timeout:.0f} s",
                     hint="is there a proxy or a slow link in between? See what `kubectl get --raw /version` says",
                 ) from error
-            raise self._unreached(error) from error
+            raise self._unreachable(error) from error
 
-    def _unreached(self, error: Exception) -> TransientError:
+    def _unreachable(self, error: Exception) -> TransientError:
         return TransientError(
             f"the API server of {self.where} at {self.host} cannot be reached: {_plain(error)}",
             hint="is the cluster up, and does `kubectl version` reach it from here?",

@@ -34,7 +34,7 @@ NAMESPACE = Resource("", "v1", "Namespace", "namespaces", False)
 _LIST_FROM = 3
 _LIST_FROM_COSTLY = 24
 
-Place = tuple[Resource, str]
+Scope = tuple[Resource, str]
 
 
 @dataclass(slots=True)
@@ -80,7 +80,7 @@ class Inspection:
     items: list[Item]
     lacks_namespace: bool
     home: str
-    listed: dict[Place, list[dict[str, Any]]] = field(default_factory=dict)
+    listed: dict[Scope, list[dict[str, Any]]] = field(default_factory=dict)
     leaving: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -104,29 +104,29 @@ def inspect(
     """
     takeover = tuple(takeover)
     items = _items(Kinds(cluster), list(manifests), namespace, owner)
-    places: dict[Place, list[Item]] = {}
+    scopes: dict[Scope, list[Item]] = {}
     for item in items:
         if item.resource is not None and not item.pending:
-            places.setdefault((item.resource, item.id.namespace), []).append(item)
+            scopes.setdefault((item.resource, item.id.namespace), []).append(item)
 
     known = {(item.id.kind, item.id.name) for item in items}
     ask_namespace = bool(namespace) and ("Namespace", namespace) not in known
-    jobs: list[tuple[Place, Item | None]] = []
-    for place, wanted in places.items():
-        resource, space = place
+    jobs: list[tuple[Scope, Item | None]] = []
+    for scope, wanted in scopes.items():
+        resource, space = scope
         costly = not space or resource.kind == "Secret"
         if len(wanted) >= (_LIST_FROM_COSTLY if costly else _LIST_FROM):
-            jobs.append((place, None))
+            jobs.append((scope, None))
         else:
-            jobs.extend((place, item) for item in wanted)
+            jobs.extend((scope, item) for item in wanted)
     if ask_namespace:
         jobs.append(((NAMESPACE, ""), None))
 
     result = Inspection(items, False, namespace)
 
-    def read(job: tuple[Place, Item | None]) -> None:
+    def read(job: tuple[Scope, Item | None]) -> None:
         (resource, space), item = job
-        if resource is NAMESPACE and item is None and not places.get((resource, space)):
+        if resource is NAMESPACE and item is None and not scopes.get((resource, space)):
             home = cluster.get(resource.path("", namespace))
             result.lacks_namespace = home is None
             if home and (why := namespace_leaves(home)):
@@ -137,9 +137,9 @@ def inspect(
             result.listed[resource, space] = list_all(cluster, resource, space)
 
     each(read, jobs)
-    for place, objects in result.listed.items():
+    for scope, objects in result.listed.items():
         by_name = {it["metadata"]["name"]: it for it in objects}
-        for item in places[place]:
+        for item in scopes[scope]:
             item.live = by_name.get(item.id.name)
     _refuse_foreign(items, owner, namespace)
     scaled = _scaled(cluster, items)

@@ -18,7 +18,7 @@ from headway.domain.objects.pruning import Wanted, fate, has_none, is_searched
 from headway.errors import TransientError
 from headway.systems.cluster.client import ApiRefused, Cluster
 from headway.systems.cluster.discovery import Kinds, Resource
-from headway.systems.cluster.inspection import Inspection, Place, list_all
+from headway.systems.cluster.inspection import Inspection, Scope, list_all
 from headway.systems.machine.parallel import each
 
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
@@ -57,7 +57,7 @@ class Search:
 class Known:
     """Where something of an owner was seen, None before the first search, and what could not be searched."""
 
-    places: set[Place] | None = None
+    scopes: set[Scope] | None = None
     blind: set[Resource] = field(default_factory=set)
 
 
@@ -83,25 +83,25 @@ def surplus(cluster: Cluster, found: Inspection, owner: Owner, *, whole: bool = 
         ids={item.id for item in found.items},
         uids={item.live["metadata"]["uid"] for item in found.items if item.live},
     )
-    places = {
+    scopes = {
         (item.resource, item.id.namespace) for item in found.items if item.resource and not item.pending
     }
-    seen: dict[Place, list[dict[str, Any]]] = dict(found.listed)
+    seen: dict[Scope, list[dict[str, Any]]] = dict(found.listed)
     blind: dict[Resource, str] = {}
-    if whole or known.places is None:
-        for place, objects in _everywhere(cluster, labels, _namespaces(found), Kinds(cluster).all(), blind):
-            seen.setdefault(place, objects)
-        known.places = places | {place for place, objects in seen.items() if objects}
+    if whole or known.scopes is None:
+        for scope, objects in _everywhere(cluster, labels, _namespaces(found), Kinds(cluster).all(), blind):
+            seen.setdefault(scope, objects)
+        known.scopes = scopes | {scope for scope, objects in seen.items() if objects}
     else:
-        known.places |= places
-        rest = [place for place in known.places if place not in seen]
-        read = each(lambda place: _searched(cluster, *place, labels), rest)
-        seen.update((place, it) for place, it in zip(rest, read, strict=True) if not isinstance(it, str))
-        blind.update((place[0], it) for place, it in zip(rest, read, strict=True) if isinstance(it, str))
+        known.scopes |= scopes
+        rest = [scope for scope in known.scopes if scope not in seen]
+        read = each(lambda scope: _searched(cluster, *scope, labels), rest)
+        seen.update((scope, it) for scope, it in zip(rest, read, strict=True) if not isinstance(it, str))
+        blind.update((scope[0], it) for scope, it in zip(rest, read, strict=True) if isinstance(it, str))
         again = [resource for resource in known.blind if resource not in blind]
-        for place, objects in _everywhere(cluster, labels, _namespaces(found), again, blind):
-            seen.setdefault(place, objects)
-            known.places.add(place)
+        for scope, objects in _everywhere(cluster, labels, _namespaces(found), again, blind):
+            seen.setdefault(scope, objects)
+            known.scopes.add(scope)
     known.blind = set(blind)
     result = _sorted_out(seen, wanted)
     result.unseen = sorted(f"{it.kind} ({it.api_version}): {why}" for it, why in blind.items())
@@ -110,7 +110,7 @@ def surplus(cluster: Cluster, found: Inspection, owner: Owner, *, whole: bool = 
     return result
 
 
-def _sorted_out(seen: Mapping[Place, list[dict[str, Any]]], wanted: Wanted) -> Search:
+def _sorted_out(seen: Mapping[Scope, list[dict[str, Any]]], wanted: Wanted) -> Search:
     gone: dict[str, Surplus] = {}
     kept: set[Kept] = set()
     leaving: set[Kept] = set()
@@ -180,7 +180,7 @@ def _everywhere(
     namespaces: list[str],
     resources: Iterable[Resource],
     blind: dict[Resource, str],
-) -> list[tuple[Place, list[dict[str, Any]]]]:
+) -> list[tuple[Scope, list[dict[str, Any]]]]:
     """List what carries the labels, of each kind; in these namespaces where the whole cluster may not be listed.
 
     What cannot be listed is added to `blind`, with the reason.
@@ -203,7 +203,7 @@ def _everywhere(
         return found
 
     searched = [resource for resource in resources if is_searched(resource.kind, resource.verbs)]
-    found: list[tuple[Place, list[dict[str, Any]]]] = []
+    found: list[tuple[Scope, list[dict[str, Any]]]] = []
     for resource, objects in zip(searched, each(listed, searched), strict=True):
         if isinstance(objects, str):
             blind[resource] = objects

@@ -55,14 +55,14 @@ def split_login(url: str) -> tuple[str, Login | None]:
         ) from None
     if "@" not in parts.netloc or parts.scheme not in ("http", "https", "ssh", "git", "ftp", "ftps"):
         return url, None
-    place = parts.netloc.rpartition("@")[2]
+    netloc = parts.netloc.rpartition("@")[2]
     username, password = unquote(parts.username or ""), unquote(parts.password or "")
     if any(ord(it) < 32 or ord(it) == 127 for it in username + password):
         raise UsageError("the login in a Git URL has a control character", hint="percent-encode it anew")
     if parts.scheme not in ("http", "https"):
         kept = f"{parts.username}@" if parts.username and parts.scheme == "ssh" else ""
-        return urlunsplit(parts._replace(netloc=kept + place)), None
-    plain = urlunsplit(parts._replace(netloc=place))
+        return urlunsplit(parts._replace(netloc=kept + netloc)), None
+    plain = urlunsplit(parts._replace(netloc=netloc))
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
     origin = f"{parts.scheme}://{host}" + (f":{port}" if port is not None else "")
     return plain, Login(origin, username, password) if username or password else None

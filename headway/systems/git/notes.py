@@ -33,28 +33,28 @@ class Notes:
         if head is None:
             return {}
         root = tree_of(self._mirror, head)
-        places = {commit: self._places(root, commit) for commit in commits}
-        blobs = [sha for found in places.values() for _, sha in found]
+        paths = {commit: self._paths(root, commit) for commit in commits}
+        blobs = [sha for found in paths.values() for _, sha in found]
         texts = dict(zip(blobs, self._mirror.read_many(blobs), strict=True))
         return {
             commit: "\n".join(texts[sha].decode("utf-8", "replace").rstrip("\n") for _, sha in found)
-            for commit, found in places.items()
+            for commit, found in paths.items()
             if found
         }
 
     def appended(self, head: str | None, commit: str, line: str) -> str | None:
         """Write the notes' tree with one more line for a commit; None where the line is there already."""
         root = tree_of(self._mirror, head) if head else ""
-        places = self._places(root, commit) if root else []
-        if not places:
+        paths = self._paths(root, commit) if root else []
+        if not paths:
             return self._trees.changed(root, {self._free_place(root, commit): f"{line}\n".encode()})
-        path, sha = places[0]
+        path, sha = paths[0]
         text = self._mirror.read(sha)
         if line.encode() in text.split(b"\n"):
             return None
         return self._trees.changed(root, {path: text.rstrip(b"\n") + f"\n{line}\n".encode()})
 
-    def _places(self, root: str, commit: str) -> list[tuple[str, str]]:
+    def _paths(self, root: str, commit: str) -> list[tuple[str, str]]:
         found: list[tuple[str, str]] = []
         above, rest, tree = "", commit, root
         while True:

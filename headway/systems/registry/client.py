@@ -211,17 +211,17 @@ class RegistryClient:
             elif said in facts:
                 done[it] = facts[said]
         asked = {it: it for it in wanted if it not in done}
-        keeping: list[tuple[ImageRef, ImageFacts]] = []
+        to_keep: list[tuple[ImageRef, ImageFacts]] = []
 
         def keep(image: ImageRef, found: ImageFacts | HeadwayError) -> None:
             if isinstance(found, ImageFacts):
-                keeping.append((image, found))
-            if len(keeping) >= KEPT_AT_ONCE:
-                self._memory.remember(keeping)
-                keeping.clear()
+                to_keep.append((image, found))
+            if len(to_keep) >= KEPT_AT_ONCE:
+                self._memory.remember(to_keep)
+                to_keep.clear()
 
         done |= self._scan(asked, lambda image, until: self._facts(image, platform, until), keep)
-        self._memory.remember(keeping, done)
+        self._memory.remember(to_keep, done)
         return {it: done[it] for it in wanted}
 
     def forget(self, image: ImageRef) -> None:

@@ -81,7 +81,7 @@ def test_lead_time_is_from_the_source_commit_to_live() -> None:
 
 
 def test_a_release_that_fails_and_is_taken_back() -> None:
-    """It counts as failed once, and is restored when its take-back is live."""
+    """It counts as failed once, and is restored when its rollback is live."""
     bad = release(20, ("failed", 21), ("rolled-back", 22), web="2", old="1")
     row = measured(
         release(10, ("live", 11), web="1"),
@@ -105,7 +105,7 @@ def test_a_release_that_a_person_takes_back_later() -> None:
 
 
 def test_a_failure_that_the_next_release_puts_right() -> None:
-    """Where nothing was taken back, what is live next restores."""
+    """Where nothing was rolled back, what is live next restores."""
     row = measured(release(10, ("failed", 11), web="1"), release(15, ("live", 17), web="2"))
     assert (row.failed, row.restore_median) == (1, 6 * 3600)
 

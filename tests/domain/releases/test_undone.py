@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from headway.domain.releases.undone import Step, older_by, taken_back, undone
+from headway.domain.releases.undone import Step, downgrades, older_by, undone
 
 V = {
     name: f"r.io/web:{name}@sha256:{number:064x}"
@@ -82,5 +82,5 @@ def test_what_was_answered_once_is_not_undone_again() -> None:
 )
 def test_an_image_that_goes_back_is_seen(before: str, now: str, expected: str) -> None:
     """By version, and where a digest is lost; a colour has no order."""
-    found = taken_back([("web", now, before)], lambda service: older_by(None))
+    found = downgrades([("web", now, before)], lambda service: older_by(None))
     assert [said for *_, said in found] == ([expected] if expected else [])

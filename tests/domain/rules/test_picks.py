@@ -200,7 +200,7 @@ def test_a_rollback_holds_until_something_newer_comes() -> None:
 
 
 def test_what_was_rolled_back_bounds_also_when_its_tag_is_gone() -> None:
-    """By creation time, only what was made after the rollback is surely newer than what it took back."""
+    """By creation time, only what was made after the rollback is surely newer than what it rolled back."""
     times = {tag: DAY + timedelta(days=day) for tag, day in {"v1": 1, "v2": 2, "late": 4, "v4": 6}.items()}
 
     def by_time(tag: str) -> Any:
