@@ -96,7 +96,7 @@ NO_COMMANDS = (
     "headway/systems/git",
     "headway/systems/ledger",
     "headway/systems/folder_states",
-    "headway/domain/manifests/secretdiff",
+    "headway/domain/manifests/secret_diff",
     "deployments/",
 )
 """Files that call Git, and programs with options of their own."""
