@@ -89,8 +89,8 @@ def vetoed_upstream(
     blocked: dict[tuple[str, str], Blocked] = {}
     for change in changes:
         digest = change.digest
-        for rules in upstream(config, environment):
-            veto = next((it for it in holds.vetoes_on(rules, change.service) if it.digest == digest), None)
+        for source in upstream(config, environment):
+            veto = next((it for it in holds.vetoes_on(source, change.service) if it.digest == digest), None)
             if veto is not None:
                 tag = change.new.partition("@")[0].rpartition(":")[2]
                 said = f"vetoed in {source} at {tag}" + (f": {veto.why}" if veto.why else "")
