@@ -260,6 +260,12 @@ def test_equal_tags_do_not_take_turns() -> None:
         assert picked("1.2.0 v1.2.0", tag, digests=means, match="semver:*") == ""
 
 
+def test_an_equal_version_is_no_reason_to_move_when_what_runs_is_gone() -> None:
+    """Another name of the version that runs is not newer, also where the registry has deleted what runs."""
+    assert picked("v1.2.0", "1.2.0", match="semver:*") == ""
+    assert picked("v1.2.0 1.2.1", "1.2.0", match="semver:*") == "1.2.1"
+
+
 def test_containers_that_disagree_get_what_one_of_them_runs() -> None:
     """The digest that runs, whatever its tag means by now; the reason says so, and a veto of it is one."""
     runs = "1.0.0 1.1.0@sha256:" + "f" * 64
