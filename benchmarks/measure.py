@@ -28,7 +28,7 @@ class Comparison:
         return [self.what, self.baseline, _span(self.theirs), _span(self.ours), ratio, self.reach, self.note]
 
 
-HEADINGS = ["what", "baseline", "baseline, s", "headway, s", "ratio", "reach", ""]
+HEADINGS = ["what", "baseline", "baseline, s", "headway, s", "ratio", "goal", ""]
 
 
 def _span(values: list[float]) -> str:

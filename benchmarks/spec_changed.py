@@ -43,7 +43,7 @@ def run_rounds(place: Place, rounds: int, rows: dict[str, Comparison]) -> None:
             through(began, first)
             # headway, forth and back
             began = time.perf_counter()
-            # What the round before rolled back is vetoed, so it is asked for by force.
+            # What the previous round rolled back is vetoed, so it is forced.
             request = ReleaseRequest(
                 environment="staging",
                 images=[ServiceImage(service="web", image="v2")],
@@ -67,12 +67,12 @@ def run_all(rounds: int) -> list[Comparison]:
     """Measure on a place of its own."""
     rows = {
         "changed": Comparison(
-            "release asked for → spec changed, repo pushed first", "kubectl set image", "0.25 s"
+            "release requested → spec changed, repo pushed first", "kubectl set image", "0.25 s"
         ),
-        "ready": Comparison("release asked for → 3 replicas ready", "kubectl set image, bare watch", "1.15"),
-        "told": Comparison("the truth → headway says “live”, outcome recorded", "–", "0.2 s"),
+        "ready": Comparison("release requested → 3 replicas ready", "kubectl set image, bare watch", "1.15"),
+        "told": Comparison("pods ready → headway says “live”, outcome recorded", "–", "0.2 s"),
         "back": Comparison(
-            "rollback asked for → spec changed, repo updated", "kubectl rollout undo", "0.25 s"
+            "rollback requested → spec changed, repo updated", "kubectl rollout undo", "0.25 s"
         ),
     }
     place = Place()

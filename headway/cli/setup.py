@@ -55,6 +55,8 @@ def init(
             )
         found.setdefault(relative.parts[0], []).extend(site.value for site in index.images)
     found = {name: images for name, images in found.items() if images and name not in refused}
+    # The file names environments in the order of promotion.
+    found = {name: found[name] for name in sorted(found, key=lambda it: ("prod" in it.lower(), it))}
     if not found:
         raise UsageError(
             f"no folder below {folder.resolve().name}/ has a manifest with an image",
@@ -66,7 +68,7 @@ def init(
         return
     target.write_text(text, encoding="utf-8")
     out().print(
-        f"wrote {target}: {', '.join(found)}. Read it, try `headway lint`, commit it, then run `headway doctor`.",
+        f"wrote {target}: {', '.join(found)}. Read it, run `headway lint`, commit and push it, then run `headway doctor`.",
         markup=False,
     )
 
@@ -97,7 +99,7 @@ def lint(
                 f"{it.file}:{it.line}:{it.column}: warning: {it.message}", style="yellow", markup=False
             )
         counts = f"{_count(found.mistakes, 'mistake')}, {_count(found.warnings, 'warning')}"
-        out().print(counts if found.mistakes or found.warnings else "nothing is wrong", style="bold")
+        out().print(counts if found.mistakes or found.warnings else "no mistakes", style="bold")
     if found.mistakes:
         raise typer.Exit(2)
 

@@ -100,7 +100,7 @@ def test_init_writes_a_file_that_loads(tmp_path: Path) -> None:
     assert "staging/broken.yaml:1:5" in done.err
     written = (tmp_path / "headway.yaml").read_bytes()
     config = load_config(written)
-    assert (list(config.services), list(config.environments)) == (["web"], ["production", "staging"])
+    assert (list(config.services), list(config.environments)) == (["web"], ["staging", "production"])
     assert headway("init", str(tmp_path)).code == 2
     assert (tmp_path / "headway.yaml").read_bytes() == written
 

@@ -198,7 +198,7 @@ class Route(Part):
     """Who is notified of which releases."""
 
     only: Literal["everything", "failures"] = "everything"
-    """`failures`: only what failed or was rolled back."""
+    """`failures`: only what failed, was rolled back, or needs a person."""
     environments: list[str] = []
     """Only releases to these environments. Default: all."""
     services: list[str] = []

@@ -165,15 +165,15 @@ def starter_config(app: str, folders: Mapping[str, Iterable[str]]) -> str:
                 key, count = f"{word}-{count}", count + 1
             services[key] = name
     lines = [
-        "# What headway releases, and where. `headway lint` checks it.",
+        "# What headway releases, and where. Check it with `headway lint`.",
         "version: 1",
         f"app: {_word(app)}",
         "",
-        "# One line for each image that is released by itself. Remove what you never release.",
+        "# One line per image. Remove those that headway should not release.",
         "services:",
         *(f"  {key}: {{image: {image}}}" for key, image in services.items()),
         "",
-        "# One for each place where the whole application runs.",
+        "# Where the application runs, in the order of promotion.",
         "environments:",
     ]
     for folder in folders:
@@ -181,7 +181,7 @@ def starter_config(app: str, folders: Mapping[str, Iterable[str]]) -> str:
         lines += [
             f"  {name}:",
             f"    path: {folder}",
-            f"    cluster: {{namespace: {name}}}   # add `context:` to name one of the kubeconfig's",
+            f"    cluster: {{namespace: {name}}}   # add `context:` to use another kubeconfig context",
             "    release: manual",
         ]
     return "\n".join(lines) + "\n"

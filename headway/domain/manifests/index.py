@@ -155,7 +155,10 @@ def unrendered(path: str) -> Problem | None:
     if found is None:
         return None
     what, command = found
-    way_out = f"keep here, as plain YAML, what `{command}` writes, in CI or by hand"
+    way_out = (
+        f"replace its files once by what `{command}` writes, and edit that from then on: rendering it again would "
+        "undo releases"
+    )
     return Problem(path, 1, 1, f"{what} are not rendered yet; {way_out}")
 
 
