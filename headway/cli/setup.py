@@ -68,7 +68,7 @@ def init(
         return
     target.write_text(text, encoding="utf-8")
     out().print(
-        f"wrote {target}: {', '.join(found)}. Read it, run `headway lint`, commit and push it, then run `headway doctor`.",
+        f"wrote {target}: {', '.join(found)}. Next: read it, run `headway lint`, push it, run `headway doctor`.",
         markup=False,
     )
 
