@@ -63,7 +63,7 @@ def _commands(environment: dict[str, str], rounds: int) -> list[Comparison]:
 
 @contextlib.contextmanager
 def _worker(name: str, place: Place, command: list[str]) -> Iterator[str]:
-    """Serve a work pool of its own with a worker; give the prefix of its deployments."""
+    """Serve a work pool of its own with a worker; return the prefix of its deployments."""
     prefix = f"bench-{uuid.uuid4().hex[:6]}-{name}-"
     pool = yaml.safe_load((labplace.ROOT / "deployments/pool.yaml").read_text())
     pool["name"] = prefix + "pool"
@@ -93,7 +93,7 @@ def _worker(name: str, place: Place, command: list[str]) -> Iterator[str]:
 def _run(
     api: PrefectApi, flow: str, deployment: str, request: dict[str, Any]
 ) -> tuple[dict[str, Any], list[Any]]:
-    """Run a flow to its end; give the run and its tasks."""
+    """Run a flow to its end; return the run and its tasks."""
     run_id = api.start(flow, deployment, {"request": request}, uuid.uuid4().hex, ["bench"], lambda *_: None)
     while True:
         run = api.call("GET", f"/flow_runs/{run_id}")

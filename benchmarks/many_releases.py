@@ -84,18 +84,18 @@ class Fleet:
         self.next_version()
 
     def next_version(self) -> str:
-        """Build and push every service anew; give the version."""
+        """Build and push every service anew; return the version."""
         self._version += 1
         version = f"v{self._version}"
         self._images[version] = {it: image(self.registry, version, f"{self.name}/{it}") for it in SERVICES}
         return version
 
     def image(self, service: str, version: str) -> str:
-        """Give a service's image, pinned."""
+        """Return a service's image, pinned."""
         return self._images[version][service]
 
     def namespace(self, environment: str) -> str:
-        """Give an environment's namespace."""
+        """Return an environment's namespace."""
         return f"{self.name}-{environment}"
 
     @property
@@ -209,7 +209,7 @@ def _one_by_one(room: ControlRoom, fleet: Fleet, targets: list[Target], version:
 def _at_once(
     room: ControlRoom, fleet: Fleet, targets: list[Target], version: str
 ) -> dict[Target, dict[str, Any]]:
-    """Start all of them and wait until all have ended; give the runs."""
+    """Start all of them and wait until all have ended; return the runs."""
     with ThreadPoolExecutor(CALLERS) as callers:
         started = list(callers.map(lambda it: _start(room, fleet, it, version), targets))
     wanted = {"flow_runs": {"id": {"any_": started}}, "limit": 200}
@@ -231,7 +231,7 @@ def _release_id(flow_run: dict[str, Any], environment: str) -> str:
 def _remark(
     room: ControlRoom, fleet: Fleet, runs: dict[Target, dict[str, Any]], since: str, before: Counter[int]
 ) -> str:
-    """Say what happened on the way: what a newer one took along, what began anew, what a server refused."""
+    """Return what happened on the way: what a newer one took along, what began anew, what a server refused."""
     answers = {it: room.balancer.answers[it] - before[it] for it in BUSY}
     refused = ", ".join(f"{count} answers {code}" for code, count in answers.items() if count)
     again = sum(it["run_count"] > 1 for it in runs.values())

@@ -21,7 +21,7 @@ class Comparison:
     note: str = ""
 
     def row(self) -> list[str]:
-        """Give the row's cells."""
+        """Return the row's cells."""
         ratio = "–"
         if self.theirs and self.ours:
             ratio = f"{statistics.median(o / t for o, t in zip(self.ours, self.theirs, strict=False)):.2f}"
@@ -38,13 +38,13 @@ def _span(values: list[float]) -> str:
 
 
 def table(rows: list[Comparison]) -> str:
-    """Give a Markdown table."""
+    """Return a Markdown table."""
     lines = [HEADINGS, ["---"] * len(HEADINGS), *(row.row() for row in rows)]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Give the seconds that a call takes."""
+    """Return the seconds that a call takes."""
     began = time.perf_counter()
     work()
     return time.perf_counter() - began

@@ -20,7 +20,7 @@ SERVICES, ENVIRONMENTS = 1000, ("dev", "staging", "production")
 
 
 def orders() -> list[tuple[str, dict[str, Any], list[str], Any]]:
-    """Give each order with a rule, tags, and what places them."""
+    """Return each order with a rule, tags, and what places them."""
     shas = [f"{number * 7919:040x}"[::-1] for number in range(TAGS)]
     places = {sha: number for number, sha in enumerate(shas)}
     times = {f"t{number}": datetime(2026, 1, 1, tzinfo=UTC) + timedelta(number) for number in range(TAGS)}

@@ -44,7 +44,7 @@ class Watch:
                 self._more.notify_all()
 
     def when(self, since: float, is_it: Callable[[dict[str, Any]], bool], seconds: float = 120) -> float:
-        """Wait for the first object after `since` of which it is true; give the seconds since then."""
+        """Wait for the first object after `since` of which it is true; return the seconds since then."""
         deadline = time.perf_counter() + seconds
         with self._more:
             while True:
@@ -105,7 +105,7 @@ spec:
 """
 
     def push(self, of: str, message: str, command: str = "") -> str:
-        """Push the Deployment with an image, as a person would; give the commit."""
+        """Push the Deployment with an image, as a person would; return the commit."""
         with tempfile.TemporaryDirectory() as work:
             run("git", "clone", "--quiet", str(self.bare), work)
             folder = Path(work)
@@ -138,7 +138,7 @@ spec:
 
 
 def image(registry: str, version: str, repository: str = REPOSITORY) -> str:
-    """Build and push a busybox with a version; give it pinned."""
+    """Build and push a busybox with a version; return it pinned."""
     name = build(registry, version, repository)
     run("docker", "push", "--quiet", name)
     digests = run("docker", "image", "inspect", "--format", '{{join .RepoDigests "\\n"}}', name)
@@ -146,7 +146,7 @@ def image(registry: str, version: str, repository: str = REPOSITORY) -> str:
 
 
 def build(registry: str, version: str, repository: str = REPOSITORY) -> str:
-    """Build a busybox with a version; give its name."""
+    """Build a busybox with a version; return its name."""
     name = f"{registry}/{repository}:{version}"
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy("/bin/busybox", Path(folder) / "busybox")
@@ -159,13 +159,13 @@ def build(registry: str, version: str, repository: str = REPOSITORY) -> str:
 
 
 def image_of(item: dict[str, Any]) -> str:
-    """Give the image that a Deployment asks for."""
+    """Return the image that a Deployment asks for."""
     found: str = item["spec"]["template"]["spec"]["containers"][0]["image"]
     return found
 
 
 def rolled_out(item: dict[str, Any]) -> bool:
-    """Say whether a Deployment is through: everything updated, available, and nothing old left."""
+    """Return whether a Deployment is through: everything updated, available, and nothing old left."""
     status = item.get("status") or {}
     wanted = item["spec"]["replicas"]
     return status.get("observedGeneration") == item["metadata"]["generation"] and all(
@@ -174,7 +174,7 @@ def rolled_out(item: dict[str, Any]) -> bool:
 
 
 def run(*command: str) -> str:
-    """Run a command that must succeed; give what it printed."""
+    """Run a command that must succeed; return what it printed."""
     who = {
         f"GIT_{role}_{what}": f"b{at}"
         for role in ("AUTHOR", "COMMITTER")

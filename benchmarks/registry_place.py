@@ -35,7 +35,7 @@ class RegistryPlace:
         self._server: subprocess.Popen[bytes] | None = None
 
     def image(self, number: int = 0, created: datetime | None = None) -> str:
-        """Store a small image; give its digest."""
+        """Store a small image; return its digest."""
         layer = self._blob(b"layer")
         config = self._blob(
             json.dumps(

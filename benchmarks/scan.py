@@ -40,7 +40,7 @@ def by_name(place: RegistryPlace, rounds: int) -> Comparison:
 
 
 def scan_in_a_process(host: str, names: Iterable[str]) -> dict[str, Any]:
-    """Scan and pick in a fresh process; give seconds, requests, megabytes, CPU seconds."""
+    """Scan and pick in a fresh process; return seconds, requests, megabytes, CPU seconds."""
     done = subprocess.run(
         [sys.executable, "-c", _SCAN, host],
         input=json.dumps(list(names)),
@@ -110,7 +110,7 @@ def by_time(place: RegistryPlace, rounds: int) -> list[Comparison]:
         return tags
 
     def scan(folder: Path) -> int:
-        """Scan with a fresh client on a store; give the number of requests."""
+        """Scan with a fresh client on a store; return the number of requests."""
         from headway.systems.registry import http as registry_http
 
         sent = [0]

@@ -38,7 +38,7 @@ def alarm_block(
     *,
     check: bool,
 ) -> str:
-    """Give the id of the block that alarms go to, made or changed where it must be; empty where there is none."""
+    """Return the id of the block that alarms go to, made or changed where it must be; empty where there is none."""
     if settings.alarm:
         kind, _, name = settings.alarm.partition("/")
         found = api.find(f"/block_types/slug/{kind}/block_documents/name/{name}") if name else None
@@ -78,7 +78,7 @@ def _name(owner: Owner) -> str:
 
 
 def _channel(config: Config | None) -> str:
-    """Name the first channel that hears of releases; empty where none does."""
+    """Return the first channel that hears of releases; empty where none does."""
     notify = config.document.notify if config is not None else None
     routes = [notify, *notify.routes] if notify is not None else []
     return next((it.slack.channel for it in routes if it.slack is not None), "")

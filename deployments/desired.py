@@ -19,7 +19,7 @@ from headway.settings import Settings
 
 
 def desired_pool(pool: dict[str, Any]) -> dict[str, Any]:
-    """Give the work pool, with the environment that each run gets as the default of its template."""
+    """Return the work pool, with the environment that each run gets as the default of its template."""
     template = copy.deepcopy(pool.get("base_job_template"))
     if template is None:
         from prefect.workers.process import ProcessWorker
@@ -33,7 +33,7 @@ def desired_pool(pool: dict[str, Any]) -> dict[str, Any]:
 def desired_deployment(
     wanted: Wanted, config: Config | None, settings: Settings, owner: Owner, pool: str
 ) -> dict[str, Any]:
-    """Give one deployment in a work pool, with its form and its owner's marks."""
+    """Return one deployment in a work pool, with its form and its owner's marks."""
     keys = wanted.keys
     schema = _schema(wanted.entrypoint)
     if wanted.full_name.startswith("rollback/"):
@@ -72,7 +72,7 @@ def desired_automation(
     id_of: Callable[[str], str],
     block: str = "",
 ) -> dict[str, Any]:
-    """Give one automation for an owner's runs, and of those for the ones with one of its tags where it has any.
+    """Return one automation for an owner's runs, and of those for the ones with one of its tags where it has any.
 
     `id_of` gives the ids of the deployments that its actions start, `block` is that of the block that alarms go to.
     """
@@ -111,7 +111,7 @@ def _schema(entrypoint: str) -> dict[str, Any]:
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    """Say which config repo a run is for, where one worker serves several."""
+    """Return which config repo a run is for, where one worker serves several."""
     url = urlsplit(settings.repo)
     # Before the `@` of an HTTP URL a token may stand alone; SSH has only a user's name there.
     if url.password or (url.scheme in ("http", "https") and "@" in url.netloc):

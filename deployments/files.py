@@ -51,7 +51,7 @@ def read_yaml(path: Path) -> Any:
 
 
 def wanted_deployments(project: Any, config: Config | None, prefix: str = "") -> list[Wanted]:
-    """Give every deployment there should be.
+    """Return every deployment there should be.
 
     With a configuration, a flow that has deployments for environments gets one for each
     environment of it, made after the first; without one, what stands in the file is taken as it is.

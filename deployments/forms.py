@@ -13,7 +13,7 @@ from headway.domain.config.reading import Config
 
 
 def with_reason(schema: dict[str, Any], model: str) -> dict[str, Any]:
-    """Give a schema whose model needs a reason, so that one click (*Quick run*) does not start it.
+    """Return a schema whose model needs a reason, so that one click (*Quick run*) does not start it.
 
     Prefect's server refuses a run without one before it exists, and names the field.
     """
@@ -27,7 +27,7 @@ def with_reason(schema: dict[str, Any], model: str) -> dict[str, Any]:
 
 
 def chosen_from(schema: dict[str, Any], config: Config, environment: str) -> dict[str, Any]:
-    """Give a flow's parameter schema with the environments and services of a configuration to choose from.
+    """Return a flow's parameter schema with the environments and services of a configuration to choose from.
 
     With an environment, it is the only one: the deployment is for that one alone.
     """

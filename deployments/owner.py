@@ -37,7 +37,7 @@ class Owner:
 
     @property
     def beginning(self) -> str:
-        """What its automations' names begin with."""
+        """Return what its automations' names begin with."""
         return f"{TAG} {self.prefix}: " if self.prefix else f"{TAG}: "
 
     def label(self, full_name: str) -> dict[str, str]:
@@ -47,13 +47,13 @@ class Owner:
         return {LABEL: f"{flow}/{name.removeprefix(self.prefix)}", **repo}
 
     def named(self, found: dict[str, Any]) -> str:
-        """Give the full name of a deployment that sync made for this application; of another, nothing."""
+        """Return the full name of a deployment that sync made for this application; of another, nothing."""
         flow, _, name = str((found["labels"] or {}).get(LABEL, "")).partition("/")
         made = bool(flow) and found["name"] == self.prefix + name and self._may_have(found["tags"])
         return f"{flow}/{found['name']}" if made else ""
 
     def made(self, automation: dict[str, Any]) -> bool:
-        """Say whether sync made an automation for this application."""
+        """Return whether sync made an automation for this application."""
         ours = automation["name"].startswith(self.beginning) and MADE in automation["tags"]
         return ours and self._may_have(automation["tags"])
 

@@ -11,7 +11,7 @@ ADDED = {"id", "created", "updated", "deployment_id", "active", "anchor_date", "
 
 
 def differences(found: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
-    """Name the wanted keys whose value the server does not have."""
+    """Return the wanted keys whose value the server does not have."""
     return [key for key, value in wanted.items() if not _same(key, found.get(key), value)]
 
 

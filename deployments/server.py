@@ -21,7 +21,7 @@ OLD_EVERY = 30
 
 
 def collect_apart() -> threading.Thread:
-    """Collect garbage in a thread of its own from now on, and in no other; give the thread."""
+    """Collect garbage in a thread of its own from now on, and in no other; return the thread."""
     gc.disable()
     thread = threading.Thread(target=_collect, name="garbage", daemon=True)
     thread.start()

@@ -109,7 +109,7 @@ class Sync:
                     raise
 
     def _there(self, names: list[str], owner: Owner) -> dict[str, dict[str, Any]]:
-        """Give what the server has under the wanted names, and what else sync made for this owner."""
+        """Return what the server has under the wanted names, and what else sync made for this owner."""
         tagged = self._all("/deployments/filter", {"deployments": {"tags": {"all_": [TAG]}}})
         there = {name: it for it in tagged if (name := owner.named(it))}
         for name in names:
@@ -173,7 +173,7 @@ class Sync:
         return str(found["id"]) if found else "00000000-0000-0000-0000-000000000000"
 
     def _all(self, path: str, body: dict[str, Any]) -> list[dict[str, Any]]:
-        """Give all that a filter finds: the server gives a page at a time, of a size that it is told."""
+        """Return all that a filter finds: the server gives a page at a time, of a size that it is told."""
         found: dict[str, dict[str, Any]] = {}
         offset = 0
         # The newest first: what is made meanwhile moves the rest to later pages, where it is seen again.
@@ -196,13 +196,13 @@ class Sync:
 
 
 def _of_name(there: list[dict[str, Any]], name: str, owner: Owner) -> list[dict[str, Any]]:
-    """Give the automations of a name that sync made; without one, the one that an older sync made, with no mark."""
+    """Return the automations of a name that sync made; without one, the one that an older sync made, with no mark."""
     same = [it for it in there if it["name"] == name]
     return [it for it in same if owner.made(it)] or [it for it in same if not it["tags"]][:1]
 
 
 def _as_sent(found: dict[str, Any]) -> dict[str, Any]:
-    """Give a deployment as it would be sent: the server shows its limit elsewhere, and adds labels of its own."""
+    """Return a deployment as it would be sent: the server shows its limit elsewhere, and adds labels of its own."""
     labels = found["labels"] or {}
     return {
         **found,
@@ -212,7 +212,7 @@ def _as_sent(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _kept(made: dict[str, Any], found: dict[str, Any] | None) -> dict[str, Any]:
-    """Give what a change leaves to people: a schedule's pause, and a limit that other deployments have too."""
+    """Return what a change leaves to people: a schedule's pause, and a limit that other deployments have too."""
     found = found or {"schedules": [], "global_concurrency_limit": None}
     active = {it["slug"]: it["active"] for it in found["schedules"]}
     kept: dict[str, Any] = {
@@ -226,7 +226,7 @@ def _kept(made: dict[str, Any], found: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def sync(settings: Settings, file: Path, pool: Path, tell: Tell, *, check: bool) -> int:
-    """Compare a server with the files; give how many things differ, or did."""
+    """Compare a server with the files; return how many things differ, or did."""
     with PrefectHttp(settings.prefect_url()) as api, Connections(settings) as connections:
         config = connections.config(connections.repo.fetch()) if settings.repo else None
         made = Sync(api, settings, tell, check=check)
@@ -235,7 +235,7 @@ def sync(settings: Settings, file: Path, pool: Path, tell: Tell, *, check: bool)
 
 
 def main() -> int:
-    """Run the command; give its exit code."""
+    """Run the command; return its exit code."""
     parser = argparse.ArgumentParser(
         prog="deployments/sync",
         description="Make deployments, automations and the work pool of a Prefect server match the files.",

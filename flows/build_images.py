@@ -48,7 +48,7 @@ def build_images(request: BuildRequest) -> dict[str, object]:
 
 
 def services_to_build(config: Config, request: BuildRequest) -> list[str]:
-    """Give the services that were asked for, or all that have a source."""
+    """Return the services that were asked for, or all that have a source."""
     for name in request.services:
         if config.service(name).source is None:
             line, column = config.locate("services", name)
@@ -65,7 +65,7 @@ def services_to_build(config: Config, request: BuildRequest) -> list[str]:
 
 
 def plan_all(connections: Connections, config: Config, services: list[str], ref: str) -> list[ToBuild]:
-    """Say what building services would make, and make nothing."""
+    """Return what building services would make, and make nothing."""
     planned: list[ToBuild] = side_by_side(
         plan_build,
         [{"connections": connections, "config": config, "service": name, "ref": ref} for name in services],

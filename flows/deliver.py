@@ -62,7 +62,7 @@ def deliver(request: DeliverRequest) -> dict[str, object]:
 def _dry_run(
     connections: Connections, config: Config, request: DeliverRequest, services: list[str]
 ) -> dict[str, object]:
-    """Say what would be built, and what runs now in its place."""
+    """Return what would be built, and what runs now in its place."""
     planned = plan_all(connections, config, services, request.ref)
     now = Desired(connections.repo, config, request.environment, connections.repo.head)
     who = actor_of(request.actor)

@@ -127,7 +127,7 @@ def _promote(connections: Connections, request: WatchRequest, it: AutomaticServi
 def _execute(
     connections: Connections, request: WatchRequest, name: str, propose: Propose
 ) -> object | HeadwayError:
-    """Carry one environment's release out; return its error, since it must keep no other from going on."""
+    """Run one environment's release; return its error, since it must not stop the other environments."""
     asked = Forcible(actor=ACTOR, reason=request.reason, dry_run=request.dry_run)
     proposed = None
     try:

@@ -115,7 +115,7 @@ class Settings(BaseSettings):
     """Run every command in its own process, as `--local` does."""
 
     def config_repo(self) -> str:
-        """Give the config repo's URL, or say how to set it."""
+        """Return the config repo's URL, or say how to set it."""
         if not self.repo:
             raise UsageError(
                 "no config repo is set",
@@ -124,7 +124,7 @@ class Settings(BaseSettings):
         return self.repo
 
     def who(self) -> str:
-        """Name the person or program that asks."""
+        """Return the person or program that asks."""
         if self.actor:
             return self.actor
         try:
@@ -133,5 +133,5 @@ class Settings(BaseSettings):
             return f"uid {os.getuid()}"
 
     def prefect_url(self) -> str:
-        """Give the Prefect API's URL, without a slash at its end; empty where none is set."""
+        """Return the Prefect API's URL, without a slash at its end; empty where none is set."""
         return (self.prefect or os.environ.get("PREFECT_API_URL", "")).rstrip("/")

@@ -47,7 +47,7 @@ def roll_back(work: Reconciliation) -> Reconciliation:
 
 @task(name="look at the newest commit", run_name="look what {work.name} should be now")
 def look_again(work: Reconciliation) -> Reconciliation:
-    """Begin anew with the branch's newest commit."""
+    """Start again with the branch's newest commit."""
     return work.look_again()
 
 

@@ -20,13 +20,13 @@ def resolve_image(connections: Connections, reference: ImageRef) -> ImageRef:
 
 @task(name="look for missing images", run_name="look for missing images", attempts=2)
 def missing_images(connections: Connections, references: list[ImageRef]) -> list[ImageRef]:
-    """Give the images that the registries no longer have."""
+    """Return the images that the registries no longer have."""
     return connections.registry.missing(references)
 
 
 @task(name="read what is live", run_name="read what is live in {source}")
 def live_images(connections: Connections, config: Config, source: str, services: list[str]) -> Live:
-    """Give what is live in an environment, as its record and its cluster have it; refuse what is not.
+    """Return what is live in an environment, as its record and its cluster have it; refuse what is not.
 
     What is applied there and not running is given too, and named: the caller refuses it, or is forced.
     """

@@ -24,7 +24,7 @@ PERSON = {
 
 
 def _data(content: bytes) -> list[bytes]:
-    """Give content as `git fast-import` takes it."""
+    """Return content as `git fast-import` takes it."""
     return [b"data %d" % len(content), content]
 
 
@@ -62,7 +62,7 @@ class Remote:
         parents: list[str] | None = None,
         at: int | None = None,
     ) -> str:
-        """Commit files (None: removed) on top of a branch, as a person would, and give the commit."""
+        """Commit files (None: removed) on top of a branch, as a person would, and return the commit."""
         if parents is None:
             old = self.git("for-each-ref", "--format=%(objectname)", f"refs/heads/{branch}").strip()
             parents = [old] if old else []

@@ -30,7 +30,7 @@ _CALL = re.compile(r"^(?:# {2,}| *- (?:run: )?| *sh '| *)headway (?P<words>.+?)'
 
 
 def calls(path: Path) -> Iterator[list[str]]:
-    """Give the words of each call of headway in a file."""
+    """Yield the words of each call of headway in a file."""
     for found in _CALL.finditer(path.read_text()):
         words = shlex.split(found["words"], comments=True)
         yield [it for it in words if not it.startswith(("<", ">"))]
@@ -119,7 +119,7 @@ def curl(endpoint: HttpServer, tmp_path: Path) -> Callable[..., subprocess.Compl
 
 
 def look(after: int, *lines: str, state: str = "RUNNING", complete: bool = False, message: str = "") -> Any:
-    """Give an answer about a run."""
+    """Return an answer about a run."""
     said = {
         "state": state,
         "log": lines,

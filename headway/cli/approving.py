@@ -101,7 +101,7 @@ def _answer(decision: str, what: str, plan: str, by: str, reason: str, yes: bool
 
 
 def application(settings: Settings) -> str:
-    """Name the application whose config repo is set: a Prefect server may have those of several."""
+    """Return the application whose config repo is set: a Prefect server may have those of several."""
     if not settings.repo:
         return ""
     from headway.operations.connections import Connections

@@ -103,7 +103,7 @@ def _who(entry: Entry) -> str:
 
 
 def _ending(entry: Entry) -> Text:
-    """Say how a commit ended; in each environment, where it changed several."""
+    """Return how a commit ended; in each environment, where it changed several."""
     from rich.text import Text
 
     names = list(dict.fromkeys(it.environment for it in entry.outcomes if it.environment))

@@ -74,7 +74,7 @@ def _print_status(found: list[dict[str, Any]]) -> None:
 
 
 def _remains(found: dict[str, Any]) -> list[str]:
-    """Say what does not become as the repo says by itself, and what to do about it."""
+    """Return what does not become as the repo says by itself, and what to do about it."""
     said = [found["older_push"]] if found["older_push"] else []
     said += [f"{it['object']} {it['waits']}" for it in found["stuck"][:STUCK]]
     if more := len(found["stuck"]) - STUCK:

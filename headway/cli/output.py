@@ -25,12 +25,12 @@ class Output(StrEnum):
 
 
 def out() -> Console:
-    """Give the console for data. It has colours on a terminal only, and never with NO_COLOR."""
+    """Return the console for data. It has colours on a terminal only, and never with NO_COLOR."""
     return _console(sys.stdout)
 
 
 def err() -> Console:
-    """Give the console for progress and errors."""
+    """Return the console for progress and errors."""
     return _console(sys.stderr)
 
 
@@ -57,7 +57,7 @@ def print_json(data: object) -> None:
 
 
 def styled(text: str, style: str) -> Text:
-    """Give a cell in a colour."""
+    """Return a cell in a colour."""
     from rich.text import Text
 
     return Text(visible(text), style)

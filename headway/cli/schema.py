@@ -8,7 +8,7 @@ from headway.domain.config.model import Document
 
 
 def schema() -> str:
-    """Give the schema as text, with a title and an address of its dialect."""
+    """Return the schema as text, with a title and an address of its dialect."""
     found = Document.model_json_schema()
     found = {"$schema": "https://json-schema.org/draft/2020-12/schema", **found, "title": "headway.yaml"}
     return json.dumps(found, indent=2, ensure_ascii=False) + "\n"

@@ -135,7 +135,7 @@ def _serve(
 
 
 def _api(settings: Settings) -> list[Route]:
-    """Give the endpoint for CI, where tokens are set; their file is read at each call."""
+    """Return the endpoint for CI, where tokens are set; their file is read at each call."""
     if not settings.tokens:
         return []
     from pathlib import Path

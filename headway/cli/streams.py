@@ -63,7 +63,7 @@ class Lasting:
 
 @contextlib.contextmanager
 def lasting_streams() -> Iterator[Lasting]:
-    """Put lasting streams in the place of standard output and standard error; give the one for output."""
+    """Put lasting streams in the place of standard output and standard error; return the one for output."""
     before = sys.stdout, sys.stderr
     with contextlib.ExitStack() as stack:
         # A descriptor that was closed by the caller is None here.
@@ -78,7 +78,7 @@ def lasting_streams() -> Iterator[Lasting]:
 
 
 def lost(out: Lasting) -> str:
-    """Say why a command's data was not written whole; empty where it was, or where its reader had enough."""
+    """Return why a command's data was not written whole; empty where it was, or where its reader had enough."""
     if out.error is None or out.error.errno in GONE:
         return ""
     return f"standard output could not be written: {out.error.strerror}"

@@ -80,7 +80,7 @@ def plan_changed(name: str, now: str) -> RefusedError:
 
 
 def _counts_not(who: str, people: list[str], asked: str) -> str:
-    """Say why an approval does not count; empty where it does."""
+    """Return why an approval does not count; empty where it does."""
     if same_person(who, asked):
         return f"the approval by {who} does not count: {asked} asked for this; somebody else must approve"
     if any(same_person(who, it) for it in people):

@@ -40,12 +40,12 @@ class ToBuild:
 
 
 def commit_tag(sha: str) -> str:
-    """Give the tag of a commit's image: `sha-` and all 40 digits, which nothing takes for a version."""
+    """Return the tag of a commit's image: `sha-` and all 40 digits, which nothing takes for a version."""
     return f"sha-{sha}"
 
 
 def to_build(registry: RegistryClient, service: str, image: ImageRef, sha: str) -> ToBuild:
-    """Say what `build_commit` would make, and make nothing."""
+    """Return what `build_commit` would make, and make nothing."""
     wanted = image.pinned(commit_tag(sha), None)
     return ToBuild(service, sha, wanted, registry.exists(wanted))
 

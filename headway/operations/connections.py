@@ -107,7 +107,7 @@ class Connections:
 
     @property
     def dispatcher(self) -> Dispatcher:
-        """Who carries what is told of releases."""
+        """Return who carries what is told of releases."""
         with self._lock:
             if self._dispatcher is None:
                 from headway.operations.dispatcher import Dispatcher
@@ -117,7 +117,7 @@ class Connections:
             return self._dispatcher
 
     def cluster(self, context: str) -> Cluster:
-        """Give the cluster of a kubeconfig's context."""
+        """Return the cluster of a kubeconfig's context."""
         with self._lock:
             if context not in self._clusters:
                 from headway.systems.cluster.client import Cluster
@@ -176,12 +176,12 @@ class Connections:
         return read_holds(self.repo.own_file(commit, HOLDS_FILE))
 
     def unknown_holds(self, commit: str) -> list[Problem]:
-        """Give the lines of holds.yaml that are about nothing in headway.yaml: they hold nothing back."""
+        """Return the lines of holds.yaml that are about nothing in headway.yaml: they hold nothing back."""
         config = self.config(commit)
         return unknown_names(self.repo.own_file(commit, HOLDS_FILE), config.environments, config.services)
 
     def history(self, source: Source) -> SourceHistory:
-        """Give the history of a service's source branch."""
+        """Return the history of a service's source branch."""
         from headway.systems.git.source import resolve_url
 
         url = resolve_url(self.settings.config_repo(), source.repo)
@@ -196,5 +196,5 @@ class Connections:
             return self._histories[key]
 
     def environment_cluster(self, environment: Environment) -> Cluster:
-        """Give the cluster that an environment lives in."""
+        """Return the cluster that an environment lives in."""
         return self.cluster(environment.cluster.context)

@@ -26,7 +26,7 @@ from headway.systems.cluster.verify import Verification, verify
 
 
 def compare(connections: Connections, desired: Desired) -> list[Drift]:
-    """Say what applying an environment would change, and change nothing."""
+    """Return what applying an environment would change, and change nothing."""
     return drift_of(connections, desired, log)
 
 
@@ -149,12 +149,12 @@ def prove_equality(connections: Connections, desired: Desired) -> Proof:
 
 
 def running_image(connections: Connections, context: str, namespace: str, image: ImageRef) -> list[ImageSet]:
-    """Say which running containers would get the image, and change nothing."""
+    """Return which running containers would get the image, and change nothing."""
     return set_image(connections.cluster(context), namespace, _runs(image), str(image), dry_run=True)
 
 
 def change_image(connections: Connections, context: str, namespace: str, image: ImageRef) -> list[ImageSet]:
-    """Give every running container of the image's repository the image, and say which they are."""
+    """Return every running container of the image's repository the image, and say which they are."""
     return set_image(connections.cluster(context), namespace, _runs(image), str(image))
 
 
@@ -180,7 +180,7 @@ def _runs(image: ImageRef) -> Callable[[str], bool]:
 
 
 def _cluster(connections: Connections, desired: Desired) -> Cluster:
-    """Give an environment's cluster; a request to it that hangs is told in this task's log."""
+    """Return an environment's cluster; a request to it that hangs is told in this task's log."""
     cluster = connections.environment_cluster(desired.environment)
     cluster.in_flight.tell(log)
     return cluster

@@ -51,7 +51,7 @@ class Desired:
             )
 
     def with_files(self, files: Mapping[str, bytes]) -> Desired:
-        """Give the environment as it would be with other contents of some of its files; it is no commit yet."""
+        """Return the environment as it would be with other contents of some of its files; it is no commit yet."""
         planned = copy.copy(self)
         planned._read(
             [index_file(files[it.path]).at(it.path) if it.path in files else it for it in self.indexes]

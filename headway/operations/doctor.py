@@ -34,7 +34,7 @@ class Finding:
     hint: str = ""
 
     def as_dict(self) -> dict[str, object]:
-        """Give what `--output json` prints."""
+        """Return what `--output json` prints."""
         return {"what": self.what, "ok": self.ok, "found": self.found, "hint": self.hint}
 
 
@@ -208,7 +208,7 @@ def _deployments(connections: Connections, config: Config) -> str:
 
 
 def is_loopback(url: str) -> bool:
-    """Say whether an address can be reached from this machine alone."""
+    """Return whether an address can be reached from this machine alone."""
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -29,7 +29,7 @@ def change_holds(
     actor: str,
     change: Change,
 ) -> str | None:
-    """Commit a change of holds.yaml on the newest head; give the commit, None where it said so already."""
+    """Commit a change of holds.yaml on the newest head; return the commit, None where it said so already."""
     from headway.systems.git.config_repo import Draft
 
     config = connections.config(connections.repo.fetch())
@@ -141,7 +141,7 @@ def unveto(environment: str, service: str, digest: str) -> Change:
 def digest_of(
     connections: Connections, config: Config, environment: str, service: str, image: str
 ) -> tuple[str, str]:
-    """Give the digest and the tag that a person means; an empty `image` means what the repo says runs."""
+    """Return the digest and the tag that a person means; an empty `image` means what the repo says runs."""
     from headway.operations.desired import Desired
 
     definition = config.service(service)

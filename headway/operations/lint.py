@@ -32,7 +32,7 @@ class Lint:
     warnings: list[Problem] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, object]:
-        """Give what `--output json` prints."""
+        """Return what `--output json` prints."""
         return {"mistakes": _plain(self.mistakes), "warnings": _plain(self.warnings)}
 
 
@@ -81,7 +81,7 @@ def _holds(trees: Trees, files: PlainFolder, names: Names, found: Lint) -> None:
 
 
 def _environment(trees: Trees, files: PlainFolder, config: Config, name: str, found: Lint) -> list[FileIndex]:
-    """Note what is wrong in an environment's folder, and with the manifest of its verification; give what it holds."""
+    """Note what is wrong in an environment's folder and in its verification's manifest; return its files."""
     environment = config.environments[name]
     if environment.verify is not None and environment.verify.job:
         _job(trees, files, config, name, environment.verify.job, found)

@@ -30,7 +30,7 @@ def measured(
 
 
 def rows_for_people(rows: Sequence[Row]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Give the table's columns and cells, each number with how many it is made of."""
+    """Return the table's columns and cells, each number with how many it is made of."""
     return COLUMNS, [
         (
             it.environment,

@@ -46,7 +46,7 @@ def older_push(
 
 
 def going_on(name: str) -> str:
-    """Say how to go on where a push that reverts images is not applied."""
+    """Return how to go on where a push that reverts images is not applied."""
     return (
         f'`headway reconcile {name} --force --reason "…"` applies it all the same; `headway release` or another '
         "push puts the folder right"

@@ -97,7 +97,7 @@ def _pages(connections: Connections) -> Callable[[str], str]:
 
 
 def _standing(connections: Connections, name: str) -> str:
-    """Say what the config repo knows of an environment; nothing where it cannot be asked."""
+    """Return what the config repo knows of an environment; nothing where it cannot be asked."""
     repo = connections.repo
     try:
         path = connections.config(repo.head).environment(name).path

@@ -23,7 +23,7 @@ Row = dict[str, str]
 def would_release(
     connections: Connections, config: Config, holds: Holds, name: str, head: str, now: datetime
 ) -> list[Row]:
-    """Give for each service what runs, what it would get now, and why: by its rule, or by promotion."""
+    """Return for each service what runs, what it would get now, and why: by its rule, or by promotion."""
     here = images_of(config, Desired(connections.repo, config, name, head).indexes)
     runs = {service: ", ".join(map(short_tag, values)) for service, values in here.items()}
     if config.environments[name].promote_from:

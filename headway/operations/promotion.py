@@ -42,7 +42,7 @@ class Live:
 
 
 def source_environment(config: Config, request: PromoteRequest) -> str:
-    """Say where a promotion comes from; raise UsageError where nothing says so."""
+    """Return where a promotion comes from; raise UsageError where nothing says so."""
     target = config.environment(request.environment)
     source = request.source or target.promote_from
     if not source:
@@ -155,7 +155,7 @@ def _standings(
 def unhealthy(
     connections: Connections, config: Config, live: Live, services: Iterable[str]
 ) -> dict[str, str]:
-    """Say which of the services have a workload that is not healthy in its cluster now, and how it is."""
+    """Return which of the services have a workload that is not healthy in its cluster now, and how it is."""
     desired, standings = _standings(connections, config, live, services)
     return {
         service: f"{key} is not healthy in {desired.name} now: {standing}"
@@ -169,7 +169,7 @@ def unhealthy(
 def promoted(
     desired: Desired, live: Live, named: Iterable[str]
 ) -> tuple[dict[str, tuple[ImageRef, str]], list[str]]:
-    """Give the images that an environment gets from what is live in another, service → (image, why).
+    """Return the images that an environment gets from what is live in another, service → (image, why).
 
     Also give the services that it has no manifest of. Raises ConfigError where one of these was `named`.
     """
@@ -193,7 +193,7 @@ def _absent(desired: Desired, service: str) -> Problem:
 def never_live(
     connections: Connections, config: Config, environment: str, changes: Iterable[Change]
 ) -> list[str]:
-    """Say which images of a direct release were never live in the environment that this one is promoted from."""
+    """Return which images of a direct release were never live in the environment that this one is promoted from."""
     source = config.environments[environment].promote_from
     wanted = {(it.service, it.digest): it.new for it in changes if it.digest}
     if source is None or not wanted:
@@ -225,7 +225,7 @@ def _pinned_at(connections: Connections, config: Config, name: str, commit: str)
 
 
 def not_running(live: Live, environment: str, changes: Iterable[Change]) -> list[Blocked]:
-    """Give what a promotion would bring although no pod has run it where it comes from."""
+    """Return what a promotion would bring although no pod has run it where it comes from."""
     return [
         Blocked(environment, it.service, "not running", f"not to be promoted: {live.applied[it.service]}")
         for it in changes
@@ -234,7 +234,7 @@ def not_running(live: Live, environment: str, changes: Iterable[Change]) -> list
 
 
 def kept_out(config: Config, environment: str, changes: Iterable[Change]) -> list[Blocked]:
-    """Give what a promotion would bring past the rule for tags that an environment has of its own."""
+    """Return what a promotion would bring past the rule for tags that an environment has of its own."""
     blocked = []
     for change in changes:
         rule = own_rule(config, environment, change.service)
@@ -247,7 +247,7 @@ def kept_out(config: Config, environment: str, changes: Iterable[Change]) -> lis
 
 
 def own_rule(config: Config, environment: str, service: str) -> TagRule | None:
-    """Give the rule for tags that an environment itself has for a service; None where it has none."""
+    """Return the rule for tags that an environment itself has for a service; None where it has none."""
     rules = config.environments[environment]
     mine = rules.services.get(service)
     if (mine is None or mine.tags is None) and rules.tags is None:
@@ -282,7 +282,7 @@ def live_since(connections: Connections, config: Config, live: Live) -> dict[str
 def ran_before(
     connections: Connections, config: Config, holds: Holds, environment: str
 ) -> set[tuple[str, str]]:
-    """Give (service, digest) of every image that an environment once had and left for another.
+    """Return (service, digest) of every image that an environment once had and left for another.
 
     What a rollback took away is held by its veto, not by this: once that is gone, it may come again.
     """
@@ -299,7 +299,7 @@ def ran_before(
 
 
 def _readable(connections: Connections, rollback: Entry) -> bool:
-    """Say whether a rollback could write its vetoes; where it could not, nobody has taken any away."""
+    """Return whether a rollback could write its vetoes; where it could not, nobody has taken any away."""
     try:
         connections.holds(rollback.commit)
     except ConfigError:

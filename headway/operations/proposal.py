@@ -67,7 +67,7 @@ class Proposal:
 
     @property
     def rules(self) -> Environment:
-        """What headway.yaml says of the environment."""
+        """Return what headway.yaml says of the environment."""
         return self.snapshot.rules(self.environment)
 
 

@@ -20,7 +20,7 @@ OURS = 20
 
 
 def services_pushed(connections: Connections, config: Config, entry: Entry) -> set[str]:
-    """Name the services whose images differ between a commit and the one before, where it changed environments."""
+    """Return the services whose images differ between a commit and the one before, where it changed environments."""
     if not entry.parents:
         return set(config.services)
     found: set[str] = set()
@@ -32,7 +32,7 @@ def services_pushed(connections: Connections, config: Config, entry: Entry) -> s
 
 
 def _indexes(connections: Connections, config: Config, name: str, commit: str) -> list[FileIndex]:
-    """Give the manifests of an environment; none where it was not there or cannot be read."""
+    """Return the manifests of an environment; none where it was not there or cannot be read."""
     try:
         return Desired(connections.repo, config, name, commit).indexes
     except HeadwayError:

@@ -108,7 +108,7 @@ class Reconciliation:
 
     @property
     def state(self) -> str:
-        """How it ended, as far as is known."""
+        """Return how it ended, as far as is known."""
         return self.result.state
 
     def apply(self) -> Self:
@@ -240,7 +240,7 @@ class Reconciliation:
         return self._step(step, self._ended("failed"), result)
 
     def _is_news(self) -> bool:
-        """Say whether people wait to be notified of this commit's rollout."""
+        """Return whether people wait to be notified of this commit's rollout."""
         return not (self.facts.settled or self.last.reverts or self.last.state in ("failed", "applied"))
 
     def _since(self) -> Desired | None:

@@ -42,7 +42,7 @@ def restart_dead(connections: Connections, config: Config) -> None:
 
 
 def newer_change(connections: Connections, config: Config, run: DeadRun) -> str:
-    """Say what changed a run's services after the run was asked for; empty where nothing did but itself.
+    """Return what changed a run's services after the run was asked for; empty where nothing did but itself.
 
     What is beside it, such as another service of the same environment, does not count.
     """
@@ -59,12 +59,12 @@ def newer_change(connections: Connections, config: Config, run: DeadRun) -> str:
 
 
 def services_of(request: dict[str, Any]) -> set[str]:
-    """Name the services that a request is about; none means all of them."""
+    """Return the services that a request is about; none means all of them."""
     return {*request.get("services", ()), *(str(it.get("service")) for it in request.get("images", ()))}
 
 
 def _touches(entry: Entry, services: set[str]) -> bool:
-    """Say whether a commit changes one of these services; a person's own push may change any."""
+    """Return whether a commit changes one of these services; a person's own push may change any."""
     if entry.record is None:
         return True
     changed = {name for name, _, _ in entry.record.changes}

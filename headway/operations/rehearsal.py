@@ -46,7 +46,7 @@ def rehearsed(
 
 
 def refuse_rehearsed(name: str, rehearsal: Rehearsal, request: Forcible) -> list[tuple[str, str]]:
-    """Stop a release that its cluster would refuse, unless it is forced; give what goes on record then."""
+    """Stop a release that its cluster would refuse, unless it is forced; return what goes on record then."""
     for note in rehearsal.notes:
         log(f"{name}: {note}")
     for warning in rehearsal.warnings:

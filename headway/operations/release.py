@@ -136,7 +136,7 @@ class Release:
         return Draft(files=files, message=format_message(record), author=record.actor)
 
     def committed(self, published: Published | None) -> str | None:
-        """Say what was committed; return the branch's head where it is known."""
+        """Return what was committed; return the branch's head where it is known."""
         if published is not None and published.already:
             # Somebody else's call with the same id came between.
             same_request(self.connections.repo.entry(published.commit), self.request)

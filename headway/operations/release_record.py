@@ -21,7 +21,7 @@ class ReleaseStory:
     diff: str
 
     def as_dict(self) -> dict[str, object]:
-        """Give what `--output json` prints."""
+        """Return what `--output json` prints."""
         return {**self.entry.as_dict(), "facts": dict(self.facts), "diff": self.diff}
 
 
@@ -65,7 +65,7 @@ def _spaced(trailer: str) -> str:
 
 
 def _rolled_back_by(connections: Connections, entry: Entry) -> str:
-    """Name the commit that took a release back; empty where none did."""
+    """Return the commit that took a release back; empty where none did."""
     brought = {(name, new) for name, _, new in entry.record.changes} if entry.record else set()
     for later in connections.repo.commits_between(entry.commit, connections.repo.head):
         if later.record is None or later.kind != "rollback":

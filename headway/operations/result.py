@@ -120,7 +120,7 @@ class Result:
 
     @property
     def advice(self) -> str:
-        """How things are now and what to do next; empty where the environment is where it should be."""
+        """Return how things are now and what to do next; empty where the environment is where it should be."""
         if self.state == "applied":
             return (
                 "the repo and the cluster's objects are as asked, and no pod runs it; once it runs, the next "

@@ -68,7 +68,7 @@ class Look:
         return {service: it for (name, service), it in self.undone.items() if name == environment and it}
 
     def picked(self, environment: str) -> dict[str, Picked]:
-        """Give what there is to release in an environment."""
+        """Return what there is to release in an environment."""
         return {
             service: answer
             for (name, service), answer in self.answers.items()
@@ -243,7 +243,7 @@ class _Looking:
             self._look_up(needs, open_)
 
     def _keeps_away(self, key: Key, question: Question) -> bool:
-        """Add to a question what people undid in Git; say whether that is more than was known.
+        """Add to a question what people undid in Git; return whether that is more than was known.
 
         It is asked for only where something would be released, so a look that finds nothing reads no history.
         """
@@ -317,7 +317,7 @@ def _no_source(sha: str) -> Refused:
 
 
 def _refused(error: HeadwayError) -> Refused:
-    """Say why a tag that is listed cannot be released: it names something else, or it was deleted since."""
+    """Return why a tag that is listed cannot be released: it names something else, or it was deleted since."""
     from headway.systems.registry.client import NotAnImage
 
     if isinstance(error, NotAnImage):
@@ -340,7 +340,7 @@ def _time_in(facts: dict[str, ImageFacts | Refused]) -> Position:
 def source_of(
     connections: Connections, config: Config, service: str, image: str
 ) -> tuple[str, datetime] | None:
-    """Give the source commit that an image's tag names, and its time; None where that is not known.
+    """Return the source commit that an image's tag names, and its time; None where that is not known.
 
     It is for the record only, so what cannot be reached is no error.
     """

@@ -81,7 +81,7 @@ def pass_over(
 
 
 def left_the_branch(connections: Connections, last: Entry) -> bool:
-    """Say whether the branch no longer has a commit: its history was rewritten while that was on its way."""
+    """Return whether the branch no longer has a commit: its history was rewritten while that was on its way."""
     with contextlib.suppress(TransientError):
         connections.repo.look_again(FRESH)
     return not connections.repo.on_branch(last.commit)

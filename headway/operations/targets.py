@@ -25,14 +25,14 @@ def commit_named(connections: Connections, name: str) -> str:
 
 
 def rebuild_revision(connections: Connections, environment: str, revision: str) -> str:
-    """Give the commit to rebuild an environment from: the one named, or what was live, or the head."""
+    """Return the commit to rebuild an environment from: the one named, or what was live, or the head."""
     if revision:
         return commit_named(connections, revision)
     return connections.repo.live(environment) or connections.repo.head
 
 
 def rollback_target(connections: Connections, config: Config, request: RollbackRequest) -> str:
-    """Give the commit to go back to.
+    """Return the commit to go back to.
 
     Without a name it is the newest one that was live with other images than the
     head has now: the last state that was healthy, not merely the previous commit.

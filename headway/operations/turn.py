@@ -31,7 +31,7 @@ class _Waiting:
 def one_at_a_time(
     connections: Connections, name: str, head: str | None, fetch: Callable[[], str]
 ) -> Iterator[tuple[Held, str]]:
-    """Hold the environment on this machine, then on all of them; give a check that it still is held, and the head.
+    """Hold the environment on this machine, then on all of them; return a check that it still is held, and the head.
 
     `head` saves a fetch where nobody had to wait.
     """

@@ -31,7 +31,7 @@ def vetoed(
     *,
     by_choice: bool = False,
 ) -> dict[str, bytes]:
-    """Give the holds.yaml that vetoes the old image of each change (service, old, new) in an environment.
+    """Return the holds.yaml that vetoes the old image of each change (service, old, new) in an environment.
 
     `by_choice` says that nothing failed: a person chose the new one.
     A holds.yaml that cannot be read is left as it is: nothing automatic happens while it is so.
@@ -55,7 +55,7 @@ def vetoed(
 
 
 def names_an_image(desired: Desired, objects: Iterable[Hashable]) -> bool:
-    """Say whether an object that the cluster refused runs an image; also where it is not known which those are.
+    """Return whether an object that the cluster refused runs an image; also where it is not known which those are.
 
     A ConfigMap or a Service that is refused says nothing about the images that its commit brought along.
     """

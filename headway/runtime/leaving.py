@@ -22,7 +22,7 @@ def leaves(environment: str, said: str) -> None:
 
 
 def left() -> tuple[str, ...]:
-    """Give what would be left now; nothing where no release is on its way."""
+    """Return what would be left now; nothing where no release is on its way."""
     return tuple(_left.copy().values())
 
 
@@ -37,5 +37,5 @@ def following(run: str) -> Iterator[None]:
 
 
 def goes_on() -> tuple[str, ...]:
-    """Give what goes on elsewhere."""
+    """Return what goes on elsewhere."""
     return tuple(_followed)

@@ -31,7 +31,7 @@ def listen(listener: Callable[[str, str, str], None] | None) -> None:
 
 
 def log(message: str) -> None:
-    """Say one line of progress."""
+    """Log one line of progress."""
     if _listeners:
         _listeners[0]("log", "", message)
     else:
@@ -39,7 +39,7 @@ def log(message: str) -> None:
 
 
 def warn(message: str) -> None:
-    """Say one line that people should not miss."""
+    """Log one line that people should not miss."""
     log(f"warning: {message}")
 
 
@@ -52,7 +52,7 @@ def report(key: str, markdown: str) -> None:
 
 
 def run_identity() -> tuple[datetime, str]:
-    """Give the time and a name of this run that stay the same when it is tried again."""
+    """Return the time and a name of this run that stay the same when it is tried again."""
     return datetime.now(UTC), uuid.uuid4().hex
 
 
@@ -88,7 +88,7 @@ def task(*, name: str, run_name: str = "", attempts: int = ATTEMPTS, timeout: fl
 
 
 def side_by_side(step: Callable[..., Any], calls: Iterable[dict[str, Any]]) -> list[Any]:
-    """Run a step once per set of arguments, all at the same time; give their results in order.
+    """Run a step once per set of arguments, all at the same time; return their results in order.
 
     Every call is finished before the first error, if any, is raised.
     """
@@ -114,7 +114,7 @@ def ask(number: int, app: str, environment: str, plan: str, text: str, timeout: 
 
 
 def asked_before() -> bool:
-    """Say no: nobody can be asked without Prefect."""
+    """Return False: nobody can be asked without Prefect."""
     return False
 
 
@@ -128,17 +128,17 @@ def announce(notice: Any, first: Any) -> None:
 
 
 def run_page() -> str:
-    """Give nothing: without Prefect a run has no page."""
+    """Return nothing: without Prefect a run has no page."""
     return ""
 
 
 def dead_runs(app: str) -> list[Any]:
-    """Give nothing: without Prefect there are no runs."""
+    """Return nothing: without Prefect there are no runs."""
     return []
 
 
 def ended_runs(app: str) -> list[Any]:
-    """Give nothing: without Prefect there are no runs."""
+    """Return nothing: without Prefect there are no runs."""
     return []
 
 

@@ -68,7 +68,7 @@ logging.getLogger("prefect.task_runs").addFilter(_without_traceback)
 
 
 def log(message: str) -> None:
-    """Say one line of progress in the run's log."""
+    """Log one line of progress."""
     message = visible(message)
     try:
         get_run_logger().info("%s", message)
@@ -77,7 +77,7 @@ def log(message: str) -> None:
 
 
 def warn(message: str) -> None:
-    """Say one line in the run's log that people should not miss."""
+    """Log one line that people should not miss."""
     try:
         get_run_logger().warning("%s", message)
     except MissingContextError:
@@ -101,12 +101,12 @@ def report(key: str, markdown: str) -> None:
 
 
 def _app() -> str:
-    """Name the application that this run's deployment is of; empty where it names none."""
+    """Return the application that this run's deployment is of; empty where it names none."""
     return next(iter(apps_in(runtime.flow_run.tags or ())), "")
 
 
 def run_identity() -> tuple[datetime, str]:
-    """Give the time and a name of this run that stay the same when it is tried again."""
+    """Return the time and a name of this run that stay the same when it is tried again."""
     started = runtime.flow_run.scheduled_start_time or datetime.now(UTC)
     return started, str(runtime.flow_run.id)
 
@@ -208,7 +208,7 @@ def task(*, name: str, run_name: str = "", attempts: int = ATTEMPTS, timeout: fl
 
 
 def side_by_side(step: Any, calls: Iterable[dict[str, Any]]) -> list[Any]:
-    """Run a task once per set of arguments, all at the same time; give their results in order.
+    """Run a task once per set of arguments, all at the same time; return their results in order.
 
     Every call is finished before the first error, if any, is raised.
     """
@@ -269,14 +269,14 @@ def ask(number: int, app: str, environment: str, plan: str, text: str, timeout: 
 
 
 def asked_before() -> bool:
-    """Say whether this run has asked somebody already, so that it goes on after an answer."""
+    """Return whether this run has asked somebody already, so that it goes on after an answer."""
     context = FlowRunContext.get()
     run = context.flow_run if context is not None else None
     return bool(run is not None and run.empirical_policy.pause_keys)
 
 
 def supersede(app: str, environment: str) -> list[Waiting]:
-    """End the runs that wait for an approval in an environment and were asked for before this one; give them."""
+    """End the runs that wait for an approval in an environment and were asked for before this one; return them."""
     mine = str(runtime.flow_run.id)
     ended: list[Waiting] = []
     with _api() as api:
@@ -312,7 +312,7 @@ def announce(notice: Notice, first: Callable[[Notice], bool]) -> None:
 
 
 def run_page() -> str:
-    """Give the address of this run's page in the Prefect UI."""
+    """Return the address of this run's page in the Prefect UI."""
     return str(runtime.flow_run.ui_url or "")
 
 

@@ -10,7 +10,7 @@ JITTER = 0.5
 
 
 def delay(attempt: int, error: TransientError, chance: float) -> float:
-    """Give the seconds to wait after the `attempt`-th failure; `chance` is in [0, 1).
+    """Return the seconds to wait after the `attempt`-th failure; `chance` is in [0, 1).
 
     A server's own Retry-After wins over the back-off, up to the longest pause.
     """

@@ -99,7 +99,7 @@ class Api:
         return JSONResponse({"run": run, "new": new, "page": page}, status_code=201 if new else 200)
 
     def _key(self, flow: str, asked: requests.Request, token: Token, said: str) -> str:
-        """Give the key of a call that says one, or is known by its commit; any other is a new run each time."""
+        """Return the key of a call that says one, or is known by its commit; any other is a new run each time."""
         if not said and not is_commit(getattr(asked, "ref", "")):
             return ""
         # Prefect knows keys by their flow, which several applications may share.

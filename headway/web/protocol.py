@@ -15,7 +15,7 @@ MOST = 256
 
 
 def connections_at_most() -> int:
-    """Give how many connections may be open: a quarter of the descriptors stays the most that others can take."""
+    """Return how many connections may be open: a quarter of the descriptors stays the most that others can take."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MOST if soft == resource.RLIM_INFINITY else max(8, min(MOST, soft // 4))
 

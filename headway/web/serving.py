@@ -39,7 +39,7 @@ class Asked:
 
 
 def asked_for(config: Config, repo_url: str, events: Iterable[Event]) -> Asked:
-    """Say what events ask for; those about other images and repos ask for nothing.
+    """Return what events ask for; those about other images and repos ask for nothing.
 
     A push to a source branch asks for nothing either: its image is yet to be built.
     """
@@ -65,7 +65,7 @@ def asked_for(config: Config, repo_url: str, events: Iterable[Event]) -> Asked:
 
 
 def _owner(config: Config, image: ImageRef) -> str | None:
-    """Name the service of an image; where the host is another one, of the one repository with this path.
+    """Return the service of an image; where the host is another one, of the one repository with this path.
 
     A registry often knows only the name that it has inside, or none, and one look too many does no harm.
     """
@@ -91,7 +91,7 @@ class Here:
         self._watch, self._reconcile = watch_images, reconcile_images
 
     def warm_up(self) -> Config:
-        """Open what a look needs; give the configuration."""
+        """Open what a look needs; return the configuration."""
         config = self._connections.config(self._connections.repo.fetch())
         self._connections.repo.maintain()
         return config
@@ -145,7 +145,7 @@ class There:
         self._started: dict[tuple[str, str], str] = {}
 
     def warm_up(self) -> Config:
-        """See that the server and the config repo are there; give the configuration."""
+        """See that the server and the config repo are there; return the configuration."""
         self._api.check()
         return self._connections.config(self._connections.repo.fetch())
 
@@ -184,7 +184,7 @@ class There:
         self._tell(f"started {flow} as run {run}")
 
     def _will_look(self, run: str) -> bool:
-        """Say whether a run has not begun yet: it will see what happened until now."""
+        """Return whether a run has not begun yet: it will see what happened until now."""
         found = self._api.find(f"/flow_runs/{run}") if run else None
         return found is not None and found["state"]["type"] in ("SCHEDULED", "PENDING")
 

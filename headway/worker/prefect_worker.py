@@ -170,7 +170,7 @@ class WarmWorker(BaseWorker[ProcessJobConfiguration, ProcessVariables, WarmResul
 
 
 def _look(run: FlowRun) -> Look | None:
-    """Give a run as a look; None where it is more than that."""
+    """Return a run as a look; None where it is more than that."""
     made_by = run.created_by.type if run.created_by is not None else None
     return look_of(
         str(run.id),
@@ -248,7 +248,7 @@ async def serve(pool: str, name: str, limit: int | None, *, healthcheck: bool = 
 
 
 def _leaves(errors: BaseExceptionGroup[BaseException]) -> list[BaseException]:
-    """Give the errors of a group, without the groups in it."""
+    """Return the errors of a group, without the groups in it."""
     found: list[BaseException] = []
     for each in errors.exceptions:
         found += _leaves(each) if isinstance(each, BaseExceptionGroup) else [each]

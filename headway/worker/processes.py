@@ -31,7 +31,7 @@ class RunProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether it goes on, as far as is known here."""
+        """Return whether it goes on, as far as is known here."""
         return not self.over.is_set()
 
     def terminate(self) -> None:

@@ -49,7 +49,7 @@ class Prefect:
         }
 
     def create(self, sent: Sent) -> dict[str, Any]:
-        """Give the run of a key, a new one where there is none."""
+        """Return the run of a key, a new one where there is none."""
         if sent.data["idempotency_key"] not in self.runs:
             kind, name, message = self.ends
             made = {
@@ -97,7 +97,7 @@ Call = Callable[..., int]
 
 @pytest.fixture(params=["straight", "endpoint"])
 def call(request: pytest.FixtureRequest, prefect: Prefect, monkeypatch: pytest.MonkeyPatch) -> Call:
-    """Call `headway ci` on one of the ways; give its exit code."""
+    """Call `headway ci` on one of the ways; return its exit code."""
     if request.param == "endpoint":
         monkeypatch.setenv("HEADWAY_URL", request.getfixturevalue("address"))
         monkeypatch.setenv("HEADWAY_TOKEN", "hw_ci")

@@ -19,7 +19,7 @@ COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-def
 
 
 def clean() -> dict[str, str]:
-    """Give an environment that says nothing of headway or Prefect."""
+    """Return an environment that says nothing of headway or Prefect."""
     return {key: value for key, value in os.environ.items() if not key.startswith(("HEADWAY_", "PREFECT_"))}
 
 

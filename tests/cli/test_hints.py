@@ -59,7 +59,7 @@ NAMED = [
 
 
 def wrong(words: str) -> str:
-    """Say what of a command line does not exist; empty where all of it does."""
+    """Return what of a command line does not exist; empty where all of it does."""
     name, *rest = words.replace("…", " ").split() or [""]
     if name.startswith("-"):
         return "" if name in TOP else f"no option {name}"
@@ -104,7 +104,7 @@ OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 
 
 def flows_of(path: str) -> set[str]:
-    """Give the options of the commands that run the code of a file; of all commands where many do."""
+    """Return the options of the commands that run the code of a file; of all commands where many do."""
     own = {
         "headway/cli/approving.py": ("approve", "reject"),
         "headway/cli/cancelling.py": ("cancel",),

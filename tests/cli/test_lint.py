@@ -46,7 +46,7 @@ def put(folder: Path, **files: str) -> Path:
 
 
 def linted(folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, list[str], list[str]]:
-    """Lint a folder; give the exit code, and the mistakes and warnings as lines."""
+    """Lint a folder; return the exit code, and the mistakes and warnings as lines."""
     with pytest.raises(SystemExit) as left:
         run(["lint", str(folder), "--output", "json"])
     found = json.loads(capsys.readouterr().out)

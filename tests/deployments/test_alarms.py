@@ -42,7 +42,7 @@ def config(notify: str = 'notify: {slack: {channel: "#releases"}}') -> Config:
 def found(
     server: HttpServer, made: Config, *, check: bool = False, **settings: Any
 ) -> tuple[str, list[str], list[str]]:
-    """Give the block's id, what was said to change, and what was told."""
+    """Return the block's id, what was said to change, and what was told."""
     said: list[str] = []
     told: list[str] = []
     with PrefectHttp(server.url + "/api") as api:

@@ -43,12 +43,12 @@ WANTED = {it.full_name: it for it in wanted_deployments(PROJECT, CONFIG)}
 
 
 def body(wanted: Wanted, owner: Owner = SHOP, settings: Settings | None = None) -> dict[str, Any]:
-    """Give what sync sends for a deployment."""
+    """Return what sync sends for a deployment."""
     return desired_deployment(wanted, CONFIG, settings or Settings(), owner, "headway")
 
 
 def on_server(name: str, owner: Owner = SHOP, /, **changed: Any) -> dict[str, Any]:
-    """Give a deployment as the server shows it once sync made it, as far as its owner looks at it."""
+    """Return a deployment as the server shows it once sync made it, as far as its owner looks at it."""
     made = {"name": name.partition("/")[2], "tags": ["headway", *owner.tags], "labels": owner.label(name)}
     return {**made, "entrypoint": "headway.flows.release:release", **changed}
 

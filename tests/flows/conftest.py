@@ -72,7 +72,7 @@ class Place:
     """Applications that are live, by all that makes one different from another."""
 
     def image(self, service: str, tag: str) -> str:
-        """Put an image into the registry; give it pinned."""
+        """Put an image into the registry; return it pinned."""
         name = f"shop/{service}"
         digest = self.registry.repositories.get(name, {}).get(tag) or self.registry.tag(name, tag)
         return f"{self.registry.host}/{name}:{tag}@{digest}"
@@ -118,7 +118,7 @@ class Place:
         assert self.run("reconcile").code == 0
 
     def _is_new(self) -> bool:
-        """Say whether nothing was done here yet that a copy would wipe out."""
+        """Return whether nothing was done here yet that a copy would wipe out."""
         return not (
             (self.folder / "state").exists()
             or any((self.remote.folder / "refs" / "heads").iterdir())
@@ -153,7 +153,7 @@ class Place:
         self.remote.push({"headway.yaml": self.headway_yaml()})
 
     def environment(self) -> dict[str, str]:
-        """Give the environment of a process that runs headway here, without Prefect."""
+        """Return the environment of a process that runs headway here, without Prefect."""
         kept = {
             name: value for name, value in os.environ.items() if not name.startswith(("HEADWAY_", "PREFECT_"))
         }
@@ -191,7 +191,7 @@ class Place:
         return Done(*inprocess.called(work, self.environment()))
 
     def _held(self) -> set[str]:
-        """Name the leases that somebody holds, with their holders; none where the API server lets nobody write."""
+        """Return the leases that somebody holds, with their holders; none where the API server lets nobody write."""
         return {
             f"{path}: {holder}"
             for path, it in self.kube.objects.items()
@@ -199,11 +199,11 @@ class Place:
         }
 
     def tags(self, environment: str) -> dict[str, str]:
-        """Give the tag that each service runs in the cluster."""
+        """Return the tag that each service runs in the cluster."""
         return {name: ImageRef.parse(it).tag or "" for name, it in self.kube.images(environment).items()}
 
     def message(self, revision: str = "main") -> str:
-        """Give a commit's message."""
+        """Return a commit's message."""
         return self.remote.git("log", "-1", "--format=%B", revision)
 
 
@@ -217,7 +217,7 @@ class Stage:
     copies: dict[str, Live] = field(default_factory=dict)
 
     def place(self) -> Place:
-        """Give a place with nothing in it, on the ports of the last one where that did not close them."""
+        """Return a place with nothing in it, on the ports of the last one where that did not close them."""
         if not (self.api.open and self.registry.open):
             self.close()
             self.api, self.registry = ApiListener(), RegistryListener()

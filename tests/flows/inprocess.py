@@ -27,12 +27,12 @@ PATIENCE = 20.0
 
 
 def headway(arguments: tuple[str, ...], environment: dict[str, str]) -> tuple[int, str, str]:
-    """Run a command to its end; give its exit code, standard output and standard error."""
+    """Run a command to its end; return its exit code, standard output and standard error."""
     return called(lambda: run(list(arguments)), environment)
 
 
 def called(work: Callable[[], object], environment: dict[str, str]) -> tuple[int, str, str]:
-    """Do what a process would have done; give how it ended, as a command's."""
+    """Do what a process would have done; return how it ended, as a command's."""
     out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
     code = 0
     with nothing_left_behind(), mock.patch.dict(os.environ, environment, clear=True), _streams(out, err):
@@ -116,7 +116,7 @@ def _descriptors() -> set[str]:
 
 
 def _of_servers() -> set[str]:
-    """Name the descriptors of connections that a server in this process has taken: they are the test's."""
+    """Return the descriptors of connections that a server in this process has taken: they are the test's."""
     sockets: dict[str, tuple[int, bool]] = {}
     for each in _descriptors():
         _, number, target = each.split(" ", 2)

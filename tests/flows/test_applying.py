@@ -101,7 +101,7 @@ CLUSTER_JOBS = "/apis/batch/v1/namespaces/staging/cronjobs"
 
 
 def _made_by(place: Place, manager: str, name: str) -> str:
-    """Put an object into the cluster as another tool would; give its address."""
+    """Put an object into the cluster as another tool would; return its address."""
     at = f"{CLUSTER_JOBS}/{name}"
     fields = [{"manager": manager, "operation": "Update", "fieldsV1": {"f:spec": {}}}]
     meta = {

@@ -18,7 +18,7 @@ RUN, OTHER = ("11111111-2222-3333-4444-55555555555" + it for it in "56")
 
 
 def going(run: str, name: str, environment: str, state: str = "Running") -> dict[str, Any]:
-    """Give a run as the server lists it."""
+    """Return a run as the server lists it."""
     return {
         "id": run,
         "name": name,
@@ -51,7 +51,7 @@ def headway(place: Place, server: HttpServer, *words: str) -> Done:
 
 
 def sent(server: HttpServer) -> list[Sent]:
-    """Give what changed a run's state."""
+    """Return what changed a run's state."""
     return [it for it in server.sent if it.path.endswith("/set_state")]
 
 

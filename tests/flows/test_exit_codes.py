@@ -8,7 +8,7 @@ from tests.flows.conftest import Place
 
 
 def codes(place: Place) -> tuple[int, int]:
-    """Give the exit codes of both."""
+    """Return the exit codes of both."""
     found = [place.run(it, "staging", "--exit-code") for it in ("status", "diff")]
     return found[0].code, found[1].code
 

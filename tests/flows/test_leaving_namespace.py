@@ -32,7 +32,7 @@ def goes(place: Place, name: str) -> None:
 
 
 def elsewhere(place: Place) -> dict[str, str | bytes | None]:
-    """Give a push of an object that stands in another namespace than its environment's."""
+    """Return a push of an object that stands in another namespace than its environment's."""
     text = place.job("extra", place.image("web", "1.0.0"))
     return {"staging/extra.yaml": text.replace("name: extra", "name: extra, namespace: tools", 1)}
 

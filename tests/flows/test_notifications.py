@@ -60,12 +60,12 @@ def run(place: Place, slack: SlackServer, *arguments: str, **env: str) -> Done:
 
 
 def told(server: HttpServer) -> list[str]:
-    """Give the states that a program has heard of."""
+    """Return the states that a program has heard of."""
     return [it.data["data"]["state"] for it in server.sent if it.path == "/hook"]
 
 
 def message(slack: SlackServer) -> str:
-    """Give the one message there is: its headline and its blocks."""
+    """Return the one message there is: its headline and its blocks."""
     (found,) = slack.posts()
     return str(found["text"]) + json.dumps(found["blocks"], ensure_ascii=False)
 

@@ -24,7 +24,7 @@ def more_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def secrets(place: Place) -> dict[str, str]:
-    """Give the values of all Secrets in the cluster."""
+    """Return the values of all Secrets in the cluster."""
     return {
         name: base64.b64decode(value).decode()
         for each in place.kube.objects.values()

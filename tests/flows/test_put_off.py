@@ -20,7 +20,7 @@ def suspend(place: Place, *services: str, tag: str = "1.0.0", suspended: bool = 
 
 
 def released(place: Place, *words: str) -> str:
-    """Release SERVICE=TAG words to staging; give what was printed."""
+    """Release SERVICE=TAG words to staging; return what was printed."""
     images = [f"{it.partition('=')[0]}={place.image(*it.split('='))}" for it in words]
     done = place.run("release", "staging", *images)
     assert done.code == 0, done.said
@@ -28,7 +28,7 @@ def released(place: Place, *words: str) -> str:
 
 
 def states(place: Place) -> list[str]:
-    """Give the states in staging's history, the newest first."""
+    """Return the states in staging's history, the newest first."""
     return [it["state"] for it in json.loads(place.run("history", "staging", "--output", "json").out)]
 
 

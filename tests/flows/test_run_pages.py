@@ -43,7 +43,7 @@ def release(place: Place, *words: str) -> Any:
 
 
 def shown_files(said: str) -> list[str]:
-    """Give the files that a shown plan's diff changes."""
+    """Return the files that a shown plan's diff changes."""
     return [it.removeprefix("+++ b/") for it in said.splitlines() if it.startswith("+++ ")]
 
 
@@ -191,7 +191,7 @@ def test_a_cluster_that_lets_nobody_look(place: Place) -> None:
 
 
 def with_source(place: Place) -> str:
-    """Give the service web a source repo; give the commit of its branch."""
+    """Return the service web a source repo; return the commit of its branch."""
     source = Remote(place.folder / "web.git")
     commit = source.push({"Dockerfile": "FROM scratch\n"})
     text = place.headway_yaml().replace("shop/web, ", f"shop/web, source: {{repo: '{source.url}'}}, ")

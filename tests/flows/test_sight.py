@@ -120,12 +120,12 @@ def test_only_what_names_an_image_blames_it(
 
 
 def tree(place: Place) -> list[str]:
-    """Give the names at the top of the config repo."""
+    """Return the names at the top of the config repo."""
     return place.remote.git("ls-tree", "--name-only", "main").split()
 
 
 def notes(place: Place, commit: str) -> list[str]:
-    """Give the lines of a commit's note."""
+    """Return the lines of a commit's note."""
     listed = place.remote.git("ls-tree", "-r", "--name-only", "refs/notes/headway").split()
     name = next((it for it in listed if it.replace("/", "") == commit), "")
     return place.remote.git("show", f"refs/notes/headway:{name}").splitlines() if name else []

@@ -19,7 +19,7 @@ CONFIG = b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\ndata: {c: kept}
 
 
 def mode(path: Path) -> int:
-    """Give a path's rights."""
+    """Return a path's rights."""
     return stat.S_IMODE(path.stat().st_mode)
 
 

@@ -90,7 +90,7 @@ STEPS: dict[str, tuple[Hold, str]] = {
 
 @contextmanager
 def started(place: Place, hold: Hold, ref: str, command: tuple[str, ...] = RELEASE) -> Iterator[Any]:
-    """Start a command and wait until it is at the step; give its process and the gate."""
+    """Start a command and wait until it is at the step; return its process and the gate."""
     gate = Gate()
     with hold(place, gate, ref):
         process = subprocess.Popen(

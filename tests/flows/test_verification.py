@@ -22,7 +22,7 @@ def answering() -> Iterator[str]:
 
 
 def outcomes(place: Place, commit: str) -> list[Any]:
-    """Give what is recorded of a commit."""
+    """Return what is recorded of a commit."""
     found = json.loads(place.run("show", commit, "--output", "json").out)
     return [it["state"] for it in found["outcomes"]]
 

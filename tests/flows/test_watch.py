@@ -10,7 +10,7 @@ BY_TIME = "release: automatic, services: {web: {tags: {match: 'glob:v*', order: 
 
 
 def made(place: Place, tag: str, at: datetime) -> str:
-    """Put an image of web into the registry that was built at a time; give it pinned."""
+    """Put an image of web into the registry that was built at a time; return it pinned."""
     place.registry.tag("shop/web", tag, place.registry.image(created=at))
     return place.image("web", tag)
 

@@ -55,7 +55,7 @@ class App:
         return self.state / "work"
 
     def namespace(self, environment: str) -> str:
-        """Give the namespace of an environment."""
+        """Return the namespace of an environment."""
         return f"{self.name}-{environment}"
 
     def begin(self) -> None:
@@ -93,11 +93,11 @@ class App:
 
     @staticmethod
     def repository(service: str) -> str:
-        """Give the image repository of a service: each service must have its own."""
+        """Return the image repository of a service: each service must have its own."""
         return {"web": "box", "api": "box-api"}[service]
 
     def image(self, service: str, version: str) -> str:
-        """Give a pushed image of a service, pinned."""
+        """Return a pushed image of a service, pinned."""
         return box(self.registry, version, repository=f"cluster-tests/{self.repository(service)}")
 
     def deployment(self, service: str, image: str = "", *, ready: str = READY, command: str = "") -> str:
@@ -130,7 +130,7 @@ spec:
         (self.work / path).write_text(text)
 
     def push(self, message: str) -> str:
-        """Commit everything in the clone on top of the branch and push it; give the commit."""
+        """Commit everything in the clone on top of the branch and push it; return the commit."""
         git("-C", str(self.work), "add", "--all")
         git("-C", str(self.work), "commit", "--quiet", "--allow-empty", "-m", message)
         git("-C", str(self.work), "push", "--quiet", "origin", "HEAD:main")
@@ -144,7 +144,7 @@ spec:
     # --- headway ---
 
     def environment(self, **more: str) -> dict[str, str]:
-        """Give the environment of headway's process."""
+        """Return the environment of headway's process."""
         return {
             **os.environ,
             "HEADWAY_REPO": f"{self.git_url}/{self.name}.git",
@@ -179,7 +179,7 @@ spec:
         return self.run("release", environment, *words, "--local", **env)
 
     def sync(self, *options: str, prefix: str = "", **env: str) -> Done:
-        """Give the app deployments of its own on the lab's Prefect server, as a rule with its name as prefix."""
+        """Return the app deployments of its own on the lab's Prefect server, as a rule with its name as prefix."""
         done = subprocess.run(
             [sys.executable, "-m", "headway.deployments.sync", *options],
             env={**self.environment(**env), "HEADWAY_DEPLOYMENTS": prefix or f"{self.name}-"},
@@ -209,7 +209,7 @@ spec:
         return git("-C", str(self.bare), "log", *options, "main")
 
     def commits(self) -> list[str]:
-        """Give the commits' subjects, the newest first."""
+        """Return the commits' subjects, the newest first."""
         return self.log("--format=%s").splitlines()
 
     def show(self, path: str) -> str:
@@ -217,16 +217,16 @@ spec:
         return git("-C", str(self.bare), "show", f"main:{path}")
 
     def live(self, environment: str) -> str:
-        """Give the commit that the live ref names."""
+        """Return the commit that the live ref names."""
         return git("-C", str(self.bare), "rev-parse", f"refs/headway/{environment}/live")
 
     def states(self, revision: str = "main") -> list[str]:
-        """Give the outcomes in a commit's note, the oldest first."""
+        """Return the outcomes in a commit's note, the oldest first."""
         note = git("-C", str(self.bare), "notes", "--ref=headway", "show", revision)
         return [json.loads(line)["state"] for line in note.splitlines() if line]
 
     def noted(self) -> list[str]:
-        """Give the commits that have outcomes."""
+        """Return the commits that have outcomes."""
         notes = git("-C", str(self.bare), "notes", "--ref=headway", "list")
         return [line.split()[1] for line in notes.splitlines()]
 
@@ -243,7 +243,7 @@ spec:
         return found
 
     def running(self, environment: str, service: str) -> str:
-        """Give the image that a service's Deployment asks for, once its pods are of it and ready."""
+        """Return the image that a service's Deployment asks for, once its pods are of it and ready."""
         self.kubectl(environment, "rollout", "status", f"deployment/{service}", "--timeout=60s")
         image: str = self.get(environment, f"deployment/{service}")["spec"]["template"]["spec"]["containers"][
             0

@@ -37,7 +37,7 @@ class Place:
         return apply(self.cluster, self.manifests(text), self.namespace, self.owner, **more)
 
     def diff(self, text: str) -> list[Drift]:
-        """Say how the namespace differs from the manifests."""
+        """Return how the namespace differs from the manifests."""
         return diff(self.cluster, self.manifests(text), self.namespace, self.owner)
 
     def watch(self, text: str, **more: Any) -> Rollout:
@@ -47,7 +47,7 @@ class Place:
         return watch(self.cluster, manifests, self.namespace, planned, **{"timeout": 60.0, **more})
 
     def path(self, plural: str, name: str = "") -> str:
-        """Give the address of an object in the namespace."""
+        """Return the address of an object in the namespace."""
         root = "/apis/apps/v1" if plural in ("deployments", "statefulsets", "replicasets") else "/api/v1"
         return f"{root}/namespaces/{self.namespace}/{plural}" + (f"/{name}" if name else "")
 
@@ -56,7 +56,7 @@ class Place:
         return self.cluster.get(self.path(plural, name))
 
     def versions(self) -> dict[str, str]:
-        """Give the resourceVersion of every object that tests make here: nothing written, nothing changed."""
+        """Return the resourceVersion of every object that tests make here: nothing written, nothing changed."""
         found = {}
         for plural in ("configmaps", "secrets", "services", "deployments"):
             for item in (self.cluster.get(self.path(plural)) or {})["items"]:
@@ -87,7 +87,7 @@ class Place:
 
 @contextlib.contextmanager
 def own_place(context: str, kubeconfig: str) -> Iterator[Place]:
-    """Give a place, and let go of its namespace at the end without waiting for that."""
+    """Return a place, and let go of its namespace at the end without waiting for that."""
     cluster = Cluster.open(context, kubeconfig)
     place = Place(cluster)
     try:

@@ -22,7 +22,7 @@ CMD ["/bin/sh", "-c", "read v < /version; case $v in crash*) exit 3;; esac; exec
 
 @functools.cache
 def box(registry: str, version: str, repository: str = REPOSITORY) -> str:
-    """Build and push a busybox that carries a version; give it as `repository:tag@digest`.
+    """Build and push a busybox that carries a version; return it as `repository:tag@digest`.
 
     A version that begins with `crash` ends with 3 at its start.
     """

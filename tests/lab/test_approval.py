@@ -26,7 +26,7 @@ def app(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WatchedA
 
 
 def ask(lab: Lab, app: WatchedApp, version: str) -> str:
-    """Start a release to production that waits; give the run's id."""
+    """Start a release to production that waits; return the run's id."""
     image = app.image("web", version)
     request = {"environment": "production", "images": [{"service": "web", "image": image}], "actor": "ann"}
     code, run = start(lab, app, "release", request)
@@ -35,7 +35,7 @@ def ask(lab: Lab, app: WatchedApp, version: str) -> str:
 
 
 def until(lab: Lab, run: str, *names: str) -> dict[str, Any]:
-    """Wait for a run to be in one of these states; give the state. The test's time limit ends it."""
+    """Wait for a run to be in one of these states; return the state. The test's time limit ends it."""
     while True:
         state: dict[str, Any] = call(lab, "GET", f"/flow_runs/{run}")[1]["state"]
         if state["name"] in names:
@@ -45,14 +45,14 @@ def until(lab: Lab, run: str, *names: str) -> dict[str, Any]:
 
 
 def question(lab: Lab, run: str) -> str:
-    """Give the plan that a waiting run asks about."""
+    """Return the plan that a waiting run asks about."""
     with PrefectApi(lab.prefect_api_url) as api:
         waiting = next(it for it in api.waiting(environment="production") if it.run_id == run)
         return api.question(waiting)[0]
 
 
 def answered(lab: Lab, run: str, before: dict[str, Any]) -> dict[str, Any]:
-    """Wait until a run that was resumed waits again; give its new state."""
+    """Wait until a run that was resumed waits again; return its new state."""
     while True:
         state = until(lab, run, "Suspended")
         if state["id"] != before["id"]:

@@ -58,7 +58,7 @@ def address(app: WatchedApp, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def push(app: WatchedApp, service: str, version: str) -> tuple[str, str]:
-    """Push a commit that builds to another image; give its SHA-1 and what the pusher saw."""
+    """Push a commit that builds to another image; return its SHA-1 and what the pusher saw."""
     work = app.state / f"{service}-source"
     (work / "version").write_text(version + "\n")
     git("-C", str(work), "add", "--all")

@@ -39,7 +39,7 @@ class SecondLab:
         return done.stdout
 
     def pids(self) -> dict[str, int]:
-        """Give the servers that run, by name."""
+        """Return the servers that run, by name."""
         env = self.bare
         done = subprocess.run(
             [sys.executable, "-m", "lab", "status", "--output", "json"],
@@ -48,7 +48,7 @@ class SecondLab:
         return {it["server"]: it["pid"] for it in json.loads(done.stdout)["servers"] if it["pid"]}
 
     def living(self) -> list[str]:
-        """Give the command lines of processes that have to do with it and are no zombies."""
+        """Return the command lines of processes that have to do with it and are no zombies."""
         found = []
         for folder in Path("/proc").iterdir():
             if folder.name.isdigit():

@@ -53,7 +53,7 @@ def told(app: App, slack: SlackServer, hook: HttpServer) -> App:
 
 
 def settings(slack: SlackServer) -> dict[str, str]:
-    """Give the settings that tell headway where Slack is."""
+    """Return the settings that tell headway where Slack is."""
     return {
         "HEADWAY_SLACK_TOKEN": TOKEN,
         "HEADWAY_SLACK_URL": slack.url,
@@ -63,7 +63,7 @@ def settings(slack: SlackServer) -> dict[str, str]:
 
 
 def released(app: App, slack: SlackServer, version: str, **env: str) -> int:
-    """Release a version of web; give the exit code."""
+    """Release a version of web; return the exit code."""
     image = app.image("web", version) if version != "nosuch" else "nosuch"
     done = app.run("release", "staging", f"web={image}", "--local", **settings(slack), **env)
     assert TOKEN not in done.said

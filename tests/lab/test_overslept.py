@@ -59,12 +59,12 @@ def sleeper(app: App, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def stopped(pid: int) -> bool:
-    """Say whether a process stands still by a signal."""
+    """Return whether a process stands still by a signal."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
 def recorded(app: App) -> tuple[str, str, str]:
-    """Give what the config repo says: the branch, the outcomes, and what is live."""
+    """Return what the config repo says: the branch, the outcomes, and what is live."""
     names = ("refs/heads/main", "refs/notes/headway", "refs/headway/staging/live")
     found = [git("-C", str(app.bare), "rev-parse", it) for it in names]
     return found[0], found[1], found[2]

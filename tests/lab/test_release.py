@@ -13,7 +13,7 @@ from tests.lab.app import App
 
 
 def wait_for_line(process: subprocess.Popen[str], pattern: str) -> str:
-    """Read the story until a line matches; give what was read."""
+    """Read the story until a line matches; return what was read."""
     assert process.stderr is not None
     read = []
     for line in process.stderr:

@@ -26,11 +26,11 @@ class WatchedApp(App):
     timeout: str = "60s"
 
     def repository(self, service: str) -> str:  # type: ignore[override]
-        """Give the image repository of a service: this application's own."""
+        """Return the image repository of a service: this application's own."""
         return f"{self.name}-{service}"
 
     def image(self, service: str, version: str) -> str:
-        """Push a version of a service; give it pinned."""
+        """Push a version of a service; return it pinned."""
         return box(self.registry, version, repository=f"cluster-tests/{self.repository(service)}")
 
     def headway_yaml(self, timeout: str = "60s", more: str = "") -> str:
@@ -57,11 +57,11 @@ class WatchedApp(App):
         self.push("Change the rules")
 
     def source(self, service: str) -> Path:
-        """Give a service's source repo."""
+        """Return a service's source repo."""
         return self.git_dir / f"{self.name}-{service}.git"
 
     def commit(self, service: str, message: str) -> str:
-        """Make a commit on a service's source branch; give its SHA-1."""
+        """Make a commit on a service's source branch; return its SHA-1."""
         bare, work = self.source(service), self.state / f"{service}-source"
         if not bare.exists():
             git("init", "--quiet", "--bare", "--initial-branch=main", str(bare))
@@ -76,11 +76,11 @@ class WatchedApp(App):
         return self.run("watch", *arguments, "--local", **env)
 
     def tag(self, environment: str, service: str) -> str:
-        """Give the tag that runs, once its pods are of it and ready."""
+        """Return the tag that runs, once its pods are of it and ready."""
         return ImageRef.parse(self.running(environment, service)).tag or ""
 
     def asked(self) -> tuple[str, str]:
-        """Give who asked for the newest commit, and its kind."""
+        """Return who asked for the newest commit, and its kind."""
         message = self.log("-1", "--format=%B")
         fields = dict(line.split(": ", 1) for line in message.splitlines() if line.startswith("Headway-"))
         return fields["Headway-Actor"], fields["Headway-Kind"]
@@ -88,7 +88,7 @@ class WatchedApp(App):
 
 @contextmanager
 def live(lab: Lab, folder: Path, **rules: str) -> Iterator[WatchedApp]:
-    """Give an application with both services live at 1.0.0 in both environments."""
+    """Return an application with both services live at 1.0.0 in both environments."""
     made = WatchedApp(lab.git_dir, lab.git_url, lab.registry, folder, **rules)
     made.create("1.0.0")
     done = made.run("reconcile", "--local")

@@ -111,7 +111,7 @@ class KubeServer:
         self.kubeconfig = CONFIG.format(port=self._listener.server_port)
 
     def respond(self, method: str, address: str, body: dict[str, Any], *, merge: bool) -> Answer:
-        """Give the answer to one request."""
+        """Return the answer to one request."""
         url = urlsplit(address)
         self.touched = True
         with self._lock:
@@ -137,7 +137,7 @@ class KubeServer:
         self._listener.close()
 
     def images(self, namespace: str) -> dict[str, str]:
-        """Give the image of each CronJob of a namespace, by the CronJob's name."""
+        """Return the image of each CronJob of a namespace, by the CronJob's name."""
         return {
             it["metadata"]["name"]: it["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0][
                 "image"

@@ -97,13 +97,13 @@ class FakeRegistry:
     # --- what it has ---
 
     def put(self, data: bytes, media: str, algorithm: str = "sha256") -> str:
-        """Store content; give its digest."""
+        """Store content; return its digest."""
         digest = f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
         self.content[digest] = (media, data)
         return digest
 
     def image(self, created: datetime | None = None, **config: Any) -> str:
-        """Store an image; give its digest."""
+        """Store an image; return its digest."""
         value = {"architecture": "amd64", "os": "linux", **config}
         if created:
             value["created"] = created.astimezone(UTC).isoformat()
@@ -112,17 +112,17 @@ class FakeRegistry:
         return self.put(json.dumps(manifest).encode(), MANIFEST)
 
     def artifact(self, config: str = "", *layers: str, **more: Any) -> str:
-        """Store a manifest whose configuration and layers have these types; give its digest."""
+        """Store a manifest whose configuration and layers have these types; return its digest."""
         parts = [{"mediaType": it, "digest": self.put(it.encode(), it)} for it in layers]
         blob = {"mediaType": config, "digest": self.put(b"{}", "application/json")}
         return self.manifest({"mediaType": MANIFEST, "config": blob, "layers": parts, **more})
 
     def manifest(self, value: dict[str, Any], media: str = MANIFEST) -> str:
-        """Store a manifest that somebody made up; give its digest."""
+        """Store a manifest that somebody made up; return its digest."""
         return self.put(json.dumps({"schemaVersion": 2, **value}).encode(), media)
 
     def index(self, *children: tuple[str, str]) -> str:
-        """Store an index of (platform, digest); give its digest."""
+        """Store an index of (platform, digest); return its digest."""
         manifests = []
         for platform, digest in children:
             os_, _, rest = platform.partition("/")
@@ -140,7 +140,7 @@ class FakeRegistry:
         return digest
 
     def count(self, part: str = "") -> int:
-        """Say how often something was asked."""
+        """Return how often something was asked."""
         return sum(part in path for _, path in self.asked)
 
     # --- how it answers ---

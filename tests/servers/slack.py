@@ -167,11 +167,11 @@ class SlackServer:
             found[:] = [it for it in found if message["ts"] not in (it["ts"], it.get("thread_ts"))]
 
     def posts(self, channel: str = "C000") -> list[dict[str, Any]]:
-        """Give the messages of a channel that are in no thread."""
+        """Return the messages of a channel that are in no thread."""
         return [it for it in self.messages[channel] if "thread_ts" not in it]
 
     def thread(self, channel: str = "C000") -> list[str]:
-        """Give the first lines of the replies in a channel's threads."""
+        """Return the first lines of the replies in a channel's threads."""
         return [it["text"].splitlines()[0] for it in self.messages[channel] if "thread_ts" in it]
 
 
@@ -196,10 +196,10 @@ def _invalid(fields: dict[str, Any]) -> str:
 
 
 def limited(seconds: int) -> tuple[int, dict[str, Any], dict[str, str]]:
-    """Give Slack's answer to too many calls."""
+    """Return Slack's answer to too many calls."""
     return 429, {"ok": False, "error": "ratelimited"}, {"Retry-After": str(seconds)}
 
 
 def refused(error: str) -> tuple[int, dict[str, Any], dict[str, str]]:
-    """Give Slack's answer of an error: 200, and `ok` is false."""
+    """Return Slack's answer of an error: 200, and `ok` is false."""
     return 200, {"ok": False, "error": error}, {}

@@ -35,7 +35,7 @@ def give_access(namespace: str, environment: str) -> None:
 
 
 def as_account(room: ControlRoom, namespace: str, account: str) -> str:
-    """Give a kubeconfig of a service account: what it may do is what its roles say."""
+    """Return a kubeconfig of a service account: what it may do is what its roles say."""
     config = json.loads((room.secrets / "kubeconfig").read_text())
     token = kubectl("--namespace", namespace, "create", "token", account, "--duration", "1h").strip()
     config["users"] = [{"name": "user", "user": {"token": token}}]

@@ -28,7 +28,7 @@ def synced(app: App) -> Iterator[App]:
 
 
 def start(lab: Lab, app: App, version: str) -> str:
-    """Start a release of a version that takes a while to be ready; give the run's id."""
+    """Start a release of a version that takes a while to be ready; return the run's id."""
     _, found = call(lab, "GET", f"/deployments/name/release/{app.name}-staging")
     request = {"environment": "staging", "images": [{"service": "web", "image": app.image("web", version)}]}
     code, run = call(
@@ -39,7 +39,7 @@ def start(lab: Lab, app: App, version: str) -> str:
 
 
 def state(lab: Lab, run: str, *names: str) -> dict[str, Any]:
-    """Wait until a run is in one of these states; give the run. The test's time limit ends it."""
+    """Wait until a run is in one of these states; return the run. The test's time limit ends it."""
     while True:
         found: dict[str, Any] = call(lab, "GET", f"/flow_runs/{run}")[1]
         if found["state"]["name"] in names:

@@ -28,7 +28,7 @@ class Itself(App):
     """The config repo of the control room, made as docs/operations.md says."""
 
     def namespace(self, environment: str) -> str:
-        """Give the control room's namespace."""
+        """Return the control room's namespace."""
         return self.name
 
     def headway_yaml(self, timeout: str = "20m", more: str = "") -> str:
@@ -46,7 +46,7 @@ environments:
         return self.run("release", "control-room", f"headway={tag}", **login)
 
     def images(self) -> set[str]:
-        """Name the images of the workers whose pods are not told to end."""
+        """Return the images of the workers whose pods are not told to end."""
         found = kubectl("--namespace", self.name, "get", "pods", "--output", "json")
         pods = [it for it in json.loads(found)["items"] if "deletionTimestamp" not in it["metadata"]]
         return {it["spec"]["containers"][0]["image"] for it in pods}
@@ -90,7 +90,7 @@ def secrets(namespace: str, docker_config: Path) -> None:
 
 
 def manifests(room: ControlRoom, itself: Itself, folder: Path) -> str:
-    """Give the workers of deployments/kubernetes, with this lab's addresses.
+    """Return the workers of deployments/kubernetes, with this lab's addresses.
 
     The lab has no Services: its pods share the machine's loopback, so that they find what they need, and have no
     port of their own, so that two fit on its one node. A cluster needs neither.
@@ -124,7 +124,7 @@ def manifests(room: ControlRoom, itself: Itself, folder: Path) -> str:
 
 
 def is_of_workers(manifest: dict[str, object]) -> bool:
-    """Say whether the workers are it or need it."""
+    """Return whether the workers are it or need it."""
     metadata = manifest["metadata"]
     assert isinstance(metadata, dict)
     name = str(metadata["name"])
@@ -132,7 +132,7 @@ def is_of_workers(manifest: dict[str, object]) -> bool:
 
 
 def build(room: ControlRoom, registry: str, tag: str) -> str:
-    """Make and push another image of headway; give it with its digest."""
+    """Make and push another image of headway; return it with its digest."""
     name = f"{registry}/{REPOSITORY}:{tag}"
     dockerfile = f"FROM {room.image}\n{MADE_FROM[tag]}\n"
     subprocess.run(

@@ -78,14 +78,14 @@ def room(lab: Lab, app: ManyPlaces) -> Iterator[ControlRoom]:
 
 
 def release(room: ControlRoom, app: App, environment: str, service: str, version: str) -> str:
-    """Start a release; give the run's id."""
+    """Start a release; return the run's id."""
     image = {"service": service, "image": app.image(service, version)}
     request = {"environment": environment, "images": [image], "actor": "ci"}
     return room.start("release", environment, request, key=f"{environment}-{service}-{version}")
 
 
 def history(room: ControlRoom, run: str) -> list[str]:
-    """Name the states that a run was in."""
+    """Return the states that a run was in."""
     return [it["name"] for it in room.call("GET", f"/flow_run_states/?flow_run_id={run}")[1]]
 
 

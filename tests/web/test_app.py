@@ -49,7 +49,7 @@ class Served:
         self.thread.start()
 
     def post(self, path: str, body: bytes = BODY, **headers: str) -> tuple[int, Any]:
-        """Post a body; give status and JSON."""
+        """Post a body; return status and JSON."""
         return self.ask("POST", path, body, **headers)
 
     def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, Any]:

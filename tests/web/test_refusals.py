@@ -27,7 +27,7 @@ class Called:
         self.guarded = Refusals(self.app, lambda: self.now)
 
     def post(self, client: str, token: str = "", path: str = "/hooks/generic") -> tuple[int, dict[str, str]]:
-        """Post an event; give the status and the headers."""
+        """Post an event; return the status and the headers."""
         sent: list[Message] = []
 
         async def receive() -> Message:

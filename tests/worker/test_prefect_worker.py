@@ -84,7 +84,7 @@ def with_worker(body: Callable[[WarmWorker, Processes], Awaitable[None]]) -> Non
 
 
 def flow_run(run_id: uuid.UUID | None = None, state: State | None = None) -> FlowRun:
-    """Give a flow run as the server has it."""
+    """Return a flow run as the server has it."""
     kind = state.type if state else None
     return FlowRun(id=run_id or uuid.uuid4(), flow_id=uuid.uuid4(), state=state, state_type=kind)
 
@@ -283,7 +283,7 @@ def test_reconcile_ends_a_cancelled_run_that_says_it_crashed(
 
 
 def scheduled(number: int, *tags: str, minutes: float, made_by: str = "SCHEDULE") -> WorkerFlowRunResponse:
-    """Give a run as a poll does: due so many minutes ago, of the one deployment that looks."""
+    """Return a run as a poll does: due so many minutes ago, of the one deployment that looks."""
     due = datetime.now(UTC) - timedelta(minutes=minutes)
     run = FlowRun(
         id=uuid.UUID(int=number),

@@ -36,7 +36,7 @@ class Wrong(NamedTuple):
     needs: tuple[Path, ...] = ()
 
     def rests_on(self, cut: Collection[Path]) -> bool:
-        """Say whether it may come from the keys that were left out of the document, being wrong themselves."""
+        """Return whether it may come from the keys that were left out of the document, being wrong themselves."""
         for gone in cut:
             if self.path[: len(gone)] == gone:
                 return True
@@ -95,7 +95,7 @@ def _rules(document: Document) -> Iterable[Wrong]:
 
 
 def has_source(service: Service, path: Path) -> bool:
-    """Say whether a rule may order a service by commit.
+    """Return whether a rule may order a service by commit.
 
     A rule for all services of an environment may, also beside services that have no source: those
     have no tag that it can order, and say so.

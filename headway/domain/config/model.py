@@ -45,7 +45,7 @@ def _image(value: str) -> str:
 
 
 def is_url(text: str) -> bool:
-    """Say whether a text is the address of something that answers HTTP."""
+    """Return whether a text is the address of something that answers HTTP."""
     try:
         parts = urlsplit(text)
         # Reading the port is what finds one that is none.

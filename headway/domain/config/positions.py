@@ -38,7 +38,7 @@ class ConfigText:
             raise ConfigError([Problem(file, 1, 1, expected)])
 
     def locate(self, *path: str | int) -> tuple[int, int]:
-        """Give line and column of a key, or of the nearest one above it that stands there."""
+        """Return line and column of a key, or of the nearest one above it that stands there."""
         node: Node | None = self.node
         place = (1, 1)
         for step in path:
@@ -58,7 +58,7 @@ class ConfigText:
         return place
 
     def locate_value(self, *path: str | int) -> tuple[int, int]:
-        """Give line and column of a key's value."""
+        """Return line and column of a key's value."""
         node: Node | None = self.node
         for step in path:
             if isinstance(step, int) and isinstance(node, SequenceNode) and step < len(node.value):
@@ -80,7 +80,7 @@ def _mark(node: Node) -> tuple[int, int]:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Give `, did you mean …?` where a known word is near, or else the known words."""
+    """Return `, did you mean …?` where a known word is near, or else the known words."""
     known = list(known)
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     if near:

@@ -30,11 +30,11 @@ class Config:
         self._rules: dict[tuple[int, bool], TagRule] = {}
 
     def owner(self, reference: ImageRef) -> str | None:
-        """Name the service whose repository an image is of, if any has it."""
+        """Return the service whose repository an image is of, if any has it."""
         return self._owners.get(reference.name)
 
     def rule(self, environment: str, service: str) -> TagRule | None:
-        """Give the rule for a service's tags in an environment; None where there is none."""
+        """Return the rule for a service's tags in an environment; None where there is none."""
         found = tags_of(self.document, environment, service)
         if found is None:
             return None
@@ -45,25 +45,25 @@ class Config:
         return self._rules[key]
 
     def service(self, name: str) -> Service:
-        """Give a service, or raise UsageError that lists those there are."""
+        """Return a service, or raise UsageError that lists those there are."""
         if name not in self.services:
             raise UsageError(f"no service {name!r} in {self.file}{did_you_mean(name, self.services)}")
         return self.services[name]
 
     def environment(self, name: str) -> Environment:
-        """Give an environment, or raise UsageError that lists those there are."""
+        """Return an environment, or raise UsageError that lists those there are."""
         if name not in self.environments:
             raise UsageError(f"no environment {name!r} in {self.file}{did_you_mean(name, self.environments)}")
         return self.environments[name]
 
     def chosen(self, *names: str) -> list[str]:
-        """Give the names of the environments that were asked for, or of all where none was."""
+        """Return the names of the environments that were asked for, or of all where none was."""
         for name in names:
             self.environment(name)
         return list(dict.fromkeys(names)) or list(self.environments)
 
     def locate(self, *path: str | int) -> tuple[int, int]:
-        """Give the line and column of a key, both from 1."""
+        """Return the line and column of a key, both from 1."""
         return self._text.locate(*path)
 
     def problem(self, path: Path, message: str) -> Problem:

@@ -97,7 +97,7 @@ def existing(value: object, path: Path) -> Path:
 
 
 def keys_at(path: Path) -> list[str]:
-    """Name the keys that a map of headway.yaml may have."""
+    """Return the keys that a map of headway.yaml may have."""
     part = _part_at(path)
     return list(part.model_fields) if part is not None else []
 
@@ -113,7 +113,7 @@ def _part_at(path: Path) -> type[Part] | None:
 
 
 def _inner(annotation: Any) -> Any:
-    """Give the Part in `Part | None`, or it in a list for a map of Parts."""
+    """Return the Part in `Part | None`, or it in a list for a map of Parts."""
     arguments: Any = getattr(annotation, "__args__", ())
     if getattr(annotation, "__origin__", None) is dict:
         return [arguments[1]]

@@ -14,7 +14,7 @@ Query = Mapping[str, str]
 
 
 def verify(sender: str, secret: str, headers: Headers, query: Query, body: bytes) -> bool:
-    """Say whether a request comes from somebody who has the secret. Header names are in lower case."""
+    """Return whether a request comes from somebody who has the secret. Header names are in lower case."""
     if not secret:
         return False
     return _WAYS[sender](secret, headers, query, body)

@@ -68,7 +68,7 @@ def words(*values: Any) -> tuple[str, ...]:
 
 
 def branch_of(ref: Any) -> str:
-    """Give the branch in `refs/heads/…`; empty for a tag or anything else."""
+    """Return the branch in `refs/heads/…`; empty for a tag or anything else."""
     name = text(ref)
     return name.removeprefix("refs/heads/") if name.startswith("refs/heads/") else ""
 

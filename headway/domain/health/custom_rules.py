@@ -59,7 +59,7 @@ class Rule:
         return name == kind and (not mine or mine == group)
 
     def assess(self, item: Object) -> Found:
-        """Say how an object is by this rule."""
+        """Return how an object is by this rule."""
         said = words_of(item)
         if any(it.holds(item) for it in self.failed):
             return "failed", said

@@ -50,7 +50,7 @@ def rollout(item: Object) -> Found | None:
 
 
 def _goes_on(spec: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
-    """Say whether an Argo Rollout only pauses for a time that its steps, or its blue-green strategy, give."""
+    """Return whether an Argo Rollout only pauses for a time that its steps, or its blue-green strategy, give."""
     if spec.get("paused") or not status.get("pauseConditions"):
         return False
     strategy = map_at(spec, "strategy")

@@ -248,6 +248,6 @@ RULES = Rules((), KNOWN)
 
 
 def rules_of(document: Document) -> Rules:
-    """Give the rules of a headway.yaml, before what is known of kinds."""
+    """Return the rules of a headway.yaml, before what is known of kinds."""
     own = [Rule.of(it.kind, it.ready, it.failed, it.held) for it in document.health]
     return Rules(own, KNOWN) if own else RULES

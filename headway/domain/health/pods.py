@@ -67,12 +67,12 @@ _WRONG_COMMAND = re.compile(
 
 
 def is_ready(pod: Mapping[str, Any]) -> bool:
-    """Say whether the pod's Ready condition is true."""
+    """Return whether the pod's Ready condition is true."""
     return _condition(pod, "Ready").get("status") == "True"
 
 
 def is_leaving(pod: Mapping[str, Any]) -> bool:
-    """Say whether the pod is being deleted."""
+    """Return whether the pod is being deleted."""
     return bool((pod.get("metadata") or {}).get("deletionTimestamp"))
 
 
@@ -105,7 +105,7 @@ def restarts(pod: Mapping[str, Any]) -> int:
 
 
 def last_run(pod: Mapping[str, Any]) -> float:
-    """Give how many seconds the longest of the containers' last runs took, of those that ended."""
+    """Return how many seconds the longest of the containers' last runs took, of those that ended."""
     ended = ((each.get("lastState") or {}).get("terminated") for each in _statuses(pod.get("status") or {}))
     return max((_seconds(each) for each in ended if each), default=0.0)
 
@@ -223,7 +223,7 @@ def _crash(
 
 
 def _seconds(run: Mapping[str, Any]) -> float:
-    """Give how long a container's run took; 0 where its times are not known."""
+    """Return how long a container's run took; 0 where its times are not known."""
     try:
         began, ended = (datetime.fromisoformat(str(run[key])) for key in ("startedAt", "finishedAt"))
         return max((ended - began).total_seconds(), 0.0)

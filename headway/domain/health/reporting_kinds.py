@@ -118,7 +118,7 @@ _KINDS = {group: frozenset(kinds.split()) for group, kinds in _BY_GROUP.items()}
 
 
 def tells(group: str, kind: str) -> bool:
-    """Say whether a kind's controller is known to tell of every object."""
+    """Return whether a kind's controller is known to tell of every object."""
     kinds = _KINDS.get(group, frozenset())
     if kind in kinds or "*" in kinds:
         return True

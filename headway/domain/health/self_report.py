@@ -22,7 +22,7 @@ UNSEEN: Found = ("progressing", "its controller has not seen the change yet")
 
 
 def observed(item: Object) -> bool:
-    """Say whether the controller has seen the newest spec, as far as it tells."""
+    """Return whether the controller has seen the newest spec, as far as it tells."""
     generation = _number((item.get("metadata") or {}).get("generation"))
     status = item.get("status")
     if generation is None or not isinstance(status, Mapping):
@@ -35,7 +35,7 @@ def observed(item: Object) -> bool:
 
 
 def tells_generation(item: Object) -> bool:
-    """Say whether an object tells which generation it speaks of."""
+    """Return whether an object tells which generation it speaks of."""
     status = item.get("status")
     if isinstance(status, Mapping) and _number(status.get("observedGeneration")) is not None:
         return True
@@ -43,7 +43,7 @@ def tells_generation(item: Object) -> bool:
 
 
 def held_by_spec(item: Object) -> Found | None:
-    """Say whether its own spec holds an object back."""
+    """Return whether its own spec holds an object back."""
     spec = item.get("spec")
     for name in ("suspend", "suspended", "paused"):
         if isinstance(spec, Mapping) and spec.get(name) is True:
@@ -186,7 +186,7 @@ _FINAL_REASONS = (
 
 
 def _all_conditions(item: Object) -> list[Mapping[str, Any]]:
-    """Give an object's conditions, and those about it from each parent, ancestor, listener and router.
+    """Return an object's conditions, and those about it from each parent, ancestor, listener and router.
 
     Of several parents those that speak of an older version count for nothing once another speaks of this one:
     one that has gone does not clear up.
@@ -216,7 +216,7 @@ def _is_stale(item: Object, condition: Mapping[str, Any]) -> bool:
 
 
 def _final(condition: Mapping[str, Any]) -> bool:
-    """Say whether a condition that is False names an error rather than a way that is not ended."""
+    """Return whether a condition that is False names an error rather than a way that is not ended."""
     if str(condition.get("status")) != "False":
         return False
     reason, message = str(condition.get("reason") or ""), str(condition.get("message") or "")
@@ -229,7 +229,7 @@ def _final(condition: Mapping[str, Any]) -> bool:
 
 
 def conditions(item: Object) -> dict[str, Mapping[str, Any]]:
-    """Give an object's conditions by type."""
+    """Return an object's conditions by type."""
     status = item.get("status")
     if isinstance(status, Mapping) and isinstance(status.get("conditionedStatus"), Mapping):
         status = status["conditionedStatus"]
@@ -239,7 +239,7 @@ def conditions(item: Object) -> dict[str, Mapping[str, Any]]:
 
 
 def words_of(item: Object) -> str:
-    """Give what an object says of itself: its message, its reason, or its conditions that are not as they should be."""
+    """Return what an object says of itself: its message, its reason, or the conditions that are not fulfilled."""
     status = item.get("status")
     if not isinstance(status, Mapping):
         return ""
@@ -250,13 +250,13 @@ def words_of(item: Object) -> str:
 
 
 def map_at(item: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Give the map of that name; an empty one where there is none."""
+    """Return the map of that name; an empty one where there is none."""
     found = item.get(name)
     return found if isinstance(found, Mapping) else {}
 
 
 def count_at(item: Mapping[str, Any], name: str, default: int = 0) -> int:
-    """Give the number of that name."""
+    """Return the number of that name."""
     found = item.get(name)
     return found if isinstance(found, int) else default
 

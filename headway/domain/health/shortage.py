@@ -69,7 +69,7 @@ def failed_create(said: str, pods: int) -> Signal:
 
 
 def never_fits(said: str) -> str:
-    """Name the resource of which one pod asks for more than a quota allows; empty where waiting may help."""
+    """Return the resource of which one pod asks for more than a quota allows; empty where waiting may help."""
     for found in _QUOTA.finditer(said):
         limits = _amounts(found["limit"])
         for name, asked in _amounts(found["asked"]).items():
@@ -92,12 +92,12 @@ def not_started(reason: str, said: str) -> Signal | None:
 
 
 def absent_config(said: str) -> bool:
-    """Say whether a container waits for a ConfigMap, a Secret or a key of one that is not there."""
+    """Return whether a container waits for a ConfigMap, a Secret or a key of one that is not there."""
     return bool(re.search(r"not found|couldn't find key|non-existent", said, re.I))
 
 
 def help_on_its_way(events: Iterable[Mapping[str, Any]]) -> str:
-    """Say what an autoscaler has last said about a pod that no node takes; `events` have the oldest first."""
+    """Return what an autoscaler has last said about a pod that no node takes; `events` have the oldest first."""
     said = ""
     for event in events:
         reason, message = str(event.get("reason", "")), " ".join(str(event.get("message", "")).split())

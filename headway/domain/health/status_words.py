@@ -58,7 +58,7 @@ HELD = frozenset(
 
 
 def word_of(item: Mapping[str, Any]) -> tuple[str, str]:
-    """Give what an object's one word means (`ready`, `failed`, `progressing`, `held`) and the word; empty for none."""
+    """Return what an object's status word means (`ready`, `failed`, `progressing`, `held`), and the word; or empty."""
     for path in PATHS:
         word = value_at(item, path)
         if not isinstance(word, str) or not word:

@@ -147,7 +147,7 @@ class Patience:
 
 
 def _waiting(health: Health) -> str:
-    """Say what is waited for, with what the cluster lacks in its own words."""
+    """Return what is waited for, with what the cluster lacks in its own words."""
     lacks = dict.fromkeys(it.message for it in health.signals if not it.blames)
     said = "; ".join(list(lacks)[:2])
     return f"{health.message}; waiting: {said}" if said else health.message
@@ -166,7 +166,7 @@ def deadline_verdict(workload: ObjectId, health: Health, passed: Signal) -> Verd
 
 
 def one_deadline(late: Iterable[Verdict]) -> list[Verdict]:
-    """Give what one deadline says of several workloads.
+    """Return what one deadline says of several workloads.
 
     Where the cluster lacked something for one of them, that the others are not ready proves nothing either:
     they may need it.
@@ -191,7 +191,7 @@ def silent_node(still_open: Iterable[Health]) -> Signal | None:
 
 
 def not_run(verdicts: Iterable[Verdict], ran: Set[str] = frozenset()) -> list[Verdict]:
-    """Give those that this release touched and whose images no pod has run; `ran` are images that ran before.
+    """Return those that this release touched and whose images no pod has run; `ran` are images that ran before.
 
     A workload without pods (no replicas, suspended) is no reason where its images run elsewhere, or ran
     before this release: it was only stopped. One whose old pods go on (paused, OnDelete) always is.

@@ -38,12 +38,12 @@ class Verification:
 
     @property
     def ok(self) -> bool:
-        """Whether all of it was true."""
+        """Return whether all of it was true."""
         return not self.superseded and all(it.ok for it in self.checks)
 
     @property
     def diagnosis(self) -> str:
-        """Say what was not true, in one line."""
+        """Return what was not true, in one line."""
         return "; ".join(it.said for it in self.checks if not it.ok)
 
 
@@ -57,7 +57,7 @@ class Unaskable:
 
 
 def unaskable(rule: Verify, job: bytes | None, prometheus: str) -> Unaskable | None:
-    """Say what a rule names and cannot be asked; None where all of it can.
+    """Return what a rule names and cannot be asked; None where all of it can.
 
     `job` is the content of the manifest that the rule names, `prometheus` the URL that is set.
     """

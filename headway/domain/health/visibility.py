@@ -26,12 +26,12 @@ class Visibility:
             self.since = since if self.since is None else min(since, self.since)
 
     def find(self, source: Hashable, now: float) -> float:
-        """Note that a source is heard again; give the seconds of a blindness that ends with this, or 0."""
+        """Note that a source is heard again; return the seconds of a blindness that ends with this, or 0."""
         self._lost.discard(source)
         return 0.0 if self._lost else self.find_all(now)
 
     def find_all(self, now: float) -> float:
-        """Note that everything is seen; give the seconds of the blindness that ends with this, or 0."""
+        """Note that everything is seen; return the seconds of the blindness that ends with this, or 0."""
         if self.since is None:
             return 0.0
         seconds = now - self.since

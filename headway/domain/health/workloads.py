@@ -315,7 +315,7 @@ def _blocked(workload: Object, pods: Sequence[Object]) -> list[Signal]:
 
 
 def wanted_pods(item: Object) -> int:
-    """Give how many pods a workload asks for."""
+    """Return how many pods a workload asks for."""
     if item.get("kind") == "DaemonSet":
         return int((item.get("status") or {}).get("desiredNumberScheduled") or 0)
     replicas = (item.get("spec") or {}).get("parallelism" if item.get("kind") == "Job" else "replicas")

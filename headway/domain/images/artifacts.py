@@ -52,7 +52,7 @@ _WORDS = (
 
 
 def is_manifest(value: Any) -> bool:
-    """Say whether a JSON value has the form of an image manifest or of an index."""
+    """Return whether a JSON value has the form of an image manifest or of an index."""
     if not isinstance(value, dict) or value.get("schemaVersion") != 2 or value["schemaVersion"] is True:
         return False
     return isinstance(value.get("config"), dict) or isinstance(value.get("manifests"), list)

@@ -51,7 +51,7 @@ def platform_of(value: Any) -> str:
 
 
 def is_index(manifest: Mapping[str, Any]) -> bool:
-    """Say whether a manifest lists the images of several platforms."""
+    """Return whether a manifest lists the images of several platforms."""
     return manifest.get("mediaType") in INDEXES or "manifests" in manifest
 
 
@@ -70,7 +70,7 @@ def children(index: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def chosen_child(images: list[tuple[str, str]], platform: str = USUAL) -> str | None:
-    """Give the digest of the image that speaks for an index: the platform's, the usual one's, or the first."""
+    """Return the digest of the image that speaks for an index: the platform's, the usual one's, or the first."""
     for wanted in (platform, USUAL):
         for each, digest in images:
             if each == wanted or each.startswith(f"{wanted}/"):
@@ -79,7 +79,7 @@ def chosen_child(images: list[tuple[str, str]], platform: str = USUAL) -> str | 
 
 
 def config_of(manifest: Mapping[str, Any]) -> str | None:
-    """Give the digest of an image's configuration blob; None where the manifest names none."""
+    """Return the digest of an image's configuration blob; None where the manifest names none."""
     config = manifest.get("config")
     digest = config.get("digest") if isinstance(config, dict) else None
     return digest if is_digest(str(digest)) else None

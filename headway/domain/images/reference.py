@@ -64,11 +64,11 @@ class ImageRef:
         return f"{self.name}{tag}" + (f"@{self.digest}" if self.digest else "")
 
     def pinned(self, tag: str | None, digest: str | None) -> ImageRef:
-        """Give the same repository at another tag and digest."""
+        """Return the same repository at another tag and digest."""
         return ImageRef(self.registry, self.repository, tag, digest)
 
     def same_repository(self, other: ImageRef) -> bool:
-        """Say whether both name the same repository of the same registry."""
+        """Return whether both name the same repository of the same registry."""
         return self.registry == other.registry and self.repository == other.repository
 
 
@@ -118,13 +118,13 @@ def _check_digest(text: str, digest: str) -> None:
 
 
 def is_digest(text: str) -> bool:
-    """Say whether a text is a digest whose content can be checked: sha256, sha384 or sha512, in small letters."""
+    """Return whether a text is a digest whose content can be checked: sha256, sha384 or sha512, in small letters."""
     algorithm, _, value = text.partition(":")
     return _DIGEST_LENGTH.get(algorithm) == len(value) and not value.strip("0123456789abcdef")
 
 
 def tags_among(values: list[Any]) -> list[str]:
-    """Give those of the values that are tags. One look at all of them is four times as fast as one at each."""
+    """Return those of the values that are tags. One look at all of them is four times as fast as one at each."""
     try:
         lines = "\n".join(values)
     except TypeError:

@@ -38,13 +38,13 @@ def containers_of(spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def digest_of(image: str) -> str | None:
-    """Give the digest in an image reference or a runtime's image id: `sha256:…` after the `@`."""
+    """Return the digest in an image reference or a runtime's image id: `sha256:…` after the `@`."""
     _, at, digest = image.rpartition("@")
     return digest if at and ":" in digest else None
 
 
 def planned_digests(manifests: Iterable[Manifest], namespace: str = "") -> dict[ObjectId, dict[str, str]]:
-    """Give each workload's containers and the digests they are pinned to.
+    """Return each workload's containers and the digests they are pinned to.
 
     A manifest without a namespace is named in `namespace`; CronJobs are left out,
     since what they run is started later.

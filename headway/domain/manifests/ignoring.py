@@ -32,7 +32,7 @@ def parse_rules(lines: Iterable[str], folder: str = "") -> list[Rule]:
 
 
 def is_ignored(rules: Iterable[Rule], path: str, *, folder: bool) -> bool:
-    """Say what the last rule that fits a path says; a caller does not look into a folder that is ignored."""
+    """Return what the last rule that fits a path says; a caller does not look into a folder that is ignored."""
     parts, ignored = path.split("/"), False
     for rule in rules:
         inside = len(parts) > len(rule.base) and tuple(parts[: len(rule.base)]) == rule.base

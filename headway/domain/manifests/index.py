@@ -97,14 +97,14 @@ class FileIndex:
 
     @property
     def secret(self) -> bool:
-        """Whether a Secret's values are in it, which no file of headway's may keep."""
+        """Return whether a Secret's values are in it, which no file of headway's may keep."""
         return any(
             it.object["kind"] == "Secret" and ("data" in it.object or "stringData" in it.object)
             for it in self.manifests
         )
 
     def at(self, path: str) -> FileIndex:
-        """Give the same index for a file at a path; what is cached knows no path."""
+        """Return the same index for a file at a path; what is cached knows no path."""
         return FileIndex(
             path,
             tuple(replace(it, path=path) for it in self.manifests),
@@ -115,7 +115,7 @@ class FileIndex:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Give plain JSON data without the path."""
+        """Return plain JSON data without the path."""
         return {
             "manifests": [[it.document, it.line, it.object] for it in self.manifests],
             "images": [

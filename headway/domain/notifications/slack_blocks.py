@@ -34,7 +34,7 @@ _SIGNS = {
 
 
 def message(notice: Notice) -> dict[str, Any]:
-    """Give the arguments of `chat.postMessage` and `chat.update` for a release's one message."""
+    """Return the arguments of `chat.postMessage` and `chat.update` for a release's one message."""
     blocks: list[dict[str, Any]] = [_section(f"{_SIGNS[notice.state]} *{escaped(notice.headline, 600)}*")]
     if notice.changes:
         blocks.append(_section(_changes(notice)))
@@ -45,7 +45,7 @@ def message(notice: Notice) -> dict[str, Any]:
 
 
 def reply(notice: Notice) -> dict[str, Any]:
-    """Give the message for a release's thread: the state with all that the first message has no room for."""
+    """Return the message for a release's thread: the state with all that the first message has no room for."""
     lines = [notice.headline, *([f"Cause: {notice.cause}"] if len(escape(notice.cause)) > CAUSE else [])]
     if notice.reason and notice.state in ("planned", "waiting"):
         lines.append(f"Why: {notice.reason}")

@@ -39,6 +39,6 @@ def made_by_others(identity: ObjectId, meta: Mapping[str, Any], home: str) -> st
 
 
 def asked_for(meta: Mapping[str, Any], takeover: Iterable[str]) -> bool:
-    """Say whether `takeover` of headway.yaml names one of those who made an object."""
+    """Return whether `takeover` of headway.yaml names one of those who made an object."""
     names = list(takeover)
     return any(named_in(manager, names) for manager in makers(meta))

@@ -21,7 +21,7 @@ class Kept:
 
 
 def held_by(meta: Mapping[str, Any]) -> str:
-    """Say what an object's deletion waits for; empty where nothing holds it, or nobody asked for it."""
+    """Return what an object's deletion waits for; empty where nothing holds it, or nobody asked for it."""
     finalizers = meta.get("finalizers") or ()
     if not (meta.get("deletionTimestamp") and finalizers):
         return ""
@@ -44,7 +44,7 @@ def namespace_leaves(namespace: Mapping[str, Any]) -> str:
 
 
 def see_namespace(name: str) -> str:
-    """Say how to see what holds a namespace that is being deleted."""
+    """Return how to see what holds a namespace that is being deleted."""
     return f"see what holds it: kubectl get namespace {name} -o yaml"
 
 

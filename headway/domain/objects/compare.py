@@ -123,7 +123,7 @@ def _elements(wanted: list[Any], live: Any, owned: Fields, at: str, out: Compari
 
 
 def same_value(wanted: Any, live: Any, quantity: bool) -> bool:
-    """Say whether two values mean the same; defaults that the server added inside do not count."""
+    """Return whether two values mean the same; defaults that the server added inside do not count."""
     if isinstance(wanted, dict):
         if not wanted:
             return live is None or isinstance(live, dict)

@@ -44,7 +44,7 @@ class Question:
     values: tuple[str, ...]
 
     def holds(self, item: Mapping[str, Any]) -> bool:
-        """Say whether the answer is yes."""
+        """Return whether the answer is yes."""
         found = list(_walk(item, self.steps))
         if self.values:
             return any(_text(it).casefold() in self.values for it in found)
@@ -71,7 +71,7 @@ def parse_question(text: str) -> Question:
 
 
 def value_at(item: Mapping[str, Any], path: str) -> Any:
-    """Give the first value at a path; None where there is none."""
+    """Return the first value at a path; None where there is none."""
     return next(_walk(item, _steps(path)), None)
 
 

@@ -45,7 +45,7 @@ class Drift:
         return f"{self.action} {self.object}"
 
     def as_dict(self) -> dict[str, Any]:
-        """Give what `--output json` prints."""
+        """Return what `--output json` prints."""
         fields = [{"path": path, "live": live, "wanted": wanted} for path, live, wanted in self.fields]
         return {"object": str(self.object), "action": self.action, "fields": fields}
 
@@ -123,7 +123,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Fi
 
 
 def same_owners(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """Say whether two states of one object have the same field managers."""
+    """Return whether two states of one object have the same field managers."""
     return without_times(before.get("metadata") or {}) == without_times(after.get("metadata") or {})
 
 

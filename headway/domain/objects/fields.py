@@ -64,12 +64,12 @@ def find_element(items: Sequence[Any], entry: str) -> Any:
 
 
 def is_leaf(fields: Fields) -> bool:
-    """Say whether a path ends here, so that the value is set as a whole."""
+    """Return whether a path ends here, so that the value is set as a whole."""
     return not fields or (len(fields) == 1 and "." in fields)
 
 
 def applied_entry(meta: Mapping[str, Any], manager: str = MANAGER) -> dict[str, Any] | None:
-    """Give a manager's server-side apply entry of an object's metadata."""
+    """Return a manager's server-side apply entry of an object's metadata."""
     for entry in meta.get("managedFields") or ():
         if entry.get("manager") == manager and entry.get("operation") == "Apply":
             return None if entry.get("subresource") else entry
@@ -92,7 +92,7 @@ NO_CLAIMS = Claims()
 
 
 def set_by_a_person(entry: Mapping[str, Any]) -> bool:
-    """Say whether an entry of managedFields is somebody's kubectl."""
+    """Return whether an entry of managedFields is somebody's kubectl."""
     return str(entry.get("manager", "")).startswith("kubectl") and entry.get("subresource") != "status"
 
 
@@ -203,7 +203,7 @@ def handover(
 
 
 def owns_replicas(meta: Mapping[str, Any]) -> bool:
-    """Say whether headway set an object's `spec.replicas`."""
+    """Return whether headway set an object's `spec.replicas`."""
     fields = (applied_entry(meta) or {}).get("fieldsV1") or {}
     return _REPLICAS[1] in (fields.get(_REPLICAS[0]) or {})
 
@@ -230,7 +230,7 @@ def foreign_fields(
 
 
 def without_times(meta: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Give managedFields without their clocks, in a fixed order, for comparing."""
+    """Return managedFields without their clocks, in a fixed order, for comparing."""
     entries = [
         {name: value for name, value in entry.items() if name != "time"}
         for entry in meta.get("managedFields") or ()

@@ -30,7 +30,7 @@ class ObjectId:
         return f"{self.namespace} {self.kind}/{self.name}" if self.namespace else f"{self.kind}/{self.name}"
 
     def placed(self, namespace: str) -> ObjectId:
-        """Give the same name in another namespace."""
+        """Return the same name in another namespace."""
         return ObjectId(self.group, self.kind, namespace, self.name)
 
 
@@ -42,7 +42,7 @@ class Owner:
     environment: str
 
     def labels_at(self, home: str) -> dict[str, str]:
-        """Give the labels that every applied object carries; pod templates never do.
+        """Return the labels that every applied object carries; pod templates never do.
 
         `home` is the environment's namespace. It is part of the name, so that two config
         repos that both call something shop/staging never prune each other.
@@ -51,7 +51,7 @@ class Owner:
         return {**labels, HOME_LABEL: home} if home else labels
 
     def owns(self, labels: Mapping[str, str], home: str) -> bool:
-        """Say whether an object with these labels belongs to this owner in this home."""
+        """Return whether an object with these labels belongs to this owner in this home."""
         return all(labels.get(key) == value for key, value in self.labels_at(home).items())
 
     def __str__(self) -> str:

@@ -29,12 +29,12 @@ _CLUSTERS_OWN = frozenset(
 
 
 def named_in(manager: str, names: Iterable[str]) -> bool:
-    """Say whether a field manager is one of those named; `kubectl` names `kubectl-edit` too."""
+    """Return whether a field manager is one of those named; `kubectl` names `kubectl-edit` too."""
     return any(manager == name or manager.startswith(f"{name}-") for name in names)
 
 
 def is_controller(manager: str) -> bool:
-    """Say whether a field manager is a controller or the cluster itself, by its name."""
+    """Return whether a field manager is a controller or the cluster itself, by its name."""
     name = manager.partition("/")[0].lower()
     if name in _RELEASE_TOOLS:
         return False
@@ -42,7 +42,7 @@ def is_controller(manager: str) -> bool:
 
 
 def is_ours(manager: str) -> bool:
-    """Say whether a field manager is headway."""
+    """Return whether a field manager is headway."""
     return named_in(manager, (MANAGER,))
 
 

@@ -17,7 +17,7 @@ RUN_ONCE = frozenset(
 
 
 def runs_once(item: Mapping[str, Any]) -> bool:
-    """Say whether a manifest's object runs to an end: a Job or the like, or a Pod that is not restarted for ever."""
+    """Return whether a manifest's object runs to an end: a Job or the like, or a Pod that is not restarted for ever."""
     group, _ = split_api_version(str(item.get("apiVersion", "")))
     if (group, item.get("kind")) == ("", "Pod"):
         return (item.get("spec") or {}).get("restartPolicy") in ("Never", "OnFailure")
@@ -25,7 +25,7 @@ def runs_once(item: Mapping[str, Any]) -> bool:
 
 
 def removes_itself(item: Mapping[str, Any]) -> bool:
-    """Say whether a manifest's Job is deleted by itself after it has finished."""
+    """Return whether a manifest's Job is deleted by itself after it has finished."""
     return runs_once(item) and (item.get("spec") or {}).get("ttlSecondsAfterFinished") is not None
 
 

@@ -40,12 +40,12 @@ _BUILT_IN = frozenset({"", "apps", "batch", "policy", "autoscaling", "extensions
 
 
 def built_in(group: str) -> bool:
-    """Say whether an API group is Kubernetes' own, and not some CRD's."""
+    """Return whether an API group is Kubernetes' own, and not some CRD's."""
     return group in _BUILT_IN or group.endswith(".k8s.io")
 
 
 def wave_of(item: ObjectId) -> int:
-    """Give the number of the wave that an object belongs to, 0 being the first.
+    """Return the number of the wave that an object belongs to, 0 being the first.
 
     Jobs, CronJobs, Ingresses, autoscalers, budgets, webhooks and custom resources go last.
     """

@@ -32,7 +32,7 @@ class Source:
 
 
 def applied_from(last: Provenance | None, source: Source) -> bool:
-    """Say whether the repo at hand is the one that an environment was applied from.
+    """Return whether the repo at hand is the one that an environment was applied from.
 
     It is where nothing is recorded yet and where the address is the same. Under another address
     (a repo that moved, another spelling of its URL) it is where it knows the commit that was

@@ -76,12 +76,12 @@ def fate(identity: ObjectId, meta: Mapping[str, Any], wanted: Wanted) -> Fate:
 
 
 def is_searched(kind: str, verbs: Collection[str]) -> bool:
-    """Say whether objects of a kind, which the API server serves with these verbs, may have to be deleted."""
+    """Return whether objects of a kind, which the API server serves with these verbs, may have to be deleted."""
     return "list" in verbs and "delete" in verbs and kind not in _NOT_LOOKED_AT
 
 
 def has_none(code: int) -> bool:
-    """Say whether an API server's refusal to list a kind means that there is nothing to delete.
+    """Return whether an API server's refusal to list a kind means that there is nothing to delete.
 
     What may not even be listed was not applied by this user either; for any other refusal the kind is
     left out, named, and searched again the next time.

@@ -53,7 +53,7 @@ class Right:
 
 
 def to_watch(workloads: Iterable[ObjectId]) -> list[Right]:
-    """Give the rights without which nobody would know how a rollout goes."""
+    """Return the rights without which nobody would know how a rollout goes."""
     needed: dict[Right, None] = {}
     for it in workloads:
         if (plural := WATCHED.get((it.group, it.kind))) is None:
@@ -68,7 +68,7 @@ def to_watch(workloads: Iterable[ObjectId]) -> list[Right]:
 
 
 def to_apply(kinds: Iterable[tuple[Kind, str]]) -> list[Right]:
-    """Give the rights to apply and prune objects of these kinds, each with its namespace."""
+    """Return the rights to apply and prune objects of these kinds, each with its namespace."""
     without = {
         "get": "nothing can be compared",
         "list": "what left the repo is not found, and not pruned",
@@ -85,7 +85,7 @@ def to_apply(kinds: Iterable[tuple[Kind, str]]) -> list[Right]:
 
 
 def to_take_turns(home: str, environment: str) -> list[Right]:
-    """Give the rights to the environment's lease, and to what explains a failure."""
+    """Return the rights to the environment's lease, and to what explains a failure."""
     name = f"headway-{environment}"
     apart = "deploys from two machines are not kept apart"
     lease = [
@@ -101,13 +101,13 @@ def to_take_turns(home: str, environment: str) -> list[Right]:
 
 
 def not_given(rights: Iterable[Right], rules: Iterable[Mapping[str, Any]]) -> list[Right]:
-    """Give the rights that none of the user's rules (of a SelfSubjectRulesReview) covers."""
+    """Return the rights that none of the user's rules (of a SelfSubjectRulesReview) covers."""
     rules = list(rules)
     return [it for it in rights if not any(_covers(rule, it) for rule in rules)]
 
 
 def told(missing: Iterable[Right]) -> list[str]:
-    """Say what is missing: one line for each kind and consequence, with its verbs."""
+    """Return what is missing: one line for each kind and consequence, with its verbs."""
     lines: dict[tuple[str, str, str, str], list[str]] = {}
     for it in missing:
         lines.setdefault((it.namespace, it.group, it.resource, it.without), []).append(it.verb)

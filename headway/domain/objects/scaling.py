@@ -37,7 +37,7 @@ def scale_targets(objects: Iterable[Mapping[str, Any]], namespace: str = "") -> 
 
 
 def gives_up_replicas(wanted: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
-    """Say whether headway set an object's replicas, more than none, and its manifest leaves them open now."""
+    """Return whether headway set an object's replicas, more than none, and its manifest leaves them open now."""
     spec = wanted.get("spec")
     if not isinstance(spec, dict) or "replicas" in spec or not owns_replicas(live.get("metadata") or {}):
         return False

@@ -27,7 +27,7 @@ _COPIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 def is_secret(item: Mapping[str, Any]) -> bool:
-    """Say whether an object's values are nobody's to read: a Secret, or a custom kind made like one."""
+    """Return whether an object's values are nobody's to read: a Secret, or a custom kind made like one."""
     return str(item.get("kind") or "").endswith("Secret")
 
 
@@ -56,7 +56,7 @@ def _objects(sent: object) -> Iterator[Mapping[str, Any]]:
 
 
 def _leaves(item: Mapping[str, Any]) -> Iterator[object]:
-    """Give every value of a Secret; a misspelt `stringData` holds them too."""
+    """Yield every value of a Secret; a misspelt `stringData` holds them too."""
     meta = item.get("metadata")
     annotations = meta.get("annotations") if isinstance(meta, Mapping) else None
     if isinstance(annotations, Mapping) and _COPIED in annotations:
@@ -73,7 +73,7 @@ def _leaves(item: Mapping[str, Any]) -> Iterator[object]:
 
 
 def _spellings(value: object) -> set[str]:
-    """Give a value as it was sent, as what it stands for, and as either may be quoted."""
+    """Return a value as it was sent, as what it stands for, and as either may be quoted."""
     said = value if isinstance(value, str) else json.dumps(value)
     known = {said, str(value), base64.b64encode(said.encode("utf-8", "replace")).decode()}
     with contextlib.suppress(binascii.Error, ValueError):

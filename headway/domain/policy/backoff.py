@@ -19,7 +19,7 @@ LOOK_BACK = 60
 
 
 def tried_again_at(entries: Iterable[Entry]) -> dict[tuple[str, str], datetime]:
-    """Give when automation may try an image again, by (service, digest); `entries` are an environment's."""
+    """Return when automation may try an image again, by (service, digest); `entries` are an environment's."""
     known = list(entries)
     by_commit = {it.commit: it for it in known}
     times: dict[tuple[str, str], list[datetime]] = {}
@@ -35,7 +35,7 @@ def tried_again_at(entries: Iterable[Entry]) -> dict[tuple[str, str], datetime]:
 
 
 def waiting_lines(entries: Iterable[Entry], now: datetime) -> list[str]:
-    """Say which images automation waits with after a shortage, and until when."""
+    """Return which images automation waits with after a shortage, and until when."""
     known = list(entries)
     tags = {
         (service, digest): short_tag(old)

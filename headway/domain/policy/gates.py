@@ -34,7 +34,7 @@ class Blocked:
 
 
 def is_automatic(config: Config, holds: Holds, environment: str, service: str) -> bool:
-    """Say whether a service is released by itself: an override, its own rule here, or the environment's."""
+    """Return whether a service is released by itself: an override, its own rule here, or the environment's."""
     override = holds.override_on(environment, service)
     rules = config.environments[environment]
     if rules.approvals:
@@ -47,13 +47,13 @@ def is_automatic(config: Config, holds: Holds, environment: str, service: str) -
 
 
 def opening_of(config: Config, environment: str, now: datetime) -> Opening:
-    """Say whether an environment's windows and freezes let a release through now."""
+    """Return whether an environment's windows and freezes let a release through now."""
     rules = config.environments[environment]
     return opening(map(parse_window, rules.windows), map(parse_window, rules.freezes), now)
 
 
 def locks_on(holds: Holds, environment: str, services: Iterable[str]) -> list[Blocked]:
-    """Give the locks on any of the services here, each once."""
+    """Return the locks on any of the services here, each once."""
     found: dict[str, Blocked] = {}
     for service in services:
         lock = holds.lock_on(environment, service)
@@ -66,7 +66,7 @@ def locks_on(holds: Holds, environment: str, services: Iterable[str]) -> list[Bl
 def gates(
     config: Config, holds: Holds, environment: str, changes: Iterable[Change], now: datetime, *, undo: bool
 ) -> list[Blocked]:
-    """Give everything that holds back a release of these changes; `undo` means a rollback."""
+    """Return everything that holds back a release of these changes; `undo` means a rollback."""
     changes = list(changes)
     blocked = locks_on(holds, environment, [it.service for it in changes])
     for change in changes:
@@ -85,7 +85,7 @@ def gates(
 def vetoed_upstream(
     config: Config, holds: Holds, environment: str, changes: Iterable[Change]
 ) -> list[Blocked]:
-    """Give the vetoes that the environments which this one is promoted from have on any of the changes."""
+    """Return the vetoes that the environments which this one is promoted from have on any of the changes."""
     blocked: dict[tuple[str, str], Blocked] = {}
     for change in changes:
         digest = change.digest
@@ -101,7 +101,7 @@ def vetoed_upstream(
 
 
 def upstream(config: Config, environment: str) -> tuple[str, ...]:
-    """Name the environments that this one is promoted from: the nearest first, then what that one comes from."""
+    """Return the environments that this one is promoted from: the nearest first, then what that one comes from."""
     found: dict[str, None] = {}
     source = config.environments[environment].promote_from
     while source is not None and source not in found:
@@ -120,7 +120,7 @@ def not_promoted(config: Config, environment: str, source: str = "") -> list[Blo
 
 
 def digest_in(image: str) -> str:
-    """Give the digest that an image value pins; empty where it pins none."""
+    """Return the digest that an image value pins; empty where it pins none."""
     try:
         return ImageRef.parse(image).digest or ""
     except InvalidImage:

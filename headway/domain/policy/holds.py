@@ -90,7 +90,7 @@ class Holds:
     overrides: tuple[Override, ...] = ()
 
     def put(self, facts: Iterable[Fact]) -> Holds:
-        """Give these holds with facts put in; one about the same thing is replaced."""
+        """Return these holds with facts put in; one about the same thing is replaced."""
         new = self
         for fact in facts:
             name = next(key for key, kind in _KINDS.items() if isinstance(fact, kind))
@@ -99,7 +99,7 @@ class Holds:
         return new
 
     def take(self, facts: Iterable[Fact]) -> Holds:
-        """Give these holds without the facts."""
+        """Return these holds without the facts."""
         gone = list(facts)
         return Holds(
             tuple(it for it in self.locks if it not in gone),
@@ -108,17 +108,17 @@ class Holds:
         )
 
     def lock_on(self, environment: str, service: str) -> Lock | None:
-        """Give the lock that holds a service here: its own, or the environment's."""
+        """Return the lock that holds a service here: its own, or the environment's."""
         return next(
             (it for it in self.locks if it.environment == environment and it.service in ("", service)), None
         )
 
     def vetoes_on(self, environment: str, service: str) -> tuple[Veto, ...]:
-        """Give a service's vetoes here."""
+        """Return a service's vetoes here."""
         return tuple(it for it in self.vetoes if (it.environment, it.service) == (environment, service))
 
     def choices_on(self, environment: str, service: str = "") -> tuple[Veto, ...]:
-        """Give what waits for something newer since a person chose an older image: a service's, or all here."""
+        """Return what waits for something newer since a person chose an older image: a service's, or all here."""
         return tuple(
             it
             for it in self.vetoes
@@ -126,14 +126,14 @@ class Holds:
         )
 
     def vetoes_for_pick(self, environment: str, service: str) -> tuple[PickVeto, ...]:
-        """Give a service's vetoes here as a pick takes them."""
+        """Return a service's vetoes here as a pick takes them."""
         return tuple(
             PickVeto(it.digest, it.tag, it.and_older, it.why, _moment(it.at))
             for it in self.vetoes_on(environment, service)
         )
 
     def override_on(self, environment: str, service: str) -> Override | None:
-        """Give the override for a service here: its own before the environment's."""
+        """Return the override for a service here: its own before the environment's."""
         found = [it for it in self.overrides if it.environment == environment and it.service in ("", service)]
         return max(found, key=lambda it: it.service, default=None)
 
@@ -210,7 +210,7 @@ def read_holds(data: bytes | None) -> Holds:
 def unknown_names(
     data: bytes | None, environments: Collection[str], services: Collection[str]
 ) -> list[Problem]:
-    """Give the places of facts about an environment or a service that headway.yaml does not have.
+    """Return the places of facts about an environment or a service that headway.yaml does not have.
 
     They hold nothing back. Perhaps what they are about is gone, perhaps somebody has mistyped it.
     """

@@ -17,22 +17,22 @@ _NOREPLY = "noreply.github.com"
 
 
 def actor_of(said: str) -> str:
-    """Give who asks, as it is recorded: what was said, or that nobody was named."""
+    """Return who asks, as it is recorded: what was said, or that nobody was named."""
     return said.strip() or UNKNOWN
 
 
 def is_named(said: str) -> bool:
-    """Say whether a text names anybody."""
+    """Return whether a text names anybody."""
     return bool(spellings(said))
 
 
 def same_person(one: str, other: str) -> bool:
-    """Say whether two texts may name one person, whatever the case, the address, the login's form, or the CI job."""
+    """Return whether two texts may name one person, whatever the case, the address, the login's form, or the CI job."""
     return bool(spellings(one) & spellings(other))
 
 
 def spellings(said: str) -> frozenset[str]:
-    """Give the plain forms of a name: `ci:deploy (Ann.Smith@example.com)` is `ann smith`.
+    """Return the plain forms of a name: `ci:deploy (Ann.Smith@example.com)` is `ann smith`.
 
     A job of a CI system is whoever it says that it acts for, and itself where it says nobody.
     """

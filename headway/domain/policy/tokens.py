@@ -99,5 +99,5 @@ def new_token() -> str:
 
 
 def digest(token: str) -> str:
-    """Give what a tokens file knows of a token."""
+    """Return what a tokens file knows of a token."""
     return hashlib.sha256(token.encode()).hexdigest()

@@ -24,7 +24,7 @@ def versions(
 
 
 def end_line(result: Mapping[str, Any]) -> str:
-    """Say how an environment ended, as `production: live in 3.1 s: web 1.4.2, api 2.0.1 (was 1.4.1, 2.0.1)`."""
+    """Return how an environment ended, as `production: live in 3.1 s: web 1.4.2, api 2.0.1 (was 1.4.1, 2.0.1)`."""
     state, commit = result["state"], result["commit"][:9]
     line = f"{result['environment']}: {state} in {result['seconds']:.1f} s"
     rows: list[Version] = result.get("versions") or []

@@ -82,7 +82,7 @@ class Outcome:
         return cls(state, at, round(seconds, 3), release_id, diagnosis, blames=blames)
 
     def as_dict(self) -> dict[str, object]:
-        """Give what `--output json` prints, without what is empty."""
+        """Return what `--output json` prints, without what is empty."""
         value: dict[str, object] = {
             "state": self.state,
             "at": self.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -145,12 +145,12 @@ class Entry:
     environments: tuple[str, ...] = ()
 
     def of(self, environment: str) -> Entry:
-        """Give the same with the outcomes in one environment, and those that do not say where."""
+        """Return the same with the outcomes in one environment, and those that do not say where."""
         mine = tuple(it for it in self.outcomes if it.environment in ("", environment))
         return self if len(mine) == len(self.outcomes) else replace(self, outcomes=mine)
 
     def at(self, environment: str) -> Entry:
-        """Give the same as a change of one environment's folder, with the outcomes there."""
+        """Return the same as a change of one environment's folder, with the outcomes there."""
         return replace(self.of(environment), environments=(environment,))
 
     @property
@@ -165,17 +165,17 @@ class Entry:
 
     @property
     def kind(self) -> str:
-        """What kind of release it is, or `push`."""
+        """Return what kind of release it is, or `push`."""
         return self.record.kind if self.record else "push"
 
     @property
     def actor(self) -> str:
-        """Who asked for it, or who wrote the commit."""
+        """Return who asked for it, or who wrote the commit."""
         return (self.record.actor if self.record else "") or self.author
 
     @property
     def approvers(self) -> tuple[str, ...]:
-        """Who approved it, each with the reason where one was given."""
+        """Return who approved it, each with the reason where one was given."""
         return tuple(value for name, value in self.record.trailers if name == APPROVED) if self.record else ()
 
     @property
@@ -201,7 +201,7 @@ class Entry:
 
     @property
     def what(self) -> str:
-        """What changed, in one line: services and their new tags, or the commit's subject."""
+        """Return what changed, in one line: services and their new tags, or the commit's subject."""
         if self.record is None or not self.record.changes:
             return self.subject
         return ", ".join(dict.fromkeys(f"{name} {short_tag(new)}" for name, _, new in self.record.changes))
@@ -218,7 +218,7 @@ class Entry:
 
     @property
     def blames(self) -> bool:
-        """Whether the failure, where it failed, says anything about its images."""
+        """Return whether the failure, where it failed, says anything about its images."""
         return not any(it.state == "failed" and not it.blames for it in self.outcomes)
 
     @property
@@ -227,7 +227,7 @@ class Entry:
         return next((it.diagnosis for it in reversed(self.outcomes) if it.diagnosis), "")
 
     def as_dict(self) -> dict[str, object]:
-        """Give what `--output json` prints."""
+        """Return what `--output json` prints."""
         return {
             "commit": self.commit,
             "time": self.time.isoformat(),

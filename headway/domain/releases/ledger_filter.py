@@ -44,7 +44,7 @@ def selected(
     until: datetime | None = None,
     pushed: Callable[[Entry], set[str]] = lambda entry: set(),
 ) -> Iterator[Entry]:
-    """Give the entries that fit every filter; an empty one fits all. Kind and actor are compared without case.
+    """Yield the entries that fit every filter; an empty one fits all. Kind and actor are compared without case.
 
     `pushed` names the services that a person's own push changed, which its message does not say.
     """
@@ -66,7 +66,7 @@ def selected(
 
 
 def services_of(entry: Entry) -> set[str]:
-    """Name the services that an entry is about."""
+    """Return the services that an entry is about."""
     if entry.record is None:
         return set()
     named = {value for name, value in entry.record.trailers if name == "Service" and value}

@@ -14,7 +14,7 @@ _FORMS = (
 
 
 def commit_page(repo: str, commit: str, pattern: str = "") -> str:
-    """Give the address of a commit's page; empty where the host is none that is known.
+    """Return the address of a commit's page; empty where the host is none that is known.
 
     `pattern` is an address with {commit} in it and wins. Logins in the repo's URL are left out.
     """

@@ -46,12 +46,12 @@ def derived_id(commit: str, time: datetime) -> str:
 
 
 def is_release_id(text: str) -> bool:
-    """Say whether a text may be a release's id: a plain word of at most 80 characters."""
+    """Return whether a text may be a release's id: a plain word of at most 80 characters."""
     return _VALID_ID.fullmatch(text) is not None
 
 
 def oldest_commit_time(release_id: str) -> datetime | None:
-    """Give the time before which no commit can carry this id; None where the id does not tell.
+    """Return the time before which no commit can carry this id; None where the id does not tell.
 
     A day is taken off, since a commit's time is another machine's.
     """

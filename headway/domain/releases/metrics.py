@@ -40,7 +40,7 @@ class Row:
     restore_n: int
 
     def as_dict(self) -> dict[str, object]:
-        """Give what `--output json` prints."""
+        """Return what `--output json` prints."""
         return asdict(self)
 
 
@@ -54,7 +54,7 @@ class _Deployment:
 
     @property
     def ended(self) -> datetime | None:
-        """When it was known how it ended, live or not."""
+        """Return when it was known how it ended, live or not."""
         return min((it for it in (self.live, self.failed) if it), default=None)
 
 

@@ -61,17 +61,17 @@ class Facts:
 
     @property
     def settled(self) -> bool:
-        """Whether this very state was live before: then nothing new is recorded, and nothing better is known."""
+        """Return whether this very state was live before: then nothing new is recorded, and nothing better is known."""
         return self.recorded == "live" and self.live == "this"
 
     @property
     def known(self) -> bool:
-        """Whether everybody knows already that it ended like this."""
+        """Return whether everybody knows already that it ended like this."""
         return self.state in ("failed", "applied") and self.state == self.recorded
 
     @property
     def rolls_back(self) -> bool:
-        """Whether the environment goes back to what was live if this fails."""
+        """Return whether the environment goes back to what was live if this fails."""
         return self.on_failure == "rollback" and self.live == "other"
 
 

@@ -72,7 +72,7 @@ class Plan:
         return hashlib.sha256(said.encode()).hexdigest()[:12]
 
     def as_dict(self) -> dict[str, object]:
-        """Give what `--output json` prints."""
+        """Return what `--output json` prints."""
         return {
             "environment": self.environment,
             "base": self.base,
@@ -124,7 +124,7 @@ def moved_images(
 
 
 def service_of(config: Config, value: str) -> str | None:
-    """Name the service whose image repository a manifest's image value names, if any does."""
+    """Return the service whose image repository a manifest's image value names, if any does."""
     try:
         reference = ImageRef.parse(value)
     except InvalidImage:
@@ -145,7 +145,7 @@ def sites_by_service(
 
 
 def images_of(config: Config, indexes: Iterable[FileIndex]) -> dict[str, tuple[str, ...]]:
-    """Give each service's distinct image values in an environment, in the order of headway.yaml."""
+    """Return each service's distinct image values in an environment, in the order of headway.yaml."""
     return {
         service: tuple(dict.fromkeys(site.value for _, site in sites))
         for service, sites in sites_by_service(config, indexes).items()
@@ -203,7 +203,7 @@ def plan_as_it_was(
 def _as_it_was(
     config: Config, indexes: list[FileIndex], past: list[FileIndex]
 ) -> dict[tuple[str, ImageSite], str]:
-    """Give the value that each place of an image had; places of which that is not known are absent."""
+    """Return the value that each place of an image had; places of which that is not known are absent."""
     before = {use: site.value for _, site in _flat(config, past) for use in _containers(site)}
     had = images_of(config, past)
     found: dict[tuple[str, ImageSite], str] = {}
@@ -247,7 +247,7 @@ def _plan(
 
 
 def _edited(config: Config, environment: str, path: str, linked: Mapping[str, str]) -> str:
-    """Give the file that an edit changes: what a link points to, where that is in the environment's own folder.
+    """Return the file that an edit changes: what a link points to, where that is in the environment's own folder.
 
     One outside of it may be another environment's too, and a release changes one.
     """
@@ -262,7 +262,7 @@ def _edited(config: Config, environment: str, path: str, linked: Mapping[str, st
 
 
 def _warnings(config: Config, indexes: Iterable[FileIndex], changes: Iterable[Change]) -> Iterator[str]:
-    """Say what is left out, what is applied as it stands, and where an image is named that stays behind."""
+    """Yield what is left out, what is applied as it stands, and where an image is named that stays behind."""
     moving = {it.old: (config.services[it.service].ref, ImageRef.parse(it.old)) for it in changes}
     repositories = {it.name for it, _ in moving.values()}
     for index in indexes:

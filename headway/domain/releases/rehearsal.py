@@ -49,7 +49,7 @@ class Rehearsal:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a person should see first: pods that are taken away, images that go backwards, deletions, fights."""
+        """Return what a person should see first: fewer pods, older images, deletions, fights over a field."""
         found = [said for it in self.changes for field in it.fields for said in _warnings(it.object, field)]
         gone = [str(it.object) for it in self.changes if it.action == "prune"]
         if gone:
@@ -64,7 +64,7 @@ class Rehearsal:
         return tuple(found)
 
     def as_dict(self) -> dict[str, Any]:
-        """Give what `--output json` prints."""
+        """Return what `--output json` prints."""
         return {
             "asked": not self.unasked,
             "changes": [
@@ -77,19 +77,19 @@ class Rehearsal:
 
 
 def counted(changes: Iterable[Drift]) -> str:
-    """Say how many objects would be created, changed and deleted."""
+    """Return how many objects would be created, changed and deleted."""
     words = {"create": "created", "change": "changed", "prune": "deleted"}
     actions = [it.action for it in changes]
     return ", ".join(f"{actions.count(it)} {word}" for it, word in words.items() if it in actions)
 
 
 def touched(before: Mapping[ObjectId, Any], after: Mapping[ObjectId, Any]) -> frozenset[ObjectId]:
-    """Name the objects whose manifests differ between two states of an environment."""
+    """Return the objects whose manifests differ between two states of an environment."""
     return frozenset(it for it in after if before.get(it) != after[it])
 
 
 def is_downgrade(old: object, new: object) -> bool:
-    """Say whether an image is of an older version than the one it takes the place of, as far as tags tell."""
+    """Return whether an image is of an older version than the one it takes the place of, as far as tags tell."""
     try:
         before, after = ImageRef.parse(str(old)), ImageRef.parse(str(new))
     except InvalidImage:

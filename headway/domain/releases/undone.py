@@ -46,7 +46,7 @@ class Undone:
 
     @property
     def why(self) -> str:
-        """What happened, in a sentence."""
+        """Return what happened, in a sentence."""
         it = self.step
         return f"undone by {it.who or 'somebody'} in {it.commit[:9]}: {it.subject}"
 

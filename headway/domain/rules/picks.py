@@ -37,7 +37,7 @@ class Ranking:
         self.groups = groups
 
     def newest_first(self) -> Iterator[tuple[Any, list[str]]]:
-        """Give keys with their tags, the newest first; only as many are put in order as are asked for."""
+        """Yield keys with their tags, the newest first; only as many are put in order as are asked for."""
         first = max(self.groups, default=None)
         if first is None:
             return
@@ -47,7 +47,7 @@ class Ranking:
             yield key, self.groups[key]
 
     def rank_of(self, tag: str, position: Position) -> Any:
-        """Give a tag's key, also where the registry no longer has it; Refused where it cannot be ordered."""
+        """Return a tag's key, also where the registry no longer has it; Refused where it cannot be ordered."""
         if tag in self.keys:
             return self.keys[tag]
         if not tag:
@@ -120,7 +120,7 @@ class Question:
 
 
 def choose(question: Question) -> Picked | Nothing | Need:
-    """Say which tag to release, that there is nothing to release, or what must be looked up first."""
+    """Return which tag to release, that there is nothing to release, or what must be looked up first."""
     ranking, rule, current = question.ranking, question.ranking.rule, question.current
     if not ranking.groups:
         return Nothing(_none_of(ranking))

@@ -38,7 +38,7 @@ _LOWEST: tuple[tuple[int, int, str], ...] = ()
 
 @lru_cache(maxsize=65_536)
 def version_key(text: str) -> Key | None:
-    """Give a version's precedence as something to compare; None where the text is no version.
+    """Return a version's precedence as something to compare; None where the text is no version.
 
     Build metadata does not count (semver.org, 10 and 11).
     """

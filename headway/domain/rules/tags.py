@@ -86,7 +86,7 @@ class TagRule:
 
     @property
     def order_words(self) -> str:
-        """How people wrote the order."""
+        """Return how people wrote the order."""
         return self.order + (" desc" if self.backwards else "")
 
     def taken(self, tag: str) -> Groups | Refused:
@@ -123,7 +123,7 @@ class TagRule:
         return groups if key in within else Refused(_about(tag, said) + within.why_not(key))
 
     def ranked(self, tag: str, position: Position) -> Any:
-        """Give what a tag is compared by, or Refused where the rule does not take or cannot order it."""
+        """Return what a tag is compared by, or Refused where the rule does not take or cannot order it."""
         if self.versions is not None:
             # Most rules are a range of versions, and registries have thousands of tags.
             key = version_key(tag)
@@ -244,7 +244,7 @@ def _pattern(word: str) -> re.Pattern[str]:
 
 
 def _about(tag: str, said: str) -> str:
-    """Name the part of a tag that a reason is about, where it is not all of it."""
+    """Return the part of a tag that a reason is about, where it is not all of it."""
     return "" if said == tag else f"has {said or 'nothing'} for its version, which "
 
 
@@ -305,7 +305,7 @@ def check_words(words: list[str], order: str, within: str | None) -> None:
 
 
 def _hold_everything(ranges: list[str]) -> bool:
-    """Say whether ranges are without bounds together and none of them is alone."""
+    """Return whether ranges are without bounds together and none of them is alone."""
     keys = [key for it in ("0.0.0", "999999999.0.0") if (key := version_key(it))]
     held = [tuple(key in Range(word.removeprefix("semver:") or "*") for key in keys) for word in ranges]
     return (True, True) not in held and {(True, False), (False, True)} <= set(held)

@@ -52,7 +52,7 @@ class Window:
     once: Span | None = None
 
     def spans(self, first: date, last: date) -> Iterable[Span]:
-        """Give its stretches that begin on the days from `first` to `last`, in UTC."""
+        """Yield its stretches that begin on the days from `first` to `last`, in UTC."""
         if self.once is not None:
             yield self.once
             return
@@ -121,12 +121,12 @@ def _moment(text: str, day: str, clock: str | None, minutes: int) -> tuple[date,
 
 
 def _end(start: datetime, end: datetime, minutes: int) -> datetime:
-    """Give the end of a stretch: where the clocks skip all of it, `minutes` after its start."""
+    """Return the end of a stretch: where the clocks skip all of it, `minutes` after its start."""
     return end if end > start or start == LAST else start + timedelta(minutes=minutes)
 
 
 def _at(day: date, minutes: int, zone: ZoneInfo, *, end: bool) -> datetime:
-    """Give a wall clock's time in UTC; the first or the last moment there is for one before or after it."""
+    """Return a wall clock's time in UTC; the first or the last moment there is for one before or after it."""
     try:
         return _known(day, minutes, zone, end=end)
     except OverflowError:
@@ -159,7 +159,7 @@ class Opening:
 
 
 def opening(windows: Iterable[Window], freezes: Iterable[Window], now: datetime) -> Opening:
-    """Say whether `now` is inside a window (there may be none, then it is) and in no freeze."""
+    """Return whether `now` is inside a window (there may be none, then it is) and in no freeze."""
     windows, freezes = list(windows), list(freezes)
     frozen, why = _inside(freezes, now)
     inside, _ = _inside(windows, now)
@@ -170,7 +170,7 @@ def opening(windows: Iterable[Window], freezes: Iterable[Window], now: datetime)
 
 
 def _inside(windows: list[Window], now: datetime) -> tuple[datetime | None, str]:
-    """Give the latest end of the stretches that hold `now`, and which window that is."""
+    """Return the latest end of the stretches that hold `now`, and which window that is."""
     ends = [
         (end, window.text)
         for window in windows

@@ -30,12 +30,12 @@ class Claim:
 
 
 def apps_in(tags: Iterable[object]) -> tuple[str, ...]:
-    """Name the applications that some tags are of."""
+    """Return the applications that some tags are of."""
     return tuple(str(it).removeprefix(APP_TAG) for it in tags if str(it).startswith(APP_TAG))
 
 
 def mismatch(mine: Claim, theirs: Claim) -> str:
-    """Say why a deployment is another application's or another repo's; empty where nothing says so.
+    """Return why a deployment is another application's or another repo's; empty where nothing says so.
 
     One host has several names (inside a network, by SSH), so of one application's repo the path decides.
     """
@@ -49,7 +49,7 @@ def mismatch(mine: Claim, theirs: Claim) -> str:
 
 
 def _same_path(one: str, other: str) -> bool:
-    """Say whether one path ends as the other: a server may have its repos below a folder that SSH does not show."""
+    """Return whether one path ends as the other: a server may have its repos below a folder that SSH does not show."""
     left, right = (_path(it) for it in (one, other))
     size = min(len(left), len(right))
     return size > 0 and left[-size:] == right[-size:]

@@ -18,12 +18,12 @@ _COMMIT = re.compile(r"[0-9a-fA-F]{40}|[0-9a-fA-F]{64}")
 
 
 def is_commit(ref: str) -> bool:
-    """Say whether a ref is a whole commit, which means the same for ever; a branch does not."""
+    """Return whether a ref is a whole commit, which means the same for ever; a branch does not."""
     return _COMMIT.fullmatch(ref) is not None
 
 
 def key_of(flow: str, request: Mapping[str, Any], who: Sequence[str]) -> str:
-    """Give the key of a flow's request, as a model's `model_dump(mode="json")`.
+    """Return the key of a flow's request, as a model's `model_dump(mode="json")`.
 
     `who` is whatever else tells callers and calls apart, each word for itself: `a`, `bc` is not `ab`, `c`.
     """

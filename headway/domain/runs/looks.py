@@ -42,7 +42,7 @@ def look_of(
     due: datetime | None,
     made_by: str = "",
 ) -> Look | None:
-    """Give a run as a look; None where a person or CI asked for it, or where it does more than look.
+    """Return a run as a look; None where a person or CI asked for it, or where it does more than look.
 
     `made_by` is what made it as Prefect says, such as AUTOMATION.
     """
@@ -55,7 +55,7 @@ def look_of(
 
 
 def needless(looks: Iterable[Look], begun: Mapping[str, datetime]) -> list[Look]:
-    """Give the looks that another one stands for: a newer one of these, or one that has begun since.
+    """Return the looks that another one stands for: a newer one of these, or one that has begun since.
 
     `begun` says when a look of a scope began last.
     """

@@ -41,7 +41,7 @@ def repo_address(url: str) -> str:
 
 
 def same_repo(one: str, other: str) -> bool:
-    """Say whether two URLs name one repo, whatever the scheme, the login, the port and `.git`."""
+    """Return whether two URLs name one repo, whatever the scheme, the login, the port and `.git`."""
     return repo_address(one) == repo_address(other)
 
 

@@ -26,18 +26,18 @@ _MARKUP_BUT_CODE = rf"(`[^`]+`)|{_MARKUP}"
 
 
 def inline(text: str) -> str:
-    """Give a text as one line that says exactly this and is no markup."""
+    """Return a text as one line that says exactly this and is no markup."""
     return _FIRST.sub(r"\1\\", re.sub(_MARKUP, r"\\\g<0>", _one_line(text)))
 
 
 def prose(text: str) -> str:
-    """Give a text of headway's own as one line: what stands between backticks in it stays code."""
+    """Return a text of headway's own as one line: what stands between backticks in it stays code."""
     line = re.sub(_MARKUP_BUT_CODE, lambda it: it[1] or f"\\{it[0]}", _one_line(text))
     return _FIRST.sub(r"\1\\", line)
 
 
 def code(text: str) -> str:
-    """Give a text as a code span; nothing for nothing."""
+    """Return a text as a code span; nothing for nothing."""
     line = _one_line(text)
     if not line:
         return ""
@@ -50,14 +50,14 @@ def code(text: str) -> str:
 
 
 def fence(lines: Iterable[str], language: str = "") -> str:
-    """Give lines as a block that shows them as they are; very long ones are cut."""
+    """Return lines as a block that shows them as they are; very long ones are cut."""
     text = "\n".join(_cut(visible(_CONTROLS.sub("", _ESCAPES.sub("", line)))) for line in lines)
     bar = "`" * max(3, _longest_run(text) + 1)
     return f"{bar}{language}\n{text}\n{bar}"
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], most: int = ROWS) -> str:
-    """Give a table; its cells are Markdown already. Nothing for no rows; those beyond `most` are counted."""
+    """Return a table; its cells are Markdown already. Nothing for no rows; those beyond `most` are counted."""
     cells = [[cell.replace("|", "\\|") for cell in row] for row in rows]
     if not cells:
         return ""
@@ -66,7 +66,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], most: int = ROW
 
 
 def blocks(parts: Iterable[str]) -> str:
-    """Give one text of several blocks, without the empty ones."""
+    """Return one text of several blocks, without the empty ones."""
     return "\n\n".join(filter(None, parts)) + "\n"
 
 

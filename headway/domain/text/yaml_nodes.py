@@ -41,7 +41,7 @@ class YamlProblem(Exception):
         self.line, self.column, self.message = line, column, message
 
     def at(self, file: str) -> Problem:
-        """Name the file too."""
+        """Return the same problem with its file."""
         return Problem(file, self.line, self.column, self.message)
 
 
@@ -78,7 +78,7 @@ def decode(data: bytes) -> str:
 
 
 def compose(text: str) -> Iterator[Node]:
-    """Give the nodes of a file's documents; empty documents are left out.
+    """Yield the nodes of a file's documents; empty documents are left out.
 
     A byte order mark must have been taken off. Raises YamlProblem.
     """
@@ -229,7 +229,7 @@ def child(node: Node | None, key: str) -> Node | None:
 
 
 def scalar_span(text: str, node: ScalarNode) -> tuple[int, int]:
-    """Give a scalar's first and past-the-last character, its quotes included, its anchor and tag not."""
+    """Return a scalar's first and past-the-last character, its quotes included, its anchor and tag not."""
     start, end = node.start_mark.index, node.end_mark.index
     if text[start] in "&!":
         found = _PROPERTIES.match(text, start, end)

@@ -121,7 +121,7 @@ def _commit(commit: str, page: Page) -> str:
 
 
 def _cause(diagnosis: str) -> list[str]:
-    """Give a line for each thing that went wrong."""
+    """Return a line for each thing that went wrong."""
     lines = [inline(it) for it in diagnosis.splitlines() if it.strip()]
     if len(lines) < 2:
         return [f"**Cause:** {it}" for it in lines]
@@ -129,7 +129,7 @@ def _cause(diagnosis: str) -> list[str]:
 
 
 def _undoing(result: Result, page: Page) -> str:
-    """Say what headway did about a failure."""
+    """Return what headway did about a failure."""
     if not result.back_by:
         return ""
     vetoed = (
@@ -176,13 +176,13 @@ def _objects(result: Result) -> str:
 
 
 def _state(verdict: Verdict) -> str:
-    """Say how a workload is, in a few words; the cause is told whole elsewhere."""
+    """Return how a workload is, in a few words; the cause is told whole elsewhere."""
     said = verdict.reason if verdict.status == "failed" else verdict.message
     return verdict.status + (f": {inline(said)}" if said else "")
 
 
 def _last_words(verdicts: Iterable[Verdict]) -> list[str]:
-    """Give what the cluster and the container said of those that failed."""
+    """Return what the cluster and the container said of those that failed."""
     told: list[str] = []
     for it in [it for it in verdicts if it.status == "failed" and (it.logs or it.events)][:EXPLAINED]:
         name = code(it.pod or str(it.workload))
@@ -194,7 +194,7 @@ def _last_words(verdicts: Iterable[Verdict]) -> list[str]:
 
 
 def _commands(context: str, verdicts: Iterable[Verdict]) -> str:
-    """Give the commands that show the workloads, and the pods that failed."""
+    """Return the commands that show the workloads, and the pods that failed."""
     asked: dict[tuple[str, str], dict[str, None]] = {}
     for it in verdicts:
         if it.changed or it.status == "failed":

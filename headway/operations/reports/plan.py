@@ -69,7 +69,7 @@ def plan_report(
 
 
 def plan_diff(plan: Plan, read: Callable[[str, str], bytes | None], also: Mapping[str, bytes]) -> list[str]:
-    """Give the unified diff that a plan's commit will have: at most 200 lines of it, and the names of the rest."""
+    """Return the unified diff that a plan's commit will have: at most 200 lines of it, and the names of the rest."""
     lines: list[str] = []
     beyond: list[str] = []
     for path, new in sorted({**plan.files, **also}.items()):
@@ -104,7 +104,7 @@ def cluster_report(cluster: Rehearsal) -> str:
 
 
 def asked_by(actor: str, reason: str) -> str:
-    """Say who asked, and why."""
+    """Return who asked, and why."""
     return f"Asked for by **{inline(actor)}**" + (f": {inline(reason)}" if reason else "") + "."
 
 

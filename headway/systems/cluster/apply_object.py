@@ -225,5 +225,5 @@ def _wait_gone(cluster: Cluster, item: Item, uid: str) -> None:
 
 
 def is_immutable(refusal: ApiRefused) -> bool:
-    """Say whether an object was refused because it would have to be made anew."""
+    """Return whether an object was refused because it would have to be made anew."""
     return refusal.code == 422 and bool(_IMMUTABLE.search(refusal.said))

@@ -140,7 +140,7 @@ class Cluster:
         self._pools.clear()
 
     def apart(self) -> Cluster:
-        """Give the same API server over connections of its own, which share nothing with those that may be dead."""
+        """Return the same API server over connections of its own, which share nothing with those that may be dead."""
         made = Cluster(self._configuration, self.where)
         made._learned = self._learned
         return made
@@ -152,7 +152,7 @@ class Cluster:
         return found
 
     def fenced(self, fence: Callable[[], None]) -> Cluster:
-        """Give the same API server, over the same connections, with a question before each write.
+        """Return the same API server, over the same connections, with a question before each write.
 
         `fence` raises where the write may no longer be made.
         """
@@ -184,7 +184,7 @@ class Cluster:
         body: bytes | None = None,
         **more: Any,
     ) -> dict[str, Any]:
-        """Send a request that is harmless to repeat, and give the object or the list that the answer is.
+        """Send a request that is harmless to repeat, and return the object or the list that the answer is.
 
         Raises as `send` does, and TransientError where the answer is neither.
         """
@@ -216,7 +216,7 @@ class Cluster:
         timeout: float = 60.0,
         attempts: int = ATTEMPTS,
     ) -> bytes:
-        """Send a request that is harmless to repeat, and give the answer's body.
+        """Send a request that is harmless to repeat, and return the answer's body.
 
         Conflicts, 429, 5xx and broken connections are tried again, `attempts` times in
         all; then TransientError. Any other error of the server is an ApiRefused, and so is a 500
@@ -375,7 +375,7 @@ def _pause(attempt: int, retry_after: str | None) -> float:
 
 
 def _about_certificates(error: BaseException) -> bool:
-    """Say whether a TLS error is about whom to trust, and not about a connection that broke."""
+    """Return whether a TLS error is about whom to trust, and not about a connection that broke."""
     inner: BaseException | None = error
     while inner is not None:
         if isinstance(inner, ssl.SSLCertVerificationError):

@@ -25,7 +25,7 @@ _HAVE_LOGS = frozenset(
 def logs(
     cluster: Cluster, namespace: str, pod: str, container: str = "", *, previous: bool = False
 ) -> tuple[str, ...]:
-    """Give a container's last 20 lines; with `previous`, those of the run before it where this one left none.
+    """Return a container's last 20 lines; with `previous`, those of the run before it where this one left none.
 
     A container that has just ended keeps its own; the one before it may be removed any moment,
     and the kubelet then says so in place of the log.

@@ -39,7 +39,7 @@ class Resource:
         return f"{self.group}/{self.version}" if self.group else self.version
 
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
-        """Give the address of an object, or of all objects in a namespace or in the cluster."""
+        """Return the address of an object, or of all objects in a namespace or in the cluster."""
         root = f"/apis/{self.api_version}" if self.group else f"/api/{self.version}"
         parts = [root]
         if self.namespaced and namespace:
@@ -97,7 +97,7 @@ class Kinds:
         return list(self._get().kinds)
 
     def silent(self) -> frozenset[str]:
-        """Name the API versions whose server did not answer when the kinds were asked for."""
+        """Return the API versions whose server did not answer when the kinds were asked for."""
         return self._get().silent
 
     def _get(self) -> Known:

@@ -105,14 +105,14 @@ def _deleting(identity: ObjectId, why: str) -> Drift:
 
 
 def dry_run(cluster: Cluster, item: Item) -> dict[str, Any]:
-    """Give the object as applying its manifest would leave it. Raises ApiRefused for an invalid one."""
+    """Return the object as applying its manifest would leave it. Raises ApiRefused for an invalid one."""
     query = {"fieldManager": MANAGER, "force": "true", "fieldValidation": "Strict", "dryRun": "All"}
     body = apply_body(item.wanted)
     return cluster.ask("PATCH", item.path, query, body, content_type=APPLY_PATCH)
 
 
 def changes_nothing(cluster: Cluster, item: Item, after: dict[str, Any]) -> bool:
-    """Say whether a dry run ended where the object already is, and remember it if so."""
+    """Return whether a dry run ended where the object already is, and remember it if so."""
     assert item.live is not None
     if item.examination.handed_over or differences(item.live, after) or not same_owners(item.live, after):
         return False

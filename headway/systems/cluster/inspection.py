@@ -246,7 +246,7 @@ def autoscalers(cluster: Cluster, namespace: str) -> list[dict[str, Any]]:
 
 
 def fought_in(cluster: Cluster, manifests: Iterable[Manifest], namespace: str) -> list[str]:
-    """Say which manifests set replicas that an autoscaler of the repo or the cluster sets too, each with its place."""
+    """Return which manifests set replicas that an autoscaler sets too, each with its line; the repo's or the cluster's."""
     by_id = {id_of(it.object, namespace): it for it in manifests}
     objects = {key: it.object for key, it in by_id.items()}
     scaled = [it for it in objects.values() if isinstance(it.get("spec"), dict) and "replicas" in it["spec"]]
@@ -258,7 +258,7 @@ def fought_in(cluster: Cluster, manifests: Iterable[Manifest], namespace: str) -
 
 
 def _scaled(cluster: Cluster, items: list[Item]) -> set[ObjectId]:
-    """Name the objects whose replicas leave the repo while an autoscaler of the repo or the cluster targets them.
+    """Return the objects whose replicas leave the repo while an autoscaler of the repo or the cluster targets them.
 
     An autoscaler leaves what has no replicas alone, so those are not among them.
     """
@@ -308,7 +308,7 @@ def _items(kinds: Kinds, manifests: list[Manifest], namespace: str, owner: Owner
 
 
 def _why_unknown(kinds: Kinds, manifest: Manifest, api_version: str, kind: str) -> str:
-    """Say why nothing serves a manifest's kind. Raises TransientError where that is not known."""
+    """Return why nothing serves a manifest's kind. Raises TransientError where that is not known."""
     if api_version in kinds.silent():
         group, _, version = api_version.rpartition("/")
         raise TransientError(

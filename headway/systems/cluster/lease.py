@@ -80,7 +80,7 @@ class Lease:
         self._cluster.close()
 
     def _age(self) -> float:
-        """Give the seconds since the last renewal, by the clock that saw the most: a machine may be suspended."""
+        """Return the seconds since the last renewal, by the clock that saw the most: a machine may be suspended."""
         return max(now - then for now, then in zip(_clocks(), self._renewed, strict=True))
 
     def _keep(self) -> None:
@@ -175,7 +175,7 @@ def environment_lease(
 def _take(
     cluster: Cluster, path: str, name: str, namespace: str, who: str, machine: str, seen: tuple[str, float]
 ) -> tuple[bool, str, str]:
-    """Try once; give whether it was taken, who holds it, and a mark that changes with each renewal."""
+    """Try once; return whether it was taken, who holds it, and a mark that changes with each renewal."""
     now = _stamp()
     spec = {"holderIdentity": who, "leaseDurationSeconds": SECONDS, "acquireTime": now, "renewTime": now}
     found = cluster.get(path)
@@ -245,6 +245,6 @@ def _stamp() -> str:
 
 
 def _clocks() -> tuple[float, float]:
-    """Give a clock that counts while the machine is suspended, and the time of day."""
+    """Return a clock that counts while the machine is suspended, and the time of day."""
     boot = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
     return time.clock_gettime(boot), time.time()

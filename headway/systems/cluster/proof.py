@@ -53,7 +53,7 @@ class Proof:
 
     @property
     def equal(self) -> bool:
-        """Whether the cluster is what the repo says."""
+        """Return whether the cluster is what the repo says."""
         return not self.differences and not self.wrong
 
     @property

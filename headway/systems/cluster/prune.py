@@ -130,7 +130,7 @@ def _sorted_out(seen: Mapping[Scope, list[dict[str, Any]]], wanted: Wanted) -> S
 
 
 def delete(cluster: Cluster, item: Surplus) -> bool | Kept:
-    """Delete one object; say whether it was, or what its deletion waits for.
+    """Delete one object; return whether it was, or what its deletion waits for.
 
     False is for one that is gone or was made somebody else's meanwhile. It is deleted as it
     was last seen. A controller that writes its status in between has changed nothing that

@@ -166,7 +166,7 @@ def _against(said: str, refusal: ApiRefused) -> _Tried:
 
 
 def _where(items: list[Item]) -> str:
-    """Say what must be there first."""
+    """Return what must be there first."""
     kinds = sorted({it.id.kind for it in items if it.pending})
     spaces = sorted({it.id.namespace for it in items if not it.pending})
     parts = [f"kind {it} is not there yet" for it in kinds] + [

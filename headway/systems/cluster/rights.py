@@ -18,7 +18,7 @@ _NOWHERE = "default"
 
 
 def lacking(cluster: Cluster, rights: Iterable[Right]) -> list[Right]:
-    """Give the rights that the user does not have.
+    """Return the rights that the user does not have.
 
     One request for each namespace. Rules do not tell everything (webhooks decide too), so what they
     do not cover is asked for one by one.
@@ -38,7 +38,7 @@ def lacking(cluster: Cluster, rights: Iterable[Right]) -> list[Right]:
 def lacking_for(
     cluster: Cluster, objects: Iterable[Mapping[str, Any]], namespace: str, environment: str
 ) -> list[Right]:
-    """Give the rights that the user lacks for an environment with these objects: to apply, watch, prune, take turns."""
+    """Return the rights that the user lacks in an environment with these objects: to apply, watch, prune, lease."""
     kinds = Kinds(cluster)
     applied: list[tuple[Kind, str]] = []
     workloads: list[ObjectId] = []

@@ -53,12 +53,12 @@ class Rollout:
 
     @property
     def live(self) -> bool:
-        """Whether everything that counts is live."""
+        """Return whether everything that counts is live."""
         return self.done and not any(it.changed and it.status == "applied" for it in self.verdicts)
 
     @property
     def diagnosis(self) -> str:
-        """Say what failed and why; empty when nothing that counts has failed."""
+        """Return what failed and why; empty when nothing that counts has failed."""
         return "\n".join(str(it) for it in self.verdicts if it.changed and it.status == "failed")
 
 
@@ -192,7 +192,7 @@ def look(
     planned: Planned,
     ran: frozenset[ObjectId] = frozenset(),
 ) -> dict[ObjectId, Standing]:
-    """Say how each workload of the manifests is now, without waiting for anything; those that `ran` may be gone."""
+    """Return how each workload of the manifests is now, without waiting for anything; those that `ran` may be gone."""
     manifests = list(manifests)
     followed, unwatched = workloads_of(manifests, namespace), _unwatched(manifests, namespace)
     custom_resources = custom_resources_of(
@@ -217,12 +217,12 @@ def look(
 
 
 def workloads_of(manifests: Iterable[Manifest], namespace: str) -> list[ObjectId]:
-    """Name the manifests' workloads: everything with a pod spec or a pod template."""
+    """Return the manifests' workloads: everything with a pod spec or a pod template."""
     return [id_of(it.object, namespace) for it in manifests if pod_spec(it.object) is not None]
 
 
 def _unwatched(manifests: Iterable[Manifest], namespace: str) -> dict[ObjectId, Mapping[str, Any]]:
-    """Give the CronJobs: what they run is started later, so that their manifests say all there is to say."""
+    """Return the CronJobs: what they run is started later, so that their manifests say all there is to say."""
     return {id_of(it.object, namespace): it.object for it in manifests if it.object.get("kind") == "CronJob"}
 
 

@@ -48,16 +48,16 @@ class News:
         self._told = False
 
     def clock(self) -> float:
-        """Give the monotonic time without the seconds in which nothing could be seen."""
+        """Return the monotonic time without the seconds in which nothing could be seen."""
         return self._visibility.counted(time.monotonic())
 
     @property
     def sees(self) -> bool:
-        """Whether the cluster is visible: what was seen last is how things are."""
+        """Return whether the cluster is visible: what was seen last is how things are."""
         return self._visibility.since is None
 
     def wait(self, until: float) -> set[ObjectId]:
-        """Take the next events in, until `until` (by the clock) at most; give the workloads that they concern.
+        """Take the next events in, until `until` (by the clock) at most; return the workloads that they concern.
 
         Raises what ended a stream for good, and TransientError after five minutes without sight.
         """

@@ -89,17 +89,17 @@ class RolloutHealth:
 
     @property
     def settled(self) -> bool:
-        """Whether nothing that counts is still under way, or something that counts has failed."""
+        """Return whether nothing that counts is still under way, or something that counts has failed."""
         return self.failed or not self._open
 
     @property
     def done(self) -> bool:
-        """Whether everything that counts is live, or applied and held back by the cluster."""
+        """Return whether everything that counts is live, or applied and held back by the cluster."""
         return not self.failed and not self._open
 
     @property
     def again(self) -> float:
-        """When to look again although nothing is heard: a monotonic time."""
+        """Return when to look again although nothing is heard: a monotonic time."""
         return min(self._again.values(), default=NEVER)
 
     def update(self, workloads: Iterable[ObjectId], now: float, *, first: bool = False) -> None:
@@ -127,16 +127,16 @@ class RolloutHealth:
             self._fail(verdict)
 
     def verdict(self, identity: ObjectId) -> Verdict:
-        """Give a workload's verdict as of now."""
+        """Return a workload's verdict as of now."""
         return self._verdicts[identity]
 
     def verdicts(self, order: Iterable[ObjectId]) -> tuple[Verdict, ...]:
-        """Give all verdicts, what failed first."""
+        """Return all verdicts, what failed first."""
         found = [self._verdicts[it] for it in order]
         return tuple(sorted(found, key=lambda it: (it.status != "failed", not it.changed)))
 
     def counts(self, identity: ObjectId) -> tuple[int, int, tuple[str, ...]]:
-        """Give a workload's ready new pods, its wanted pods, and the images that the new pods report."""
+        """Return a workload's ready new pods, its wanted pods, and the images that the new pods report."""
         workload = self._cache.workload(identity)
         if workload is None:
             return 0, 0, ()
@@ -216,7 +216,7 @@ class RolloutHealth:
         return replace(verdict, status="progressing", message=verdict.message + rest)
 
     def _finished(self, identity: ObjectId) -> bool:
-        """Say whether this was a Job or the like that had finished when it was last seen; its TTL removes it."""
+        """Return whether this was a Job or the like that had finished when it was last seen; its TTL removes it."""
         before = self._health.get(identity)
         return (identity.group, identity.kind) in RUN_ONCE and before is not None and before.done
 

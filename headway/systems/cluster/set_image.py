@@ -44,7 +44,7 @@ def set_image(
     *,
     dry_run: bool = False,
 ) -> list[ImageSet]:
-    """Give every container whose image `match` accepts the new image; init containers too.
+    """Return every container whose image `match` accepts the new image; init containers too.
 
     Gives what was found, also where the image was the new one already. Only workloads
     that nothing else owns are changed: Deployments, StatefulSets, DaemonSets, CronJobs.

@@ -175,7 +175,7 @@ class Stream:
 
 
 def wait_for(news: queue.SimpleQueue[Event], until: float) -> list[Event]:
-    """Give the next events as soon as there are any; none when `until` (monotonic seconds) passes first."""
+    """Return the next events as soon as there are any; none when `until` (monotonic seconds) passes first."""
     found: list[Event] = []
     try:
         found.append(news.get(timeout=max(until - time.monotonic(), 0.0)))

@@ -72,7 +72,7 @@ class Engine:
         build_args: Mapping[str, str] | None = None,
         on_line: Callable[[str], None] = lambda line: None,
     ) -> str:
-        """Build a folder and tag the image; give the image's id. `.dockerignore` is honoured.
+        """Build a folder and tag the image; return the image's id. `.dockerignore` is honoured.
 
         Raises UsageError for a Dockerfile that is not in the folder, BuildFailed with the
         last lines of the build, TransientError when the engine is away.

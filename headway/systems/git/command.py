@@ -99,7 +99,7 @@ class Runner:
 
     @contextlib.contextmanager
     def stream(self, *arguments: str) -> Iterator[Iterator[bytes]]:
-        """Give a command's output while it runs, cut at NUL bytes; leaving the block ends the command."""
+        """Return a command's output while it runs, cut at NUL bytes; leaving the block ends the command."""
         with self._started(arguments) as process:
             yield _records(process)
 

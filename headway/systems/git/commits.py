@@ -99,7 +99,7 @@ class Commits:
         return self._mirror.write("commit", raw)
 
     def comes_from(self, head: str, commit: str) -> bool:
-        """Say whether a commit is another or one of its ancestors."""
+        """Return whether a commit is another or one of its ancestors."""
         if (known := self._from.get((head, commit))) is None:
             near = itertools.islice(self.newest_first(head, self.get(commit).time), NEAR)
             known = (

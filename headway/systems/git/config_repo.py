@@ -89,7 +89,7 @@ class ConfigRepo:
     # --- looking ---
 
     def fetch(self) -> str:
-        """Look at the remote, and give the branch's newest commit."""
+        """Look at the remote, and return the branch's newest commit."""
         ref = f"refs/heads/{self._branch}"
         before = self._mirror.seen(ref) if self._mirror.made else None
         self._mirror.fetch()
@@ -110,7 +110,7 @@ class ConfigRepo:
         return found
 
     def rev_parse(self, name: str) -> str | None:
-        """Give the commit that a Git revision names (`HEAD~2`, a SHA-1, the branch); None where there is none."""
+        """Return the commit that a Git revision names (`HEAD~2`, a SHA-1, the branch); None where there is none."""
         if name == self._branch or name.startswith((f"{self._branch}~", f"{self._branch}^")):
             name = f"HEAD{name[len(self._branch) :]}"
         return self._mirror.resolve(name)
@@ -120,14 +120,14 @@ class ConfigRepo:
         return self._trees.own_file(self._commits.get(commit).tree, path)
 
     def read(self, commit: str, path: str) -> bytes | None:
-        """Give a file's content at a commit; None where there is no such file."""
+        """Return a file's content at a commit; None where there is no such file."""
         item = self._trees.at(self._commits.get(commit).tree, folder_path(path))
         if item is None or not item.mode.startswith("100"):
             return None
         return self._mirror.read(item.sha)
 
     def reader(self, commit: str) -> Callable[[str], bytes]:
-        """Give a function that reads files which are there at a commit."""
+        """Return a function that reads files which are there at a commit."""
 
         def read(path: str) -> bytes:
             data = self.read(commit, path)
@@ -145,7 +145,7 @@ class ConfigRepo:
         return self._trees.manifests(self._commits.get(commit).tree, path, parse_rules(ignore))
 
     def tree_sha(self, commit: str, path: str) -> str:
-        """Give a folder's hash at a commit, equal exactly when nothing in it differs; empty where there is none."""
+        """Return a folder's hash at a commit, equal exactly when nothing in it differs; empty where there is none."""
         item = self._trees.at(self._commits.get(commit).tree, folder_path(path))
         return item.sha if item is not None and item.mode == FOLDER else ""
 
@@ -157,7 +157,7 @@ class ConfigRepo:
         return found + [FileIndex(it.file, problems=(it,)) for it in tree.problems]
 
     def diff(self, old: str, new: str, path: str = "") -> str:
-        """Give the unified diff between two commits, of one folder or file or of all."""
+        """Return the unified diff between two commits, of one folder or file or of all."""
         plain = folder_path(path)
         command = ["diff", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames"]
         for commit in (old, new):
@@ -178,7 +178,7 @@ class ConfigRepo:
         since: datetime | None = None,
         head: str | None = None,
     ) -> Iterator[Entry]:
-        """Give what changed one environment, the newest first; `path` is its folder, named like it by default."""
+        """Return what changed one environment, the newest first; `path` is its folder, named like it by default."""
         folders = {environment: path if path is not None else environment}
         found = self._ledger.entries(head or self.head, folders, every=False, limit=limit, since=since)
         return (entry.of(environment) for entry in found)
@@ -191,27 +191,27 @@ class ConfigRepo:
         since: datetime | None = None,
         head: str | None = None,
     ) -> Iterator[Entry]:
-        """Give what changed any of the environments (name → folder) or their rules, the newest first."""
+        """Return what changed any of the environments (name → folder) or their rules, the newest first."""
         return self._ledger.entries(head or self.head, paths, limit=limit, since=since)
 
     def commits_between(self, old: str, new: str, path: str = "") -> list[Entry]:
-        """Give the commits after `old` up to `new` that changed a folder, the newest first."""
+        """Return the commits after `old` up to `new` that changed a folder, the newest first."""
         for commit in (old, new):
             self._commits.get(commit)
         found = self._ledger.entries(new, {path: path}, since=old)
         return [entry for entry in found if entry.environments]
 
     def entry(self, commit: str) -> Entry:
-        """Give one commit as an entry, with its outcomes."""
+        """Return one commit as an entry, with its outcomes."""
         return self._ledger.entry(commit)
 
     def last_change(self, environment: str, path: str, head: str | None = None) -> Entry:
-        """Give the commit that made an environment's folder what it is, with its outcomes."""
+        """Return the commit that made an environment's folder what it is, with its outcomes."""
         found = self._states.last_change(head or self.head, path)
         return self._ledger.entry(found, (environment,)).of(environment)
 
     def find_release(self, release_id: str, head: str | None = None) -> str | None:
-        """Give the commit of a release; None where the branch has none with that id."""
+        """Return the commit of a release; None where the branch has none with that id."""
         return self._ledger.find_release(release_id, head or self.head)
 
     def live(self, environment: str) -> str | None:
@@ -228,7 +228,7 @@ class ConfigRepo:
         return found if found is not None and not self.on_branch(found) else ""
 
     def on_branch(self, commit: str) -> bool:
-        """Say whether the branch, as last looked at, has a commit."""
+        """Return whether the branch, as last looked at, has a commit."""
         found = self._mirror.find(commit)
         return found is not None and found[1] == "commit" and self._commits.comes_from(self.head, found[0])
 
@@ -351,7 +351,7 @@ class ConfigRepo:
         )
 
     def _is_newer(self, commit: str, seen: str) -> bool:
-        """Say whether a commit of the branch came after a head that was worked from."""
+        """Return whether a commit of the branch came after a head that was worked from."""
         return bool(seen) and not self._commits.comes_from(seen, commit) and self.on_branch(commit)
 
     def _note(self, environment: str, commit: str, outcome: Outcome) -> list[Push]:
@@ -385,5 +385,5 @@ class ConfigRepo:
         return try_pushing(self._mirror, self._commits, self._branch, self.fetch())
 
     def maintain(self) -> bool:
-        """Pack the mirror where it has grown; say whether that was needed. Takes seconds."""
+        """Pack the mirror where it has grown; return whether that was needed. Takes seconds."""
         return self._mirror.maintain()

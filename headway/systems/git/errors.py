@@ -105,12 +105,12 @@ _REJECTED = re.compile(
 
 
 def is_damage(stderr: str) -> bool:
-    """Say whether Git complains about its own copy; what the remote and its hooks say is about no copy here."""
+    """Return whether Git complains about its own copy; what the remote and its hooks say is about no copy here."""
     return _DAMAGE.search(_own(stderr)) is not None
 
 
 def is_locked(stderr: str) -> bool:
-    """Say whether a lock file that a killed Git left is in the way."""
+    """Return whether a lock file that a killed Git left is in the way."""
     return re.search(r"\.lock': File exists", _own(stderr)) is not None
 
 
@@ -140,7 +140,7 @@ _SIGNED = re.compile(r"\b(un)?sign(ed|ature|atures|ing)?\b|\bgpg", re.IGNORECASE
 
 
 def wants_signatures(said: str) -> bool:
-    """Say whether a server refused commits because they are not signed."""
+    """Return whether a server refused commits because they are not signed."""
     return _SIGNED.search(said) is not None
 
 

@@ -40,7 +40,7 @@ class FolderStates:
         self._trees.read_ahead(self._commits.get(it).tree for it in sides)
 
     def decided(self, merge: str, path: str) -> bool:
-        """Say whether a merge gave a plain path a state of its own."""
+        """Return whether a merge gave a plain path a state of its own."""
         return self._kept(merge, self._commits.get(merge).parents, path) is None
 
     def last_change(self, head: str, path: str) -> str:

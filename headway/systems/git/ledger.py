@@ -39,7 +39,7 @@ class Ledger:
         since: datetime | str | None = None,
         limit: int | None = None,
     ) -> Iterator[Entry]:
-        """Give the commits that changed the folders (environment → path), the newest first.
+        """Yield the commits that changed the folders (environment → path), the newest first.
 
         `every` takes changes of headway.yaml and holds.yaml too, whichever environment they are about.
         `since` is a time, or a commit whose ancestors are left out.
@@ -54,7 +54,7 @@ class Ledger:
             size = AT_ONCE
 
     def entry(self, commit: str, environments: tuple[str, ...] = ()) -> Entry:
-        """Give one commit as an entry."""
+        """Return one commit as an entry."""
         it = self._commits.get(commit)
         record = parse_message(it.message)
         entry = Entry(it.sha, it.parents, it.author, it.time, it.subject, record, (), environments)
@@ -128,7 +128,7 @@ class Ledger:
 
 
 def _newer_than(since: datetime, entries: Iterable[Entry | None]) -> Iterator[Entry | None]:
-    """Give the entries from a time on. One with an older date hides nothing behind it."""
+    """Yield the entries from a time on. One with an older date hides nothing behind it."""
     older = 0
     for entry in entries:
         if entry is None:

@@ -58,7 +58,7 @@ class Push:
 
 
 def seen(ref: str) -> str:
-    """Name the local ref that says where a ref of the remote was."""
+    """Return the local ref that says where a ref of the remote was."""
     return SEEN + ref.removeprefix("refs/")
 
 
@@ -103,7 +103,7 @@ class Mirror:
 
     @property
     def made(self) -> bool:
-        """Whether there is a mirror on this machine yet."""
+        """Return whether there is a mirror on this machine yet."""
         return (self.folder / "HEAD").exists()
 
     def fetch(self, *extra: str) -> None:
@@ -139,12 +139,12 @@ class Mirror:
         return next(self._find([name]))
 
     def resolve(self, name: str) -> str | None:
-        """Give the commit that a revision names, through tags; None where there is none."""
+        """Return the commit that a revision names, through tags; None where there is none."""
         found = self.find(f"{name}^{{commit}}")
         return found[0] if found else None
 
     def seen(self, ref: str) -> str | None:
-        """Give where a ref of the remote was when it was last looked at, such as `refs/heads/main`."""
+        """Return where a ref of the remote was when it was last looked at, such as `refs/heads/main`."""
         found = self.find(seen(ref))
         return found[0] if found else None
 
@@ -186,13 +186,13 @@ class Mirror:
 
     @contextlib.contextmanager
     def records(self, *arguments: str) -> Iterator[Iterator[bytes]]:
-        """Give a local command's output while it runs, cut at NUL bytes."""
+        """Return a local command's output while it runs, cut at NUL bytes."""
         self._ready()
         with self._runner.stream(*arguments) as found:
             yield found
 
     def maintain(self) -> bool:
-        """Pack loose objects where there are thousands; say whether that was needed. Takes seconds."""
+        """Pack loose objects where there are thousands; return whether that was needed. Takes seconds."""
         with self._alone() as lock:
             self._ensure(lock)
             # As Git's own rule does: one of 256 folders stands for all.

@@ -28,7 +28,7 @@ class Notes:
         return found[0] if found is not None and found[1] == "commit" else None
 
     def read(self, commits: Iterable[str]) -> dict[str, str]:
-        """Give the notes of commits; those that have none are left out."""
+        """Return the notes of commits; those that have none are left out."""
         head = self.head()
         if head is None:
             return {}
@@ -67,7 +67,7 @@ class Notes:
             above, rest, tree = f"{above}{rest[:2]}/", rest[2:], below.sha
 
     def _free_place(self, root: str, commit: str) -> str:
-        """Name the place for a new note: 2/38, or deeper where Git has gone deeper there."""
+        """Return the place for a new note: 2/38, or deeper where Git has gone deeper there."""
         path, rest = f"{commit[:2]}/", commit[2:]
         item = self._trees.at(root, commit[:2]) if root else None
         while item is not None and item.mode == FOLDER:
@@ -78,5 +78,5 @@ class Notes:
 
 
 def tree_of(mirror: Mirror, commit: str) -> str:
-    """Give a commit's root tree."""
+    """Return a commit's root tree."""
     return mirror.read(commit)[5:45].decode()

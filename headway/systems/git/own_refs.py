@@ -20,7 +20,7 @@ _WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*(?<!\.lock)")
 
 
 def live_ref(environment: str) -> str:
-    """Name the ref of the commit that an environment reached last."""
+    """Return the ref of the commit that an environment reached last."""
     if not _WORD.fullmatch(environment):
         raise UsageError(
             f"{environment!r} cannot be an environment", hint="use letters, digits, dashes, underscores, dots"

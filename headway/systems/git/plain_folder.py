@@ -68,7 +68,7 @@ class PlainFolder:
 
 
 def _mode(path: Path) -> str | None:
-    """Say what Git would call it; None for what Git does not keep."""
+    """Return what Git would call it; None for what Git does not keep."""
     kind = path.lstat().st_mode
     if stat.S_ISLNK(kind):
         return LINK
@@ -78,7 +78,7 @@ def _mode(path: Path) -> str | None:
 
 
 def _listed(root: Path) -> set[str] | None:
-    """Name the files that are in the next commit or may be; None where no Git is asked about this folder."""
+    """Return the files that are in the next commit or may be; None where no Git is asked about this folder."""
     command = ["git", "-C", str(root), "-c", "core.fsmonitor=false", "ls-files", "-coz", "--exclude-standard"]
     # Whoever calls this from a hook has variables of Git's that mean another repo.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}

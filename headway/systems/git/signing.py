@@ -24,7 +24,7 @@ class Signing:
 
     @property
     def wanted(self) -> bool:
-        """Whether Git's settings ask for signed commits."""
+        """Return whether Git's settings ask for signed commits."""
         if self._wanted is None:
             self._wanted = self._setting("--bool", "commit.gpgsign") == "true"
         return self._wanted

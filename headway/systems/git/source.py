@@ -48,7 +48,7 @@ class SourceRepo:
         return self._mirror.url
 
     def resolve(self, ref: str) -> str:
-        """Give the full SHA-1 of the commit that a branch, a tag or a SHA-1 names.
+        """Return the full SHA-1 of the commit that a branch, a tag or a SHA-1 names.
 
         A branch is looked up on the remote; a full SHA-1 that is here already needs no look.
         Raises UsageError where the repo has no such commit.
@@ -78,7 +78,7 @@ class SourceRepo:
 
     @contextlib.contextmanager
     def export(self, sha: str, context: str = ".") -> Iterator[Path]:
-        """Give a folder with a commit's files, those below `context` only; it is removed when the block ends."""
+        """Return a folder with a commit's files, those below `context` only; it is removed when the block ends."""
         folder = folder_path(context)
         found = self._mirror.find(f"{sha}:{folder}")
         if found is None or found[1] != "tree":

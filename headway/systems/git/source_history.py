@@ -37,7 +37,7 @@ class Line:
     names: list[str]
 
     def find(self, sha: str) -> str | Refused:
-        """Give the full SHA-1 of a commit by its first 7 digits or more."""
+        """Return the full SHA-1 of a commit by its first 7 digits or more."""
         if sha in self.times:
             return sha
         if not _SHA.fullmatch(sha):
@@ -49,7 +49,7 @@ class Line:
         return found[0] if found else Refused(f"{sha} is no commit of the branch")
 
     def place(self, sha: str) -> int | Refused:
-        """Give where the branch was when it was at a commit."""
+        """Return where the branch was when it was at a commit."""
         found = self.find(sha)
         if isinstance(found, Refused):
             return found
@@ -78,7 +78,7 @@ class SourceHistory:
         self._mirror.close()
 
     def line(self, wanted: set[str]) -> Line:
-        """Give the branch's commits, fetched anew only where one of the wanted ones is not known.
+        """Return the branch's commits, fetched anew only where one of the wanted ones is not known.
 
         Raises UsageError for a repo or branch that is not there, TransientError where it cannot be reached.
         """
@@ -117,5 +117,5 @@ class SourceHistory:
 
 
 def time_of(line: Line, sha: str) -> datetime:
-    """Give when a commit was committed."""
+    """Return when a commit was committed."""
     return datetime.fromtimestamp(line.times[sha], UTC)

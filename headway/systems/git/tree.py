@@ -89,7 +89,7 @@ class Objects(Protocol):
         """Read several, in the order given."""
 
     def write(self, kind: str, content: bytes) -> str:
-        """Write one; give its hash."""
+        """Write one; return its hash."""
 
 
 class Trees:
@@ -100,7 +100,7 @@ class Trees:
         self._seen: OrderedDict[str, Mapping[str, Item]] = OrderedDict()
 
     def entries(self, sha: str) -> Mapping[str, Item]:
-        """Give what a folder holds, by name."""
+        """Return what a folder holds, by name."""
         found = self._seen.get(sha)
         if found is None:
             found = self._keep(sha, self._mirror.read(sha) if sha != EMPTY_TREE else b"")
@@ -182,7 +182,7 @@ class Trees:
         return Tree(folder, top.sha, files, found.links, tuple(sorted(found.problems)))
 
     def _look_into(self, root: str, above: str, sha: str, found: _Found) -> list[tuple[str, str]]:
-        """Sort what a folder holds; give the folders in it."""
+        """Sort what a folder holds; return the folders in it."""
         self._add_rules(root, above, found)
         below: list[tuple[str, str]] = []
         for name, item in self.entries(sha).items():
@@ -249,7 +249,7 @@ class Trees:
     def changed(
         self, root: str, files: Mapping[str, bytes | None], folders: Mapping[str, str] | None = None
     ) -> str:
-        """Write a root tree with files changed (None: removed) and whole folders set to a tree; give its hash.
+        """Write a root tree with files changed (None: removed) and whole folders set to a tree; return its hash.
 
         A file that is there keeps its mode. Raises UsageError for a path that runs through a file or a link.
         """
@@ -267,7 +267,7 @@ class Trees:
         return self._write(root, plan) or EMPTY_TREE
 
     def _write(self, sha: str, plan: Mapping[str, object]) -> str:
-        """Give the tree `sha` with the plan carried out; empty where nothing is left."""
+        """Return the tree `sha` with the plan carried out; empty where nothing is left."""
         before = self.entries(sha) if sha else {}
         after = dict(before)
         for name, change in plan.items():
@@ -293,7 +293,7 @@ class Trees:
 
 
 def encode(entries: Mapping[str, Item]) -> bytes:
-    """Give a tree as Git writes it."""
+    """Return a tree as Git writes it."""
     rows = [(name.encode("utf-8", "surrogateescape"), item) for name, item in entries.items()]
     # Git's order takes a folder's name with a slash at its end.
     rows.sort(key=lambda row: row[0] + b"/" if row[1].mode == FOLDER else row[0])

@@ -27,7 +27,7 @@ class OutOfTime(TimeoutError):
 
 @contextlib.contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Give the answers that this thread asks for in the block so many seconds from now, all of each."""
+    """Return the answers that this thread asks for in the block so many seconds from now, all of each."""
     _now.until = time.monotonic() + seconds
     try:
         yield
@@ -42,7 +42,7 @@ def bounded(pools: urllib3.PoolManager) -> urllib3.PoolManager:
 
 
 def ran_out(error: BaseException) -> bool:
-    """Say whether an error of the client is about an answer that did not come to its end in time."""
+    """Return whether an error of the client is about an answer that did not come to its end in time."""
     inner: BaseException | None = error
     while inner is not None and not isinstance(inner, OutOfTime):
         inner = inner.__cause__ or inner.__context__

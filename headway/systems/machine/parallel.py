@@ -18,7 +18,7 @@ def each(
     threads: int = THREADS,
     on_done: Callable[[R], None] | None = None,
 ) -> list[R]:
-    """Call `work` for every thing, `threads` at a time; give the results in order.
+    """Call `work` for every thing, `threads` at a time; return the results in order.
 
     `on_done` gets each result as it comes, in the caller's thread. The first error,
     if any, is raised when every call has ended.

@@ -98,7 +98,7 @@ def _make_private(file: Path) -> None:
 
 
 def today() -> int:
-    """Give the day, for when a row was used last: counted so, a row is written once a day at most."""
+    """Return the day, for when a row was used last: counted so, a row is written once a day at most."""
     return int(time.time()) // _DAY
 
 

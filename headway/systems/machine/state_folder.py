@@ -17,7 +17,7 @@ from headway.errors import FailedError
 
 
 def private_folder(folder: Path) -> Path:
-    """Make a folder that its owner alone may look into, and give it; one that was open to others is closed."""
+    """Make a folder that its owner alone may look into, and return it; one that was open to others is closed."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     found = folder.stat()
     shared = found.st_mode & (stat.S_ISVTX | stat.S_ISGID | stat.S_IWOTH)

@@ -63,7 +63,7 @@ class Delivery:
 
     @property
     def newest(self) -> Notice:
-        """What was written down last."""
+        """Return what was written down last."""
         return self.notices[-1][0]
 
 

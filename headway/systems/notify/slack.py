@@ -67,7 +67,7 @@ class Slack:
         self._ids: dict[str, str] = {}
 
     def check(self) -> str:
-        """Say which workspace the token is for, and as whom; raise where it is not valid."""
+        """Return which workspace the token is for, and as whom; raise where it is not valid."""
         found = self._call("auth.test")
         return f"{found['team']}, as {found['user']}"
 
@@ -116,7 +116,7 @@ class Slack:
         return str(answer["ts"])
 
     def _update(self, channel: str, delivery: Delivery, message_at: str, body: dict[str, Any]) -> str:
-        """Change a release's message, or post it anew where somebody has deleted it; give its timestamp."""
+        """Change a release's message, or post it anew where somebody has deleted it; return its timestamp."""
         try:
             self._call("chat.update", channel=self._id(channel), ts=message_at, **body)
         except SlackRefused as error:
@@ -169,7 +169,7 @@ class Slack:
         return None, False
 
     def _id(self, channel: str) -> str:
-        """Give a channel's id: from a post of ours, or from Slack's list."""
+        """Return a channel's id: from a post of ours, or from Slack's list."""
         if channel not in self._ids:
             known = self._outbox.mark(f"slack:{channel}", "", channel)
             self._ids[channel] = known or self._listed(channel)
@@ -218,7 +218,7 @@ class Slack:
 
 
 def _age(notice: Notice) -> float:
-    """Give the seconds since a notice's time; much where it has none."""
+    """Return the seconds since a notice's time; much where it has none."""
     try:
         return (datetime.now(UTC) - datetime.fromisoformat(notice.at)).total_seconds()
     except (ValueError, TypeError):

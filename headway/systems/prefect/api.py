@@ -89,7 +89,7 @@ class PrefectApi(PrefectHttp):
     """Starts runs, follows them, and answers those that wait."""
 
     def check(self) -> str:
-        """Give the server's version; raise where it cannot be reached or used."""
+        """Return the server's version; raise where it cannot be reached or used."""
         return str(self.call("GET", "/admin/version"))
 
     def start(
@@ -135,7 +135,7 @@ class PrefectApi(PrefectHttp):
         return str(answer.json()["id"]), answer.status_code == 201
 
     def told(self, run_id: str, tag: str, after: int) -> dict[str, Any] | None:
-        """Give how a run with a tag goes, and its log lines from the `after`-th on; None where there is none.
+        """Return how a run with a tag goes, and its log lines from the `after`-th on; None where there is none.
 
         It is `complete` when the run has ended and its very last line is among these, whether they are shown or not.
         """
@@ -193,7 +193,7 @@ class PrefectApi(PrefectHttp):
         self.call("PATCH", f"/flow_runs/{run_id}", {"tags": tags})
 
     def question(self, waiting: Waiting) -> tuple[str, str]:
-        """Give what a waiting run asks about: the plan's fingerprint, and the plan in Markdown.
+        """Return what a waiting run asks about: the plan's fingerprint, and the plan in Markdown.
 
         Prefect suspends a run first and writes down its question after that; it is waited for. Where the run
         died in between both are empty, and the server takes no answer.
@@ -234,7 +234,7 @@ class PrefectApi(PrefectHttp):
         return self._move(run_id, "CRASHED", {"type": "FAILED", "name": "Failed", "message": message})
 
     def cancelled(self, run_id: str) -> bool:
-        """Say whether somebody has cancelled a run."""
+        """Return whether somebody has cancelled a run."""
         return self.call("GET", f"/flow_runs/{run_id}")["state"]["type"] in ("CANCELLING", "CANCELLED")
 
     def restart(self, run_id: str, message: str) -> bool:

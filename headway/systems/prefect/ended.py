@@ -79,7 +79,7 @@ def mark_notified(api: PrefectApi, run: EndedRun) -> None:
 
 
 def _why(run: dict[str, Any]) -> str:
-    """Say why a run was cut off, as far as its last state tells; empty where it ended by itself."""
+    """Return why a run was cut off, as far as its last state tells; empty where it ended by itself."""
     state = run["state"]
     if state["type"] == "CANCELLED":
         # Whoever superseded it has told so.

@@ -41,7 +41,7 @@ class Endpoint:
         self._client.close()
 
     def start(self, flow: str, request: dict[str, Any], key: str) -> tuple[str, str]:
-        """Start a flow, or find the run of the same key; give its id and its page."""
+        """Start a flow, or find the run of the same key; return its id and its page."""
         headers = {"Idempotency-Key": key} if key else {}
         found = self._patiently(lambda: self._call("POST", f"/api/{flow}", request, headers))
         return str(found["run"]), str(found["page"])

@@ -66,7 +66,7 @@ class PrefectHttp:
         self._client.close()
 
     def asks_for_a_login(self) -> bool:
-        """Say whether somebody without a login is refused."""
+        """Return whether somebody without a login is refused."""
         try:
             return httpx.get(f"{self.url}/admin/version", timeout=10, verify=trusted()).status_code in (
                 401,
@@ -76,7 +76,7 @@ class PrefectHttp:
             raise TransientError(f"{self.url} does not answer: {type(error).__name__}") from None
 
     def find(self, path: str) -> dict[str, Any] | None:
-        """Give what is at a path; None where nothing is."""
+        """Return what is at a path; None where nothing is."""
         try:
             found: dict[str, Any] = self.call("GET", path, missing=("", ""))
         except UsageError as error:
@@ -104,7 +104,7 @@ class PrefectHttp:
         *,
         keyed: bool = False,
     ) -> httpx.Response:
-        """Ask the server as `call` does, and give the whole answer; `keyed` says that asking twice is asking once.
+        """Ask the server as `call` does, and return the whole answer; `keyed` says that asking twice is asking once.
 
         What the server says it has not done is sent again, whatever it is. Where nobody can say, as after a
         broken connection, a GET and what is keyed are sent again, and anything else is the caller's to decide.

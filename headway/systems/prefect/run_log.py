@@ -39,7 +39,7 @@ class RunLog:
         self.complete = False
 
     def news(self, final: str) -> list[str]:
-        """Give the lines that were not given yet.
+        """Return the lines that were not given yet.
 
         `final` names the state that the run has ended in, or is empty. Then all of the log is looked through
         once more, for lines that came late.
@@ -70,7 +70,7 @@ def page(api: PrefectHttp, run_id: str, after: int) -> list[dict[str, Any]]:
 
 
 def lines(entries: list[dict[str, Any]]) -> list[str]:
-    """Give what a flow and its tasks said, without Prefect's lines about its own machinery."""
+    """Return what a flow and its tasks said, without Prefect's lines about its own machinery."""
     return [
         it["message"]
         for it in entries
@@ -79,7 +79,7 @@ def lines(entries: list[dict[str, Any]]) -> list[str]:
 
 
 def ends(entries: list[dict[str, Any]], final: str) -> bool:
-    """Say whether the last that a flow's logger says here is that the run has finished in that state.
+    """Return whether the last that a flow's logger says here is that the run has finished in that state.
 
     A run that waited for an approval, or was begun anew, has such a line of another state for each time before.
     """

@@ -29,7 +29,7 @@ class Going:
     asked: str
 
     def as_dict(self) -> dict[str, str]:
-        """Give what `--output json` prints."""
+        """Return what `--output json` prints."""
         return {
             "run": self.run_id,
             "what": self.name,
@@ -98,7 +98,7 @@ def _going(run: dict[str, Any]) -> Going:
 
 
 def cancel_run(api: PrefectHttp, run_id: str, message: str) -> bool:
-    """Cancel a run; say whether that has ended it already, since no process had it."""
+    """Cancel a run; return whether that has ended it already, since no process had it."""
     state = {"type": "CANCELLING", "name": "Cancelling", "message": message}
     answer = api.call(
         "POST",

@@ -53,7 +53,7 @@ class Access:
         self._login: Login | HeadwayError | None = None
 
     def login(self, max_age: float = LOGIN_LIFE) -> Login | None:
-        """Give the login that Docker's configuration has; raise what it raises."""
+        """Return the login that Docker's configuration has; raise what it raises."""
         with self._reading:
             age = time.monotonic() - self._read_at
             # A helper that fails or hangs is not started for every single question either.
@@ -68,7 +68,7 @@ class Access:
             return self._login
 
     def shown(self, repository: str, until: float) -> str | None:
-        """Give the Authorization to ask with, as far as is known what the registry wants."""
+        """Return the Authorization to ask with, as far as is known what the registry wants."""
         challenge = self._challenge
         if challenge is None:
             return None
@@ -81,7 +81,7 @@ class Access:
             return None
 
     def after(self, refusal: Answer, repository: str, tried: str | None, until: float) -> str | None:
-        """Give what else there is to show after a refusal; None where that was all."""
+        """Return what else there is to show after a refusal; None where that was all."""
         challenged = parse_challenge(refusal.headers.get("www-authenticate", ""))
         if challenged is not None:
             self._challenge = challenged
@@ -108,7 +108,7 @@ class Access:
         return RegistryDenied(f"registry {self._registry} {said}", hint=f"docker login {self._registry}")
 
     def _token(self, challenge: Challenge, repository: str, tried: str | None, until: float) -> str:
-        """Give a repository's token, another one than what was tried."""
+        """Return a repository's token, another one than what was tried."""
         with self._lock:
             asking = self._asking.setdefault(repository, threading.Lock())
         with asking:

@@ -17,7 +17,7 @@ _LOOPBACK = re.compile(r"(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?")
 
 
 def address(registry: str) -> str:
-    """Give the URL of a registry's API: plain HTTP on loopback, as docker does, HTTPS elsewhere."""
+    """Return the URL of a registry's API: plain HTTP on loopback, as docker does, HTTPS elsewhere."""
     if registry == HUB:
         return "https://registry-1.docker.io"
     scheme = "http" if _LOOPBACK.fullmatch(registry) else "https"
@@ -53,7 +53,7 @@ def parse_challenge(header: str) -> Challenge | None:
 
 
 def may_have_login(address: str, realm: str) -> bool:
-    """Say whether a registry's login may go to the token server that it names: by TLS, or to this very machine."""
+    """Return whether a registry's login may go to the token server that it names: by TLS, or to this very machine."""
     try:
         own, other = urlsplit(address), urlsplit(realm)
         if other.scheme == "https":
@@ -65,7 +65,7 @@ def may_have_login(address: str, realm: str) -> bool:
 
 
 def next_page(link: str | None, url: str) -> str | None:
-    """Give the path of a list's next page from the Link header (RFC 8288) of the page at `url`; None at the end.
+    """Return the path of a list's next page from the Link header (RFC 8288) of the page at `url`; None at the end.
 
     Only its path counts: a login must not follow a link to another host. Raises ValueError where it has none.
     """
@@ -79,7 +79,7 @@ def next_page(link: str | None, url: str) -> str | None:
 
 
 def is_refusal(status: int, body: bytes) -> bool:
-    """Say whether an answer refuses who asks: ECR's public registry says so with 400 and a code in the body."""
+    """Return whether an answer refuses who asks: ECR's public registry says so with 400 and a code in the body."""
     if status != 400:
         return status in (401, 403)
     try:

@@ -122,7 +122,7 @@ class RegistryClient:
         return found
 
     def exists(self, image: ImageRef) -> bool:
-        """Say whether the registry has an image."""
+        """Return whether the registry has an image."""
         return self._one(image, self._exists)
 
     def _exists(self, image: ImageRef, deadline: float | None) -> bool:
@@ -138,7 +138,7 @@ class RegistryClient:
         return True
 
     def missing(self, images: Iterable[ImageRef]) -> list[ImageRef]:
-        """Give those images that their registries do not have, or raise what keeps one from saying so soon."""
+        """Return those images that their registries do not have, or raise what keeps one from saying so soon."""
         wanted = {it: it for it in images}
         found = self._scan(wanted, self._exists, seconds=BRIEFLY)
         for said in found.values():
@@ -195,7 +195,7 @@ class RegistryClient:
     def scan_facts(
         self, images: Iterable[ImageRef], *, fresh: bool = False, platform: str = ""
     ) -> dict[ImageRef, ImageFacts | HeadwayError]:
-        """Give the facts of what many tags mean; an unknown one costs two requests, an index of images three.
+        """Return the facts of what many tags mean; an unknown one costs two requests, an index of images three.
 
         Time and labels of an index are those of its image for `platform`. The facts of a digest are asked
         once ever, and without `fresh` a remembered tag costs nothing.

@@ -71,7 +71,7 @@ class FactStore:
     # --- what cannot change ---
 
     def facts(self, digests: Iterable[str], platform: str = USUAL) -> dict[str, ImageFacts]:
-        """Give the facts that are known of digests; of an index, as the platform's image has them."""
+        """Return the facts that are known of digests; of an index, as the platform's image has them."""
         self._settle()
         wanted = list(dict.fromkeys(digests))
         found: dict[str, ImageFacts] = {}
@@ -104,7 +104,7 @@ class FactStore:
         return found
 
     def digests(self, repository: str, tags: Iterable[str]) -> dict[str, str]:
-        """Give the digests that are known of a repository's tags."""
+        """Return the digests that are known of a repository's tags."""
         self._settle()
         wanted = list(dict.fromkeys(tags))
         own = {it: self._tags[repository, it] for it in wanted if (repository, it) in self._tags}
@@ -238,7 +238,7 @@ class FactStore:
     # --- how registries want to be asked ---
 
     def pace(self, registry: str) -> Slowed | None:
-        """Give how a registry wants to be asked, as any process of this machine was told."""
+        """Return how a registry wants to be asked, as any process of this machine was told."""
         found: list[Slowed] = []
 
         def read(database: Database) -> None:
@@ -266,7 +266,7 @@ class FactStore:
         self._cache.use(write)
 
     def left_out(self) -> list[str]:
-        """Give the questions that had no answer the last time, those that wait longest first."""
+        """Return the questions that had no answer the last time, those that wait longest first."""
         found: list[str] = []
 
         def read(database: Database) -> None:

@@ -44,12 +44,12 @@ class Registry:
 
     @property
     def last_answer(self) -> float:
-        """When it last answered anything, in monotonic seconds."""
+        """Return when it last answered anything, in monotonic seconds."""
         return self.wire.last_answer
 
     @property
     def closed_until(self) -> float:
-        """When the pause that it asked for ends, or ended."""
+        """Return when the pause that it asked for ends, or ended."""
         return self.pace.closed_until
 
     def ask(

@@ -47,12 +47,12 @@ class Pace:
 
     @property
     def closed_until(self) -> float:
-        """When the pause that the registry asked for ends, or ended."""
+        """Return when the pause that the registry asked for ends, or ended."""
         return self._closed_until
 
     @property
     def opens(self) -> datetime | None:
-        """When the registry may be asked again, where it asked for a pause."""
+        """Return when the registry may be asked again, where it asked for a pause."""
         left = self._closed_until - time.monotonic()
         return datetime.fromtimestamp(time.time() + left, UTC) if left > 0 else None
 

@@ -80,11 +80,11 @@ class Asked(Protocol):
 
     @property
     def last_answer(self) -> float:
-        """When it last answered anything."""
+        """Return when it last answered anything."""
 
     @property
     def closed_until(self) -> float:
-        """When the pause that it asked for ends, or ended."""
+        """Return when the pause that it asked for ends, or ended."""
 
 
 def scan(
@@ -115,7 +115,7 @@ def scan(
     served = 0.0
 
     def patience() -> float:
-        """Give the seconds until what is still missing is missed no longer."""
+        """Return the seconds until what is still missing is missed no longer."""
         end = until + 1
         if served:
             slow = [registries[name] for name in left]

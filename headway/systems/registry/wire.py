@@ -44,7 +44,7 @@ class Answer:
 
     @property
     def ok(self) -> bool:
-        """Whether it is a success."""
+        """Return whether it is a success."""
         return 200 <= self.status < 300
 
     def json(self) -> Any:
@@ -135,7 +135,7 @@ class Wire:
         return Answer(status, response.headers, body, url)
 
     def _pool(self, url: str) -> tuple[Any, str]:
-        """Give the connections for a URL, and what to ask them for."""
+        """Return the connections for a URL, and what to ask them for."""
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError
@@ -182,7 +182,7 @@ def _body(response: Any, until: float) -> bytes | None:
 
 
 def _reason(error: Exception) -> str:
-    """Name the cause in a word: an address in it could hold a signature."""
+    """Return the cause in a word: an address in it could hold a signature."""
     cause = getattr(error, "reason", None) or error
     return type(cause if isinstance(cause, Exception) else error).__name__
 

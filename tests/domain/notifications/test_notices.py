@@ -34,7 +34,7 @@ NOTIFIED = load_config((HEAD + NOTIFY).encode()).document.notify
 
 
 def recipients(now: datetime = DAY, **fields: object) -> dict[str, datetime]:
-    """Say who hears a notice, and when."""
+    """Return who hears a notice, and when."""
     notice = dataclasses.replace(NOTICE, **fields)  # type: ignore[arg-type]
     return {it.target: it.after for it in recipients_of(NOTIFIED, notice, now)}
 

@@ -15,7 +15,7 @@ KEY = ("web", "sha256:" + "a" * 64)
 
 
 def failed_and_back(number: int, blames: bool) -> list[Entry]:
-    """Give a release that failed, and the commit that rolled it back."""
+    """Return a release that failed, and the commit that rolled it back."""
     at = T + timedelta(hours=number)
     bad, back = (f"{number}{it}" * 20 for it in "ab")
     record = ReleaseRecord(id="i", environment="staging", kind="release", changes=(("web", OLD, NEW),))

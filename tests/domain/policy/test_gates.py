@@ -24,7 +24,7 @@ def config(more: str = ""):  # type: ignore[no-untyped-def]
 
 
 def kinds(holds: Holds, more: str = "", *, undo: bool = False) -> list[tuple[str, str]]:
-    """Give what holds the changes back, as (kind, service)."""
+    """Return what holds the changes back, as (kind, service)."""
     return [(it.kind, it.service) for it in gates(config(more), holds, "p", CHANGES, NOW, undo=undo)]
 
 

@@ -97,7 +97,7 @@ def all_of(holds: Holds) -> list[Lock | Veto | Override]:
 
 
 def vars_of(fact: Lock | Veto | Override) -> dict[str, object]:
-    """Give every field, also those that do not make it another fact."""
+    """Return every field, also those that do not make it another fact."""
     return {name: getattr(fact, name) for name in fact.__slots__}
 
 

@@ -12,7 +12,7 @@ NEW = {"api": [f"r/api:2.0.1{D}"], "web": [f"r/web:1.4.2{D}"]}
 
 
 def line(state: str, rows: list[dict[str, str]]) -> str:
-    """Give the line of an environment that ended so."""
+    """Return the line of an environment that ended so."""
     end = {"environment": "production", "state": state, "seconds": 3.14, "commit": "c" * 40}
     return end_line({**end, "versions": rows})
 

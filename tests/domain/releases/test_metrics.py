@@ -16,7 +16,7 @@ _made = 0
 
 
 def at(hours: float) -> datetime:
-    """Give a time of the window."""
+    """Return a time of the window."""
     return START + timedelta(hours=hours)
 
 
@@ -45,7 +45,7 @@ def release(
 
 
 def measured(*oldest_first: Entry, service: str = "") -> Row:
-    """Measure entries, and give the row of staging or of a service there."""
+    """Measure entries, and return the row of staging or of a service there."""
     rows = metrics(reversed(oldest_first), START, END, ["staging"], ["web"])
     return next(it for it in rows if it.service == service)
 

@@ -24,12 +24,12 @@ DAY = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 def digest(tag: str) -> str:
-    """Give the digest that a tag means here: one for each name."""
+    """Return the digest that a tag means here: one for each name."""
     return "sha256:" + hashlib.sha256(tag.encode()).hexdigest()
 
 
 def place(sha: str) -> Any:
-    """Say where a commit stands."""
+    """Return where a commit stands."""
     return COMMITS.get(sha, Refused(f"{sha} is no commit of the branch"))
 
 
@@ -63,7 +63,7 @@ def ask(
 
 
 def picked(tags: str, current: str | None = None, **more: Any) -> str:
-    """Give the tag that is picked; empty for none."""
+    """Return the tag that is picked; empty for none."""
     answer, _ = ask(tags.split(), current, **more)
     return answer.tag if isinstance(answer, Picked) else ""
 
@@ -306,7 +306,7 @@ def test_every_refusal_has_its_reason() -> None:
 
 
 def verdicts(tags: str, current: str, **more: Any) -> dict[str, tuple[str, str]]:
-    """Say what `headway images` says of each tag."""
+    """Return what `headway images` says of each tag."""
     answer, question = ask(tags.split(), current, **more)
     return {it.tag: (it.verdict, it.reason) for it in explain(question, answer)}
 

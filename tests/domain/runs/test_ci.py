@@ -57,7 +57,7 @@ def test_a_job_that_is_run_again_is_another_one(sign: str, changes: list[str]) -
 
 
 def key(who: tuple[str, ...] = ("a", "b"), **fields: Any) -> str:
-    """Give the key of a delivery."""
+    """Return the key of a delivery."""
     asked = DeliverRequest(**{"environment": "staging", "services": ["a", "b"], "ref": COMMIT} | fields)
     return key_of("deliver", asked.model_dump(mode="json"), who)
 

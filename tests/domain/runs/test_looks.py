@@ -14,7 +14,7 @@ WATCH = ["headway", "watch", "app:shop", "auto-scheduled"]
 
 
 def at(minutes: float) -> datetime:
-    """Give a time so many minutes before noon."""
+    """Return a time so many minutes before noon."""
     return NOW - timedelta(minutes=minutes)
 
 

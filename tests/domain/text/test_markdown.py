@@ -18,12 +18,12 @@ texts = st.text(alphabet=SHARP, min_size=1, max_size=30).map(lambda it: " ".join
 
 
 def shown(markdown: str) -> str:
-    """Give the text that a reader sees."""
+    """Return the text that a reader sees."""
     return html.unescape(re.sub("<[^>]*>", "", READER.render(markdown))).strip("\n")
 
 
 def cells(markdown: str) -> list[str]:
-    """Give the texts of a table's cells."""
+    """Return the texts of a table's cells."""
     found = re.findall("<td>(.*?)</td>", READER.render(markdown))
     return [html.unescape(re.sub("<[^>]*>", "", it)) for it in found]
 

@@ -22,7 +22,7 @@ Answer = Callable[[str], tuple[int, bytes]]
 
 @contextmanager
 def serving(answer: Answer) -> Iterator[str]:
-    """Serve answers on loopback; give the URL."""
+    """Serve answers on loopback; return the URL."""
 
     class Handler(BaseHTTPRequestHandler):
         disable_nagle_algorithm = True

@@ -24,7 +24,7 @@ KILL = 'kill -9 "$(cat {pid})" 2>/dev/null'
 
 
 def start(remote: Remote, state: Path, release_id: str, pid: Path, env: dict[str, str] | None = None) -> int:
-    """Release in a process that will be killed, and give how it ended."""
+    """Release in a process that will be killed, and return how it ended."""
     command = [
         sys.executable,
         "-m",

@@ -38,7 +38,7 @@ def server() -> Iterator[HttpServer]:
 
 
 def told(state: str, **more: object) -> Notice:
-    """Give a notice of this moment."""
+    """Return a notice of this moment."""
     return dataclasses.replace(NOTICE, state=state, at=stamp(datetime.now(UTC)), **more)  # type: ignore[arg-type]
 
 

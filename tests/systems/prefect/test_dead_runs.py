@@ -34,7 +34,7 @@ def api(server: HttpServer) -> Iterator[PrefectApi]:
 
 
 def crashed(tags: list[str]) -> dict[str, Any]:
-    """Give a run that never got as far as to run, as the server tells of it."""
+    """Return a run that never got as far as to run, as the server tells of it."""
     return {
         "id": RUN,
         "name": "staging: release web",
@@ -47,12 +47,12 @@ def crashed(tags: list[str]) -> dict[str, Any]:
 
 
 def state(kind: str) -> tuple[int, dict[str, Any], dict[str, str]]:
-    """Give the answer for a run in a state."""
+    """Return the answer for a run in a state."""
     return 200, {"state": {"type": kind, "name": kind.title()}}, {}
 
 
 def states(*names: str) -> list[dict[str, str]]:
-    """Give a run's states, the oldest first."""
+    """Return a run's states, the oldest first."""
     return [{"name": it, "type": "SCHEDULED" if it == "AwaitingRetry" else it.upper()} for it in names]
 
 

@@ -22,7 +22,7 @@ LAST = "Finished in state Completed()"
 
 
 def entry(number: int, message: str, name: str = "prefect.flow_runs") -> dict[str, Any]:
-    """Give an entry of a log as the server has it."""
+    """Return an entry of a log as the server has it."""
     return {"id": f"e{number}", "name": name, "message": message}
 
 
@@ -70,7 +70,7 @@ def way(request: pytest.FixtureRequest) -> str:
 
 
 def follow(server: HttpServer, way: str) -> tuple[Ended, list[str]]:
-    """Follow the run; give how it ended and the lines that were told."""
+    """Follow the run; return how it ended and the lines that were told."""
     told: list[str] = []
 
     def tell(kind: str, _: str, text: str) -> None:

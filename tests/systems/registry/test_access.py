@@ -45,7 +45,7 @@ def helped(folder: Path, registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch
 
 
 def calls(folder: Path) -> int:
-    """Say how often the helper was started."""
+    """Return how often the helper was started."""
     return len((folder / "calls").read_text().splitlines())
 
 
