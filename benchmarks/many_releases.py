@@ -84,7 +84,7 @@ class Fleet:
         self.next_version()
 
     def next_version(self) -> str:
-        """Build and push every service anew; return the version."""
+        """Build and push every service again; return the version."""
         self._version += 1
         version = f"v{self._version}"
         self._images[version] = {it: image(self.registry, version, f"{self.name}/{it}") for it in SERVICES}
@@ -231,10 +231,10 @@ def _release_id(flow_run: dict[str, Any], environment: str) -> str:
 def _remark(
     room: ControlRoom, fleet: Fleet, runs: dict[Target, dict[str, Any]], since: str, before: Counter[int]
 ) -> str:
-    """Return what happened on the way: what a newer one took along, what began anew, what a server refused."""
+    """Return what happened on the way: what a newer one took along, what restarted, what a server refused."""
     answers = {it: room.balancer.answers[it] - before[it] for it in BUSY}
     refused = ", ".join(f"{count} answers {code}" for code, count in answers.items() if count)
     again = sum(it["run_count"] > 1 for it in runs.values())
     said = f"{fleet.superseded(since)} taken along by a newer one of their environment"
-    said += f", {again} begun anew" if again else ""
+    said += f", {again} restarted" if again else ""
     return f"{said}, {refused or 'no busy answer'}"

@@ -93,7 +93,7 @@ def _worker(place: Place) -> None:
 
 
 def _identity() -> str:
-    """Say whose code a worker runs and what was deployed, so that another checkout or a changed form starts anew."""
+    """Say whose code a worker runs and what was deployed, so that another checkout or a changed form starts again."""
     files = [
         ROOT / "prefect.yaml",
         *sorted((ROOT / "deployments").glob("*.*")),

@@ -74,7 +74,7 @@ class ControlRoom:
         return str(run["id"])
 
     def ended(self, run: str, poll: float = POLL) -> dict[str, Any]:
-        """Wait until a run has ended for good: one that crashed is begun anew."""
+        """Wait until a run has ended for good: one that crashed is restarted."""
         while True:
             _, found = self.call("GET", f"/flow_runs/{run}")
             if is_over(found):

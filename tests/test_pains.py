@@ -79,20 +79,20 @@ PAINS: dict[str, list[tuple[str, str]]] = {
         (REGISTRY, "test_a_digest_that_does_not_fit_its_content_is_refused"),
     ],
     "20 a failure is noticed by nobody": [
-        ("lab/test_notifications.py", "test_a_failure_is_told_with_its_cause_and_last_words"),
+        ("lab/test_notifications.py", "test_a_failure_is_notified_with_its_cause_and_last_words"),
     ],
     "21 a failure holds up its fix": [
         ("lab/test_approval.py", "test_a_newer_release_supersedes_and_a_changed_plan_ends"),
     ],
     "22 succeeded, and it is not": [("lab/test_prefect.py", "test_a_release_through_the_api")],
     "23 a run hangs, and nobody knows": [
-        ("trial/test_dead_runs.py", "test_a_killed_process_is_begun_anew"),
+        ("trial/test_dead_runs.py", "test_a_killed_process_is_restarted"),
         ("trial/test_dead_runs.py", "test_process_and_worker_are_gone"),
         ("trial/test_machines.py", "test_a_worker_and_a_server_die_in_the_middle_of_ten_releases"),
     ],
     "24 messages are lost, or come twice": [
         ("lab/test_notifications.py", "test_a_release_never_fails_because_slack_does"),
-        ("lab/test_notifications.py", "test_killed_in_the_middle_and_told_once"),
+        ("lab/test_notifications.py", "test_killed_in_the_middle_and_notified_once"),
         ("systems/notify/test_slack.py", "test_a_restart_posts_nothing_twice"),
         ("systems/notify/test_slack.py", "test_another_machine_changes_the_same_message"),
     ],

@@ -43,7 +43,7 @@ def jobs_done(connections: Connections, desired: Desired) -> frozenset[ObjectId]
 
 
 def fights(connections: Connections, desired: Desired) -> list[str]:
-    """Return which manifests set replicas that an autoscaler sets too, each with its line; the repo's or the cluster's."""
+    """Return which manifests set replicas that an autoscaler sets too, each with its line."""
     return fought_in(
         connections.environment_cluster(desired.environment), desired.manifests, desired.namespace
     )

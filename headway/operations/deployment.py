@@ -80,7 +80,7 @@ def apply_manifests(connections: Connections, desired: Desired, held: Callable[[
         desired.owner,
         prune=not desired.problems,
         takeover=desired.environment.takeover,
-        # In a namespace that was made anew nothing has run yet.
+        # In a namespace that was recreated nothing has run yet.
         ran=jobs_done(connections, desired) if last is not None else frozenset(),
         on_progress=log,
     )

@@ -72,7 +72,7 @@ class Proposal:
 
 
 Propose = Callable[[Snapshot], Proposal]
-"""Works the proposal out on the config repo as it stands; it is asked anew on each newer head."""
+"""Works the proposal out on the config repo as it stands; it is asked again on each newer head."""
 
 
 def identified(request: R, environment: str) -> R:

@@ -199,7 +199,7 @@ class Reconciliation:
         return self._with(facts=facts, next_head=done.published.head, restored=restored)
 
     def look_again(self) -> Reconciliation:
-        """Begin anew with the branch's newest commit, or with the one that this run has pushed."""
+        """Restart with the branch's newest commit, or with the one that this run has pushed."""
         head, restored = self.next_head, self.restored
         if self.facts.pushed is False:
             head, restored = self.connections.repo.fetch(), None

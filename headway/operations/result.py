@@ -136,12 +136,12 @@ class Result:
         if self.state == "failed" and self.untouched:
             return (
                 "nothing was changed in the cluster; correct what was refused and push it, or "
-                f"`headway rollback {self.environment}` goes back"
+                f"`headway rollback {self.environment}` rolls back"
             )
         if self.state == "failed":
             return (
                 "the cluster is as the failed rollout left it; "
-                f"`headway rollback {self.environment}` goes back"
+                f"`headway rollback {self.environment}` rolls back"
             )
         return ""
 

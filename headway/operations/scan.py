@@ -273,7 +273,7 @@ class _Looking:
             )
 
     def _look_up(self, needs: dict[Key, tuple[str, ...]], open_: dict[Key, Question]) -> None:
-        """Ask for the digests that are missing, all at once; what moves is asked for anew each time."""
+        """Ask for the digests that are missing, all at once; what moves is asked for again each time."""
         batches: dict[tuple[str, bool], dict[ImageRef, list[Key]]] = {}
         for key, tags in needs.items():
             rule = open_[key].ranking.rule

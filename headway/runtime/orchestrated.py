@@ -250,7 +250,7 @@ class Approval(RunInput):
 def ask(number: int, app: str, environment: str, plan: str, text: str, timeout: float) -> Approval:
     """Suspend the run until somebody answers; its process ends meanwhile, and nothing is held.
 
-    The run begins anew when the answer is there, and the same question then gives that answer.
+    The run restarts when the answer is there, and the same question then gives that answer.
     """
     tags = {*(runtime.flow_run.tags or ()), f"app:{app}", f"environment:{environment}"}
     with _api() as api:
@@ -336,7 +336,7 @@ def mark_notified(run: EndedRun) -> None:
 
 
 def restart(run: DeadRun, message: str) -> None:
-    """Have a dead run begin anew."""
+    """Restart a dead run."""
     with _api() as api:
         _patiently(lambda: api.restart(run.run_id, message))
 

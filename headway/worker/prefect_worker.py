@@ -122,7 +122,7 @@ class WarmWorker(BaseWorker[ProcessJobConfiguration, ProcessVariables, WarmResul
             going = [it for it in alive if it.run_id == run.id]
             for it in going:
                 if cancelled and not it.told_to_end:
-                    self.get_flow_run_logger(run).info("It was cancelled; its process is told to end")
+                    self.get_flow_run_logger(run).info("It was cancelled; its process is asked to stop")
                     self._processes.end(it, GRACE)
             # One that was told to end and could not ask why says that it crashed.
             crashed = run.state_type == StateType.CRASHED and any(
@@ -216,7 +216,7 @@ async def serve(pool: str, name: str, limit: int | None, *, healthcheck: bool = 
     """Work until told to end by SIGTERM or SIGINT, and then until the runs have ended; a second signal ends them.
 
     One answer of the server that Prefect's worker does not expect ends its loop. That is no reason for a
-    worker to end: it begins anew, and the runs that it had started go on.
+    worker to end: it restarts, and the runs that it had started go on.
     """
     async with anyio.create_task_group() as group:
         processes, ending = Processes(group, PRELOAD), Ending(group.cancel_scope)
@@ -234,9 +234,7 @@ async def serve(pool: str, name: str, limit: int | None, *, healthcheck: bool = 
                 lasted = time.monotonic() - began > LONGEST_PAUSE
                 pause = FIRST_PAUSE if lasted else min(pause * 2, LONGEST_PAUSE)
                 for each in _leaves(errors):
-                    print(
-                        f"the worker begins anew in {pause:.0f} s: {type(each).__name__}: {each}", flush=True
-                    )
+                    print(f"the worker restarts in {pause:.0f} s: {type(each).__name__}: {each}", flush=True)
             await anyio.sleep(pause)
         group.cancel_scope.cancel()
     # Only a second signal comes here while runs go on.

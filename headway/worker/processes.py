@@ -1,6 +1,6 @@
 """Processes that are forked from a warm one: started, waited for, and ended.
 
-They belong to no worker, which may begin anew while they go on, and each is waited for at one place. Once
+They belong to no worker, which may restart while they go on, and each is waited for at one place. Once
 one is over it keeps nothing open, however many there were. This knows nothing of Prefect.
 """
 

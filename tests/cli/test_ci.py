@@ -317,7 +317,7 @@ def test_the_last_words_of_what_failed_are_shown(
     assert capsys.readouterr().err.count("panic: no database") == 1
 
 
-def test_a_dead_address_is_told_and_given_up(
+def test_a_dead_address_is_reported_and_given_up(
     prefect: Prefect, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A line every few seconds, then an error; no silence."""

@@ -1,6 +1,6 @@
 """headway's command in this process, through its own entry, as if it had one to itself.
 
-It is handed its environment, its streams and its standing with signals anew each time. What a process would take
+It is handed its environment, its streams and its standing with signals again each time. What a process would take
 with it when it ends is an error here: a thread, a child, a descriptor, what was left of a release.
 """
 

@@ -43,7 +43,7 @@ def test_a_kind_that_cannot_be_listed_is_left_out_and_named(place: Place, gadget
     assert "not searched" not in place.run("reconcile", "staging").said
 
 
-def test_a_removed_version_is_told_with_the_one_that_is_served(place: Place) -> None:
+def test_a_removed_version_is_reported_with_the_one_that_is_served(place: Place) -> None:
     """Nobody looks for a CRD that never was, and a cluster that was not touched is not said to be broken."""
     place.start(staging="release: manual, on_failure: keep")
     old = "apiVersion: batch/v1beta1\nkind: CronJob\nmetadata: {name: c}\nspec: {schedule: '1 1 1 1 1'}\n"
@@ -218,7 +218,7 @@ def test_a_job_that_is_gone_has_run_and_is_made_again_when_its_manifest_changes(
     assert at in place.kube.objects
 
 
-def test_a_repo_that_fights_an_autoscaler_is_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_repo_that_fights_an_autoscaler_is_reported(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever compares, and whoever asks the doctor, hears of it with its place."""
     kinds = {
         "argoproj.io": [("v1alpha1", "rollouts", "Rollout", "Namespaced")],

@@ -138,7 +138,7 @@ def test_a_release_that_was_cut_off_is_not_released(
     assert prefect.run["tags"] == ["app:shop", "headway", "notified"]
 
 
-def test_another_machine_that_never_heard_of_it_notifies_too(
+def test_another_machine_that_knows_nothing_of_it_notifies_too(
     place: Place, slack: SlackServer, server: HttpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A pod has an outbox of its own: what it knows of a release is in the run's request."""
@@ -175,7 +175,7 @@ def test_what_says_so_itself_is_left_alone(
 def test_a_look_that_was_cut_off_lets_nobody_wait(
     place: Place, slack: SlackServer, server: HttpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A dead look at the registry is not begun anew, and the next one makes another release: the first is over."""
+    """A dead look at the registry is not restarted, and the next one makes another release: the first is over."""
     notified(place, server, staging="", production="")
     prefect = Prefect("CRASHED", "Flow run infrastructure exited", flow="watch-registry")
     prefect.run["parameters"] = {"request": {"actor": "watch-registry"}}
@@ -186,7 +186,7 @@ def test_a_look_that_was_cut_off_lets_nobody_wait(
     assert "its process died; the next look at the registry releases what is newest" in message(slack)
 
 
-def test_a_dead_run_that_is_begun_anew_is_not_over(
+def test_a_dead_run_that_is_restarted_is_not_over(
     place: Place, slack: SlackServer, server: HttpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A release's run that crashed goes on: whoever restarts it says what becomes of it."""
@@ -220,7 +220,7 @@ def test_what_was_committed_is_finished_and_said_to_be(
     (False, "rejected", "staging: web not released"),
     (True, "unfinished", "staging: web unfinished"),
 ])  # fmt: skip
-def test_a_run_that_died_three_times_is_told_by_what_it_did(
+def test_a_run_that_died_three_times_is_notified_by_what_it_did(
     place: Place, slack: SlackServer, server: HttpServer, monkeypatch: pytest.MonkeyPatch,
     committed: bool, state: str, words: str,
 ) -> None:  # fmt: skip

@@ -38,7 +38,7 @@ def test_what_is_as_it_should_be_is_0_and_drift_is_1(place: Place) -> None:
     assert (place.run("status", "staging").code, place.run("diff", "staging").code) == (0, 0)
 
 
-def test_what_is_not_reached_yet_is_1(place: Place) -> None:
+def test_what_is_not_reconciled_yet_is_1(place: Place) -> None:
     """Somebody pushed, and nobody has deployed it."""
     place.start(staging="")
     place.remote.push({"staging/web.yaml": place.job("web", place.image("web", "1.1.0"))})

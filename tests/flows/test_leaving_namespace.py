@@ -53,8 +53,10 @@ def test_a_release_into_it_is_not_committed(place: Place) -> None:
 
 
 @pytest.mark.parametrize("command", ["reconcile", "release"])
-def test_another_namespace_that_goes_is_told_before_anything_is_applied(place: Place, command: str) -> None:
-    """Nothing here makes that one anew, so there is nothing to wait for."""
+def test_another_namespace_that_goes_is_reported_before_anything_is_applied(
+    place: Place, command: str
+) -> None:
+    """Nothing here recreates that one, so there is nothing to wait for."""
     place.start(staging="")
     goes(place, "tools")
     place.remote.push(elsewhere(place) | {"staging/web.yaml": place.job("web", place.image("web", "1.1.0"))})

@@ -70,7 +70,7 @@ def message(slack: SlackServer) -> str:
     return str(found["text"]) + json.dumps(found["blocks"], ensure_ascii=False)
 
 
-def test_a_push_to_two_environments_is_told_of_each(
+def test_a_push_to_two_environments_is_notified_of_each(
     place: Place, slack: SlackServer, server: HttpServer
 ) -> None:
     """One commit, two environments: each has a message of its own that ends as it ended there."""
@@ -83,7 +83,7 @@ def test_a_push_to_two_environments_is_told_of_each(
     assert all("live in" in it for it in ids.values())
 
 
-def test_a_take_back_that_fails_is_told(place: Place, slack: SlackServer, server: HttpServer) -> None:
+def test_a_rollback_that_fails_is_notified(place: Place, slack: SlackServer, server: HttpServer) -> None:
     """Going back did not help: the message says so, and once it did, that it was rolled back."""
     notified(place, server, staging="")
     place.configure(staging=f"verify: {{http: '{server.url}/health', timeout: 1s}}")
@@ -98,7 +98,7 @@ def test_a_take_back_that_fails_is_told(place: Place, slack: SlackServer, server
     assert len({it.data["id"] for it in server.sent if it.path == "/hook"}) == 5
 
 
-def test_an_unfinished_release_is_told_once_for_each_cause(
+def test_an_unfinished_release_is_notified_once_for_each_cause(
     place: Place, slack: SlackServer, server: HttpServer
 ) -> None:
     """Who may not write learns nothing about the release, but people hear that it did not get there; once, until it does."""
@@ -123,7 +123,7 @@ def test_an_unfinished_release_is_told_once_for_each_cause(
     assert told(server) == ["planned", "unfinished", "releasing", "live"]
 
 
-def test_another_cause_is_told_too(place: Place, slack: SlackServer, server: HttpServer) -> None:
+def test_another_cause_is_notified_too(place: Place, slack: SlackServer, server: HttpServer) -> None:
     """The right is there and the login has expired: people hear what is in the way now."""
     notified(place, server, staging="")
     for said in ("cannot patch one thing", "cannot patch another"):
@@ -143,7 +143,7 @@ def test_another_cause_is_told_too(place: Place, slack: SlackServer, server: Htt
     assert len({it.data["id"] for it in server.sent if it.path == "/hook"}) == len(told(server))
 
 
-def test_what_may_be_over_in_a_moment_is_told_once_it_lasts(
+def test_what_may_be_over_in_a_moment_is_notified_once_it_lasts(
     place: Place, slack: SlackServer, server: HttpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An API server that is busy: nobody is notified at once, and once where the change has waited for long."""
@@ -165,7 +165,7 @@ def test_what_may_be_over_in_a_moment_is_told_once_it_lasts(
     assert "busy; try again" in message(slack)
 
 
-def test_what_the_cluster_would_refuse_is_told_once(
+def test_what_the_cluster_would_refuse_is_notified_once(
     place: Place, slack: SlackServer, server: HttpServer
 ) -> None:
     """Automation tries it again with each pass; people hear of it once."""
@@ -180,7 +180,7 @@ def test_what_the_cluster_would_refuse_is_told_once(
     assert told(server) == ["rejected"]
 
 
-def test_a_commit_that_is_refused_is_told(place: Place, slack: SlackServer, server: HttpServer) -> None:
+def test_a_commit_that_is_refused_is_notified(place: Place, slack: SlackServer, server: HttpServer) -> None:
     """Whoever heard that it is planned hears that it comes to nothing, and why."""
     notified(place, server, staging="")
     place.remote.hook("pre-receive", "echo this branch is protected >&2; exit 1")
@@ -214,7 +214,7 @@ def test_a_release_that_somebody_else_has_made_meanwhile(
     assert list(states.values()) == ["superseded"]
 
 
-def test_what_a_lost_machine_did_not_tell_is_put_right_from_git(
+def test_what_a_lost_machine_did_not_notify_is_corrected_from_git(
     place: Place, slack: SlackServer, server: HttpServer
 ) -> None:
     """Killed between the record and the message, its outbox gone: reconcile changes the message, and tells nobody twice."""
@@ -240,7 +240,9 @@ def test_what_a_lost_machine_did_not_tell_is_put_right_from_git(
     assert len(slack.calls) - calls < 8, "it is looked for once"
 
 
-def test_who_was_not_told_then_is_not_told_now(place: Place, slack: SlackServer, server: HttpServer) -> None:
+def test_who_was_not_notified_then_is_not_notified_now(
+    place: Place, slack: SlackServer, server: HttpServer
+) -> None:
     """A team that begins to tell people of releases tells nobody of what was live before."""
     notified(place, server, staging="")
     assert run(place, slack, "reconcile").code == 0
@@ -254,7 +256,7 @@ def test_who_was_not_told_then_is_not_told_now(place: Place, slack: SlackServer,
         (1, "superseded", "staging has changed since"),
     ],
 )
-def test_a_run_that_died_for_good_is_told(
+def test_a_run_that_died_for_good_is_notified(
     place: Place, slack: SlackServer, server: HttpServer, monkeypatch: pytest.MonkeyPatch,
     attempts: int, state: str, text: str,
 ) -> None:  # fmt: skip
@@ -331,7 +333,7 @@ notify: {{commits: true}}
     assert all(it.path.startswith("/api/v3/repos/acme/orders/") for it in server.sent)
 
 
-def test_a_file_that_is_left_out_is_told_once_for_each_commit(
+def test_a_file_that_is_left_out_is_notified_once_for_each_commit(
     place: Place, slack: SlackServer, server: HttpServer
 ) -> None:
     """Ann's push has a typo in one file: the rest is live, and the channel hears of the line, once, until the next."""

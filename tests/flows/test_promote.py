@@ -147,7 +147,7 @@ def test_what_left_by_a_newer_release_does_not_come_back(place: Place) -> None:
     assert place.tags("production")["web"] == "1.2.0"
 
 
-def test_what_was_taken_back_without_a_veto_stays_away(place: Place) -> None:
+def test_what_was_rolled_back_without_a_veto_stays_away(place: Place) -> None:
     """Where holds.yaml was broken no veto could be written, so there is none that a person has taken away."""
     rules = "release: automatic, promote_from: staging"
     place.start(staging="", production=rules)

@@ -62,7 +62,7 @@ def test_fields_of_other_tools_are_counted(place: Place) -> None:
     assert "spec.suspend" in place.run("diff", "staging").out
 
 
-def test_a_push_that_is_not_applied_is_told_with_how_to_go_on(place: Place) -> None:
+def test_a_push_that_is_not_applied_is_reported_with_how_to_go_on(place: Place) -> None:
     """`older_push: refuse` leaves the cluster as it is, until somebody looks."""
     place.start("1.1.0", staging="older_push: refuse")
     place.remote.push({"staging/web.yaml": place.job("web", place.image("web", "1.0.0"))})

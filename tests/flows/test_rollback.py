@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.flows.conftest import Place
 
 
-def test_a_service_that_runs_two_images_is_taken_back_whole(place: Place) -> None:
+def test_a_service_that_runs_two_images_is_rolled_back_whole(place: Place) -> None:
     """Both images that a push brought are in the record and vetoed, and what they go back to is not."""
     place.start(staging="")
     old = place.image("web", "1.0.0")

@@ -88,7 +88,7 @@ def test_how_a_release_went(place: Place) -> None:
 
 
 def test_how_long_people_were_waited_for(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run that begins anew when the answer comes counts from when it was first to start."""
+    """A run that restarts when the answer comes counts from when it was first to start."""
     place.start(staging="")
     place.configure(staging="approvals: 1")
     place.image("web", "1.1.0")
@@ -126,7 +126,7 @@ def test_what_failed_and_what_was_done_about_it(place: Place) -> None:
     assert "| roll back: roll out | " in outcome
 
 
-def test_going_back_fails_too(place: Place) -> None:
+def test_a_rollback_fails_too(place: Place) -> None:
     """The page tells both causes, that the repo is back, and what to do; the run ends with exit code 1."""
     place.start(staging="")
     before = place.remote.head()

@@ -43,7 +43,7 @@ def test_what_could_not_be_verified_is_refused_before_the_commit(place: Place, a
     assert outcomes(place, "main") == ["live"]
 
 
-def test_going_back_waits_for_no_setting(place: Place, answering: str) -> None:
+def test_a_rollback_waits_for_no_setting(place: Place, answering: str) -> None:
     """A rollback from a machine that knows no Prometheus is out at once; whoever knows one verifies it later."""
     place.start(staging="")
     assert place.run("release", "staging", f"web={place.image('web', '1.1.0')}").code == 0

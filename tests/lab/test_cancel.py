@@ -1,4 +1,4 @@
-"""Cancel in the Prefect UI: the run's process ends, the run says what that means, and nobody begins it anew."""
+"""Cancel in the Prefect UI: the run's process ends, the run says what that means, and nobody restarts it."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ def test_a_kind_that_the_cluster_does_not_know_is_named(place: Place) -> None:
 
 
 def test_an_immutable_field_says_what_to_do(place: Place) -> None:
-    """A selector cannot be changed in place; the manifest may allow the object to be made anew."""
+    """A selector cannot be changed in place; the manifest may allow the object to be recreated."""
     place.apply(deployment("web", "busybox:1", replicas=0))
     other = deployment("web", "busybox:1", replicas=0).replace("app: web", "app: other")
     with pytest.raises(Rejected, match="immutable") as caught:
@@ -239,7 +239,7 @@ def test_killed_in_the_middle_the_next_apply_finishes(place: Place, lab: Any) ->
     assert len(place.apply(text).unchanged) == 40
 
 
-def test_a_namespace_that_is_being_deleted_is_waited_for_and_made_anew(place: Place) -> None:
+def test_a_namespace_that_is_being_deleted_is_waited_for_and_recreated(place: Place) -> None:
     """Rebuilding right after somebody deleted the namespace does not stop half-way."""
     place.apply(APP)
     place.cluster.send("DELETE", f"/api/v1/namespaces/{place.namespace}")

@@ -124,7 +124,7 @@ spec:
     assert rollout.live, rollout.diagnosis
 
 
-def test_a_custom_resource_is_judged_by_what_its_controller_says(place: Place) -> None:
+def test_the_health_of_a_custom_resource_is_what_its_controller_says(place: Place) -> None:
     """Without a word from it the time runs out; once it is ready the release is live."""
     group = f"{place.namespace}.example.com"
     definition = f"""
@@ -209,7 +209,7 @@ def test_each_way_to_break_has_its_verdict(
     assert str(verdict) in rollout.diagnosis
 
 
-def test_a_crash_at_start_is_told_with_its_last_words(place: Place, images: tuple[str, str]) -> None:
+def test_a_crash_at_start_is_reported_with_its_last_words(place: Place, images: tuple[str, str]) -> None:
     """Also without a readiness probe a program that dies is not live; what it said is shown."""
     text = deployment("web", images[0], command='["/bin/busybox", "sh", "-c", "echo no database; exit 3"]')
     place.apply(text)
@@ -248,7 +248,7 @@ def test_a_stateful_set_comes_back_from_a_broken_version(
     assert rollout.live, rollout.diagnosis
 
 
-def test_what_was_broken_before_is_told_as_such(place: Place, lab: Any, images: tuple[str, str]) -> None:
+def test_what_was_broken_before_is_reported_as_such(place: Place, lab: Any, images: tuple[str, str]) -> None:
     """A workload that this release did not touch does not fail it."""
     text = deployment("old", f"{lab.registry}/cluster-tests/box:none")
     place.apply(text)

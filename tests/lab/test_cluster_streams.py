@@ -45,7 +45,7 @@ def test_changes_come_as_they_happen(place: Place) -> None:
     stream.close()
 
 
-def test_a_forgotten_place_is_listed_anew(place: Place) -> None:
+def test_a_forgotten_place_is_listed_again(place: Place) -> None:
     """When the server no longer knows where the stream was, everything there is comes at once."""
     news: queue.SimpleQueue[Event] = queue.SimpleQueue()
     stream = Stream(place.cluster, CONFIG_MAPS, place.namespace, news)

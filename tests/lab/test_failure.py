@@ -8,7 +8,7 @@ from tests.lab.app import App
 from tests.lab.test_release import wait_for_line
 
 
-def test_a_crash_is_taken_back_with_its_last_words(app: App) -> None:
+def test_a_crash_is_rolled_back_with_its_last_words(app: App) -> None:
     """A container that ends at start: the old image again in repo and cluster, exit 1, the cause and the log."""
     app.pull()
     before = app.show("staging/web.yaml")
@@ -30,7 +30,7 @@ def test_a_crash_is_taken_back_with_its_last_words(app: App) -> None:
     assert app.running("staging", "web") == app.image("web", "v1")
 
 
-def test_going_back_ends_when_the_old_version_is_up_again(app: App) -> None:
+def test_a_rollback_ends_when_the_old_version_is_up_again(app: App) -> None:
     """Where the old pod had to make room for the new one, it is not called rolled back until there is one again."""
     app.pull()
     image, strategy = (

@@ -85,7 +85,7 @@ def test_a_release_is_one_message(told: App, slack: SlackServer) -> None:
     ]
 
 
-def test_a_failure_is_told_with_its_cause_and_last_words(
+def test_a_failure_is_notified_with_its_cause_and_last_words(
     told: App, slack: SlackServer, hook: HttpServer
 ) -> None:
     """It ends as rolled back; the thread holds the container's last lines; the program that hears failures heard it."""
@@ -133,7 +133,7 @@ def test_a_release_never_fails_because_slack_does(told: App, slack: SlackServer,
     assert "live" in slack.posts()[-1]["text"]
 
 
-def test_killed_in_the_middle_and_told_once(told: App, slack: SlackServer) -> None:
+def test_killed_in_the_middle_and_notified_once(told: App, slack: SlackServer) -> None:
     """A release that dies after its first message is finished by reconcile, in the same message."""
     before = len(slack.posts())
     process = told.start("release", "staging", f"web={told.image('web', 'v7')}", "--local", **settings(slack))
@@ -165,7 +165,7 @@ def test_each_state_is_a_prefect_event(lab: Lab, told: App, slack: SlackServer) 
 
 
 def test_what_waits_is_announced_once(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Each answer lets the run begin anew; automations of users hear once that it waits, is planned and is live."""
+    """Each answer lets the run restart; automations of users hear once that it waits, is planned and is live."""
     place = "promote_from: staging, approvals: 1"
     with live(lab, tmp_path_factory.mktemp("app"), production=place) as app:
         run = ask(lab, app, "1.1.0")

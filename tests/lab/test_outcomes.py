@@ -113,7 +113,7 @@ def test_what_failed_is_blamed_and_what_came_before_is_not(app: App) -> None:
     assert app.image("web", "v4").partition("@")[2] not in holds
 
 
-def test_a_release_again_that_was_taken_back_is_no_success(app: App) -> None:
+def test_a_release_again_that_was_rolled_back_is_no_success(app: App) -> None:
     """The same id after the failure: it failed, and is not made again."""
     head = app.log("-1", "--format=%H")
     image = app.image("api", "crash2")

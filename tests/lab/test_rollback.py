@@ -7,7 +7,7 @@ import subprocess
 from tests.lab.app import App
 
 
-def test_going_back_and_forth(app: App) -> None:
+def test_rolling_back_and_forth(app: App) -> None:
     """A rollback without a target goes to the last state that was live, not merely the previous commit."""
     assert app.release("staging", "web=v2", "api=v2").code == 0
     # A person's push that changes no image, and a failed release, are not states to go back to.

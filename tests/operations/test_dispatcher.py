@@ -262,7 +262,7 @@ def test_the_page_of_a_commit(url: str, page: str) -> None:
     assert commit_page(url, "abc", "https://git.example/c/{commit}") == "https://git.example/c/abc"
 
 
-def test_a_courier_carries_to_each_kind(server: HttpServer, tmp_path: Path) -> None:
+def test_a_dispatcher_delivers_to_each_kind(server: HttpServer, tmp_path: Path) -> None:
     """One release, sent in three ways; one that fails keeps no other back."""
     host = server.url.removeprefix("http://")
     here = Dispatcher(

@@ -36,7 +36,7 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return lines
 
 
-def test_a_transient_error_is_tried_again_and_told(said: list[str]) -> None:
+def test_a_transient_error_is_tried_again_and_reported(said: list[str]) -> None:
     """A step that fails twice for a passing reason succeeds, and the log says what was tried again."""
     calls = []
 

@@ -55,8 +55,8 @@ def committed(lab: Lab, app: App, run: str) -> None:
         time.sleep(0.05)
 
 
-def test_a_killed_process_is_begun_anew(lab: Lab, synced: App) -> None:
-    """A release whose process is killed in the middle is crashed at once, begun anew, and live; committed once."""
+def test_a_killed_process_is_restarted(lab: Lab, synced: App) -> None:
+    """A release whose process is killed in the middle is crashed at once, restarted, and live; committed once."""
     run = start(lab, synced, "v2")
     committed(lab, synced, run)
     _, _, pid = state(lab, run, "Running")["infrastructure_pid"].rpartition(":")
@@ -86,7 +86,7 @@ def test_process_and_worker_are_gone(lab: Lab, synced: App) -> None:
 
 @pytest.mark.timeout(400)
 def test_cancelled_when_process_and_worker_are_gone(lab: Lab, synced: App) -> None:
-    """Nobody is left to end it: the server makes it cancelled by itself, and it is never begun anew."""
+    """Nobody is left to end it: the server makes it cancelled by itself, and it is never restarted."""
     run = start(lab, synced, "v4")
     committed(lab, synced, run)
     Server(Place.default(), "worker").stop(kill=True)

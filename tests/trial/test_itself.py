@@ -147,7 +147,7 @@ def build(room: ControlRoom, registry: str, tag: str) -> str:
 
 
 @pytest.mark.timeout(900)
-def test_a_worker_carries_the_release_that_ends_it(room: ControlRoom, itself: Itself, lab: Lab) -> None:
+def test_a_worker_finishes_the_release_that_ends_it(room: ControlRoom, itself: Itself, lab: Lab) -> None:
     """The release of a new headway is live, by one start of one run, though each worker of the old one was ended."""
     name = build(room, lab.registry, "second")
     done = itself.release_itself(room, "second")
@@ -161,7 +161,7 @@ def test_a_worker_carries_the_release_that_ends_it(room: ControlRoom, itself: It
 
 
 @pytest.mark.timeout(900)
-def test_a_broken_headway_is_taken_back_by_the_one_before(
+def test_a_broken_headway_is_rolled_back_by_the_one_before(
     room: ControlRoom, itself: Itself, lab: Lab
 ) -> None:
     """The workers that were there carry on, and put the repo and the cluster back."""

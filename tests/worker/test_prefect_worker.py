@@ -178,7 +178,7 @@ def test_a_process_that_does_not_end_is_killed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("state", [Cancelling(), Crashed()])
 def test_a_cancelled_run_is_ended_and_becomes_cancelled(server: HttpServer, state: State) -> None:
-    """Cancel in the UI only marks a run: its process is told to end, and then the run is cancelled, also where it says
+    """Cancel in the UI only marks a run: its process is asked to stop, and then the run is cancelled, also where it says
     that it crashed."""
     run = flow_run(state=Cancelling())
     server.standing["/api/flow_runs/filter"] = lambda _: [run.model_dump(mode="json")]
@@ -226,7 +226,7 @@ def test_a_process_is_ended_only_by_its_own_worker() -> None:
     with_worker(body)
 
 
-def test_a_worker_that_cannot_start_begins_anew(
+def test_a_worker_that_cannot_start_is_restarted(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What goes wrong while it warms up does not end it either; a signal does."""
@@ -243,7 +243,7 @@ def test_a_worker_that_cannot_start_begins_anew(
     monkeypatch.setattr(Processes, "warm_up", warm_up)
     anyio.run(serve, "headway", "", None)
     assert len(tries) == 3
-    assert capsys.readouterr().out.count("the worker begins anew") == 2
+    assert capsys.readouterr().out.count("the worker restarts") == 2
 
 
 @pytest.mark.parametrize(
@@ -269,7 +269,7 @@ def test_a_flow_that_is_ended_asks_why(
 def test_reconcile_ends_a_cancelled_run_that_says_it_crashed(
     server: HttpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is cancelled for good, however little it has tried, and never begun anew."""
+    """It is cancelled for good, however little it has tried, and never restarted."""
     now = datetime.now(UTC)
     dead = DeadRun(str(uuid.uuid4()), "staging: release web", "release", {}, now, attempts=1, cancelled=True)
     monkeypatch.setattr(recovery, "dead_runs", lambda _: [dead])

@@ -87,7 +87,7 @@ class Rules:
         state, said = self.find(item, group, kind)
         blames = pod_spec(item) is not None
         if state == "applied":
-            return Health(True, f"applied; this {kind} does not tell when it is ready")
+            return Health(True, f"applied; this {kind} does not report when it is ready")
         if state == "ready":
             return Health(True, "", settle=0.0 if tells_generation(item) else SETTLE)
         if state == "held":

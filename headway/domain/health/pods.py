@@ -21,7 +21,7 @@ START_GRACE = 30.0
 CRASHES, INIT_CRASHES = 2, 4
 """Restarts after which a crash is no accident; what runs beside or before a program is meant to be restarted."""
 STEADY = 600.0
-"""Seconds after which a run was no crash at the start: the kubelet begins its back-off anew then, too."""
+"""Seconds after which a run was no crash at the start: the kubelet restarts its back-off then, too."""
 
 _PULL = frozenset(
     {

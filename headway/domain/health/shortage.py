@@ -47,7 +47,7 @@ _NOT_HELPED = {"NotTriggerScaleUp": "the autoscaler adds no node", "FailedScaleU
 def failed_create(said: str, pods: int) -> Signal:
     """Weigh a controller's word that it cannot create pods; `pods` are there already.
 
-    A pod more is progress, and starts the clock anew.
+    A pod more is progress, and restarts the clock.
     """
     text = _WHOSE.sub("", said)
 

@@ -21,7 +21,7 @@ NEVER = math.inf
 """The grace of a sign that explains a deadline and never proves anything by itself."""
 DEADLINE = "ProgressDeadlineExceeded"
 """The reason of a Deployment's own deadline."""
-# A kubelet that tries again shows no trouble for a moment; that does not start the clock anew.
+# A kubelet that tries again shows no trouble for a moment; that does not restart the clock.
 _GAP = 10.0
 
 

@@ -94,9 +94,9 @@ def to_take_turns(home: str, environment: str) -> list[Right]:
     ]
     return [
         *lease,
-        Right(home, "", "events", "list", "failures are told without their events"),
-        Right(home, "", "events", "watch", "failures are told without their events"),
-        Right(home, "", "pods/log", "get", "failures are told without the last lines of the log"),
+        Right(home, "", "events", "list", "failures are reported without their events"),
+        Right(home, "", "events", "watch", "failures are reported without their events"),
+        Right(home, "", "pods/log", "get", "failures are reported without the last lines of the log"),
     ]
 
 

@@ -63,7 +63,7 @@ def _astral(escape: re.Match[str]) -> str:
 
 
 def to_be_replaced(item: Mapping[str, Any]) -> bool:
-    """Return whether the manifest allows its object to be deleted and made anew."""
+    """Return whether the manifest allows its object to be deleted and recreated."""
     annotations = (item.get("metadata") or {}).get("annotations") or {}
     return annotations.get(REPLACE_ANNOTATION) == "true"
 

@@ -30,7 +30,7 @@ class Step(StrEnum):
     ROLL_BACK = "roll back"
     """Push a commit that restores what was live, and veto what failed."""
     LOOK_AGAIN = "look again"
-    """Begin anew with the branch's newest commit."""
+    """Restart with the branch's newest commit."""
     END = "end"
     """Nothing is left to do."""
 

@@ -1,6 +1,6 @@
 """Plans: what would change in the config repo, as data, before anything is changed.
 
-A plan is worked out from one commit and names exact digests. It is made anew on
+A plan is worked out from one commit and names exact digests. It is made again on
 each new head of the branch, never carried over.
 """
 

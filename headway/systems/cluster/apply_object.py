@@ -56,7 +56,7 @@ class Rejected(RejectedError):
         if any(it.immutable for it in self.rejections):
             hint = (
                 f"that field cannot be changed in place: delete the object, or annotate it with "
-                f'{REPLACE_ANNOTATION}: "true" to have it deleted and made anew; {state}'
+                f'{REPLACE_ANNOTATION}: "true" to have it deleted and recreated; {state}'
             )
         super().__init__("\n".join(map(str, self.rejections)), hint=hint)
 
@@ -225,5 +225,5 @@ def _wait_gone(cluster: Cluster, item: Item, uid: str) -> None:
 
 
 def is_immutable(refusal: ApiRefused) -> bool:
-    """Return whether an object was refused because it would have to be made anew."""
+    """Return whether an object was refused because it would have to be recreated."""
     return refusal.code == 422 and bool(_IMMUTABLE.search(refusal.said))

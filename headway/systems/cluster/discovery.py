@@ -72,7 +72,7 @@ class Kinds:
         self._last = cluster.learned(_Last)
 
     def find(self, api_version: str, kind: str, *, fresh: bool = True) -> Resource | None:
-        """Look a kind up; None when the cluster, asked anew where `fresh`, does not have it."""
+        """Look a kind up; None when the cluster, asked again where `fresh`, does not have it."""
         known = self._get()
         if fresh and (api_version, kind) not in known.kinds:
             known = self.refresh()

@@ -178,7 +178,7 @@ def refuse_leaving(found: Inspection) -> None:
         first = next(iter(theirs))
         raise FailedError(
             f"nothing was changed: {'; '.join(theirs.values())}",
-            hint=f"{see_namespace(first)}; once it is gone, make it anew, or put it into the config repo",
+            hint=f"{see_namespace(first)}; once it is gone, recreate it, or put it into the config repo",
         )
 
 
@@ -246,7 +246,7 @@ def autoscalers(cluster: Cluster, namespace: str) -> list[dict[str, Any]]:
 
 
 def fought_in(cluster: Cluster, manifests: Iterable[Manifest], namespace: str) -> list[str]:
-    """Return which manifests set replicas that an autoscaler sets too, each with its line; the repo's or the cluster's."""
+    """Return which manifests set replicas that an autoscaler sets too, each with its line."""
     by_id = {id_of(it.object, namespace): it for it in manifests}
     objects = {key: it.object for key, it in by_id.items()}
     scaled = [it for it in objects.values() if isinstance(it.get("spec"), dict) and "replicas" in it["spec"]]
@@ -283,11 +283,11 @@ def _items(kinds: Kinds, manifests: list[Manifest], namespace: str, owner: Owner
     items: list[Item] = []
     first: dict[ObjectId, Manifest] = {}
     twice: list[Problem] = []
-    asked_anew = False
+    asked_again = False
     for manifest in manifests:
         key = (str(manifest.object["apiVersion"]), str(manifest.object["kind"]))
-        resource = kinds.find(*key, fresh=not asked_anew)
-        asked_anew = asked_anew or resource is None
+        resource = kinds.find(*key, fresh=not asked_again)
+        asked_again = asked_again or resource is None
         pending = resource is None and key in coming
         resource = resource or coming.get(key)
         space = namespace if resource is None or resource.namespaced else ""

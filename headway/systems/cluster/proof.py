@@ -1,6 +1,6 @@
 """Prove that a cluster is what the repo says: every object compared, every pod's digest checked.
 
-It reads everything anew and believes nothing that was remembered of earlier looks.
+It reads everything again and believes nothing that was remembered of earlier looks.
 """
 
 from __future__ import annotations

@@ -134,7 +134,7 @@ def _try(cluster: Cluster, item: Item) -> _Tried:
     """Try one object, as `put` would write it."""
     if item.live is not None and item.live["metadata"].get("deletionTimestamp"):
         return _Tried(
-            Drift(item.id, "create"), note=f"{item.id} is being deleted, and would be made anew after"
+            Drift(item.id, "create"), note=f"{item.id} is being deleted, and would be recreated after"
         )
     try:
         after = dry_run(cluster, item)
@@ -155,7 +155,7 @@ def _refused(item: Item, refusal: ApiRefused) -> _Tried:
     if "dry run" in refusal.said.lower():
         return _Tried(drift, note=f"{item.id} could not be tried: {refusal.said}")
     if is_immutable(refusal) and to_be_replaced(item.wanted):
-        return _Tried(drift, note=f"{item.id} would be deleted and made anew, as its annotation says")
+        return _Tried(drift, note=f"{item.id} would be deleted and recreated, as its annotation says")
     return _against(str(rejection(item, refusal)), refusal)
 
 

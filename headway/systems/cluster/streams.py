@@ -20,7 +20,7 @@ from headway.errors import TransientError, explained
 from headway.systems.cluster.client import Cluster
 from headway.systems.cluster.discovery import Resource
 
-# A watch is taken up anew after a few seconds, so that a connection that died silently is noticed soon.
+# A watch is restarted after a few seconds, so that a connection that died silently is noticed soon.
 _SECONDS = 8
 _SILENCE = 10.0
 _PEEK_SECONDS = 5.0
@@ -107,7 +107,7 @@ class Stream:
             except TransientError:
                 if self._closed.is_set():
                     return
-                # Behind a broken connection may be a cluster made anew, which counts from the start again.
+                # Behind a broken connection may be a recreated cluster, which counts from the start again.
                 self._version = ""
                 self._news.put(Event("blind", self.resource, self.namespace, self.last_event))
                 # What lies idle may be as dead as this one was.

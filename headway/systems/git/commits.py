@@ -29,7 +29,7 @@ _LATEST = 253402300799
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """One commit; `time` is when it was committed, which a rebase or a release sets anew."""
+    """One commit; `time` is when it was committed, which a rebase or a release sets again."""
 
     sha: str
     tree: str

@@ -58,7 +58,7 @@ def split_login(url: str) -> tuple[str, Login | None]:
     netloc = parts.netloc.rpartition("@")[2]
     username, password = unquote(parts.username or ""), unquote(parts.password or "")
     if any(ord(it) < 32 or ord(it) == 127 for it in username + password):
-        raise UsageError("the login in a Git URL has a control character", hint="percent-encode it anew")
+        raise UsageError("the login in a Git URL has a control character", hint="percent-encode it again")
     if parts.scheme not in ("http", "https"):
         kept = f"{parts.username}@" if parts.username and parts.scheme == "ssh" else ""
         return urlunsplit(parts._replace(netloc=kept + netloc)), None

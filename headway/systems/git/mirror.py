@@ -307,7 +307,7 @@ class Mirror:
         _log.warning("the mirror of %s was damaged (%s) and is made again", self.url, why)
         return DamagedMirror(
             f"the local mirror of {self.url} was damaged and has been thrown away: {why}",
-            hint="try again: it is made anew from the remote",
+            hint="try again: it is recreated from the remote",
         )
 
 

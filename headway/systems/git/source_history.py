@@ -78,7 +78,7 @@ class SourceHistory:
         self._mirror.close()
 
     def line(self, wanted: set[str]) -> Line:
-        """Return the branch's commits, fetched anew only where one of the wanted ones is not known.
+        """Return the branch's commits, fetched again only where one of the wanted ones is not known.
 
         Raises UsageError for a repo or branch that is not there, TransientError where it cannot be reached.
         """

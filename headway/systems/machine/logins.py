@@ -1,6 +1,6 @@
 """Logins for registries, from where docker keeps them: config.json and credential helpers.
 
-Read anew for each registry, since helpers give tokens that expire. Nothing here is
+Read again for each registry, since helpers give tokens that expire. Nothing here is
 ever printed: a login's repr hides its password.
 """
 

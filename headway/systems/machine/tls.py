@@ -1,6 +1,6 @@
 """What HTTPS servers are checked against, read once for all clients of this process.
 
-Each client reads the certificate authorities anew otherwise, which takes longer than what it asks.
+Each client would read the certificate authorities itself otherwise, which takes longer than what it asks.
 """
 
 from __future__ import annotations

@@ -116,7 +116,7 @@ class Slack:
         return str(answer["ts"])
 
     def _update(self, channel: str, delivery: Delivery, message_at: str, body: dict[str, Any]) -> str:
-        """Change a release's message, or post it anew where somebody has deleted it; return its timestamp."""
+        """Change a release's message, or post it again where somebody has deleted it; return its timestamp."""
         try:
             self._call("chat.update", channel=self._id(channel), ts=message_at, **body)
         except SlackRefused as error:

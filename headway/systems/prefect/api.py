@@ -22,10 +22,10 @@ from headway.systems.prefect.run_log import PAGE, TAIL, RunLog, ends, lines, pag
 ASKING = ("release", "promote", "deliver")
 """The flows that may ask for an approval."""
 RESTARTED = ("release", "promote", "rollback", "deliver", "build-images")
-"""The flows whose dead runs are begun anew: the repo says what came after them. Others have a schedule, or a person."""
+"""The flows whose dead runs are restarted: the repo says what came after them. Others have a schedule, or a person."""
 FINAL = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
 AGAIN = "AwaitingRetry"
-"""The state in which a run that is begun anew waits for a worker."""
+"""The state in which a run that is restarted waits for a worker."""
 CANCELLED = (
     "it was cancelled, and its process has ended. What it had committed to the config repo stays: "
     "the next reconcile brings it to the cluster, and `headway rollback` takes it back"
@@ -56,7 +56,7 @@ class Ended:
 class DeadRun:
     """A run whose process ended before the run did; times are aware, `attempts` counts its starts.
 
-    `cancelled` says that somebody had cancelled it by then, so that it is not to begin anew.
+    `cancelled` says that somebody had cancelled it by then, so that it is not to restart.
     """
 
     run_id: str
@@ -238,7 +238,7 @@ class PrefectApi(PrefectHttp):
         return self.call("GET", f"/flow_runs/{run_id}")["state"]["type"] in ("CANCELLING", "CANCELLED")
 
     def restart(self, run_id: str, message: str) -> bool:
-        """Have a run that crashed begin anew; False where somebody else has seen to it by now."""
+        """Restart a run that crashed; False where somebody else has seen to it by now."""
         return self._move(run_id, "CRASHED", {"type": "SCHEDULED", "name": AGAIN, "message": message})
 
     def _move(self, run_id: str, since: str, state: dict[str, str]) -> bool:
@@ -312,7 +312,7 @@ class PrefectApi(PrefectHttp):
                         tell("report", artifact["key"] or "", artifact["data"] or "")
                 away_since = None
             except TransientError as error:
-                # A server that is started anew while a run goes on is no reason to lose sight of the run.
+                # A server that is restarted while a run goes on is no reason to lose sight of the run.
                 if away_since is None:
                     away_since = time.monotonic()
                     tell("log", "", f"{error.message}; the run goes on, looking again")

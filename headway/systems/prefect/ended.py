@@ -43,7 +43,7 @@ class EndedRun:
 def ended_runs(api: PrefectApi, since: datetime, app: str) -> list[EndedRun]:
     """List the runs that released something, ended since a time without an outcome, and are not marked as notified.
 
-    Releases that died are left out, since they are begun anew; looks are not, and the next one does the same.
+    Releases that died are left out, since they are restarted; looks are not, and the next one does the same.
     """
     found = [
         (it, why)

@@ -81,7 +81,7 @@ def lines(entries: list[dict[str, Any]]) -> list[str]:
 def ends(entries: list[dict[str, Any]], final: str) -> bool:
     """Return whether the last that a flow's logger says here is that the run has finished in that state.
 
-    A run that waited for an approval, or was begun anew, has such a line of another state for each time before.
+    A run that waited for an approval, or was restarted, has such a line of another state for each time before.
     """
     said = [it["message"] for it in entries if it["name"] == "prefect.flow_runs"]
     return bool(said and final) and said[-1].startswith(f"{_LAST} {final}(")

@@ -2,7 +2,7 @@
 
 A registry says once which of them it wants, and where tokens are had. That is remembered, so that later
 questions cost no refusal first; and the login is, for a short while, since a credential helper is a process
-of its own. What was refused is had anew before it is believed: logins of cloud registries end after hours.
+of its own. What was refused is renewed before it is believed: logins of cloud registries end after hours.
 A login goes to its registry, or to the token server which that registry names.
 """
 
@@ -21,9 +21,9 @@ from headway.systems.registry.auth import Challenge, is_refusal, may_have_login,
 from headway.systems.registry.wire import Answer, Wire
 
 LOGIN_LIFE = 300.0
-"""Seconds after which a login is read anew."""
+"""Seconds after which a login is read again."""
 FRESH = 30.0
-"""Seconds in which a login or a token that is refused is not had anew: the refusal is meant."""
+"""Seconds in which a login or a token that is refused is not renewed: the refusal is meant."""
 TOKEN_LIFE = 60.0
 """Seconds a token lives when its server does not say (distribution token specification)."""
 LONGEST_LIFE = 86_400.0

@@ -96,7 +96,7 @@ def environments(*lines: str) -> str:
         (SERVICES.replace("r.io/api", "r.io/web") + environments(HERE[:-2] + "}")[len(SERVICES):], "5:16: service web"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_told_with_its_place(text: str, expected: str) -> None:
+def test_a_mistake_is_reported_with_its_place(text: str, expected: str) -> None:
     """file:line:column, what is wrong, what was expected."""
     with pytest.raises(ConfigError) as caught:
         load_config(text.encode())

@@ -161,7 +161,7 @@ def test_a_kind_that_never_tells_is_not_waited_for(of: str) -> None:
     assert how(of) == "applied"
 
 
-def test_what_always_tells_is_judged_in_whatever_group_it_is() -> None:
+def test_what_always_reports_is_assessed_in_whatever_group_it_is() -> None:
     """A group of Kubernetes' own ending may be somebody else's."""
     assert has_health_rules({}, "sparkoperator.k8s.io", "SparkApplication", RULES)
     assert not has_health_rules({}, "storage.k8s.io", "StorageClass", RULES)

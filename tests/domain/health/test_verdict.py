@@ -44,7 +44,7 @@ def test_a_passing_sign_fails_only_when_it_lasts() -> None:
     assert patience.decide(WEB, unhealthy(SLOW), 130.0)[0].status == "failed"
 
 
-def test_a_short_gap_does_not_start_the_clock_anew() -> None:
+def test_a_short_gap_does_not_restart_the_clock() -> None:
     """A kubelet that tries again shows nothing for a moment; that is no recovery."""
     patience = Patience()
     patience.decide(WEB, unhealthy(SLOW), 0.0)

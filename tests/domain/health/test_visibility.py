@@ -11,7 +11,7 @@ def test_while_all_is_seen_time_passes_as_it_is() -> None:
     assert Visibility().since is None
 
 
-def test_the_clock_stands_still_from_what_was_heard_last() -> None:
+def test_the_clock_stands_still_from_the_last_event() -> None:
     """A silence is noticed later than it began; what was not heard in between does not count."""
     visibility = Visibility()
     visibility.lose("pods", 100.0)
@@ -21,7 +21,7 @@ def test_the_clock_stands_still_from_what_was_heard_last() -> None:
     assert visibility.counted(140.0) == 110.0
 
 
-def test_it_goes_on_once_everything_is_heard_again() -> None:
+def test_it_goes_on_once_everything_is_visible_again() -> None:
     """Two sources that are lost at the same time are one blindness."""
     visibility = Visibility()
     visibility.lose("pods", 100.0)

@@ -84,7 +84,7 @@ def test_a_pod_with_another_digest_is_not_success() -> None:
     assert "sha256:bb" in found.message
 
 
-def test_pods_that_were_not_heard_of_yet_are_waited_for() -> None:
+def test_pods_that_are_not_known_yet_are_waited_for() -> None:
     """The Deployment's news may come before its pods' news."""
     assert not assess_workload(deployment(), SETS, [pod("a")], PLAN).done
 
@@ -105,7 +105,7 @@ def test_a_pod_that_leaves_counts_for_nothing() -> None:
     assert [it["metadata"]["name"] for it in newest_pods(deployment(), SETS, [pod("a"), leaving])] == ["a"]
 
 
-def test_quota_is_named_and_a_pod_more_starts_its_clock_anew() -> None:
+def test_quota_is_named_and_a_pod_more_restarts_its_clock() -> None:
     """A full quota is reported with the server's words; slow progress under one is not a failure."""
     failure = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: q"}
     one, two = (

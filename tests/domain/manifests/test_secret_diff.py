@@ -38,7 +38,7 @@ def test_that_only_values_changed_is_said() -> None:
     assert not changed_lines("s.yaml", old.encode(), old.encode())
 
 
-def test_only_the_sections_of_files_with_secrets_are_made_anew() -> None:
+def test_only_the_sections_of_files_with_secrets_are_rewritten() -> None:
     def section(path: str, old: str, new: str) -> str:
         return f"diff --git a/{path} b/{path}\nindex 1..2 100644\n--- a/{path}\n+++ b/{path}\n@@ -1 +1 @@\n-{old}\n+{new}\n"
 

@@ -51,7 +51,7 @@ def recipients(now: datetime = DAY, **fields: object) -> dict[str, datetime]:
          ["slack:#releases", "webhook:https://hooks.example/users"]),
     ],
 )  # fmt: skip
-def test_who_hears(case: str, fields: dict[str, object], who: list[str]) -> None:
+def test_recipients(case: str, fields: dict[str, object], who: list[str]) -> None:
     """Everybody whose route matches, each once."""
     assert list(recipients(**fields)) == who
 
@@ -72,7 +72,7 @@ def test_quiet_hours_are_for_automation_and_never_for_failures() -> None:
     )
 
 
-def test_nobody_is_told_where_nothing_is_said() -> None:
+def test_nobody_is_notified_where_nothing_is_said() -> None:
     """Without `notify` nobody hears anything."""
     assert recipients_of(None, NOTICE, DAY) == []
 
@@ -102,7 +102,7 @@ def test_every_state_has_its_words(state: str) -> None:
         ("notify: {routes: [{slak: {channel: a}}]}", "unknown key slak; did you mean slack?"),
     ],
 )
-def test_what_would_never_be_heard_is_refused_where_it_stands(text: str, expected: str) -> None:
+def test_a_route_that_notifies_nobody_is_refused_where_it_stands(text: str, expected: str) -> None:
     """A route to nobody, a misspelt environment, a login in a URL."""
     with pytest.raises(ConfigError) as caught:
         load_config((HEAD + text + "\n").encode())

@@ -80,13 +80,13 @@ NO_VERDICTS = {
 
 
 @pytest.mark.parametrize(("code", "said"), VERDICTS.values(), ids=VERDICTS)
-def test_what_judges_the_object(code: int, said: str) -> None:
+def test_what_rejects_the_object(code: int, said: str) -> None:
     """The API server or an admission plugin looked at the object and refused it."""
     assert is_verdict(code, said, is_status=True)
 
 
 @pytest.mark.parametrize(("code", "said"), VERDICTS.values(), ids=VERDICTS)
-def test_a_proxys_page_judges_nothing(code: int, said: str) -> None:
+def test_a_proxys_page_rejects_nothing(code: int, said: str) -> None:
     """Whatever a body says that is no Kubernetes Status, the API server did not say it."""
     assert not is_verdict(code, said, is_status=False)
     assert not may_be_verdict(code, said, is_status=False)

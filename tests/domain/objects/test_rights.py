@@ -56,7 +56,7 @@ def test_a_deployments_rollout_is_watched_through_its_pods_and_replica_sets() ->
     assert not to_watch([ObjectId("", "ConfigMap", "shop", "web")])
 
 
-def test_what_is_missing_is_told_with_what_is_impossible_without_it() -> None:
+def test_what_is_missing_is_reported_with_what_is_impossible_without_it() -> None:
     rights = to_apply([(("", "configmaps"), "shop"), (("", "configmaps"), "shop")])
     read_only = [rule("get list", "core", "configmaps")]
     assert told(not_given(rights, read_only)) == [

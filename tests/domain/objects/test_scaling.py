@@ -97,7 +97,7 @@ def test_without_an_autoscaler_replicas_get_their_default() -> None:
     assert result.handed_over == ()
 
 
-def test_a_repo_that_says_replicas_too_is_told() -> None:
+def test_a_repo_that_says_replicas_too_is_reported() -> None:
     """Each reconcile would undo what the autoscaler did."""
     says = {WEB: {"spec": {"replicas": 2}}}
     ((key, said),) = fought(says, {WEB: HPA})

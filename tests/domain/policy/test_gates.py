@@ -88,7 +88,7 @@ def test_nothing_holds_back() -> None:
     assert kinds(Holds()) == []
 
 
-def test_a_lock_on_all_is_told_once_and_holds_back_undoing_too() -> None:
+def test_a_lock_on_all_is_reported_once_and_holds_back_undoing_too() -> None:
     """A lock says no to everything here."""
     holds = Holds().put([Lock("p", by="ann", why="audit"), Lock("q", "web")])
     assert kinds(holds) == [("locked", "")]

@@ -80,7 +80,7 @@ def test_lead_time_is_from_the_source_commit_to_live() -> None:
     assert row.lead_p90 == pytest.approx(hours[8] * 3600)
 
 
-def test_a_release_that_fails_and_is_taken_back() -> None:
+def test_a_release_that_fails_and_is_rolled_back() -> None:
     """It counts as failed once, and is restored when its rollback is live."""
     bad = release(20, ("failed", 21), ("rolled-back", 22), web="2", old="1")
     row = measured(

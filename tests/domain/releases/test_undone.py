@@ -80,7 +80,7 @@ def test_what_was_answered_once_is_not_undone_again() -> None:
         (V["red"], V["blue"], ""),
     ],
 )
-def test_an_image_that_goes_back_is_seen(before: str, now: str, expected: str) -> None:
+def test_a_downgrade_is_seen(before: str, now: str, expected: str) -> None:
     """By version, and where a digest is lost; a colour has no order."""
     found = downgrades([("web", now, before)], lambda service: older_by(None))
     assert [said for *_, said in found] == ([expected] if expected else [])

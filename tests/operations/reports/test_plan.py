@@ -57,7 +57,7 @@ def test_a_tag_that_means_another_image_now() -> None:
     assert "| web | `latest@aaaaaaaaaaaa` | `latest@bbbbbbbbbbbb` |" in said
 
 
-def test_drift_is_told_safely() -> None:
+def test_drift_is_reported_safely() -> None:
     """Values come from a cluster: pipes, backticks and long texts stay in their cells; what is not there is a dash."""
     web = ObjectId("apps", "Deployment", "shop", "web")
     said = drift_report(

@@ -138,7 +138,7 @@ def test_wrong_credentials_are_named_and_never_shown(api: Api, cluster: Cluster)
     assert [it[2] for it in api.asked] == ["Bearer s3cret-token"] * 2
 
 
-def test_a_missing_right_is_told_in_the_server_s_words(api: Api, cluster: Cluster) -> None:
+def test_a_missing_right_is_reported_in_the_server_s_words(api: Api, cluster: Cluster) -> None:
     """Verb, resource and user are what an administrator needs to know."""
     said = 'secrets is forbidden: User "u" cannot list resource "secrets" in the namespace "a"'
     api.says(403, said, "Forbidden")
@@ -338,7 +338,7 @@ def test_a_certificate_that_nobody_vouches_for_is_named(
         cluster.send("GET", "/x")
 
 
-def test_a_namespace_that_goes_is_told_with_a_hint(api: Api, cluster: Cluster) -> None:
+def test_a_namespace_that_goes_is_reported_with_a_hint(api: Api, cluster: Cluster) -> None:
     """The server calls it forbidden; no right would help."""
     said = 'cronjobs "a" is forbidden: unable to create new content in namespace x because it is being terminated'
     api.says(403, said, "Forbidden")

@@ -225,7 +225,7 @@ def test_news_about_a_pod_reach_its_workload_in_any_order() -> None:
     assert it.done
 
 
-def test_progress_is_told_once() -> None:
+def test_progress_is_reported_once() -> None:
     """The same sentence is not repeated for every event."""
     it, cache, told = rollout_health(Quiet(), deployment(), pod())
     for now in (0.0, 1.0, 2.0):

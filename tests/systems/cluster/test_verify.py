@@ -74,7 +74,7 @@ def test_a_url_that_stays_wrong() -> None:
     assert "does not answer: ConnectError" in check(http=url).diagnosis
 
 
-def test_a_login_in_a_url_is_never_told() -> None:
+def test_a_login_in_a_url_is_never_shown() -> None:
     """A URL may carry a login; what is told does not."""
     with serving(lambda path: (500, b"")) as url:
         found = check(http=url.replace("://", "://ann:hunter2@"))

@@ -16,7 +16,7 @@ FILE = "staging/app.yaml"
 
 
 def add_line(repo: ConfigRepo, release_id: str, line: str, file: str = FILE) -> Published | None:
-    """Release one more line in a file, planned anew on each head."""
+    """Release one more line in a file, planned again on each head."""
 
     def draft(head: str) -> Draft | None:
         old = repo.reader(head)(file)

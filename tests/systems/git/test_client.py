@@ -87,7 +87,7 @@ def test_a_machine_without_git_can_still_ask_for_help(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_reader_that_dies_each_time_is_told_as_a_damaged_mirror(
+def test_a_reader_that_dies_each_time_is_reported_as_a_damaged_mirror(
     repo: ConfigRepo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A Git that ends without an answer makes no error of the client's, and no endless try."""
@@ -102,7 +102,7 @@ def test_a_reader_that_dies_each_time_is_told_as_a_damaged_mirror(
         repo.read(head, "staging/app.yaml")
 
 
-def test_what_cannot_be_written_is_told(repo: ConfigRepo) -> None:
+def test_what_cannot_be_written_is_reported(repo: ConfigRepo) -> None:
     """A disk that takes nothing is a failure in words."""
     objects = repo._mirror.folder / "objects"
     objects.rename(objects.with_name("away"))

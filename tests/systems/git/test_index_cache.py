@@ -78,7 +78,7 @@ def test_a_damaged_file_is_thrown_away(tmp_path: Path, content: bytes) -> None:
         cache.close()
 
 
-def test_a_damaged_row_is_read_anew(tmp_path: Path) -> None:
+def test_a_damaged_row_is_read_again(tmp_path: Path) -> None:
     """One bad row costs one parse."""
     blobs, file = Blobs(), tmp_path / "index.sqlite"
     files = {"a.yaml": blobs.add(pod("x"))}

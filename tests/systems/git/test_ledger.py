@@ -182,7 +182,7 @@ def test_a_folder_that_rests_for_long_is_found_too(repo: ConfigRepo, seeded: Rem
     assert len(list(repo.log("staging"))) == 701
 
 
-def test_an_outcome_and_what_is_live_are_told_together(repo: ConfigRepo, seeded: Remote) -> None:
+def test_an_outcome_and_what_is_live_are_reported_together(repo: ConfigRepo, seeded: Remote) -> None:
     """Git's own commands show both: the note below the commit, the ref at it."""
     published = release(repo, "staging", "2")
     outcome = Outcome("live", AT, 1.5, "id")

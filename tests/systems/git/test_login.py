@@ -89,7 +89,7 @@ def test_the_login_reaches_the_server_and_no_process_list(
         assert all(spelling not in it.read_text() for it in (tmp_path / "state" / "git").rglob("config"))
 
 
-def test_a_wrong_login_is_told_without_it(served: GitServer, seeded: Remote, tmp_path: Path) -> None:
+def test_a_wrong_login_is_reported_without_it(served: GitServer, seeded: Remote, tmp_path: Path) -> None:
     """The error names the repo, and not the password or the token that stands for a user."""
     for login in ("ann:wr0ng", "t0ken"):
         url = f"http://{login}@{served.host}/{seeded.folder.name}"

@@ -88,7 +88,7 @@ def test_commits_are_signed_where_git_says_so(
     assert raw.endswith("\n\na change — ünïcode\n\nBody.\n")
 
 
-def test_a_key_that_cannot_sign_is_told(
+def test_a_key_that_cannot_sign_is_reported(
     repo: ConfigRepo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is pushed, and the error says what to set."""

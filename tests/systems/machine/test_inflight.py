@@ -9,7 +9,7 @@ import threading
 from headway.systems.machine.inflight import InFlight
 
 
-def test_a_request_that_hangs_is_told_again_and_again() -> None:
+def test_a_request_that_hangs_is_reported_again_and_again() -> None:
     """Whoever waits for the command sees what it waits for."""
     told: queue.SimpleQueue[str] = queue.SimpleQueue()
     watching = InFlight(first=0.01, again=0.01)

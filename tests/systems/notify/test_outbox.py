@@ -54,7 +54,7 @@ def hook(server: HttpServer, folder: Path, secret: str = "s") -> Dispatcher:
     return Dispatcher(Settings(state=folder, webhook_secret=secret, apprise=f"ops=json://{host}/"))  # type: ignore[arg-type]
 
 
-def test_a_failure_at_night_tells_the_whole_release_at_once(slack: SlackServer, tmp_path: Path) -> None:
+def test_a_failure_at_night_sends_the_whole_release_at_once(slack: SlackServer, tmp_path: Path) -> None:
     """What automation planned waits for the morning; once it fails, all of it is told."""
     here = dispatcher(slack, tmp_path)
     for state in ("planned", "releasing"):
@@ -132,7 +132,7 @@ def test_one_that_is_never_taken_keeps_no_other_back(server: HttpServer, tmp_pat
     here.close()
 
 
-def test_what_was_told_of_a_release_is_not_told_again(server: HttpServer, tmp_path: Path) -> None:
+def test_what_was_sent_of_a_release_is_not_sent_again(server: HttpServer, tmp_path: Path) -> None:
     """The first of two got through and the second did not: only the second is sent again."""
     here = hook(server, tmp_path)
     server.answers.extend([(200, {}, {}), (500, {}, {})])
@@ -178,7 +178,7 @@ def test_a_failure_with_another_cause_is_news(server: HttpServer, tmp_path: Path
 
 
 def test_an_event_is_announced_once(tmp_path: Path) -> None:
-    """Whoever begins anew after a state was announced does not announce it again."""
+    """Whoever restarts after a state was announced does not announce it again."""
     here = Outbox(tmp_path / "outbox.sqlite")
     assert [here.first(told(it)) for it in ("waiting", "waiting", "planned", "waiting")] == [
         True,

@@ -71,7 +71,7 @@ def test_one_message_changes_as_the_release_goes_on(slack: SlackServer, tmp_path
     here.close()
 
 
-def test_states_that_come_together_are_told_together(slack: SlackServer, tmp_path: Path) -> None:
+def test_states_that_come_together_are_sent_together(slack: SlackServer, tmp_path: Path) -> None:
     """What happened while Slack was away is one message in its newest state, with the whole story in its thread."""
     here = dispatcher(slack, tmp_path)
     for state in ("planned", "releasing", "failed", "rolled-back"):
@@ -139,7 +139,7 @@ def test_what_comes_late_changes_nothing_that_is_newer(slack: SlackServer, tmp_p
     other.close()
 
 
-def test_a_clock_that_is_behind_keeps_no_end_from_being_told(slack: SlackServer, tmp_path: Path) -> None:
+def test_a_clock_that_is_behind_keeps_no_end_from_being_posted(slack: SlackServer, tmp_path: Path) -> None:
     """A release that is live is not under way any more, whatever the other machine's clock says."""
     one, other = dispatcher(slack, tmp_path / "a"), dispatcher(slack, tmp_path / "b")
     send(one, "releasing", at=stamp(datetime.now(UTC) + timedelta(minutes=5)))
@@ -165,7 +165,7 @@ def test_scopes_for_public_channels_are_enough(slack: SlackServer, tmp_path: Pat
     other.close()
 
 
-def test_a_message_that_somebody_deleted_is_posted_anew(slack: SlackServer, tmp_path: Path) -> None:
+def test_a_message_that_somebody_deleted_is_posted_again(slack: SlackServer, tmp_path: Path) -> None:
     """It is not tried to be changed for two weeks; its thread goes on below the new one."""
     here = dispatcher(slack, tmp_path)
     send(here, "planned")
@@ -197,7 +197,7 @@ def test_what_puts_right_changes_a_message_and_posts_no_second_one(
         it.close()
 
 
-def test_what_nobody_told_is_told_by_who_puts_right(slack: SlackServer, tmp_path: Path) -> None:
+def test_what_nobody_posted_is_posted_by_who_corrects(slack: SlackServer, tmp_path: Path) -> None:
     """The machine and what it was to tell are gone: of the last day it is posted, of older releases it is not."""
     here = dispatcher(slack, tmp_path)
     send(here, "live", corrects=True, release="old", at=stamp(datetime.now(UTC) - timedelta(days=2)))
@@ -224,7 +224,7 @@ def with_time_passed(here: Dispatcher) -> None:
         (refused("is_archived"), "name another channel"),
     ],
 )
-def test_what_slack_refuses_is_kept_and_told_later(
+def test_what_slack_refuses_is_kept_and_sent_later(
     slack: SlackServer, tmp_path: Path, fault: Any, problem: str
 ) -> None:
     """It says what is wrong and what to do, waits as long as Slack asks, and tells it once it can."""
@@ -315,7 +315,7 @@ def test_nothing_is_cut_in_the_middle_of_an_escape(slack: SlackServer, tmp_path:
     here.close()
 
 
-def test_the_thread_tells_it_in_the_background(slack: SlackServer, tmp_path: Path) -> None:
+def test_the_thread_delivers_in_the_background(slack: SlackServer, tmp_path: Path) -> None:
     """A release writes it down and goes on; closing waits for what is due, also after a short Retry-After."""
     here = dispatcher(slack, tmp_path)
     slack.faults.extend([limited(1)])
@@ -326,7 +326,7 @@ def test_the_thread_tells_it_in_the_background(slack: SlackServer, tmp_path: Pat
     assert len(slack.posts()) == 1
 
 
-def test_two_processes_tell_it_once(slack: SlackServer, tmp_path: Path) -> None:
+def test_two_processes_notify_once(slack: SlackServer, tmp_path: Path) -> None:
     """What one has taken, the other leaves."""
     one, other = dispatcher(slack, tmp_path), dispatcher(slack, tmp_path)
     send(one, "live")

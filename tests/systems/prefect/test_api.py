@@ -125,7 +125,7 @@ def test_a_server_that_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "--local works without it" in str(caught.value)
 
 
-def test_a_server_that_says_nothing_is_told_of_and_given_up(
+def test_a_server_that_says_nothing_is_reported_and_given_up(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It takes the connection and never answers: a line every now and then, then what to do."""

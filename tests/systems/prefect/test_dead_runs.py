@@ -73,7 +73,7 @@ def test_starts_that_never_ran_count_too(server: HttpServer, api: PrefectApi) ->
 def test_a_run_that_died_of_its_cancellation_was_cancelled(
     server: HttpServer, api: PrefectApi, names: list[str], cancelled: bool
 ) -> None:
-    """What was cancelled and says that it crashed is known as cancelled; not what a person had begin anew since."""
+    """What was cancelled and says that it crashed is known as cancelled; not what a person had restart since."""
     server.answers.extend(
         [(200, [crashed(["headway"])], {}), (200, {"name": "release"}, {}), (200, states(*names), {})]
     )
@@ -81,7 +81,7 @@ def test_a_run_that_died_of_its_cancellation_was_cancelled(
 
 
 def test_the_dead_of_another_application_are_its_own(server: HttpServer, api: PrefectApi) -> None:
-    """Two applications on one server: each begins its own dead runs anew."""
+    """Two applications on one server: each restarts its own dead runs."""
     server.answers.append((200, [crashed(["headway", "app:blog"])], {}))
     assert api.dead(THEN, THEN, "shop") == []
 
@@ -95,7 +95,7 @@ def test_the_dead_of_another_application_are_its_own(server: HttpServer, api: Pr
 def test_what_somebody_else_has_moved_is_left_alone(
     server: HttpServer, api: PrefectApi, move: str, seen: str, now: str
 ) -> None:
-    """Begun anew by another reconcile, or answered in this moment: its state is not forced."""
+    """Restarted by another reconcile, or answered in this moment: its state is not forced."""
     server.answers.append(state(now))
     assert not getattr(api, move)(RUN, "why")
     server.answers.append(state(seen))

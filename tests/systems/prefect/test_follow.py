@@ -89,7 +89,7 @@ def follow(server: HttpServer, way: str) -> tuple[Ended, list[str]]:
             return there.follow(RUN, tell), told
 
 
-def test_lines_that_come_after_the_end_are_told(server: HttpServer, way: str) -> None:
+def test_lines_that_come_after_the_end_are_reported(server: HttpServer, way: str) -> None:
     """Prefect sends lines in batches, so the state comes first; the very last line says that all are there."""
     Run(
         server,
@@ -99,7 +99,7 @@ def test_lines_that_come_after_the_end_are_told(server: HttpServer, way: str) ->
     assert (ended.kind, told) == ("COMPLETED", ["one", "two", "three"])
 
 
-def test_a_log_of_many_pages_is_told_whole(server: HttpServer, way: str) -> None:
+def test_a_log_of_many_pages_is_reported_whole(server: HttpServer, way: str) -> None:
     """More than a server gives at once, also where a whole page is Prefect's own noise."""
     said = [f"line {n}" for n in range(450)]
     Run(server, [("COMPLETED", [*["Created task run x"] * 200, *said, LAST])])
@@ -142,7 +142,7 @@ def test_a_failed_run_ends_with_its_message(server: HttpServer, way: str) -> Non
 
 @pytest.mark.parametrize("after", [f"/api/flow_runs/{RUN}", "/api/logs/filter", "/api/artifacts/filter"])
 def test_the_server_may_go_away_between_any_two_calls(server: HttpServer, after: str) -> None:
-    """It is started anew while a run goes on: that is said once, and the run is followed to its end."""
+    """It is restarted while a run goes on: that is said once, and the run is followed to its end."""
     Run(server, [("RUNNING", ["one"]), ("RUNNING", ["two"]), ("COMPLETED", ["three", LAST])])
     answer, gone = server.standing[after], [(500, {}, {})] * 2
 
@@ -169,7 +169,7 @@ def test_a_server_that_goes_away_after_the_end_takes_nothing_from_it(
     assert follow(server, "straight")[0].kind == "COMPLETED"
 
 
-def test_a_run_of_another_token_is_not_told(server: HttpServer) -> None:
+def test_a_run_of_another_token_is_not_reported(server: HttpServer) -> None:
     """It is as if there were none, and so is what is no id at all."""
     Run(server, [("COMPLETED", ["secret", LAST])])
     with PrefectApi(server.url + "/api") as api:

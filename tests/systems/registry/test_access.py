@@ -107,7 +107,7 @@ def test_a_credential_helper_is_asked(
 
 
 @pytest.mark.parametrize("auth", ["basic", "bearer"])
-def test_a_wrong_password_is_told_without_it(registry: FakeRegistry, tmp_path: Path, auth: str) -> None:
+def test_a_wrong_password_is_reported_without_it(registry: FakeRegistry, tmp_path: Path, auth: str) -> None:
     """The error names where the login came from, and no part of it."""
     registry.auth = auth
     registry.tag("r", "1")
@@ -120,7 +120,7 @@ def test_a_wrong_password_is_told_without_it(registry: FakeRegistry, tmp_path: P
     assert "hunter2" not in str(caught.value)
 
 
-def test_a_missing_login_is_told(registry: FakeRegistry, client: RegistryClient) -> None:
+def test_a_missing_login_is_reported(registry: FakeRegistry, client: RegistryClient) -> None:
     """Without a login the hint is to make one."""
     registry.auth = "basic"
     with pytest.raises(RegistryDenied, match="wants a login, and there is none"):
@@ -174,7 +174,7 @@ def test_a_look_costs_one_refusal_and_one_helper(
     (403, b""), (400, b'{"errors": [{"code": "DENIED", "message": "Your authorization token has expired"}]}'),
 ])  # fmt: skip
 @pytest.mark.parametrize("auth", ["basic", "bearer"])
-def test_a_login_that_ended_is_had_anew(
+def test_a_login_that_ended_is_renewed(
     registry: FakeRegistry,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -283,7 +283,7 @@ def test_the_exact_name_comes_first(tmp_path: Path) -> None:
     assert found.username == "ann"
 
 
-def test_a_helper_that_cannot_be_started_is_told(
+def test_a_helper_that_cannot_be_started_is_reported(
     registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A helper without its bit is one registry's error, with what to do, and keeps no other from being read."""

@@ -141,7 +141,9 @@ def test_an_image_without_a_time(registry: FakeRegistry, client: RegistryClient,
 
 
 @pytest.mark.slow
-def test_a_server_error_is_tried_again_and_then_told(registry: FakeRegistry, client: RegistryClient) -> None:
+def test_a_server_error_is_tried_again_and_then_reported(
+    registry: FakeRegistry, client: RegistryClient
+) -> None:
     """A 503 that goes away is nothing; one that stays is RegistryBusy, after three tries."""
     registry.tag("r", "1")
     answers = [503]

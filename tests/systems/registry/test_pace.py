@@ -171,7 +171,7 @@ def test_a_pause_without_measure_is_cut_off(
 
 
 @pytest.mark.slow
-def test_a_registry_that_refuses_for_ever_is_told_of_and_given_up(
+def test_a_registry_that_refuses_for_ever_is_reported_and_given_up(
     registry: FakeRegistry,
     client: RegistryClient,
     monkeypatch: pytest.MonkeyPatch,
