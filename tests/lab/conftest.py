@@ -14,6 +14,9 @@ import pytest
 from tests import REPO
 from tests.lab.app import App
 
+# Here Git is as people have it; what makes it cheap is for tests without a lab.
+os.environ.pop("GIT_CONFIG_GLOBAL", None)
+
 ROOT = REPO
 
 
