@@ -50,7 +50,8 @@ def test_what_the_cluster_and_the_container_said() -> None:
     assert "Deployment/api" not in said
     assert f"| web | `{IMAGE}` |" in said
     assert (
-        "**Now:** the cluster is as the failed rollout left it; `headway rollback staging` rolls back." in said
+        "**Now:** the cluster is as the failed rollout left it; `headway rollback staging` rolls back."
+        in said
     )
     assert "| roll out | 1m |" in said
 
