@@ -46,8 +46,10 @@ def lines(entries: list[Entry]) -> tuple[str, ...]:
 def end_undone(
     connections: Connections, config: Config, name: str, back: Entry, held: Callable[[], None]
 ) -> None:
-    """Record and notify, of each commit that a rollback undid with the failed one, that it was rolled back too."""
-    cause = f"rolled back with {back.reverts[:9]}, which failed; push it again once that is put right"
+    """Record and notify, of each commit that a rollback undid, that it was rolled back, and why."""
+    cause = f"rolled back by {back.actor} in {back.commit[:9]}"
+    if back.reverts:
+        cause = f"rolled back with {back.reverts[:9]}, which failed; push it again once that is put right"
     for commit in back.undoes:
         entry = connections.repo.entry(commit).of(name)
         if entry.state == "rolled-back":

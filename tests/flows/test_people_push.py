@@ -25,6 +25,24 @@ def test_a_state_that_a_merge_made_is_one_to_go_back_to(place: Place) -> None:
     assert "api" not in place.remote.file("holds.yaml").decode()
 
 
+@pytest.mark.parametrize("what", ["a blob", "a tree", "a tag of a blob"])
+def test_a_live_ref_that_names_no_commit_stops_no_release(place: Place, what: str) -> None:
+    """Who may push refs can put anything there: it gives way to what was reached."""
+    place.start("1.0.0", staging="release: manual")
+    place.image("web", "1.1.0")
+    odd = place.remote.git("hash-object", "-w", "--stdin", stdin=b"x").strip()
+    if what == "a tree":
+        odd = place.remote.git("rev-parse", "main^{tree}").strip()
+    elif what == "a tag of a blob":
+        place.remote.git("tag", "-a", "-m", "x", "odd", odd)
+        odd = place.remote.git("rev-parse", "refs/tags/odd").strip()
+    place.remote.git("update-ref", "refs/headway/staging/live", odd)
+    done = place.run("release", "staging", "web=1.1.0")
+    assert done.code == 0, done.said
+    assert place.remote.git("rev-parse", "refs/headway/staging/live").strip() == place.remote.head()
+    assert place.run("reconcile").code == 0
+
+
 @pytest.mark.parametrize("stray", ["a commit of his own", "an older commit"])
 def test_a_strangers_ref_and_note_roll_nothing_back(place: Place, stray: str) -> None:
     """Who may push refs but not the branch says that the release failed: it still runs, and the branch stays as it is."""
@@ -135,6 +153,9 @@ def test_a_persons_rollback_names_the_releases_that_go(place: Place) -> None:
     undone = [it for it in place.message().splitlines() if it.startswith("Headway-Undoes: ")]
     assert [it.split()[1] for it in undone] == [latest, middle]
     assert api not in place.message()
+    assert f"was rolled back by tester in {place.remote.head()[:9]}" in done.err
+    assert "which failed" not in done.err
+    assert "rolled back by tester" in place.run("show", latest).out
 
 
 @pytest.mark.parametrize("way", ["a revert", "a hand edit", "a reset"])
