@@ -115,7 +115,11 @@ def propose_release(
         files=held.files,
         trailers=held.trailers,
         blocked=tuple(not_promoted(config, name)),
-        notes=(*never_live(connections, config, name, plan.changes), *held.notes),
+        notes=(
+            *never_live(connections, config, name, plan.changes),
+            *(f"{it}; automation and promotions follow it" for it in kept_out(config, name, plan.changes)),
+            *held.notes,
+        ),
     )
 
 

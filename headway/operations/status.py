@@ -112,6 +112,8 @@ def _services(
     except HeadwayError as error:
         found.warnings.append(f"the cluster cannot be asked: {error.message}")
         found.wrong.append(f"the cluster cannot be asked: {error.message}")
+        # Of kinds that have no pods nobody looked whether they are there.
+        standings = {key: it for key, it in standings.items() if it.wanted}
     if not found.fresh:
         # Where nothing was deployed yet, that is said already, and once.
         sick = {key: it for key, it in standings.items() if it.verdict.status != "live"}

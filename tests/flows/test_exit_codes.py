@@ -52,6 +52,7 @@ def test_a_cluster_that_cannot_be_asked_is_1(place: Place) -> None:
     place.kube.close()
     done = place.run("status", "staging", "--exit-code")
     assert (done.code, "cannot be asked" in done.err) == (1, True), done.said
+    assert [it.split()[4] for it in done.out.splitlines()[1:3]] == ["unknown", "unknown"], done.out
 
 
 def test_the_last_line_names_the_versions(place: Place) -> None:

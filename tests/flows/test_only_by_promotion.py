@@ -21,6 +21,17 @@ def test_what_was_never_live_upstream_is_warned_of(place: Place) -> None:
     assert "was never live" not in done.err
 
 
+def test_a_tag_that_the_rule_keeps_out_is_warned_of(place: Place) -> None:
+    """A rule holds automation and promotions back; a person's release goes, and the plan says what it goes past."""
+    place.start(staging="services: {web: {tags: {match: 'semver:<2'}}}")
+    place.image("web", "1.1.0")
+    place.image("web", "2.0.0")
+    said = "web in staging is kept out by its rule: 2.0.0 is outside <2"
+    assert said in place.run("release", "staging", "web=2.0.0", "--dry-run").err
+    assert "kept out" not in place.run("release", "staging", "web=1.1.0").err
+    assert place.run("release", "staging", "web=2.0.0").code == 0
+
+
 def test_what_is_vetoed_upstream_needs_force(place: Place) -> None:
     """It crashed in staging: production does not get it by accident, and the one who insists is recorded."""
     place.start(staging=STAGING, production=PRODUCTION)

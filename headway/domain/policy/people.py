@@ -13,12 +13,25 @@ UNKNOWN = "unknown (Prefect UI or API)"
 """Who asked for a run that names nobody. It is never the user whom the worker runs as."""
 _JOB = re.compile(r"ci:\S+|(github|gitlab|buildkite|circleci|jenkins)( \S+)?", re.IGNORECASE)
 _NOT_A_NAME = re.compile(r"[\W_]+")
+_ADDRESSED = re.compile(r"(?:([^<>]*?)\s*<)?([^\s<>()@:]+@[^\s<>()@:]+)>?")
 _NOREPLY = "noreply.github.com"
 
 
 def actor_of(said: str) -> str:
     """Return who asks, as it is recorded: what was said, or that nobody was named."""
     return said.strip() or UNKNOWN
+
+
+def author_of(actor: str, own: tuple[str, str]) -> tuple[str, str]:
+    """Return the name and the e-mail that a commit of whoever asks is by; the e-mail is empty where none is known.
+
+    `own` is Git's user where the commit is made: that is who asks, or somebody else, such as a worker's.
+    """
+    name, email = own
+    if email and (same_person(actor, name) or same_person(actor, email)):
+        return name or actor, email
+    found = _ADDRESSED.fullmatch(actor.strip())
+    return (found[1] or found[2], found[2]) if found else (actor, "")
 
 
 def is_named(said: str) -> bool:

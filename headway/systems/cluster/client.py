@@ -389,5 +389,7 @@ def _about_certificates(error: BaseException) -> bool:
 
 
 def _plain(error: Exception) -> str:
-    text = str(error)
+    # urllib3 wraps what happened, and would print it as Python writes it.
+    inner = error.args[-1] if error.args else None
+    text = str(inner if isinstance(inner, Exception) else error)
     return text.rpartition(": ")[2] if ": " in text else text or type(error).__name__

@@ -83,6 +83,11 @@ class Commits:
         for sha, raw in zip(unknown, self._mirror.read_many(unknown), strict=True):
             self._read[sha] = _parse(sha, raw)
 
+    @property
+    def own_user(self) -> tuple[str, str]:
+        """Return the name and e-mail of Git's own user here; empty where they are not set."""
+        return self._signing.own_user
+
     def write(self, tree: str, parents: Sequence[str], message: str, author: str, now: datetime) -> str:
         """Store a commit of a tree, committed by headway, written by `author` (an author_line)."""
         when = f"{int(now.timestamp())} +0000"

@@ -18,6 +18,7 @@ from typing import Self
 
 from headway.domain.manifests.ignoring import parse_rules
 from headway.domain.manifests.index import FileIndex
+from headway.domain.policy.people import author_of
 from headway.domain.releases.ledger import Entry, Outcome, is_release_id
 from headway.errors import FailedError, LostLease, TransientError, UsageError
 from headway.systems.git.commits import Commits, author_line
@@ -297,7 +298,7 @@ class ConfigRepo:
         after = self._trees.changed(before, made.files, made.trees)
         if after == before:
             return None
-        author = author_line(made.author, made.email)
+        author = author_line(*author_of(made.author, self._commits.own_user))
         commit = self._commits.write(after, [head], made.message, author, datetime.now(UTC))
         change = Push(f"refs/heads/{self._branch}", commit)
         try:
@@ -352,7 +353,8 @@ class ConfigRepo:
 
     def _is_newer(self, commit: str, seen: str) -> bool:
         """Return whether a commit of the branch came after a head that was worked from."""
-        return bool(seen) and not self._commits.comes_from(seen, commit) and self.on_branch(commit)
+        # What the ref names may be no commit at all: whoever may push refs can put anything there.
+        return bool(seen) and self.on_branch(commit) and not self._commits.comes_from(seen, commit)
 
     def _note(self, environment: str, commit: str, outcome: Outcome) -> list[Push]:
         if self._ledger.entry(commit).of(environment).state == outcome.state:

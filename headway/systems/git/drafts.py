@@ -14,7 +14,6 @@ class Draft:
     files: Mapping[str, bytes | None] = field(default_factory=dict)
     trees: Mapping[str, str] = field(default_factory=dict)
     author: str = "headway"
-    email: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,10 @@ from typing import Any, Self
 import httpx
 
 from headway.errors import FailedError, RefusedError, TransientError, UsageError
+from headway.systems.machine.inflight import InFlight
 from headway.systems.machine.tls import trusted
 from headway.systems.prefect.api import FINAL, Ended
+from headway.systems.prefect.http import AGAIN, FIRST
 from headway.systems.prefect.run_log import TAIL
 
 POLL, PATIENCE = 1.0, 120.0
@@ -27,6 +29,8 @@ class Endpoint:
         if not url.startswith(("http://", "https://")):
             raise UsageError(f"HEADWAY_URL is {url!r}", hint="it begins with https:// or http://")
         self.url, self._say = url.rstrip("/"), say
+        self._in_flight = InFlight(FIRST, AGAIN, f"headway at {self.url}")
+        self._in_flight.tell(say)
         self._client = httpx.Client(
             verify=trusted(),
             base_url=self.url,
@@ -38,6 +42,7 @@ class Endpoint:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._in_flight.close()
         self._client.close()
 
     def start(self, flow: str, request: dict[str, Any], key: str) -> tuple[str, str]:
@@ -90,7 +95,8 @@ class Endpoint:
         self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None
     ) -> Any:
         try:
-            answer = self._client.request(method, path, json=body, headers=headers)
+            with self._in_flight.request(f"{method} {path}"):
+                answer = self._client.request(method, path, json=body, headers=headers)
         except httpx.HTTPError as error:
             raise TransientError(f"headway at {self.url} does not answer: {type(error).__name__}") from None
         if answer.status_code < 300:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from headway.domain.policy.people import UNKNOWN, actor_of, is_named, same_person
+from headway.domain.policy.people import UNKNOWN, actor_of, author_of, is_named, same_person
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,27 @@ def test_who_names_nobody_is_nobody(said: str, actor: str, named: bool) -> None:
     """Not the user whom a worker runs as."""
     assert actor_of(said) == actor
     assert is_named(said) is named
+
+
+OWN = ("Ann Smith", "ann@corp.example")
+
+
+@pytest.mark.parametrize(
+    ("actor", "own", "author"),
+    [
+        ("ann", OWN, OWN),
+        ("ann-smith", OWN, OWN),
+        ("ann@corp.example", ("", "ann@corp.example"), ("ann@corp.example", "ann@corp.example")),
+        ("ben", OWN, ("ben", "")),
+        ("ann", ("Ann", ""), ("ann", "")),
+        ("ann", ("", ""), ("ann", "")),
+        ("ben@example.com", OWN, ("ben@example.com", "ben@example.com")),
+        ("Ben Lee <ben@example.com>", OWN, ("Ben Lee", "ben@example.com")),
+        ("ci:deploy (ben@example.com)", OWN, ("ci:deploy (ben@example.com)", "")),
+        ("ci:deploy", ("headway", "headway@corp.example"), ("ci:deploy", "")),
+        (UNKNOWN, OWN, (UNKNOWN, "")),
+    ],
+)  # fmt: skip
+def test_who_a_commit_is_by(actor: str, own: tuple[str, str], author: tuple[str, str]) -> None:
+    """Git's own user where that is who asks; a worker's Git user is nobody who asked."""
+    assert author_of(actor, own) == author

@@ -18,7 +18,7 @@ import pytest
 
 from headway.errors import FailedError, HeadwayError, TransientError, UsageError
 from headway.systems.cluster.client import ApiRefused, Cluster
-from tests.servers.http import Listener
+from tests.servers.http import BREAK, HttpServer, Listener
 
 CONFIG = """
 apiVersion: v1
@@ -169,6 +169,17 @@ def test_nobody_there_is_worth_another_try(tmp_path: Path) -> None:
             cluster.send("GET", "/version", attempts=1)
     assert f"127.0.0.1:{port} cannot be reached" in caught.value.message
     assert caught.value.hint
+
+
+def test_a_connection_that_breaks_is_told_in_words(tmp_path: Path) -> None:
+    """What went wrong, and not the exception as Python writes it."""
+    server = HttpServer()
+    server.answers.append((BREAK, {}, {}))
+    (tmp_path / "config").write_text(CONFIG.format(port=server.url.rpartition(":")[2]))
+    with pytest.raises(TransientError) as caught:
+        Cluster.open("shop", str(tmp_path / "config")).send("GET", "/version", attempts=1)
+    server.close()
+    assert caught.value.message.endswith("cannot be reached: Remote end closed connection without response")
 
 
 def test_an_unknown_context_names_those_there_are(tmp_path: Path) -> None:

@@ -29,6 +29,23 @@ def test_a_release_is_one_commit_that_changes_one_file(repo: ConfigRepo, seeded:
     seeded.git("fsck", "--strict", "--full")
 
 
+@pytest.mark.parametrize(
+    ("asks", "author"),
+    [("ann", "Ann Smith <ann@corp.example>"), ("ben", "ben <ben@headway.invalid>")],
+)
+def test_a_commit_is_by_gits_own_user_where_that_is_who_asks(
+    seeded: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asks: str, author: str
+) -> None:
+    """So that the Git host shows the person, and not an address that reaches nobody."""
+    settings = tmp_path / "gitconfig"
+    settings.write_text("[user]\n  name = Ann Smith\n  email = ann@corp.example\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+    with ConfigRepo.open(seeded.url, "main", tmp_path / "state") as repo:
+        repo.fetch()
+        assert repo.publish(lambda _: Draft("x\n", {"new.txt": b"x"}, author=asks), release_id=ID)
+    assert seeded.git("log", "-1", "--format=%an <%ae>", "main").strip() == author
+
+
 def test_the_same_release_asked_for_twice_is_committed_once(
     repo: ConfigRepo, seeded: Remote, tmp_path: Path
 ) -> None:

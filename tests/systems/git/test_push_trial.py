@@ -78,7 +78,7 @@ def test_commits_are_signed_where_git_says_so(
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
     seeded.hook("update", SIGNED)
     assert repo.try_push().startswith("a branch, notes and refs/headway/* can be written, signed")
-    draft = Draft("a change — ünïcode\n\nBody.\n", {"new.txt": b"x"}, author="Ann", email="ann@example.com")
+    draft = Draft("a change — ünïcode\n\nBody.\n", {"new.txt": b"x"}, author="Ann <ann@example.com>")
     published = repo.publish(lambda _: draft, release_id="20261128T101502Z-7f3a")
     assert published is not None
     raw = seeded.git("cat-file", "commit", published.commit)

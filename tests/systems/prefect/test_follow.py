@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -181,6 +182,24 @@ def test_an_address_that_is_not_headways() -> None:
     """One without a scheme is wrong use at once, and is not tried for two minutes."""
     with pytest.raises(UsageError, match="HEADWAY_URL"):
         Endpoint("headway.example.com", "hw_x")
+
+
+def test_whoever_waits_for_an_endpoint_that_hangs_is_told(
+    server: HttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line after a few seconds, and one now and then, while it has taken the request and says nothing."""
+    monkeypatch.setattr(endpoint, "FIRST", 0.01)
+    lines: list[str] = []
+    told = threading.Event()
+
+    def say(line: str) -> None:
+        lines.append(line)
+        told.set()
+
+    server.standing["/api/release"] = lambda _: {"run": RUN, "page": "there"} if told.wait(60) else {}
+    with Endpoint(server.url, "hw_x", say) as there:
+        assert there.start("release", {}, "") == (RUN, "there")
+    assert lines[0].startswith(f"still waiting for headway at {server.url}: POST /api/release (")
 
 
 def test_a_page_that_is_not_headways(server: HttpServer, monkeypatch: pytest.MonkeyPatch) -> None:
