@@ -93,7 +93,7 @@ class Registry:
             if delay is None:
                 if (opens := self.pace.opens) is not None:
                     raise RegistryBusy(
-                        f"registry {self.name} asked for a pause; it is asked again at {opens:%Y-%m-%dT%H:%M:%SZ}"
+                        f"registry {self.name} requested a pause; headway tries again at {opens:%Y-%m-%dT%H:%M:%SZ}"
                     )
                 busy = RegistryBusy(
                     f"registry {self.name} has been refusing questions as too many (429) all the time",

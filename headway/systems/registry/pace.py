@@ -86,7 +86,7 @@ class Pace:
                 self._since = closed_until
             longer = closed_until - self._closed_until
             if pause > LONGEST_PAUSE:
-                self._say(now, f"a pause of {pause:.0f} s; it is asked again after {LONGEST_PAUSE:.0f} s")
+                self._say(now, f"a pause of {pause:.0f} s; headway tries again after {LONGEST_PAUSE:.0f} s")
             elif pause > WORTH_A_LINE and longer > WORTH_TELLING:
                 self._say(now, f"a pause of {pause:.0f} s")
             self._closed_until = self._next = max(self._closed_until, closed_until)

@@ -64,12 +64,12 @@ def test_a_long_pause_holds_for_every_process(registry: FakeRegistry, tmp_path: 
     for _ in range(2):
         with RegistryClient(str(tmp_path), FactStore(file)) as client:
             then = client.scan_tags([registry.ref("r")])[registry.ref("r").name]
-            with pytest.raises(RegistryBusy, match="is asked again at"):
+            with pytest.raises(RegistryBusy, match="headway tries again at"):
                 client.resolve(registry.ref("r", "1"))
     assert asked == len(registry.asked) == 1
     for said in (first, then):
         assert isinstance(said, RegistryBusy)
-        when = datetime.fromisoformat(str(said).rpartition("is asked again at ")[2])
+        when = datetime.fromisoformat(str(said).rpartition("headway tries again at ")[2])
         assert timedelta(minutes=58) < when - datetime.now(UTC) < timedelta(minutes=62)
         assert said.retry_after is None, "or whoever tries again by himself waits for it"
 
@@ -89,7 +89,7 @@ def test_a_process_that_runs_learns_of_a_pause(
         with pytest.raises(RegistryBusy):
             short.tags(registry.ref("r"))
         asked = len(registry.asked)
-        with pytest.raises(RegistryBusy, match="is asked again at"):
+        with pytest.raises(RegistryBusy, match="headway tries again at"):
             long.tags(registry.ref("r"))
     assert len(registry.asked) == asked
 
@@ -101,9 +101,9 @@ def test_a_person_does_not_wait_for_a_pause(registry: FakeRegistry, client: Regi
     assert client.missing([image]) == []
     registry.mood = lambda path: (429, {"Retry-After": "40"})
     for _ in range(2):
-        with pytest.raises(RegistryBusy, match="is asked again at"):
+        with pytest.raises(RegistryBusy, match="headway tries again at"):
             client.missing([image])
-        with pytest.raises(RegistryBusy, match="is asked again at"):
+        with pytest.raises(RegistryBusy, match="headway tries again at"):
             client.resolve(image, briefly=True)
     assert len(registry.asked) == 2
 
@@ -164,10 +164,10 @@ def test_a_pause_without_measure_is_cut_off(
         with RegistryClient(str(tmp_path), FactStore(tmp_path / "facts")) as client:
             with pytest.raises(RegistryBusy) as told:
                 client.tags(registry.ref("r"))
-            when = datetime.fromisoformat(str(told.value).rpartition("is asked again at ")[2])
+            when = datetime.fromisoformat(str(told.value).rpartition("headway tries again at ")[2])
             assert when - datetime.now(UTC) < timedelta(minutes=62)
     assert len(registry.asked) == 1
-    assert "asks for a pause of 1000000000 s; it is asked again after 3600 s" in caplog.text
+    assert "asks for a pause of 1000000000 s; headway tries again after 3600 s" in caplog.text
 
 
 @pytest.mark.slow
