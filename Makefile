@@ -11,7 +11,7 @@ PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-install: .venv/ready ## make .venv with the locked packages
+install: .venv/ready ## create .venv with the locked packages
 
 .venv/ready: requirements.lock pyproject.toml
 	@./install.sh "$(PYTHON)"
@@ -23,19 +23,19 @@ check: .venv/ready ## format, lint, types, import contract
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-unit: .venv/ready ## the fast tests: no system is needed
+unit: .venv/ready ## the fast tests: need nothing but Git
 	$(PYTEST) $(UNIT) -m "not slow"
 
 # What decides over a release or a deletion is tested in every branch. A file is added by its name.
 DECISIONS := headway/domain/objects/pruning.py headway/domain/releases/next_step.py
 
-coverage: .venv/ready ## the domain's branch coverage, file by file; what decides must have all of it
+coverage: .venv/ready ## branch coverage of the domain, by file; decisions must have all of it
 	$(BIN)/pytest tests/domain --cov=headway/domain --cov-branch --cov-report=term-missing:skip-covered
 	@for file in $(DECISIONS); do \
 	  $(BIN)/coverage report --include="$$file" --show-missing --fail-under=100 || \
 	  { echo "$$file: every branch of it must be tested" >&2; exit 1; }; done
 
-test: .venv/ready check ## all checks and tests, fast ones first, then those on the lab, which it starts
+test: .venv/ready check ## all checks and tests: the fast ones first, then those on the lab, which it starts
 	$(PYTEST) $(UNIT) --hypothesis-profile=thorough
 	$(BIN)/python -m lab up
 	$(BIN)/pytest tests/lab
@@ -44,14 +44,14 @@ trial: .venv/ready ## several machines: servers and workers from headway's image
 	$(BIN)/python -m lab up
 	$(BIN)/pytest tests/trial
 
-demo: .venv/ready ## a release live, broken, taken back, rolled back, and the cluster rebuilt, on a real lab
+demo: .venv/ready ## release, break, roll back and rebuild a small shop on a real Kubernetes on this machine
 	@$(BIN)/python -m examples.shop.demo
 
-bench: .venv/ready ## every benchmark beside its baseline
+bench: .venv/ready ## run every benchmark next to its baseline
 	$(BIN)/python -m lab up
 	$(BIN)/python -m benchmarks
 
-lock: ## pin the dependencies anew
+lock: ## pin the dependencies again
 	uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11 --extra dev \
 	  --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
 	uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11 --extra scale \
@@ -60,8 +60,8 @@ lock: ## pin the dependencies anew
 lab-up: .venv/ready ## start the lab: Kubernetes, registry, Docker engine, Git, Prefect
 	$(BIN)/python -m lab up
 
-lab-down: .venv/ready ## stop the lab; leaves no process and no mount
+lab-down: .venv/ready ## stop the lab: no process and no mount is left
 	$(BIN)/python -m lab down
 
-clean: ## remove what was made here (the lab's state is elsewhere: see `python -m lab --help`)
+clean: ## remove what was made here (for the lab's state, see `python -m lab --help`)
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage build *.egg-info

@@ -28,6 +28,7 @@ from headway.cli import (
     setup,
     working,
 )
+from headway.cli.groups import Grouped
 from headway.cli.output import err, print_error
 from headway.cli.signals import Stopped, watched_signals
 from headway.cli.streams import lasting_streams, lost
@@ -35,6 +36,7 @@ from headway.errors import FailedError, explained
 
 app = typer.Typer(
     name="headway",
+    cls=Grouped,
     no_args_is_help=True,
     # Plain help: the coloured one takes longer to start than to read.
     rich_markup_mode=None,
