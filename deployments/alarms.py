@@ -24,7 +24,7 @@ Tell = Callable[[str], None]
 
 
 def without_alarms(automations: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Leave out the automations that tell somebody."""
+    """Leave out the automations that notify somebody."""
     return [it for it in automations if not any("block" in action for action in it["actions"])]
 
 
@@ -78,7 +78,7 @@ def _name(owner: Owner) -> str:
 
 
 def _channel(config: Config | None) -> str:
-    """Return the first channel that hears of releases; empty where none does."""
+    """Return the first channel that is notified of releases; empty where none is."""
     notify = config.document.notify if config is not None else None
     routes = [notify, *notify.routes] if notify is not None else []
     return next((it.slack.channel for it in routes if it.slack is not None), "")

@@ -173,7 +173,7 @@ class Sync:
         return str(found["id"]) if found else "00000000-0000-0000-0000-000000000000"
 
     def _all(self, path: str, body: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return all that a filter finds: the server gives a page at a time, of a size that it is told."""
+        """Return all that a filter finds: the server gives a page at a time, of its own size."""
         found: dict[str, dict[str, Any]] = {}
         offset = 0
         # The newest first: what is made meanwhile moves the rest to later pages, where it is seen again.

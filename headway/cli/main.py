@@ -131,9 +131,9 @@ def _run(arguments: list[str] | None) -> int:
     except Exception as error:  # noqa: BLE001 - the one place where every error becomes a message
         if debug:
             traceback.print_exc()
-        told = explained(error)
-        print_error(told)
-        return told.exit_code
+        shown = explained(error)
+        print_error(shown)
+        return shown.exit_code
 
 
 if __name__ == "__main__":

@@ -168,7 +168,7 @@ def watch_changed(connections: Connections, context: str, changed: list[ImageSet
 
 
 def _runs(image: ImageRef) -> Callable[[str], bool]:
-    """Say of a container's image whether it is one of this image's repository."""
+    """Return a test of whether a container's image is of this image's repository."""
 
     def runs_it(value: str) -> bool:
         try:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from headway.domain.config.model import Verify
 from headway.domain.config.reading import Config
 from headway.domain.health.verification import unaskable
-from headway.domain.objects.rights import told
+from headway.domain.objects.rights import described
 from headway.domain.runs.claims import Claim
 from headway.errors import ConfigError, FailedError, HeadwayError, UsageError, explained
 from headway.operations.comparison import fights
@@ -143,7 +143,7 @@ def _rights(connections: Connections, config: Config, name: str) -> str:
     found = Desired(connections.repo, config, name, connections.repo.head)
     cluster = connections.environment_cluster(found.environment)
     objects = [it.object for it in found.manifests]
-    if missing := told(lacking_for(cluster, objects, found.namespace, name)):
+    if missing := described(lacking_for(cluster, objects, found.namespace, name)):
         raise FailedError(
             "\n".join(f"the account of {cluster.where} {line}" for line in missing),
             hint="bind a role that has these rights to it, by a RoleBinding where a namespace is named, else by a "

@@ -47,7 +47,7 @@ def rows_for_people(rows: Sequence[Row]) -> tuple[tuple[str, ...], list[tuple[st
 
 
 def metrics_report(rows: Sequence[Row], since: datetime, until: datetime) -> str:
-    """Tell the metrics in Markdown."""
+    """Return the metrics as Markdown."""
     columns, cells = rows_for_people(rows)
     lines = [columns, ("---",) * len(columns), *cells]
     table = "\n".join("| " + " | ".join(line) + " |" for line in lines)

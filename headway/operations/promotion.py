@@ -116,7 +116,7 @@ def _images_at(
 
 
 def _put_off(connections: Connections, config: Config, at: Live, services: Iterable[str]) -> dict[str, str]:
-    """Say of services why no pod runs their image; one that runs in some workload, and is held back in none, does."""
+    """Return why no pod runs a service's image; one that runs in some workload, and is held back in none, does."""
     _, standings = _standings(connections, config, at, services)
     found: dict[str, str] = {}
     for service, several in standings.items():
@@ -256,7 +256,7 @@ def own_rule(config: Config, environment: str, service: str) -> TagRule | None:
 
 
 def live_since(connections: Connections, config: Config, live: Live) -> dict[str, datetime]:
-    """Say since when each image has been live in its environment without a break, as the record has it."""
+    """Return since when each image has been live in its environment without a break, as the record has it."""
     since: dict[str, datetime] = {}
     open_ = dict(live.images)
     path = config.environments[live.environment].path

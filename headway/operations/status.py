@@ -130,7 +130,7 @@ def _remains(connections: Connections, desired: Desired, found: _Findings) -> No
 
 
 def _older_push(connections: Connections, name: str, head: str, found: _Findings) -> str:
-    """Say that a push which reverts images is not applied, and how to go on; empty where none is."""
+    """Return that a push which reverts images is not applied, and how to go on; empty where none is."""
     try:
         said = older_push(connections, name, head, found.warnings.append)
     except HeadwayError as error:
@@ -183,7 +183,7 @@ def _service(
 
 
 def _but(unread: list[str]) -> str:
-    """Say that files are left out; nothing where none is."""
+    """Return that files are left out; empty where none is."""
     if not unread:
         return ""
     return f", but {'a file is' if len(unread) == 1 else f'{len(unread)} files are'} left out"

@@ -59,7 +59,7 @@ def rollback_target(connections: Connections, config: Config, request: RollbackR
 
 
 def _as_named(connections: Connections, config: Config, name: str, to: str) -> str:
-    """Find the commit of a release, of a revision, or the one that was live in an environment at a time."""
+    """Return the commit of a release, of a revision, or the one that was live in an environment at a time."""
     repo = connections.repo
     found = repo.find_release(to) or repo.rev_parse(to)
     if found is not None:

@@ -1,6 +1,6 @@
 """What this process would leave behind if it ended now, said by the steps as they go.
 
-A release is a commit first and a rollout after that. Whoever stops a process in between must hear
+A release is a commit first and a rollout after that. Whoever stops a process in between must learn
 what is left, and a first Ctrl-C must not stop it there at all.
 """
 
@@ -14,7 +14,7 @@ _followed: list[str] = []
 
 
 def leaves(environment: str, said: str) -> None:
-    """Say what would be left of a release to an environment, and what finishes it; an empty text means nothing."""
+    """Note what would be left of a release to an environment, and what finishes it; an empty text means nothing."""
     if said:
         _left[environment] = said
     else:

@@ -297,7 +297,7 @@ def announce(notice: Notice, first: Callable[[Notice], bool]) -> None:
     if not first(notice):
         return
     data = json.loads(notice.to_json())
-    told = (notice.app, notice.environment, notice.release, notice.mark, notice.changes)
+    identity = (notice.app, notice.environment, notice.release, notice.mark, notice.changes)
     emit_event(
         event=f"headway.release.{notice.state}",
         resource={
@@ -307,7 +307,7 @@ def announce(notice: Notice, first: Callable[[Notice], bool]) -> None:
             "headway.environment": notice.environment,
         },
         payload={key: it for key, it in data.items() if key not in ("links", "details", "corrects")},
-        id=uuid.uuid5(uuid.NAMESPACE_URL, f"headway:{told}"),
+        id=uuid.uuid5(uuid.NAMESPACE_URL, f"headway:{identity}"),
     )
 
 
@@ -317,14 +317,14 @@ def run_page() -> str:
 
 
 def dead_runs(app: str) -> list[DeadRun]:
-    """List the runs that died lately, and long enough ago for everybody to have reported it."""
+    """Return the runs that died lately, and long enough ago for everybody to have reported it."""
     now = datetime.now(UTC)
     with _api() as api:
         return _patiently(lambda: api.dead(now - DEAD_SINCE, now - DEAD_FOR, app))
 
 
 def ended_runs(app: str) -> list[EndedRun]:
-    """List the runs that released something and were cut off lately, of which nobody was notified yet."""
+    """Return the runs that released something and were cut off lately, of which nobody was notified yet."""
     with _api() as api:
         return _patiently(lambda: prefect_ended.ended_runs(api, datetime.now(UTC) - CUT_OFF_SINCE, app))
 

@@ -64,10 +64,10 @@ class Api:
             except ClientDisconnect:
                 return Response(status_code=400)
             except Exception as problem:  # noqa: BLE001 - the caller gets a message, and never a traceback
-                told = explained(problem)
+                shown = explained(problem)
                 status = {UsageError: 422, RefusedError: 403, TransientError: 503}
-                code = next((it for kind, it in status.items() if isinstance(told, kind)), 502)
-                return _Answer(code, told.message, told.hint).response
+                code = next((it for kind, it in status.items() if isinstance(shown, kind)), 502)
+                return _Answer(code, shown.message, shown.hint).response
 
         return answer
 
@@ -113,7 +113,7 @@ class Api:
 
         def look() -> dict[str, Any] | None:
             with PrefectApi(self._settings.prefect_url()) as api:
-                return api.told(run, f"token:{token.name}", int(after))
+                return api.log_after(run, f"token:{token.name}", int(after))
 
         found = await run_in_threadpool(look)
         if found is None:

@@ -76,9 +76,9 @@ class WarmWorker(BaseWorker[ProcessJobConfiguration, ProcessVariables, WarmResul
         try:
             await self._see_to_cancelled()
         finally:
-            if self._ending.told and not self._processes.alive:
+            if self._ending.requested and not self._processes.alive:
                 self._ending.scope.cancel()
-        return [] if self._ending.told else await super().get_and_submit_flow_runs()
+        return [] if self._ending.requested else await super().get_and_submit_flow_runs()
 
     async def _submit_scheduled_flow_runs(
         self, flow_run_response: list[WorkerFlowRunResponse]
@@ -112,7 +112,7 @@ class WarmWorker(BaseWorker[ProcessJobConfiguration, ProcessVariables, WarmResul
         The server is asked, so that nothing depends on an event that came while nobody listened.
         """
         known = self._processes.all
-        if not known or (time.monotonic() - self._looked < LOOK and not self._ending.told):
+        if not known or (time.monotonic() - self._looked < LOOK and not self._ending.requested):
             return
         self._looked = time.monotonic()
         alive = [it for it in known if it.alive]
@@ -124,7 +124,7 @@ class WarmWorker(BaseWorker[ProcessJobConfiguration, ProcessVariables, WarmResul
                 if cancelled and not it.told_to_end:
                     self.get_flow_run_logger(run).info("It was cancelled; its process is asked to stop")
                     self._processes.end(it, GRACE)
-            # One that was told to end and could not ask why says that it crashed.
+            # One that was asked to end and could not ask why says that it crashed.
             crashed = run.state_type == StateType.CRASHED and any(
                 it.told_to_end for it in over if it.run_id == run.id
             )
@@ -149,7 +149,7 @@ class WarmWorker(BaseWorker[ProcessJobConfiguration, ProcessVariables, WarmResul
         await process.over.wait()
         # A process that a signal ended has a negative code, which Prefect explains. 255 says that the server process
         # is gone and nobody knows: then the run's own state counts, or the heartbeat that stays away. Nor is it a
-        # crash where it was told to end.
+        # crash where it was asked to end.
         known = process.code != UNKNOWN and not process.told_to_end
         return WarmResult(identifier=identifier, status_code=process.code if known else 0)
 
@@ -206,14 +206,14 @@ def _run(
 
 
 class Ending:
-    """Whether the worker was told to end, and the scope that ends it."""
+    """Whether the worker was asked to end, and the scope that ends it."""
 
     def __init__(self, scope: anyio.CancelScope) -> None:
-        self.scope, self.told = scope, False
+        self.scope, self.requested = scope, False
 
 
 async def serve(pool: str, name: str, limit: int | None, *, healthcheck: bool = False) -> None:
-    """Work until told to end by SIGTERM or SIGINT, and then until the runs have ended; a second signal ends them.
+    """Work until asked to end by SIGTERM or SIGINT, and then until the runs have ended; a second signal ends them.
 
     One answer of the server that Prefect's worker does not expect ends its loop. That is no reason for a
     worker to end: it restarts, and the runs that it had started go on.
@@ -222,7 +222,7 @@ async def serve(pool: str, name: str, limit: int | None, *, healthcheck: bool = 
         processes, ending = Processes(group, PRELOAD), Ending(group.cancel_scope)
         group.start_soon(_end_on_signal, processes, ending)
         pause = FIRST_PAUSE
-        while processes.alive or not ending.told:
+        while processes.alive or not ending.requested:
             began = time.monotonic()
             try:
                 await processes.warm_up()
@@ -256,8 +256,8 @@ def _leaves(errors: BaseExceptionGroup[BaseException]) -> list[BaseException]:
 async def _end_on_signal(processes: Processes, ending: Ending) -> None:
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async for _ in signals:
-            if ending.told or not processes.alive:
+            if ending.requested or not processes.alive:
                 ending.scope.cancel()
                 return
             print(f"waiting for {len(processes.alive)} runs to end; a second signal ends them", flush=True)
-            ending.told = True
+            ending.requested = True

@@ -120,7 +120,7 @@ def test_how_a_process_ended(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "_run", fail)
         assert (await worker.run(flow_run(), CONFIGURATION)).status_code == 3
         monkeypatch.setattr(module, "_run", obey)
-        for told, code in ((False, -signal.SIGTERM), (True, 0)):
+        for requested, code in ((False, -signal.SIGTERM), (True, 0)):
             async with anyio.create_task_group() as group:
                 statuses: list[int] = []
 
@@ -130,7 +130,7 @@ def test_how_a_process_ended(monkeypatch: pytest.MonkeyPatch) -> None:
                 group.start_soon(one)
                 while not processes.alive:
                     await anyio.sleep(0.01)
-                if told:
+                if requested:
                     processes.alive[0].terminate()
                 else:
                     os.kill(processes.alive[0].pid, signal.SIGTERM)

@@ -49,7 +49,7 @@ _BY_COMMIT = Tags(match="glob:*", order="commit")
 
 
 def tags_of(document: Document, environment: str, service: str) -> tuple[Tags, Path] | None:
-    """Find the rule for a service in an environment, and where it stands.
+    """Return the rule for a service in an environment, and where it stands.
 
     The service's own rule here comes before its rule everywhere, that before the rule for
     all services here. Without any, a service that has a source is ordered by its commits.
@@ -66,7 +66,7 @@ def tags_of(document: Document, environment: str, service: str) -> tuple[Tags, P
 
 
 def _rules(document: Document) -> Iterable[Wrong]:
-    """Find rules that cannot be used, and automatic services that have none."""
+    """Yield rules that cannot be used, and automatic services that have none."""
     for name, environment in document.environments.items():
         for service, definition in document.services.items():
             own = environment.services.get(service)
@@ -104,7 +104,7 @@ def has_source(service: Service, path: Path) -> bool:
 
 
 def wrong_together(document: Document, names: Names) -> Iterable[Wrong]:
-    """Find what only the keys together say wrong; `names` are those that the file has, the document's or not."""
+    """Yield what only the keys together say wrong; `names` are those that the file has, the document's or not."""
     owners: dict[str, str] = {}
     for name, service in document.services.items():
         image = service.ref.name
@@ -165,7 +165,7 @@ def _windows(path: Path, texts: Iterable[str]) -> Iterable[Wrong]:
 
 
 def _routes(document: Document, names: Names) -> Iterable[Wrong]:
-    """Find those who would never hear anything."""
+    """Yield the routes that would never notify anybody."""
     notify = document.notify
     if notify is None:
         return

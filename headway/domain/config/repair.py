@@ -1,4 +1,4 @@
-"""What a headway.yaml with mistakes says where it has none, so that all its mistakes are told in one round."""
+"""What a headway.yaml with mistakes says where it has none, so that all its mistakes are reported at once."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Is a custom resource ready, on its way, broken or held back?
 
 A rule of headway.yaml comes first, then what is known of the kind by name (`kindhealth`), then
-what the object tells as most do (`selfreport`). One of a kind that tells nothing of itself is done
+what the object tells as most do (`self_report`). One of a kind that tells nothing of itself is done
 when it is applied; a guess would hold up releases.
 """
 
@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from headway.domain.health.reporting_kinds import tells
+from headway.domain.health.reporting_kinds import always_reports
 from headway.domain.health.self_report import (
     UNSEEN,
     Found,
     Object,
     by_itself,
     observed,
-    tells_generation,
+    reports_generation,
     words_of,
 )
 from headway.domain.health.verdict import NEVER, Health, Signal
@@ -89,12 +89,12 @@ class Rules:
         if state == "applied":
             return Health(True, f"applied; this {kind} does not report when it is ready")
         if state == "ready":
-            return Health(True, "", settle=0.0 if tells_generation(item) else SETTLE)
+            return Health(True, "", settle=0.0 if reports_generation(item) else SETTLE)
         if state == "held":
             return Health(True, said or "its controller holds it back", put_off="held")
         message = f"{kind} is not ready: {said}" if said else f"{kind} is not ready"
         if state == "failed":
-            grace = FAILED_GRACE if tells_generation(item) else STALE_GRACE
+            grace = FAILED_GRACE if reports_generation(item) else STALE_GRACE
             return Health(False, message, (Signal("Degraded", said or message, grace, blames=blames),))
         return Health(False, message, (Signal("NotReady", said or message, NEVER, blames=blames),))
 
@@ -111,7 +111,7 @@ class Rules:
         found = by_name(item) if by_name is not None else None
         if found is None:
             found = by_itself(item)
-        if found[0] == "applied" and tells(group, kind):
+        if found[0] == "applied" and always_reports(group, kind):
             return "progressing", words_of(item) or "its controller has not said anything yet"
         return found
 
@@ -132,7 +132,7 @@ def has_health_rules(item: Object, group: str, kind: str, rules: Rules) -> bool:
     """
     if any(it.covers(group, kind) for it in rules.own):
         return True
-    return (group, kind) in rules.known or tells(group, kind) or is_custom(group)
+    return (group, kind) in rules.known or always_reports(group, kind) or is_custom(group)
 
 
 def is_custom(group: str) -> bool:

@@ -77,7 +77,7 @@ def is_leaving(pod: Mapping[str, Any]) -> bool:
 
 
 def pod_signals(pod: Mapping[str, Any]) -> list[Signal]:
-    """List the signs of trouble of one pod; none for a pod that is ready or done."""
+    """Return the signs of trouble of one pod; none for a pod that is ready or done."""
     status = pod.get("status") or {}
     name = pod["metadata"]["name"]
     if status.get("phase") == "Succeeded" or is_ready(pod):
@@ -120,7 +120,7 @@ def _unschedulable(pod: Mapping[str, Any], scheduled: Mapping[str, Any]) -> str:
 
 
 def _silent_node(pod: Mapping[str, Any]) -> str:
-    """Say that a node does not tell of a pod that it has; empty where it does."""
+    """Return that a node does not report a pod that it has; empty where it does."""
     node, status = (pod.get("spec") or {}).get("nodeName"), pod.get("status") or {}
     if not node or status.get("phase") in ("Failed", "Succeeded"):
         return ""
@@ -135,7 +135,7 @@ def _silent_node(pod: Mapping[str, Any]) -> str:
 
 
 def wrong_digests(pod: Mapping[str, Any], planned: Mapping[str, str]) -> list[tuple[str, str]]:
-    """List the containers that do not run their planned digest, each with the image that it reports.
+    """Return the containers that do not run their planned digest, each with the image that it reports.
 
     A runtime that knows one image under two digests (an index and its manifest, or two
     registries) may report the other one; what counts then is that the pod asks for the

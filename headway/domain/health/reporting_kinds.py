@@ -117,7 +117,7 @@ SILENT = frozenset(
 _KINDS = {group: frozenset(kinds.split()) for group, kinds in _BY_GROUP.items()}
 
 
-def tells(group: str, kind: str) -> bool:
+def always_reports(group: str, kind: str) -> bool:
     """Return whether a kind's controller is known to tell of every object."""
     kinds = _KINDS.get(group, frozenset())
     if kind in kinds or "*" in kinds:

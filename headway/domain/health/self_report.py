@@ -30,11 +30,11 @@ def observed(item: Object) -> bool:
     for name in ("observedGeneration", "lastEvaluatedGeneration"):
         if (seen := _number(status.get(name))) is not None:
             return seen >= generation
-    told = [_number(it.get("observedGeneration")) for it in conditions(item).values()]
-    return max((it for it in told if it is not None), default=generation) >= generation
+    reported = [_number(it.get("observedGeneration")) for it in conditions(item).values()]
+    return max((it for it in reported if it is not None), default=generation) >= generation
 
 
-def tells_generation(item: Object) -> bool:
+def reports_generation(item: Object) -> bool:
     """Return whether an object tells which generation it speaks of."""
     status = item.get("status")
     if isinstance(status, Mapping) and _number(status.get("observedGeneration")) is not None:
@@ -62,8 +62,8 @@ def by_itself(item: Object) -> Found:
         return "failed", said
     meaning, word = word_of(item)
     if meaning in ("failed", "held", "progressing"):
-        told = words_of(item)
-        return meaning, told if told and told != word else word  # type: ignore[return-value]
+        reported = words_of(item)
+        return meaning, reported if reported and reported != word else word  # type: ignore[return-value]
     if by_condition[0] != "applied":
         return by_condition
     if meaning != "ready" and (said := _text_at(item, *_ERRORS)):
@@ -127,8 +127,8 @@ def by_conditions(item: Object) -> Found:
     for name in _BAD:
         if _is(by_type, name, "True"):
             return "failed", _said(by_type[name])
-    told = _all_conditions(item)
-    good = [it for it in told if str(it.get("type")) in _GOOD]
+    reported = _all_conditions(item)
+    good = [it for it in reported if str(it.get("type")) in _GOOD]
     if stale := [it for it in good if _is_stale(item, it)]:
         return "progressing", f"{_said(stale[0])} (of the version before)"
     for each in good:
@@ -143,22 +143,22 @@ def by_conditions(item: Object) -> Found:
     for each in good:
         if str(each.get("status")) != "True":
             return "progressing", _said(each)
-    return ("ready", "") if good else _by_relatives(told)
+    return ("ready", "") if good else _by_relatives(reported)
 
 
-def _by_relatives(told: list[Mapping[str, Any]]) -> Found:
+def _by_relatives(reported: list[Mapping[str, Any]]) -> Found:
     """Assess by conditions whose names only end as those do that are known, where no known one is there."""
-    for each in told:
+    for each in reported:
         name, true = str(each.get("type")), str(each.get("status")) == "True"
         if (true and _BAD_END.search(name)) or (_final(each) and not _BAD_END.search(name)):
             return "failed", _said(each)
-    for each in told:
+    for each in reported:
         if str(each.get("status")) == "True" and (
             each.get("type") in _NOT_YET
             or (each.get("type") == "Running" and each.get("reason") == "Running")
         ):
             return "progressing", _said(each)
-    good = [it for it in told if _GOOD_END.search(str(it.get("type")))]
+    good = [it for it in reported if _GOOD_END.search(str(it.get("type")))]
     return ("ready", "") if good and all(str(it.get("status")) == "True" for it in good) else ("applied", "")
 
 

@@ -154,7 +154,7 @@ def _waiting(health: Health) -> str:
 
 
 def deadline_verdict(workload: ObjectId, health: Health, passed: Signal) -> Verdict:
-    """Say that a deadline passed, with the sign that explains it best.
+    """Return the verdict that a deadline passed, with the sign that explains it best.
 
     Where no sign explains it, nothing is known against the image.
     """

@@ -59,7 +59,7 @@ def is_manifest(value: Any) -> bool:
 
 
 def what_it_is(manifest: Mapping[str, Any]) -> str:
-    """Name what a manifest describes where that is not an image; empty where it is one."""
+    """Return what a manifest describes where that is not an image; empty where it is one."""
     return _of_index(manifest) if is_index(manifest) else _of_manifest(manifest)
 
 

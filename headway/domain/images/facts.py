@@ -56,7 +56,7 @@ def is_index(manifest: Mapping[str, Any]) -> bool:
 
 
 def children(index: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """List an index's images as (platform, digest), without attestations (OCI image index, `manifests`)."""
+    """Return an index's images as (platform, digest), without attestations (OCI image index, `manifests`)."""
     listed = index.get("manifests")
     found = []
     for each in listed if isinstance(listed, list) else ():

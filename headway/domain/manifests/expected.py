@@ -18,7 +18,7 @@ Planned = Mapping[ObjectId, Mapping[str, str]]
 
 
 def pod_spec(item: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Find the pod spec of a workload: its own, its template's, or its job template's."""
+    """Return the pod spec of a workload: its own, its template's, or its job template's."""
     spec = item.get("spec")
     if not isinstance(spec, dict):
         return None
@@ -32,7 +32,7 @@ def pod_spec(item: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def containers_of(spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """List a pod spec's containers, the init containers first; a custom kind's `containers` may be something else."""
+    """Return a pod spec's containers, the init containers first; a custom kind's `containers` may be something else."""
     lists = [spec.get("initContainers"), spec.get("containers")]
     return [each for some in lists if isinstance(some, list) for each in some if isinstance(each, dict)]
 

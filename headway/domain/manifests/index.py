@@ -147,7 +147,7 @@ class FileIndex:
 
 
 def unrendered(path: str) -> Problem | None:
-    """Say of a file whether it makes its folder something to be rendered first; None where it is plain YAML.
+    """Return what makes a file's folder something to be rendered first; None where it is plain YAML.
 
     Read as it stands, a kustomization's patch would be applied as a whole object.
     """

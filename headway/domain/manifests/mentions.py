@@ -36,7 +36,7 @@ class Mention(NamedTuple):
 
 
 def mentions(text: str, known: list[tuple[int, int]]) -> list[Mention]:
-    """Find what looks like an image with a tag or digest, but for the spans that are known already and comments."""
+    """Return what looks like an image with a tag or digest, but for the spans that are known already and comments."""
     found: list[Mention] = []
     spans, line, line_start = iter(known), 1, 0
     start, end = next(spans, (len(text), len(text)))

@@ -29,7 +29,7 @@ def held_by(meta: Mapping[str, Any]) -> str:
 
 
 def namespace_leaves(namespace: Mapping[str, Any]) -> str:
-    """Say that a namespace is being deleted, and what that waits for as far as it says; empty where it is not."""
+    """Return that a namespace is being deleted, and what that waits for as far as it says; empty where it is not."""
     meta = namespace.get("metadata") or {}
     if not meta.get("deletionTimestamp"):
         return ""

@@ -107,7 +107,7 @@ def as_applied(
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[FieldDiff, ...]:
-    """List the fields in which two states of one object differ; the server's bookkeeping is left out."""
+    """Return the fields in which two states of one object differ; the server's bookkeeping is left out."""
     found: list[FieldDiff] = []
     for part in ("labels", "annotations", "finalizers", "ownerReferences"):
         _differ(

@@ -97,7 +97,7 @@ def set_by_a_person(entry: Mapping[str, Any]) -> bool:
 
 
 def absent_trails(fields: Fields, wanted: Any, at: Trail = ()) -> list[Trail]:
-    """List the paths of a field set that lead to nothing in `wanted`, as its entries from the top."""
+    """Return the paths of a field set that lead to nothing in `wanted`, as its entries from the top."""
     found: list[Trail] = []
     for entry, below in fields.items():
         if entry == ".":
@@ -118,7 +118,7 @@ def absent_trails(fields: Fields, wanted: Any, at: Trail = ()) -> list[Trail]:
 
 
 def absent_paths(fields: Fields, wanted: Any) -> list[str]:
-    """List the paths of a field set that lead to nothing in `wanted`, for people."""
+    """Return the paths of a field set that lead to nothing in `wanted`, for people."""
     return [trail_label(trail) for trail in absent_trails(fields, wanted)]
 
 
@@ -162,7 +162,7 @@ def element_label(entry: str) -> str:
 def handover(
     meta: Mapping[str, Any], wanted: Mapping[str, Any], claims: Claims = NO_CLAIMS
 ) -> tuple[list[str], list[dict[str, Any]]]:
-    """Find what people set that the manifest does not say, and make it headway's to remove.
+    """Return what people set that the manifest does not say, and make it headway's to remove.
 
     Gives the paths, and the new managedFields in which they belong to headway: an apply
     on top of that takes them away. Metadata and status are not looked at; neither are
@@ -211,7 +211,7 @@ def owns_replicas(meta: Mapping[str, Any]) -> bool:
 def foreign_fields(
     meta: Mapping[str, Any], wanted: Mapping[str, Any], claims: Claims = NO_CLAIMS
 ) -> list[tuple[Trail, str, bool]]:
-    """List the fields that others set and the manifest does not say: each with its field manager, and whether it goes.
+    """Return the fields that others set and the manifest leaves out: each with its field manager, whether it goes.
 
     Those of people and of claimed managers go when the manifest is applied; those of other tools
     stay. Left out is what controllers own, and what `handover` does not look at. What the API

@@ -64,7 +64,7 @@ def selector(labels: Mapping[str, str]) -> str:
 
 
 def owner_of(labels: Mapping[str, str]) -> str:
-    """Say from an object's labels whose it is; empty for an object that is nobody's."""
+    """Return whose an object is by its labels; empty for an object that is nobody's."""
     app, environment = labels.get(APP_LABEL), labels.get(ENVIRONMENT_LABEL)
     if not app and not environment:
         return ""
@@ -79,7 +79,7 @@ def split_api_version(api_version: str) -> tuple[str, str]:
 
 
 def id_of(item: Mapping[str, Any], namespace: str = "") -> ObjectId:
-    """Name an object as it stands in a manifest; `namespace` fills in where it names none."""
+    """Return the id of a manifest's object; `namespace` fills in where it names none."""
     meta = item.get("metadata") or {}
     group, _ = split_api_version(str(item.get("apiVersion", "")))
     return ObjectId(

@@ -106,7 +106,7 @@ def not_given(rights: Iterable[Right], rules: Iterable[Mapping[str, Any]]) -> li
     return [it for it in rights if not any(_covers(rule, it) for rule in rules)]
 
 
-def told(missing: Iterable[Right]) -> list[str]:
+def described(missing: Iterable[Right]) -> list[str]:
     """Return what is missing: one line for each kind and consequence, with its verbs."""
     lines: dict[tuple[str, str, str, str], list[str]] = {}
     for it in missing:

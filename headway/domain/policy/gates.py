@@ -111,7 +111,7 @@ def upstream(config: Config, environment: str) -> tuple[str, ...]:
 
 
 def not_promoted(config: Config, environment: str, source: str = "") -> list[Blocked]:
-    """Say that an environment takes promotions only; `source` is where a promotion comes from, if it is one."""
+    """Return what blocks a release to an environment that takes promotions only; `source` is a promotion's."""
     rules = config.environments[environment]
     if not rules.only_by_promotion or source == rules.promote_from:
         return []

@@ -85,7 +85,7 @@ def read_tokens(text: str, file: str) -> tuple[Token, ...]:
 
 
 def token_of(tokens: tuple[Token, ...], said: str) -> Token | None:
-    """Find the token that somebody shows; every one is compared, in constant time."""
+    """Return the token that somebody shows; every one is compared, in constant time."""
     shown, found = digest(said), None
     for each in tokens:
         if hmac.compare_digest(each.sha256, shown):

@@ -89,7 +89,7 @@ def _counts(entry: Entry) -> bool:
 
 
 def _deployments(entries: Sequence[Entry], service: str) -> list[_Deployment]:
-    """Say of each deployment, the oldest first, when it was live, whether it failed, and what put that right."""
+    """Return of each deployment, the oldest first, when it was live, whether it failed, and what restored it."""
     brought: dict[tuple[str, str], int] = {}
     rolled_back: dict[int, Entry] = {}
     restored: dict[int, datetime] = {}

@@ -67,7 +67,7 @@ class Plan:
 
     @property
     def fingerprint(self) -> str:
-        """Name exactly what changes where, in 12 digits: an approval of one plan is none of another."""
+        """Return a hash of what changes where, in 12 digits: an approval of one plan is none of another."""
         said = "\n".join([self.environment, *(" ".join(it) for it in self.triples)])
         return hashlib.sha256(said.encode()).hexdigest()[:12]
 
@@ -88,7 +88,7 @@ class Plan:
 def image_changes(
     config: Config, now: list[FileIndex], then: list[FileIndex]
 ) -> tuple[tuple[str, str, str], ...]:
-    """Tell which images differ between two states of an environment: (service, now, then), each once.
+    """Return which images differ between two states of an environment: (service, now, then), each once.
 
     Only services that both have are compared, container by container; `then` is empty for an image that
     was nowhere then, where what its container had is not known.
@@ -106,7 +106,7 @@ def image_changes(
 def moved_images(
     config: Config, now: list[FileIndex], then: list[FileIndex]
 ) -> tuple[tuple[str, str, str], ...]:
-    """Tell which images containers got in the place of others: (service, now, then), each once.
+    """Return which images containers got instead of others: (service, now, then), each once.
 
     A container that is new took the place of an image that no other container of its service runs any more.
     """
@@ -135,7 +135,7 @@ def service_of(config: Config, value: str) -> str | None:
 def sites_by_service(
     config: Config, indexes: Iterable[FileIndex]
 ) -> dict[str, list[tuple[FileIndex, ImageSite]]]:
-    """Find where an environment's manifests name each service's image; services without a place are absent."""
+    """Return where an environment's manifests name each service's image; services without a place are absent."""
     found: dict[str, list[tuple[FileIndex, ImageSite]]] = {}
     for index in indexes:
         for site in index.images:

@@ -290,7 +290,7 @@ class _JustBelow:
 
 
 def _none_of(ranking: Ranking) -> str:
-    """Say that no tag can be released, and why: the reason that most have, with one that has it."""
+    """Return that no tag can be released, and why: the reason that most have, with one that has it."""
     if not ranking.refused:
         return "the repository has no tags"
     reasons = Counter(ranking.refused.values())
@@ -314,7 +314,7 @@ class Explained:
 
 
 def explain(question: Question, answer: Picked | Nothing, limit: int | None = None) -> list[Explained]:
-    """List tags, the newest first, then those that cannot be ordered, each with what became of it."""
+    """Return tags, the newest first, then those that cannot be ordered, each with what became of it."""
     out: list[Explained] = []
     bounds = _bounds(question)
     for key, tags in question.ranking.newest_first():

@@ -261,7 +261,7 @@ def _no_number(said: str) -> str:
 
 
 def _commit(text: str, position: Position) -> Any:
-    """Find the SHA-1 in a tag: the last part set off by `-`, `_` or `.` that is one and is on the branch."""
+    """Return the SHA-1 in a tag: the last part set off by `-`, `_` or `.` that is one and is on the branch."""
     # A date such as 20260102 has the form of a SHA-1 too; which part is one, only the branch can say.
     found: Any = Refused("has no SHA-1 in it")
     for part in reversed(_SEPARATOR.split(text)):

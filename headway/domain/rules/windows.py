@@ -181,7 +181,7 @@ def _inside(windows: list[Window], now: datetime) -> tuple[datetime | None, str]
 
 
 def _next(windows: list[Window], freezes: list[Window], now: datetime) -> datetime | None:
-    """Find the first moment from `now` on that is in a window and in no freeze."""
+    """Return the first moment from `now` on that is in a window and in no freeze."""
     moment, last = now, now + timedelta(days=AHEAD)
     while moment < last:
         frozen, _ = _inside(freezes, moment)

@@ -32,17 +32,17 @@ class Job:
 
     @property
     def actor(self) -> str:
-        """Name it in a commit, with who started it: `github 123 (ann)`."""
+        """Return its name for a commit, with who started it: `github 123 (ann)`."""
         return self.asked_by(self.person)
 
     def asked_by(self, person: str) -> str:
-        """Name it in a commit as somebody's; outside of any job, just the person."""
+        """Return its name for a commit as somebody's; outside of any job, just the person."""
         job = f"{self.system} {self.number}".strip()
         return f"{job} ({person})" if job and person else job or person
 
     @property
     def mark(self) -> tuple[str, ...]:
-        """Tell it from every other job, and from itself when it is run again."""
+        """Return what distinguishes it from every other job, and from itself when it is run again."""
         return self.system, self.number, self.attempt
 
 

@@ -97,7 +97,7 @@ def set_image_report(
     advice: str = "",
     steps: Sequence[Timed] = (),
 ) -> str:
-    """Tell how setting an image ended; `cause` says why it is not live, where it is not."""
+    """Return the report of how setting an image ended; `cause` says why it is not live, where it is not."""
     states = {it.workload: _state(it) for it in verdicts}
     rows = [
         (code(str(it.object)), code(it.container), code(it.old), states.get(it.object, "")) for it in changed
@@ -155,7 +155,7 @@ def _sentence(said: str) -> str:
 
 
 def _objects(result: Result) -> str:
-    """List what was touched or had to become live, and how each workload is."""
+    """Return what was touched or had to become live, and how each workload is."""
     applied = result.applied
     rows: dict[ObjectId, list[str]] = {}
     for it in result.verdicts:
@@ -183,14 +183,14 @@ def _state(verdict: Verdict) -> str:
 
 def _last_words(verdicts: Iterable[Verdict]) -> list[str]:
     """Return what the cluster and the container said of those that failed."""
-    told: list[str] = []
+    lines: list[str] = []
     for it in [it for it in verdicts if it.status == "failed" and (it.logs or it.events)][:EXPLAINED]:
         name = code(it.pod or str(it.workload))
         if it.events:
-            told += [f"Events of {name}:", fence(it.events)]
+            lines += [f"Events of {name}:", fence(it.events)]
         if it.logs:
-            told += [f"Last log lines of {name}:", fence(it.logs)]
-    return told
+            lines += [f"Last log lines of {name}:", fence(it.logs)]
+    return lines
 
 
 def _commands(context: str, verdicts: Iterable[Verdict]) -> str:

@@ -43,7 +43,7 @@ def plan_report(
     cluster: Rehearsal | None = None,
     warned: Iterable[str] = (),
 ) -> str:
-    """Tell what a plan changes: who asked, a table of services, what changes in the cluster, and its commit's diff.
+    """Return the report of a plan: who asked, a table of services, what changes in the cluster, its commit's diff.
 
     `also` is what the commit changes besides the manifests, `held` what holds it back, `warned` what people should
     know of it.
@@ -82,7 +82,7 @@ def plan_diff(plan: Plan, read: Callable[[str, str], bytes | None], also: Mappin
 
 
 def cluster_report(cluster: Rehearsal) -> str:
-    """Tell what a plan does in the cluster, as it was tried there: warnings first, then object by object."""
+    """Return the report of a plan's dry run on the cluster: warnings first, then object by object."""
     lines = [f"- refused: {inline(it)}" for it in cluster.refusal.splitlines()]
     lines += [f"- warning: {inline(it)}" for it in cluster.warnings]
     lines += [f"- note: {inline(it)}" for it in cluster.notes]
@@ -114,7 +114,7 @@ def builds_report(
     running: Mapping[str, Sequence[str]] | None = None,
     environment: str = "",
 ) -> str:
-    """Tell what a build would make: of which commits, with which tags, and what the registry has by now.
+    """Return the report of what a build would make: of which commits, with which tags, what the registry has.
 
     `running` is what `environment`, which would get these images, has now: service → images.
     """
@@ -139,7 +139,7 @@ def builds_report(
 def set_image_plan(
     image: ImageRef, namespace: str, found: Sequence[ImageSet], asked: str, warning: str
 ) -> str:
-    """Tell which running containers would get an image."""
+    """Return the report of which running containers would get an image."""
     rows = [(code(str(it.object)), code(it.container), *_from_to(it.old, it.new, "the same")) for it in found]
     nothing = "" if rows else f"No workload there runs an image of {code(image.name)}."
     return blocks(
@@ -155,7 +155,7 @@ def set_image_plan(
 
 
 def drift_report(name: str, drifts: list[Drift]) -> str:
-    """Tell how a cluster differs from the repo, field by field."""
+    """Return the report of how a cluster differs from the repo, field by field."""
     if not drifts:
         return f"**{inline(name)}**: the cluster equals the repo.\n"
     rows = [
@@ -169,11 +169,11 @@ def drift_report(name: str, drifts: list[Drift]) -> str:
 
 
 def proof_report(names: list[str], proofs: list[Proof], seconds: float) -> str:
-    """Tell what was proven equal after a rebuild."""
+    """Return the report of what was proven equal after a rebuild."""
     both = list(zip(names, proofs, strict=True))
     rows = [(inline(name), _proven(it), str(it.objects), str(it.pods)) for name, it in both]
-    told = [(name, it) for name, it in both if it.kept or not it.equal]
-    wrong = "\n".join(f"- {inline(name)}: {inline(it.summary)}" for name, it in told)
+    listed = [(name, it) for name, it in both if it.kept or not it.equal]
+    wrong = "\n".join(f"- {inline(name)}: {inline(it.summary)}" for name, it in listed)
     columns = ("environment", "", "objects compared", "pods compared")
     return blocks([f"## Rebuilt in {duration(seconds)}", table(columns, rows), wrong])
 
@@ -185,7 +185,7 @@ def _proven(proof: Proof) -> str:
 
 
 def build_report(built: list[Built]) -> str:
-    """Tell which images there are now, and how long each took."""
+    """Return the report of the images there are now, and how long each took."""
     rows = [
         (
             inline(it.service),

@@ -62,7 +62,7 @@ class Rejected(RejectedError):
 
 
 def put(cluster: Cluster, item: Item) -> str | Rejection:
-    """Apply one manifest; give `created`, `changed`, `unchanged`, or why it was refused."""
+    """Apply one manifest; return `created`, `changed`, `unchanged`, or why it was refused."""
     meta = (item.live or {}).get("metadata") or {}
     if meta.get("deletionTimestamp"):
         _wait_gone(cluster, item, meta["uid"])
@@ -89,7 +89,7 @@ def put(cluster: Cluster, item: Item) -> str | Rejection:
 
 
 def rehearse(cluster: Cluster, item: Item) -> bool | Rejection:
-    """Apply one manifest as a dry run: True when nothing would change, else False, or why it is refused."""
+    """Apply one manifest as a dry run; return True where nothing would change, else False, or why it is refused."""
     if item.live is not None and item.live["metadata"].get("deletionTimestamp"):
         return False
     try:
@@ -149,12 +149,12 @@ def wait_established(cluster: Cluster, definitions: Iterable[Item]) -> None:
 
 
 def unknown_kind(item: Item) -> Rejection:
-    """Say that the cluster does not know a manifest's kind."""
+    """Return the error that the cluster does not know a manifest's kind."""
     return Rejection(item.manifest.path, item.manifest.line, item.id, item.unknown)
 
 
 def rejection(item: Item, refusal: ApiRefused) -> Rejection:
-    """Put the server's words beside the manifest's place."""
+    """Return the server's words with the manifest's file and line."""
     said = refusal.said or refusal.message
     return Rejection(item.manifest.path, item.manifest.line, item.id, said, is_immutable(refusal))
 

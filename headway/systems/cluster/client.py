@@ -257,7 +257,7 @@ class Cluster:
             attempt += 1
 
     def ready(self) -> bool:
-        """Ask whether the server calls itself ready; False where it does not answer that either."""
+        """Ask whether the server calls itself ready; return False where it does not answer that either."""
         try:
             return self.exchange("GET", "/readyz", accept="*/*", timeout=5.0).status == 200
         except (TransientError, FailedError):
@@ -275,7 +275,7 @@ class Cluster:
         timeout: float = 60.0,
         stream: bool = False,
     ) -> urllib3.BaseHTTPResponse:
-        """Send one request once and give the answer, whatever its status; `stream` leaves its body unread.
+        """Send one request once and return the answer, whatever its status; `stream` leaves its body unread.
 
         `timeout` is in seconds between two reads; one that is no stream ends within WHOLE times as many.
         Raises TransientError without an answer.

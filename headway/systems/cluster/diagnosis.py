@@ -43,7 +43,7 @@ def logs(
 
 
 def events_of(cluster: Cluster, namespace: str, uid: str) -> list[dict[str, Any]]:
-    """List the events about one object, the oldest first."""
+    """Return the events about one object, the oldest first."""
     try:
         found = cluster.get(
             f"/api/v1/namespaces/{segment(namespace)}/events",

@@ -86,14 +86,14 @@ class Kinds:
         return fresh
 
     def all(self) -> list[Resource]:
-        """List each kind once, in the version that the cluster prefers."""
+        """Return each kind once, in the version that the cluster prefers."""
         once: dict[tuple[str, str], Resource] = {}
         for resource in self._get().kinds.values():
             once.setdefault((resource.group, resource.kind), resource)
         return list(once.values())
 
     def served(self) -> list[tuple[str, str]]:
-        """List every apiVersion and kind."""
+        """Return every apiVersion and kind."""
         return list(self._get().kinds)
 
     def silent(self) -> frozenset[str]:

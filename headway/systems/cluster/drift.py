@@ -39,7 +39,7 @@ def diff(
     takeover: Iterable[str] = (),
     ran: frozenset[ObjectId] = frozenset(),
 ) -> list[Drift]:
-    """List every object that applying the manifests would create, change, adopt or prune, and those not gone yet.
+    """Return every object that applying the manifests would create, change, adopt or prune, and those not gone yet.
 
     Listed too are fields that another tool left there (`keep`). Sorted by object. A Secret's
     values are hidden. What the server would refuse is listed as a change with the fields that
@@ -84,7 +84,7 @@ def remains(
     *,
     takeover: Iterable[str] = (),
 ) -> list[Drift]:
-    """List what applying the manifests would leave as it is: deletions that wait for finalizers, and others' fields.
+    """Return what applying the manifests would leave as it is: deletions that wait for finalizers, and others' fields.
 
     They are the `deleting` and `keep` of `diff`, at a fraction of its cost. Raises as `inspect` does.
     """
@@ -135,6 +135,6 @@ def _fields(cluster: Cluster, item: Item) -> tuple[FieldDiff, ...]:
 
 
 def takes_over(live: Mapping[str, Any]) -> tuple[FieldDiff, ...]:
-    """Say that nothing changes of an object but who owns its fields."""
+    """Return that nothing changes of an object but who owns its fields."""
     theirs = owner_of(live["metadata"].get("labels") or {})
     return (FieldDiff(_MANAGER, theirs or "somebody else", MANAGER),)

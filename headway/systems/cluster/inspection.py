@@ -218,7 +218,7 @@ def remember_settled(cluster: Cluster, item: Item, uid: str, resource_version: s
 
 
 def settled(cluster: Cluster, item: Item) -> Examination | None:
-    """Say "same" when the server itself said so before, of this state and this manifest."""
+    """Return "same" where the server itself said so before, of this state and this manifest."""
     meta = (item.live or {}).get("metadata") or {}
     known = cluster.learned(_Settled).get(meta.get("uid", ""))
     if known and known == (meta.get("resourceVersion"), _fingerprint(item)):

@@ -134,7 +134,7 @@ def environment_lease(
     who = f"{machine}/{uuid.uuid4().hex[:8]}"
     deadline = time.monotonic() + wait
     seen: tuple[str, float] = ("", 0.0)
-    told = False
+    logged = False
     while True:
         try:
             taken, holder, mark = _take(cluster, path, name, namespace, who, machine, seen)
@@ -160,8 +160,8 @@ def environment_lease(
                 f"another deploy of {environment} has been running for over {wait:.0f} s, on {holder}",
                 hint=f"see what it does with `headway status {environment}`",
             )
-        if not told:
-            told = True
+        if not logged:
+            logged = True
             on_wait(f"{environment}: waiting for a deploy of it on another machine to end or to give way")
         time.sleep(POLL)
     lease = Lease(cluster, path, who)
@@ -214,7 +214,7 @@ def _take(
 
 
 def _put(cluster: Cluster, path: str, found: dict[str, Any]) -> bool:
-    """Write a lease back; False where somebody else wrote it since it was read."""
+    """Write a lease back; return False where somebody else wrote it since it was read."""
     answer = cluster.exchange("PUT", path, body=json.dumps(found).encode(), timeout=ASK_SECONDS)
     if answer.status == 409:
         return False

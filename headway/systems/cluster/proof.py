@@ -58,7 +58,7 @@ class Proof:
 
     @property
     def summary(self) -> str:
-        """Say in one sentence how it ended."""
+        """Return in one sentence how it ended."""
         counted = f"{self.objects} objects and {self.pods} pods compared in {self.seconds:.1f} s"
         if self.equal and self.kept:
             fields = [f"{it.object} {field.path} {field.wanted}" for it in self.kept for field in it.fields]

@@ -70,7 +70,7 @@ class Searched(dict[tuple[Owner, str], Known]):
 
 
 def surplus(cluster: Cluster, found: Inspection, owner: Owner, *, whole: bool = False) -> Search:
-    """Find what belongs to the owner and is not among the manifests.
+    """Return what belongs to the owner and is not among the manifests.
 
     Every kind of the cluster is searched once as long as it is open (`whole`: again); after that
     only kinds in which something of this owner was seen, or which could not be searched.
@@ -181,7 +181,7 @@ def _everywhere(
     resources: Iterable[Resource],
     blind: dict[Resource, str],
 ) -> list[tuple[Scope, list[dict[str, Any]]]]:
-    """List what carries the labels, of each kind; in these namespaces where the whole cluster may not be listed.
+    """Return what carries the labels, of each kind; in these namespaces where the whole cluster may not be listed.
 
     What cannot be listed is added to `blind`, with the reason.
     """
@@ -227,7 +227,7 @@ def _list(
 def _searched(
     cluster: Cluster, resource: Resource, namespace: str, labels: Mapping[str, str]
 ) -> list[dict[str, Any]] | str:
-    """List what carries the labels in one place, or say why that cannot be."""
+    """Return what carries the labels in one place, or say why that cannot be."""
     try:
         return _list(cluster, resource, namespace, labels)
     except TransientError as error:

@@ -16,7 +16,7 @@ from headway.domain.objects.applied import see_namespace
 from headway.domain.objects.compare import FieldDiff
 from headway.domain.objects.drift import Drift, as_applied, differences
 from headway.domain.objects.identity import MANAGER, ObjectId, Owner
-from headway.domain.objects.rights import to_watch, told
+from headway.domain.objects.rights import described, to_watch
 from headway.domain.objects.wanted import to_be_replaced
 from headway.domain.releases.rehearsal import Rehearsal
 from headway.errors import HeadwayError
@@ -68,7 +68,7 @@ def rehearse_all(
         fights = pool.submit(_fights, cluster, manifests, namespace)
         found = inspect(cluster, manifests, namespace, owner, takeover)
         tried = _tried(cluster, found, owner, ran)
-        tried += [_Tried(unable=f"the account {line}") for line in told(rights.result())]
+        tried += [_Tried(unable=f"the account {line}") for line in described(rights.result())]
     if prune and not found.lacks_namespace:
         search = surplus(cluster, found, owner, whole=True)
         tried += [_Tried(Drift(it.id, "prune")) for it in search.gone]
@@ -160,7 +160,7 @@ def _refused(item: Item, refusal: ApiRefused) -> _Tried:
 
 
 def _against(said: str, refusal: ApiRefused) -> _Tried:
-    """Tell what the cluster has against an object, such as a quota, from what the account may not do."""
+    """Distinguish what the cluster refuses of an object, such as a quota, from what the account may not do."""
     judged = refusal.verdict or (refusal.code == 403 and "exceeded quota" in refusal.said)
     return _Tried(refused=said) if judged else _Tried(unable=said)
 

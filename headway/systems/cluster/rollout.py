@@ -233,7 +233,7 @@ def observe(
     custom_resources: Mapping[ObjectId, Resource] = MappingProxyType({}),
     tell: Callable[[str], None] = lambda line: None,
 ) -> tuple[ObjectCache, list[Stream]]:
-    """Read workloads and their pods; also give the streams, not yet started, that tell `news` what changes.
+    """Read workloads and their pods; also return the streams, not yet started, that tell `news` what changes.
 
     Of `custom_resources` a kind that cannot be listed is left out, with a warning.
     """

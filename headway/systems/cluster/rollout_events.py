@@ -1,4 +1,4 @@
-"""What a rollout hears of the cluster, and a clock that stands still while it hears nothing.
+"""The events of a rollout, and a clock that stands still while the cluster cannot be seen.
 
 A connection that has died, an API server that is away: neither says anything about what is rolled out.
 So time without sight is not counted, and before a time that is up decides anything, the cluster is looked
@@ -45,7 +45,7 @@ class News:
         self._events = events
         self._tell = tell
         self._visibility = Visibility()
-        self._told = False
+        self._logged = False
 
     def clock(self) -> float:
         """Return the monotonic time without the seconds in which nothing could be seen."""
@@ -108,11 +108,11 @@ class News:
 
     def _lose(self, source: object, since: float) -> None:
         self._visibility.lose(source, since)
-        if not self._told:
-            self._told = True
+        if not self._logged:
+            self._logged = True
             self._tell("the API server does not answer; the time until it does is not counted")
 
     def _found(self, seconds: float) -> None:
-        if self._told and self.sees:
-            self._told = False
+        if self._logged and self.sees:
+            self._logged = False
             self._tell(f"the API server answers again, after {seconds:.0f} s")

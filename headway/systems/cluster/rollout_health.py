@@ -84,7 +84,7 @@ class RolloutHealth:
         self._open: set[ObjectId] = set()
         self._crashed: dict[ObjectId, Verdict] = {}
         self._restarts: dict[ObjectId, int] = {}
-        self._told: dict[ObjectId, str] = {}
+        self._logged: dict[ObjectId, str] = {}
         self.failed = False
 
     @property
@@ -181,8 +181,8 @@ class RolloutHealth:
         self._verdicts[identity] = verdict
         self._set_open(identity, counts and verdict.status == "progressing", first)
         line = f"{identity}: {verdict.message or verdict.status}"
-        if counts and self._told.get(identity) != line:
-            self._told[identity] = line
+        if counts and self._logged.get(identity) != line:
+            self._logged[identity] = line
             self._tell(line)
 
     def _set_open(self, identity: ObjectId, is_open: bool, first: bool) -> None:

@@ -22,7 +22,7 @@ from headway.systems.machine.logins import DockerConfig, Login
 
 BUILD_SECONDS = 3600
 LAST_LINES = 12
-TELL_SECONDS = 1.0
+LOG_SECONDS = 1.0
 # What the classic builder says of its own containers; the steps and their output are the story.
 _NOISE = re.compile(r"\s*$| ---> |Running in |Removing intermediate container ")
 _DENIED = ("denied", "unauthorized", "authentication required", "no basic auth credentials")
@@ -114,7 +114,7 @@ class Engine:
         return found
 
     def push(self, image: ImageRef, on_line: Callable[[str], None] = lambda line: None) -> str:
-        """Push a tag and give the digest that the registry has for it now.
+        """Push a tag and return the digest that the registry has for it now.
 
         Raises RegistryDenied, FailedError, or TransientError.
         """
@@ -159,15 +159,15 @@ class _Progress:
     def __init__(self, on_line: Callable[[str], None]) -> None:
         self._on_line = on_line
         self._bytes: dict[str, tuple[int, int]] = {}
-        self._told = time.monotonic()
+        self._logged = time.monotonic()
 
     def take(self, chunk: Mapping[str, Any]) -> None:
         detail = chunk.get("progressDetail") or {}
         if chunk.get("status") == "Pushing" and detail.get("total"):
             self._bytes[str(chunk.get("id"))] = (int(detail.get("current", 0)), int(detail["total"]))
         now = time.monotonic()
-        if self._bytes and now - self._told >= TELL_SECONDS:
-            self._told = now
+        if self._bytes and now - self._logged >= LOG_SECONDS:
+            self._logged = now
             done, total = (sum(it[n] for it in self._bytes.values()) for n in (0, 1))
             self._on_line(
                 f"pushed {min(done, total) / 1e6:.1f} of {total / 1e6:.1f} MB ({100 * min(done, total) // total} %)"

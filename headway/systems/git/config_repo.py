@@ -139,7 +139,7 @@ class ConfigRepo:
         return read
 
     def tree(self, commit: str, path: str, ignore: Iterable[str] = ()) -> Tree:
-        """List the manifests below a folder at a commit, but for what `ignore` and `.headwayignore` name.
+        """Return the manifests below a folder at a commit, but for what `ignore` and `.headwayignore` name.
 
         Raises UsageError for a path outside the repo, or one that is no folder.
         """

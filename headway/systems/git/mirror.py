@@ -169,7 +169,7 @@ class Mirror:
                 raise self._discard(str(error)) from None
 
     def write(self, kind: str, content: bytes) -> str:
-        """Store an object here and give its name; storing it again changes nothing."""
+        """Store an object here and return its name; storing it again changes nothing."""
         self._ready()
         return self._objects.write(kind, content)
 

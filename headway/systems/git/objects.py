@@ -59,7 +59,7 @@ class Objects:
         return map(self.find, names)
 
     def write(self, kind: str, content: bytes) -> str:
-        """Store an object and give its SHA-1; one that is there already stays as it is."""
+        """Store an object and return its SHA-1; one that is there already stays as it is."""
         try:
             with own_errors():
                 stored = self._store.store(IStream(kind.encode(), len(content), BytesIO(content)))

@@ -126,7 +126,7 @@ class Trees:
         return found
 
     def at(self, root: str, path: str) -> Item | None:
-        """Find what a path names below a root tree; None where there is nothing."""
+        """Return what a path names below a root tree; None where there is nothing."""
         item = Item(FOLDER, root)
         for name in path.split("/") if path else ():
             if item.mode != FOLDER:
@@ -151,7 +151,7 @@ class Trees:
         return self._mirror.read(item.sha)
 
     def manifests(self, root: str, path: str, rules: Iterable[Rule] = ()) -> Tree:
-        """List the manifests below a folder; names that start with a dot and what is ignored are left out.
+        """Return the manifests below a folder; names that start with a dot and what is ignored are left out.
 
         `rules` come before those of `.headwayignore` files. Raises UsageError for a path that is a file
         or a link, ConfigError for what would have to be rendered first.

@@ -26,7 +26,7 @@ class _Waiting:
 
 
 class InFlight:
-    """The requests that are under way, and who is told of those that hang."""
+    """The requests that are under way, and who logs those that hang."""
 
     def __init__(self, first: float = FIRST, again: float = AGAIN, who: str = "the API server") -> None:
         self._first, self._again, self._who = first, again, who
@@ -41,7 +41,7 @@ class InFlight:
         self._closed.set()
 
     def tell(self, line: Callable[[str], None]) -> None:
-        """Tell this one from now on, in the context of now: a log may belong to a run."""
+        """Log to this one from now on, in the context of now: a log may belong to a run."""
         context = contextvars.copy_context()
         self._tell = lambda said: context.copy().run(line, said)
 

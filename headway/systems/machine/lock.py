@@ -45,7 +45,7 @@ def environment_lock(
     name = hashlib.sha256(_plain(repo).encode()).hexdigest()[:12]
     with (folder / f"{name}-{environment}.lock").open("a+") as handle:
         deadline = time.monotonic() + wait
-        told = False
+        logged = False
         while True:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -56,8 +56,8 @@ def environment_lock(
                         f"another deploy of {environment} has been running for over {wait:.0f} s",
                         hint=f"see what it does with `headway status {environment}`",
                     ) from None
-                if not told:
-                    told = True
+                if not logged:
+                    logged = True
                     on_wait()
                 time.sleep(POLL)
         yield _word(handle)

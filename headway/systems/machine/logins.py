@@ -39,7 +39,7 @@ class DockerConfig:
         self.path = Path(where).expanduser() / "config.json"
 
     def login(self, registry: str) -> Login | None:
-        """Find the login for a registry's host; None where there is none.
+        """Return the login for a registry's host; None where there is none.
 
         Raises UsageError for a file that cannot be read, FailedError for a helper that fails.
         """

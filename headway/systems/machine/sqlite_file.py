@@ -50,7 +50,7 @@ class CacheFile:
                     database.close()
 
     def use(self, work: Callable[[sqlite3.Connection], None]) -> bool:
-        """Do something with the database; False where it could not be done."""
+        """Do something with the database; return False where it could not be done."""
         with self._lock:
             for attempt in (1, 2):
                 if not self._usable:

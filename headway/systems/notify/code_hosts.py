@@ -165,7 +165,7 @@ class CodeHost:
         return self._send("POST", path, body, done)
 
     def _send(self, method: str, path: str, body: dict[str, Any] | None, done: str = "") -> Any:
-        """Send a request and give its answer's JSON; a 400 that says `done` means that it is so already."""
+        """Send a request and return its answer's JSON; a 400 that says `done` means that it is so already."""
         host = self._client.base_url.host
         try:
             answer = self._client.request(method, path, json=body)

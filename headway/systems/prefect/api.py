@@ -101,7 +101,7 @@ class PrefectApi(PrefectHttp):
         tags: list[str],
         guard: Guard,
     ) -> str:
-        """Start a run and give its id; the same key gives the same run."""
+        """Start a run and return its id; the same key gives the same run."""
         return self.started(flow, deployment, parameters, key, tags, guard)[0]
 
     def started(
@@ -113,7 +113,7 @@ class PrefectApi(PrefectHttp):
         tags: list[str],
         guard: Guard,
     ) -> tuple[str, bool]:
-        """Start a run and give its id, and whether it is a new one; without a key it is.
+        """Start a run and return its id, and whether it is a new one; without a key it is.
 
         `guard` is given the deployment's name and what the server tells of it, and raises where it is not ours.
         """
@@ -134,7 +134,7 @@ class PrefectApi(PrefectHttp):
         answer = self.send("POST", f"/deployments/{found['id']}/create_flow_run", body, keyed=True)
         return str(answer.json()["id"]), answer.status_code == 201
 
-    def told(self, run_id: str, tag: str, after: int) -> dict[str, Any] | None:
+    def log_after(self, run_id: str, tag: str, after: int) -> dict[str, Any] | None:
         """Return how a run with a tag goes, and its log lines from the `after`-th on; None where there is none.
 
         It is `complete` when the run has ended and its very last line is among these, whether they are shown or not.
@@ -163,7 +163,7 @@ class PrefectApi(PrefectHttp):
         }
 
     def waiting(self, app: str = "", environment: str = "") -> list[Waiting]:
-        """List the runs that wait for an approval, the oldest first; of one app and environment or of all."""
+        """Return the runs that wait for an approval, the oldest first; of one app and environment or of all."""
         wanted = [f"{kind}:{name}" for kind, name in (("app", app), ("environment", environment)) if name]
         body = {
             "flow_runs": {
@@ -220,17 +220,17 @@ class PrefectApi(PrefectHttp):
             raise UsageError(f"the Prefect server does not take the answer: {reason}")
 
     def supersede(self, run_id: str, message: str) -> bool:
-        """End a run that waits, and say why; False where it was answered meanwhile."""
+        """End a run that waits, and say why; return False where it was answered meanwhile."""
         state = {"type": "CANCELLED", "name": "Superseded", "message": message}
         return self._move(run_id, "PAUSED", state)
 
     def bury(self, run_id: str, message: str, name: str = "Superseded") -> bool:
-        """End a run that crashed for good; False where somebody else has seen to it by now."""
+        """End a run that crashed for good; return False where somebody else has seen to it by now."""
         state = {"type": "CANCELLED", "name": name, "message": message}
         return self._move(run_id, "CRASHED", state)
 
     def give_up(self, run_id: str, message: str) -> bool:
-        """Call a run that crashed failed; False where somebody else has seen to it by now."""
+        """Call a run that crashed failed; return False where somebody else has seen to it by now."""
         return self._move(run_id, "CRASHED", {"type": "FAILED", "name": "Failed", "message": message})
 
     def cancelled(self, run_id: str) -> bool:
@@ -238,7 +238,7 @@ class PrefectApi(PrefectHttp):
         return self.call("GET", f"/flow_runs/{run_id}")["state"]["type"] in ("CANCELLING", "CANCELLED")
 
     def restart(self, run_id: str, message: str) -> bool:
-        """Restart a run that crashed; False where somebody else has seen to it by now."""
+        """Restart a run that crashed; return False where somebody else has seen to it by now."""
         return self._move(run_id, "CRASHED", {"type": "SCHEDULED", "name": AGAIN, "message": message})
 
     def _move(self, run_id: str, since: str, state: dict[str, str]) -> bool:
@@ -249,7 +249,7 @@ class PrefectApi(PrefectHttp):
         return True
 
     def dead(self, since: datetime, until: datetime, app: str) -> list[DeadRun]:
-        """List the runs of headway's that crashed in a span of time: of an application, and of none."""
+        """Return the runs of headway's that crashed in a span of time: of an application, and of none."""
         body = {
             "flow_runs": {
                 "state": {"type": {"any_": ["CRASHED"]}},
@@ -291,7 +291,7 @@ class PrefectApi(PrefectHttp):
         return 1 + len(again), any(it["type"] == "CANCELLING" for it in since)
 
     def follow(self, run_id: str, tell: Callable[[str, str, str], None]) -> Ended:
-        """Tell a run's log lines and reports as they come, until it has ended and all of them are told."""
+        """Pass on a run's log lines and reports as they come, until it has ended and none is left."""
         log, reported, waiting = RunLog(self, run_id), set[str](), ""
         ended: Ended | None = None
         ended_at = 0.0

@@ -41,7 +41,7 @@ class EndedRun:
 
 
 def ended_runs(api: PrefectApi, since: datetime, app: str) -> list[EndedRun]:
-    """List the runs that released something, ended since a time without an outcome, and are not marked as notified.
+    """Return the runs that released something, ended since a time without an outcome, and are not marked as notified.
 
     Releases that died are left out, since they are restarted; looks are not, and the next one does the same.
     """
@@ -82,7 +82,7 @@ def _why(run: dict[str, Any]) -> str:
     """Return why a run was cut off, as far as its last state tells; empty where it ended by itself."""
     state = run["state"]
     if state["type"] == "CANCELLED":
-        # Whoever superseded it has told so.
+        # Whoever superseded it has notified.
         return "" if state["name"] == "Superseded" else "cancelled in Prefect"
     if state["type"] == "CRASHED":
         return "its process died; the next look at the registry releases what is newest"

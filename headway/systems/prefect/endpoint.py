@@ -52,7 +52,7 @@ class Endpoint:
         return str(found["run"]), str(found["page"])
 
     def follow(self, run: str, tell: Callable[[str, str, str], None]) -> Ended:
-        """Tell a run's log lines as they come, until it has ended and all of them are told."""
+        """Pass on a run's log lines as they come, until it has ended and none is left."""
         after, told_state = 0, ""
         until: float | None = None
         while True:

@@ -24,7 +24,7 @@ What is keyed has longer: a SQLite server whose database is locked says nothing 
 TIMEOUT, CONNECT = 30.0, 10.0
 """Seconds that one request may be without an answer, and without a connection."""
 FIRST, AGAIN = 3.0, 5.0
-"""Seconds until whoever waits at a terminal is told of it, and between two such lines."""
+"""Seconds until a line says so at a terminal, and between two such lines."""
 NOT_DONE = (429, 503)
 """A SQLite server answers 503 at once while another run is being written; a proxy answers 429."""
 UNKNOWN = (502, 504)
@@ -88,7 +88,7 @@ class PrefectHttp:
     def call(
         self, method: str, path: str, body: object = None, missing: tuple[str, str] | None = None
     ) -> Any:
-        """Ask the server and give its answer's JSON; `missing` is what to say, and what to do, at 404.
+        """Ask the server and return its answer's JSON; `missing` is what to say, and what to do, at 404.
 
         Raises UsageError for what it refuses, TransientError where it cannot be reached or is busy.
         """

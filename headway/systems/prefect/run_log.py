@@ -15,7 +15,7 @@ PAGE, OVERLAP = 200, 50
 TAIL = 3.0
 """Seconds after its end that the last lines of a run are waited for. One that was killed has no very last line."""
 ERROR = "error: "
-"""What the line begins with that says why a run failed; followers hear it as the run's end."""
+"""What the line begins with that says why a run failed; followers see it as the run's end."""
 _LAST = "Finished in state"
 _NOISE = (
     "Beginning flow run",
@@ -31,11 +31,11 @@ _NOISE = (
 
 
 class RunLog:
-    """What was told of a run's log. It is `complete` when its very last line has been read."""
+    """What was passed on of a run's log. It is `complete` when its very last line has been read."""
 
     def __init__(self, api: PrefectHttp, run_id: str) -> None:
         self._api, self._run_id = api, run_id
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
         self.complete = False
 
     def news(self, final: str) -> list[str]:
@@ -45,14 +45,14 @@ class RunLog:
         once more, for lines that came late.
         """
         entries: list[dict[str, Any]] = []
-        start = 0 if final else max(0, len(self._told) - OVERLAP)
+        start = 0 if final else max(0, len(self._logged) - OVERLAP)
         while True:
             found = page(self._api, self._run_id, start + len(entries))
             entries += found
             if len(found) < PAGE:
                 break
-        news = [it for it in entries if it["id"] not in self._told]
-        self._told.update(it["id"] for it in news)
+        news = [it for it in entries if it["id"] not in self._logged]
+        self._logged.update(it["id"] for it in news)
         self.complete = ends(entries, final)
         return lines(news)
 

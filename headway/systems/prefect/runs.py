@@ -40,7 +40,7 @@ class Going:
 
 
 def going_on(api: PrefectHttp, app: str = "") -> list[Going]:
-    """List the runs of an application, or of all, that run, wait, or should have begun; the oldest first."""
+    """Return the runs of an application, or of all, that run, wait, or should have begun; the oldest first."""
     body = {
         "flow_runs": {
             "state": {"type": {"any_": OPEN}},

@@ -147,11 +147,11 @@ class RegistryClient:
         return [image for image in wanted if not found[image]]
 
     def tags(self, image: ImageRef) -> list[str]:
-        """List a repository's tags, all pages of them; none for a repository that does not exist."""
+        """Return a repository's tags, all pages of them; none for a repository that does not exist."""
         return self._one(image, lambda it, until: self._tags(it, attempts=1, deadline=until))
 
     def check(self, registry: str) -> str:
-        """Say that a registry answers and takes the login; raise RegistryDenied or RegistryBusy otherwise."""
+        """Check that a registry answers and takes the login; raise RegistryDenied or RegistryBusy otherwise."""
         asked = self._registry(registry)
         answer = self._one(
             ImageRef(registry, ""), lambda it, until: asked.ask("GET", "/v2/", "", deadline=until)
@@ -167,7 +167,7 @@ class RegistryClient:
         images: Iterable[ImageRef],
         on_done: Callable[[str, list[str] | HeadwayError], None] = lambda name, found: None,
     ) -> dict[str, list[str] | HeadwayError]:
-        """List the tags of many repositories by name, or say why not: one request each, and its pages.
+        """Return the tags of many repositories by name, or say why not: one request each, and its pages.
 
         `on_done` gets each list as it comes, in the caller's thread, while others are under way.
         """

@@ -251,7 +251,7 @@ class FactStore:
         self._cache.use(read)
         return found[0] if found else None
 
-    def slow(self, registry: str, told: Slowed) -> None:
+    def slow(self, registry: str, slowed: Slowed) -> None:
         """Keep how a registry wants to be asked; a pause that another process was told is not made shorter."""
 
         def write(database: Database) -> None:
@@ -260,7 +260,7 @@ class FactStore:
                     "INSERT INTO paces VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
                     "closed_until = max(closed_until, excluded.closed_until), "
                     "rate = excluded.rate, since = excluded.since",
-                    (registry, told.closed_until, told.rate, told.since),
+                    (registry, slowed.closed_until, slowed.rate, slowed.since),
                 )
 
         self._cache.use(write)

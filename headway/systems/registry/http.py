@@ -19,7 +19,7 @@ from headway.systems.registry.scan import Crew
 from headway.systems.registry.wire import AT_ONCE, READ, Answer, RegistryBusy, Wire
 
 PROGRESS = 5.0
-"""Seconds after which a question that is refused again and again is told of, and then again."""
+"""Seconds after which a question that is refused again and again is logged, and then again."""
 MEETING = 2.0
 """Seconds that questions wait for the answer to the first one, which says what a registry wants to be shown."""
 
@@ -68,7 +68,7 @@ class Registry:
         fails otherwise `attempts` times. Raises RegistryDenied and RegistryBusy.
         """
         until = deadline if deadline is not None else time.monotonic() + 2 * READ
-        failures, told = 0, time.monotonic()
+        failures, last_log = 0, time.monotonic()
         while True:
             self._wait(until)
             try:
@@ -76,9 +76,9 @@ class Registry:
             except RegistryBusy as error:
                 if error.retry_after is not None:
                     self.pace.slow_down(error.retry_after)
-                    if time.monotonic() - told > PROGRESS:
-                        told = time.monotonic()
-                        self.pace.tell(f"it is asked again for at most {max(until - told, 0):.0f} s")
+                    if time.monotonic() - last_log > PROGRESS:
+                        last_log = time.monotonic()
+                        self.pace.tell(f"it is asked again for at most {max(until - last_log, 0):.0f} s")
                     continue
                 failures += 1
                 pause = min(0.2 * 2**failures, 5.0) * random.uniform(0.5, 1.5)

@@ -23,11 +23,11 @@ SLACK = 60.0
 """Seconds by which the clocks of two processes may differ."""
 WORTH_A_LINE = 10.0
 """Seconds of a pause after which people should know what they wait for."""
-TOLD_AGAIN = 5.0
+LOG_AGAIN = 5.0
 READ_AGAIN = 1.0
-"""Seconds after which it is looked up what other processes were told."""
+"""Seconds after which it is looked up what the registry has told other processes."""
 WORTH_TELLING = 0.5
-"""Seconds by which a pause must have grown for other processes to be told."""
+"""Seconds by which a pause must have grown to be written down for other processes."""
 
 _log = logging.getLogger("headway.registry")
 
@@ -42,7 +42,7 @@ class Pace:
         self._next = 0.0
         self._closed_until = 0.0
         self._since = 0.0
-        self._read_at = self._told = float("-inf")
+        self._read_at = self._logged = float("-inf")
         self._window, self._count = time.monotonic(), 0
 
     @property
@@ -57,7 +57,7 @@ class Pace:
         return datetime.fromtimestamp(time.time() + left, UTC) if left > 0 else None
 
     def turn(self, until: float) -> float | None:
-        """Take a turn and give the seconds until it; None, and no turn, where it would come after `until`."""
+        """Take a turn and return the seconds until it; None, and no turn, where it would come after `until`."""
         with self._lock:
             now = time.monotonic()
             if now - self._read_at > READ_AGAIN:
@@ -97,13 +97,13 @@ class Pace:
         """Say that the registry refuses questions as too many; what many threads find at once is said once."""
         with self._lock:
             now = time.monotonic()
-            if now - self._told > TOLD_AGAIN:
-                self._told = now
+            if now - self._logged > LOG_AGAIN:
+                self._logged = now
                 _log.warning("registry %s refuses questions as too many (429); %s", self._registry, what)
 
     def _say(self, now: float, what: str) -> None:
-        if now - self._told > TOLD_AGAIN:
-            self._told = now
+        if now - self._logged > LOG_AGAIN:
+            self._logged = now
             _log.warning("registry %s asks for %s", self._registry, what)
 
     def _recover(self, now: float) -> None:
@@ -114,15 +114,15 @@ class Pace:
 
     def _read(self, now: float) -> None:
         self._read_at = now
-        told = self._store.pace(self._registry) if self._store is not None else None
-        if told is None:
+        slowed = self._store.pace(self._registry) if self._store is not None else None
+        if slowed is None:
             return
         # The clock of the day is what processes share; it may have been set back since.
         shift = now - time.time()
-        if told.closed_until + shift < now + LONGEST_PAUSE + SLACK:
-            self._closed_until = max(self._closed_until, told.closed_until + shift)
-        if self._since + 0.001 < told.since + shift < now + LONGEST_PAUSE + SLACK:
-            self._rate, self._since = max(told.rate, 0.0), told.since + shift
+        if slowed.closed_until + shift < now + LONGEST_PAUSE + SLACK:
+            self._closed_until = max(self._closed_until, slowed.closed_until + shift)
+        if self._since + 0.001 < slowed.since + shift < now + LONGEST_PAUSE + SLACK:
+            self._rate, self._since = max(slowed.rate, 0.0), slowed.since + shift
 
     def _write(self, now: float) -> None:
         if self._store is not None:

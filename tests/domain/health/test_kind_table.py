@@ -8,7 +8,7 @@ import pytest
 
 from headway.domain.health.custom_rules import has_health_rules
 from headway.domain.health.kinds import RULES
-from headway.domain.health.reporting_kinds import tells
+from headway.domain.health.reporting_kinds import always_reports
 
 
 def conds(*several: str) -> dict[str, Any]:
@@ -165,8 +165,8 @@ def test_what_always_reports_is_assessed_in_whatever_group_it_is() -> None:
     """A group of Kubernetes' own ending may be somebody else's."""
     assert has_health_rules({}, "sparkoperator.k8s.io", "SparkApplication", RULES)
     assert not has_health_rules({}, "storage.k8s.io", "StorageClass", RULES)
-    assert tells("sql.cnrm.cloud.google.com", "SQLInstance")
-    assert not tells("example.com", "Thing")
+    assert always_reports("sql.cnrm.cloud.google.com", "SQLInstance")
+    assert not always_reports("example.com", "Thing")
 
 
 def test_a_parent_that_has_gone_does_not_hold_up_a_route() -> None:

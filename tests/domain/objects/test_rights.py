@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from headway.domain.objects.identity import ObjectId
-from headway.domain.objects.rights import Right, not_given, to_apply, to_take_turns, to_watch, told
+from headway.domain.objects.rights import Right, described, not_given, to_apply, to_take_turns, to_watch
 
 WEB = ObjectId("apps", "Deployment", "shop", "web")
 
@@ -59,13 +59,13 @@ def test_a_deployments_rollout_is_watched_through_its_pods_and_replica_sets() ->
 def test_what_is_missing_is_reported_with_what_is_impossible_without_it() -> None:
     rights = to_apply([(("", "configmaps"), "shop"), (("", "configmaps"), "shop")])
     read_only = [rule("get list", "core", "configmaps")]
-    assert told(not_given(rights, read_only)) == [
+    assert described(not_given(rights, read_only)) == [
         "may not create configmaps in shop: nothing new can be made",
         "may not patch configmaps in shop: nothing can be applied",
         "may not delete configmaps in shop: what leaves the repo cannot be pruned",
     ]
     assert "may not get, create, update leases.coordination.k8s.io in shop" in "\n".join(
-        told(to_take_turns("shop", "staging"))
+        described(to_take_turns("shop", "staging"))
     ).replace(": deploys", " deploys")
 
 

@@ -72,22 +72,22 @@ def way(request: pytest.FixtureRequest) -> str:
 
 def follow(server: HttpServer, way: str) -> tuple[Ended, list[str]]:
     """Follow the run; return how it ended and the lines that were told."""
-    told: list[str] = []
+    log_after: list[str] = []
 
     def tell(kind: str, _: str, text: str) -> None:
-        told.extend([text] if kind == "log" else [])
+        log_after.extend([text] if kind == "log" else [])
 
     with PrefectApi(server.url + "/api") as api:
         if way == "straight":
-            return api.follow(RUN, tell), told
+            return api.follow(RUN, tell), log_after
 
         def look(sent: Sent) -> Any:
             after = int(parse_qs(urlsplit(sent.path).query)["after"][0])
-            return api.told(RUN, "token:ci", after)
+            return api.log_after(RUN, "token:ci", after)
 
         server.standing[f"/api/runs/{RUN}"] = look
         with Endpoint(server.url, "hw_x") as there:
-            return there.follow(RUN, tell), told
+            return there.follow(RUN, tell), log_after
 
 
 def test_lines_that_come_after_the_end_are_reported(server: HttpServer, way: str) -> None:
@@ -96,8 +96,8 @@ def test_lines_that_come_after_the_end_are_reported(server: HttpServer, way: str
         server,
         [("RUNNING", ["one"]), ("COMPLETED", ["two"]), ("COMPLETED", []), ("COMPLETED", ["three", LAST])],
     )
-    ended, told = follow(server, way)
-    assert (ended.kind, told) == ("COMPLETED", ["one", "two", "three"])
+    ended, log_after = follow(server, way)
+    assert (ended.kind, log_after) == ("COMPLETED", ["one", "two", "three"])
 
 
 def test_a_log_of_many_pages_is_reported_whole(server: HttpServer, way: str) -> None:
@@ -114,8 +114,8 @@ def test_one_that_was_killed_has_no_very_last_line(
     monkeypatch.setattr(prefect_api, "TAIL", 0.0)
     monkeypatch.setattr(endpoint, "TAIL", 0.0)
     Run(server, [("CRASHED", ["one"])])
-    ended, told = follow(server, way)
-    assert (ended.kind, told) == ("CRASHED", ["one"])
+    ended, log_after = follow(server, way)
+    assert (ended.kind, log_after) == ("CRASHED", ["one"])
 
 
 def test_the_end_of_an_earlier_attempt_is_not_the_end(server: HttpServer, way: str) -> None:
@@ -153,9 +153,9 @@ def test_the_server_may_go_away_between_any_two_calls(server: HttpServer, after:
         return answer(sent)
 
     server.standing[after] = last_before_it_goes
-    _, told = follow(server, "straight")
-    assert [it for it in told if "looking again" not in it] == ["one", "two", "three"]
-    assert len(told) == 4
+    _, log_after = follow(server, "straight")
+    assert [it for it in log_after if "looking again" not in it] == ["one", "two", "three"]
+    assert len(log_after) == 4
 
 
 def test_a_server_that_goes_away_after_the_end_takes_nothing_from_it(
@@ -174,8 +174,8 @@ def test_a_run_of_another_token_is_not_reported(server: HttpServer) -> None:
     """It is as if there were none, and so is what is no id at all."""
     Run(server, [("COMPLETED", ["secret", LAST])])
     with PrefectApi(server.url + "/api") as api:
-        assert api.told(RUN, "token:other", 0) is None
-        assert api.told("../deployments/x", "token:ci", 0) is None
+        assert api.log_after(RUN, "token:other", 0) is None
+        assert api.log_after("../deployments/x", "token:ci", 0) is None
 
 
 def test_an_address_that_is_not_headways() -> None:
