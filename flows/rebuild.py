@@ -61,7 +61,7 @@ def rebuild(request: RebuildRequest) -> dict[str, object]:
     seconds = time.monotonic() - began
     report("proof", proof_report(names, proofs, seconds))
     wrong = [
-        f"{name}: {rollout.diagnosis if not rollout.done else proof.summary}"
+        f"{name}: {rollout.cause if not rollout.done else proof.summary}"
         for name, rollout, proof in zip(names, rollouts, proofs, strict=True)
         if not (rollout.done and proof.equal)
     ]

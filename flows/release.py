@@ -92,7 +92,7 @@ def committed_before(
     if result.commit != found and ended.state in ("failed", "rolled-back"):
         back = " and was rolled back" if ended.state == "rolled-back" else ""
         raise FailedError(
-            f"{environment}: {found[:9]} failed{back}: {ended.diagnosis}",
+            f"{environment}: {found[:9]} failed{back}: {ended.cause}",
             hint=f"`headway history {environment}` says what is live now",
         )
     return result.check().as_dict()

@@ -5,7 +5,7 @@
     │   └── ConfigError                  problems in files, each with file:line:column
     ├── RefusedError            exit 3   a rule of the repo says no
     ├── FailedError             exit 1   a system answered, and the answer is final
-    │   ├── RejectedError                the cluster judged what should run, and refused it
+    │   ├── RejectedError                the cluster rejected what should run
     │   └── RegistryDenied               a registry wants another login
     ├── LostLease               exit 1   somebody else deploys to the environment by now
     └── TransientError          exit 1   worth another try: time-outs, 5xx, connections refused
@@ -79,7 +79,7 @@ class FailedError(HeadwayError):
 
 
 class RejectedError(FailedError):
-    """The cluster judged what should run and refused it: invalid, denied by admission, immutable.
+    """The cluster rejected what should run: invalid, denied by admission, immutable.
 
     Only this, a failed rollout or a failed verification makes a release a failed one. Every other error,
     this class's base included, says that headway could not see or act: the release is unfinished.

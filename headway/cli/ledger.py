@@ -137,7 +137,7 @@ def show(
     print_table(
         ("state", "environment", "when", "seconds", "diagnosis"),
         [
-            (it.state, it.environment, f"{it.at:%Y-%m-%d %H:%M:%S}", f"{it.seconds:.1f}", it.diagnosis)
+            (it.state, it.environment, f"{it.at:%Y-%m-%d %H:%M:%S}", f"{it.seconds:.1f}", it.cause)
             for it in found.outcomes
         ],
         empty="no outcome is recorded yet",

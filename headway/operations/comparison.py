@@ -50,7 +50,7 @@ def fights(connections: Connections, desired: Desired) -> list[str]:
 
 
 def drift_of(connections: Connections, desired: Desired, warn: Callable[[str], None]) -> list[Drift]:
-    """Return how an environment's cluster differs from the repo; `warn` hears what was not compared."""
+    """Return how an environment's cluster differs from the repo; `warn` is called with what was not compared."""
     cluster = connections.environment_cluster(desired.environment)
     cluster.in_flight.tell(warn)
     last = recorded(cluster, desired.namespace, desired.owner)

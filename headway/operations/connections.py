@@ -107,7 +107,7 @@ class Connections:
 
     @property
     def dispatcher(self) -> Dispatcher:
-        """Return who carries what is told of releases."""
+        """Return the dispatcher of notices."""
         with self._lock:
             if self._dispatcher is None:
                 from headway.operations.dispatcher import Dispatcher

@@ -131,7 +131,7 @@ def _manifests(connections: Connections, config: Config, name: str) -> str:
 
 
 def _autoscalers(findings: list[Finding], connections: Connections, config: Config, name: str) -> None:
-    """Say where the repo and an autoscaler set the same replicas; what cannot be read or reached is found elsewhere."""
+    """Note where the repo and an autoscaler set the same replicas; what cannot be read is found elsewhere."""
     with contextlib.suppress(HeadwayError):
         for said in fights(connections, Desired(connections.repo, config, name, connections.repo.head)):
             hint = "what is there stays when `replicas` leaves the manifest: no pod is stopped"

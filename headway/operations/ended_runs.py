@@ -12,7 +12,7 @@ from headway.runtime.steps import ended_runs, log, mark_notified
 from headway.systems.prefect.ended import EndedRun
 
 LATELY = timedelta(hours=6)
-"""For so long people are notified of a release that this machine never heard of: another one may have notified them."""
+"""For so long people are notified of a release that this machine never notified of: another one may have."""
 
 
 def notify_cut_off(connections: Connections, config: Config) -> None:

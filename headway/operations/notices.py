@@ -103,13 +103,13 @@ def notify_end(
 ) -> None:
     """Notify how a release ended; the end of a rollback is also the end of the release that it rolls back."""
     notified = _notified_entry(connections, environment, last)
-    state, cause = result.state, result.diagnosis
+    state, cause = result.state, result.cause
     if notified is not last:
         if state == "superseded":
             return
-        state, cause = "rolled-back", notified.diagnosis
+        state, cause = "rolled-back", notified.cause
         if result.state == "failed":
-            state, cause = "failed", f"{cause}; rolling back did not succeed either: {result.diagnosis}"
+            state, cause = "failed", f"{cause}; rolling back did not succeed either: {result.cause}"
     notify_entry(
         connections, config, environment, notified, state,
         cause=cause, seconds=result.seconds, verdicts=result.verdicts,
@@ -134,9 +134,7 @@ def notify_unfinished(connections: Connections, environment: str, error: Headway
                 return
         cause = "; ".join(filter(None, (error.message, error.hint)))
         if notified is not last:
-            cause = (
-                f"{notified.diagnosis or 'it failed'}; rolling back to what was live is unfinished: {cause}"
-            )
+            cause = f"{notified.cause or 'it failed'}; rolling back to what was live is unfinished: {cause}"
         notify_entry(connections, config, environment, notified, "unfinished", cause=cause)
     except Exception as problem:  # noqa: BLE001 - the error itself is what matters here
         _log_failure(problem)
@@ -164,7 +162,7 @@ def notify_missed(connections: Connections, config: Config, environment: str) ->
         ended = notified.outcomes[-1]
         notice = dataclasses.replace(
             notice,
-            cause=notified.diagnosis if notified.state in FAILURES else "",
+            cause=notified.cause if notified.state in FAILURES else "",
             seconds=round(ended.seconds, 1),
             at=stamp(ended.at),
             links=_links(connections, notified.commit, run=False),

@@ -76,7 +76,7 @@ def _failures(work: Reconciliation | None) -> list[Result]:
 
 
 def _versions(connections: Connections, result: Result, was: str | None) -> list[dict[str, str]]:
-    """Return the services' versions at a commit that was reached, and at the one that was live before."""
+    """Return the services' versions at the commit that was applied, and at the one that was live before."""
 
     def at(commit: str) -> Mapping[str, tuple[str, ...]]:
         config = connections.config(commit)

@@ -157,7 +157,7 @@ class Reconciliation:
         if found.superseded:
             result = replace(result, state="superseded")
         elif not found.ok:
-            result = replace(result, state="failed", diagnosis=f"verification: {found.diagnosis}")
+            result = replace(result, state="failed", cause=f"verification: {found.cause}")
         return self._step("verify", replace(self._ended(result.state), verified=True), result)
 
     def confirm(self) -> Self:
@@ -170,7 +170,7 @@ class Reconciliation:
         return self._with(facts=replace(self.facts, on_branch=not gone), next_head=self.connections.repo.head)
 
     def record(self) -> Self:
-        """Notify people of the outcome, then record it: killed in between, nobody hears anything new."""
+        """Notify people of the outcome, then record it: killed in between, nobody is notified of anything new."""
         self.held()
         record_outcome(
             self.connections, self.desired, self.live, self.last, self.result, self.held,
@@ -279,7 +279,7 @@ def _same(live: Desired | None, desired: Desired) -> Literal["this", "other", "n
 
 
 def _live(connections: Connections, desired: Desired) -> Desired | None:
-    """Return what was live last, read with the configuration of the commit that is to be reached."""
+    """Return what was live last, read with the configuration of the commit that is to be applied."""
     if stray := connections.repo.stray_live(desired.name):
         log(
             f"warning: {desired.name}: refs/headway/{desired.name}/live names {stray[:9]}, which is no commit of "

@@ -25,7 +25,7 @@ def rehearsed(
 ) -> Rehearsal:
     """Return what the cluster would make of a plan; `whole`: also what would be deleted.
 
-    Where the cluster cannot be asked, a dry run and a forced release hear why, and others get the error.
+    Where the cluster cannot be asked, a dry run and a forced release say why, and others get the error.
     """
     plan = proposal.plan
     if not plan:

@@ -1,7 +1,7 @@
 """A release before its commit: what is proposed, what holds it back, what the cluster says, who approved it.
 
 Nothing is held while people are asked. After the answer the world is looked at again, and what was approved
-is carried out only if it is still the very same plan.
+is executed only if it is still the very same plan.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from headway.systems.git.config_repo import Draft, Published
 
 
 class Release:
-    """One request on its way to a commit. `request` carries the release's id."""
+    """One request on its way to a commit. `request` has the release's id."""
 
     def __init__(
         self, connections: Connections, request: Forcible, propose: Propose, rehearse: Rehearse
@@ -175,7 +175,7 @@ class Release:
         refuse_blocked(self.request, self._blocked)
         if differs(self.name, first.snapshot, proposal.snapshot):
             self._forced = tuple(refuse_rehearsed(self.name, self._try(proposal), self.request))
-        # Also where there was nothing to approve before: what nobody has seen is not carried out.
+        # Also where there was nothing to approve before: what nobody has seen is not executed.
         other = proposal.plan and proposal.plan.fingerprint != first.plan.fingerprint
         if other and needs_approval(proposal, self.request):
             raise plan_changed(self.name, f"it would now be {proposal.plan.fingerprint}")

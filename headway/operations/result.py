@@ -38,7 +38,7 @@ class Result:
     seconds: float
     applied: Applied | None = None
     verdicts: tuple[Verdict, ...] = ()
-    diagnosis: str = ""
+    cause: str = ""
     steps: tuple[Timed, ...] = ()
     untouched: bool = False
     refused: frozenset[Hashable] = frozenset()
@@ -54,16 +54,16 @@ class Result:
         """Return the result with a rollout's end; `ran` are the images that ran here before."""
         failed = [it for it in rollout.verdicts if it.changed and it.status == "failed"]
         state: Ended = "failed"
-        diagnosis = rollout.diagnosis
+        cause = rollout.cause
         if rollout.superseded:
             state = "superseded"
         elif rollout.done:
             idle = not_run(rollout.verdicts, ran)
-            state, diagnosis = "applied" if idle else "live", "\n".join(map(str, idle))
+            state, cause = "applied" if idle else "live", "\n".join(map(str, idle))
         return replace(
             self,
             state=state,
-            diagnosis=diagnosis,
+            cause=cause,
             verdicts=rollout.verdicts,
             blames=not failed or any(it.blames for it in failed),
         )
@@ -74,7 +74,7 @@ class Result:
         return replace(
             self,
             state="failed",
-            diagnosis=str(error),
+            cause=str(error),
             untouched=untouched,
             refused=error.objects,
             blames=blames,
@@ -85,16 +85,16 @@ class Result:
     ) -> Self:
         """Return how it ended after commit `by` put the environment back to `to`; `back` is how that ended."""
         again = back.state in ("live", "unchanged", "applied")
-        diagnosis = self.diagnosis
+        cause = self.cause
         if back.state == "applied":
-            diagnosis += f"\nwhat it was rolled back to is {back.diagnosis or 'applied, not running'}"
+            cause += f"\nwhat it was rolled back to is {back.cause or 'applied, not running'}"
         if not again:
-            diagnosis += f"\nrolling back to {to[:9]} did not succeed either: {back.diagnosis or back.state}"
+            cause += f"\nrolling back to {to[:9]} did not succeed either: {back.cause or back.state}"
         return replace(
             self,
             state="rolled-back" if again else "failed",
             seconds=self.seconds + seconds,
-            diagnosis=diagnosis,
+            cause=cause,
             steps=(*self.steps, *((f"roll back: {name}", took) for name, took in back.steps)),
             untouched=False,
             refused=frozenset(),
@@ -112,7 +112,7 @@ class Result:
             "commit": self.commit,
             "state": self.state,
             "seconds": round(self.seconds, 3),
-            "diagnosis": self.diagnosis,
+            "diagnosis": self.cause,
             "back_to": self.back_to,
             "undone": list(self.undone),
             "versions": list(self.versions),
@@ -150,6 +150,6 @@ class Result:
         if self.state in ("failed", "rolled-back"):
             back = " and was rolled back" if self.state == "rolled-back" else ""
             raise FailedError(
-                f"{self.environment}: {self.commit[:9]} failed{back}: {self.diagnosis}", hint=self.advice
+                f"{self.environment}: {self.commit[:9]} failed{back}: {self.cause}", hint=self.advice
             )
         return self

@@ -35,12 +35,12 @@ def restore(
     """
     name, folder = desired.name, desired.environment.path
     release_id = derived_id(failed.commit, failed.time)
-    cause = result.diagnosis.partition("\n")[0]
+    cause = result.cause.partition("\n")[0]
     log(f"{name}: rolling {failed.commit[:9]} back to {live.commit[:9]}, which was live: {cause}")
     others = undone_with(connections, desired, live, failed)
     for line in lines(others):
         log(f"{name}: this goes with it: {line}")
-    why = f"{failed.commit[:9]} failed: {result.diagnosis}"
+    why = f"{failed.commit[:9]} failed: {result.cause}"
     record = ReleaseRecord(
         id=release_id,
         environment=name,

@@ -75,7 +75,7 @@ def pass_over(
     for entry in connections.repo.commits_between(before.commit, last.commit, desired.environment.path):
         passed = entry.commit != last.commit and not entry.of(name).outcomes
         if passed and entry.environment in ("", name):
-            # What came to the branch with a merge was never to be reached by itself: nobody waits to hear of it.
+            # What came to the branch with a merge was never to be live by itself: nobody waits for its end.
             if not entry.reverts and not merged:
                 notify_entry(connections, desired.config, name, entry, "superseded")
             superseded = Outcome.now("superseded", 0.0, entry.release_id)

@@ -32,7 +32,7 @@ def rebuild_revision(connections: Connections, environment: str, revision: str) 
 
 
 def rollback_target(connections: Connections, config: Config, request: RollbackRequest) -> str:
-    """Return the commit to go back to.
+    """Return the commit to roll back to.
 
     Without a name it is the newest one that was live with other images than the
     head has now: the last state that was healthy, not merely the previous commit.
@@ -46,7 +46,7 @@ def rollback_target(connections: Connections, config: Config, request: RollbackR
         if "live" not in entry.states:
             continue
         then = _images(connections, config, name, entry.commit, request.services)
-        # What was rolled back once is no state to go back to.
+        # What was rolled back once is no state to roll back to.
         bad = any((service, digest_in(it)) in vetoed for service, values in then.items() for it in values)
         # A service that only one of them has cannot be rolled back by its image.
         if any(then[it] != now[it] for it in then.keys() & now.keys()) and not bad:

@@ -43,7 +43,7 @@ def hold_rewritten(connections: Connections, config: Config) -> None:
 
 
 def hold_pushed(connections: Connections, config: Config, name: str, head: str) -> None:
-    """Hold back what a person's push undid in an environment, where that was not reached yet."""
+    """Hold back what a person's push undid in an environment, where that was not reconciled yet."""
     last = connections.repo.last_change(name, config.environments[name].path, head)
     services = [it for it in config.services if _automatic(connections, config, name, it, head)]
     if last.record is None and last.parents and not last.outcomes and services:

@@ -108,7 +108,7 @@ def _pinned(connections: Connections, value: str) -> tuple[ImageRef | None, str]
     if image.digest:
         return image, image.digest
     try:
-        # Without a digest there is no veto, and a person who goes back does not wait for a registry.
+        # Without a digest there is no veto, and a person who rolls back does not wait for a registry.
         return image, connections.registry.resolve(image, briefly=True)
     except HeadwayError:
         return image, ""

@@ -44,7 +44,7 @@ def test_live_means_that_the_pods_run_the_released_digest(place: Place, images: 
         text = deployment("web", image, replicas=2, container=PROBE) + config_map("c")
         place.apply(text)
         rollout = place.watch(text)
-        assert rollout.live, rollout.diagnosis
+        assert rollout.live, rollout.cause
         manifests = place.manifests(text)
         web = ObjectId("apps", "Deployment", place.namespace, "web")
         planned = {web: {"app": image.partition("@")[2]}}
@@ -98,7 +98,7 @@ def test_a_full_quota_is_waited_for_until_an_old_pod_has_ended(place: Place, ima
         text = text.replace("selector:", strategy).replace("PeriodSeconds: 0", "PeriodSeconds: 7")
         place.apply(text)
         rollout = place.watch(text)
-        assert rollout.live, rollout.diagnosis
+        assert rollout.live, rollout.cause
 
 
 def test_a_job_s_own_retries_are_waited_for(place: Place, images: tuple[str, str]) -> None:
@@ -121,7 +121,7 @@ spec:
 """
     place.apply(text)
     rollout = place.watch(text, timeout=120.0)
-    assert rollout.live, rollout.diagnosis
+    assert rollout.live, rollout.cause
 
 
 def test_the_health_of_a_custom_resource_is_what_its_controller_says(place: Place) -> None:
@@ -163,7 +163,7 @@ spec: {{size: 1}}
             place.cluster.send("PATCH", path, body=body, content_type="application/merge-patch+json")
 
         rollout = place.watch(definition + thing, rules=rules, on_progress=up)
-        assert rollout.live, rollout.diagnosis
+        assert rollout.live, rollout.cause
     finally:
         crd = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/things.{group}"
         place.cluster.send("DELETE", crd)
@@ -206,7 +206,7 @@ def test_each_way_to_break_has_its_verdict(
     assert (verdict.status, verdict.reason) == ("failed", reason), str(verdict)
     assert word in verdict.message
     assert "not live after" not in verdict.message
-    assert str(verdict) in rollout.diagnosis
+    assert str(verdict) in rollout.cause
 
 
 def test_a_crash_at_start_is_reported_with_its_last_words(place: Place, images: tuple[str, str]) -> None:
@@ -227,10 +227,10 @@ def test_the_fix_of_a_broken_release_is_not_failed_by_it(place: Place, images: t
     assert place.watch(good).live
     bad = deployment("web", images[1], container=NEVER, deadline=3)
     place.apply(bad)
-    assert place.watch(bad).diagnosis
+    assert place.watch(bad).cause
     place.apply(good)
     rollout = place.watch(good)
-    assert rollout.live, rollout.diagnosis
+    assert rollout.live, rollout.cause
 
 
 def test_a_stateful_set_comes_back_from_a_broken_version(
@@ -245,7 +245,7 @@ def test_a_stateful_set_comes_back_from_a_broken_version(
     assert [it.reason for it in place.watch(bad).verdicts] == ["ErrImagePull"]
     place.apply(good)
     rollout = place.watch(good)
-    assert rollout.live, rollout.diagnosis
+    assert rollout.live, rollout.cause
 
 
 def test_what_was_broken_before_is_reported_as_such(place: Place, lab: Any, images: tuple[str, str]) -> None:

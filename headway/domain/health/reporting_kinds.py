@@ -107,7 +107,7 @@ _BY_GROUP: dict[str, str] = {
 _EVERY_GROUP_UNDER = (
     "cnrm.cloud.google.com", "crossplane.io", "upbound.io", "services.k8s.aws",
 )  # fmt: skip
-"""Each of their kinds is something in a cloud, and told of; but for those that only say how to reach it."""
+"""Each of their kinds is something in a cloud, and reported; but for those that only say how to connect to it."""
 SILENT = frozenset(
     (
         "Composition", "CompositionRevision", "DeploymentRuntimeConfig", "ClusterProviderConfig", "ProviderConfig",

@@ -42,7 +42,7 @@ class Verification:
         return not self.superseded and all(it.ok for it in self.checks)
 
     @property
-    def diagnosis(self) -> str:
+    def cause(self) -> str:
         """Return what was not true, in one line."""
         return "; ".join(it.said for it in self.checks if not it.ok)
 

@@ -19,14 +19,14 @@ class Visibility:
         """When the present blindness began; None while everything is seen."""
 
     def lose(self, source: Hashable, since: float) -> None:
-        """Note that a source was last heard at `since`, and is not heard any more."""
+        """Note that a source was last seen at `since`, and cannot be seen any more."""
         if source not in self._lost:
             self._lost.add(source)
             since = max(since, self._clear)
             self.since = since if self.since is None else min(since, self.since)
 
     def find(self, source: Hashable, now: float) -> float:
-        """Note that a source is heard again; return the seconds of a blindness that ends with this, or 0."""
+        """Note that a source can be seen again; return the seconds of a blindness that ends with this, or 0."""
         self._lost.discard(source)
         return 0.0 if self._lost else self.find_all(now)
 

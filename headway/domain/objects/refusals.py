@@ -11,7 +11,7 @@ import re
 MISFIT = re.compile(r"failed to create typed patch object|field not declared in schema|\.\w+: expected ")
 """How the API server answers 500 to a manifest that does not fit its schema; that stays so."""
 
-# Admission speaks with 403, like authorization does; these are the words of admission plugins that judge an object.
+# Admission speaks with 403, like authorization does; these are the words of admission plugins that reject an object.
 _DENIED = re.compile(
     r"admission webhook \S+ denied the request"
     r"|ValidatingAdmissionPolicy .* denied request"
@@ -31,7 +31,7 @@ _JUDGING_CODES = frozenset({400, 405, 413, 422})
 
 
 def is_verdict(code: int, said: str, *, is_status: bool) -> bool:
-    """Return whether the refusal of a write judges the object that was sent.
+    """Return whether the refusal of a write is a verdict on the object that was sent.
 
     `said` is the answer's message; `is_status` tells that its body was a Kubernetes `Status`, as opposed
     to a proxy's page. A 500 counts only by its words; see `may_be_verdict` for one that repeats.

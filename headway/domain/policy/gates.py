@@ -1,7 +1,7 @@
 """Gates: what stands between a plan and its release, for people and for automation.
 
 A lock, a veto, a freeze and a closed window hold back both; people may go past with force
-and a reason. Undoing is held back by locks only: nobody should wait for Monday to go back.
+and a reason. Undoing is held back by locks only: nobody should wait for Monday to roll back.
 """
 
 from __future__ import annotations

@@ -68,18 +68,18 @@ class Outcome:
     at: datetime
     seconds: float = 0.0
     release_id: str = ""
-    diagnosis: str = ""
+    cause: str = ""
     by: str = "headway"
     environment: str = ""
     blames: bool = True
 
     @classmethod
     def now(
-        cls, state: str, seconds: float, release_id: str = "", diagnosis: str = "", blames: bool = True
+        cls, state: str, seconds: float, release_id: str = "", cause: str = "", blames: bool = True
     ) -> Outcome:
         """Make the outcome of what has just ended."""
         at = datetime.now(UTC).replace(microsecond=0)
-        return cls(state, at, round(seconds, 3), release_id, diagnosis, blames=blames)
+        return cls(state, at, round(seconds, 3), release_id, cause, blames=blames)
 
     def as_dict(self) -> dict[str, object]:
         """Return what `--output json` prints, without what is empty."""
@@ -88,7 +88,7 @@ class Outcome:
             "at": self.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "seconds": round(self.seconds, 3),
             "release": self.release_id,
-            "diagnosis": self.diagnosis,
+            "diagnosis": self.cause,
             "by": self.by,
             "environment": self.environment,
             "blames": "" if self.blames else False,
@@ -113,7 +113,7 @@ class Outcome:
                 at=at,
                 seconds=float(value.get("seconds", 0)),
                 release_id=str(value.get("release", "")),
-                diagnosis=str(value.get("diagnosis", "")),
+                cause=str(value.get("diagnosis", "")),
                 by=str(value.get("by", "")),
                 environment=str(value.get("environment", "")),
                 blames=value.get("blames") is not False,
@@ -222,9 +222,9 @@ class Entry:
         return not any(it.state == "failed" and not it.blames for it in self.outcomes)
 
     @property
-    def diagnosis(self) -> str:
+    def cause(self) -> str:
         """Why it failed, as far as is known."""
-        return next((it.diagnosis for it in reversed(self.outcomes) if it.diagnosis), "")
+        return next((it.cause for it in reversed(self.outcomes) if it.cause), "")
 
     def as_dict(self) -> dict[str, object]:
         """Return what `--output json` prints."""

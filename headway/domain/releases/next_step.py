@@ -71,7 +71,7 @@ class Facts:
 
     @property
     def rolls_back(self) -> bool:
-        """Return whether the environment goes back to what was live if this fails."""
+        """Return whether this is rolled back to what was live if it fails."""
         return self.on_failure == "rollback" and self.live == "other"
 
 

@@ -22,7 +22,7 @@ class Rehearsal:
 
     `of_release` names the objects whose manifests the release changes; what else is changed was
     different before: a person's push that was not applied yet, or a change behind the repo's back.
-    `refused` is what the cluster judged and refused, `unable` what the account may not do there;
+    `refused` is what the cluster rejected, `unable` what the account may not do there;
     `strangers` are objects that others made and nobody asked to take over; `fights` says which
     manifests set replicas that an autoscaler sets too; `unasked` says why the cluster could not be asked at all.
     """

@@ -51,7 +51,7 @@ def result_report(
     out = [
         f"## {inline(result.environment)}: {headline}",
         f"Commit {_commit(result.commit, page)}{spent}.",
-        *_cause(result.diagnosis),
+        *_cause(result.cause),
         _undoing(result, page),
         _now(result.advice),
     ]
@@ -83,7 +83,7 @@ def unfinished_report(
         out.append(f"**Next:** {_sentence(error.hint)}")
     for each in failed:
         out.append(f"Before that, {_commit(each.commit, page)} had failed and was to be rolled back.")
-        out += [*_cause(each.diagnosis), _objects(each), *_last_words(each.verdicts)]
+        out += [*_cause(each.cause), _objects(each), *_last_words(each.verdicts)]
     return blocks([*out, _times([*before, *(step for each in failed for step in each.steps)])])
 
 
@@ -120,9 +120,9 @@ def _commit(commit: str, page: Page) -> str:
     return f"[`{commit[:9]}`]({address})" if address else f"`{commit[:9]}`"
 
 
-def _cause(diagnosis: str) -> list[str]:
+def _cause(cause: str) -> list[str]:
     """Return a line for each thing that went wrong."""
-    lines = [inline(it) for it in diagnosis.splitlines() if it.strip()]
+    lines = [inline(it) for it in cause.splitlines() if it.strip()]
     if len(lines) < 2:
         return [f"**Cause:** {it}" for it in lines]
     return ["**Cause:**", "\n".join(f"- {it}" for it in lines)]

@@ -55,7 +55,7 @@ _VERBS = {"GET": "get", "PATCH": "patch", "POST": "create", "DELETE": "delete", 
 class ApiRefused(FailedError):
     """The API server answered with an error that stays the same when asked again.
 
-    `verdict` tells that it judges the object that was sent; without it, it says nothing about that object.
+    `verdict` says that it is about the object that was sent; without it, it says nothing about that object.
     """
 
     def __init__(

@@ -43,7 +43,7 @@ def diff(
 
     Listed too are fields that another tool left there (`keep`). Sorted by object. A Secret's
     values are hidden. What the server would refuse is listed as a change with the fields that
-    differ. `on_warning` hears what could not be compared. `takeover` and `ran` are as in
+    differ. `on_warning` is called with what could not be compared. `takeover` and `ran` are as in
     `apply`: what has run and is gone is no drift. Raises as `inspect` does.
     """
     found = inspect(cluster, manifests, namespace, owner, takeover)

@@ -165,7 +165,7 @@ def _leaving_elsewhere(cluster: Cluster, found: Inspection) -> dict[str, str]:
         try:
             return namespace_leaves(cluster.get(NAMESPACE.path("", name)) or {})
         except ApiRefused:
-            # Whoever may not look hears it from the server, with the first object.
+            # Whoever may not look is told so by the server, with the first object.
             return ""
 
     return {name: why for name, why in zip(asked, each(leaves, asked), strict=True) if why}

@@ -92,7 +92,7 @@ def _fights(cluster: Cluster, manifests: list[Manifest], namespace: str) -> tupl
     try:
         return tuple(fought_in(cluster, manifests, namespace))
     except HeadwayError:
-        # It is only a warning; why nobody can ask is heard with what matters.
+        # It is only a warning; why nobody can ask is said with what matters.
         return ()
 
 
@@ -161,8 +161,8 @@ def _refused(item: Item, refusal: ApiRefused) -> _Tried:
 
 def _against(said: str, refusal: ApiRefused) -> _Tried:
     """Distinguish what the cluster refuses of an object, such as a quota, from what the account may not do."""
-    judged = refusal.verdict or (refusal.code == 403 and "exceeded quota" in refusal.said)
-    return _Tried(refused=said) if judged else _Tried(unable=said)
+    rejected = refusal.verdict or (refusal.code == 403 and "exceeded quota" in refusal.said)
+    return _Tried(refused=said) if rejected else _Tried(unable=said)
 
 
 def _where(items: list[Item]) -> str:

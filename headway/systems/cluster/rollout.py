@@ -57,7 +57,7 @@ class Rollout:
         return self.done and not any(it.changed and it.status == "applied" for it in self.verdicts)
 
     @property
-    def diagnosis(self) -> str:
+    def cause(self) -> str:
         """Return what failed and why; empty when nothing that counts has failed."""
         return "\n".join(str(it) for it in self.verdicts if it.changed and it.status == "failed")
 
@@ -294,6 +294,6 @@ def _ask(
                 stopped.set()
                 news.put(Event("there", WARNINGS, "", {}))
                 return
-        except Exception as error:  # noqa: BLE001 - whoever waits for news must hear of it
+        except Exception as error:  # noqa: BLE001 - whoever waits for events must get it
             news.put(Event("lost", PODS, "", explained(error)))
             return

@@ -99,7 +99,7 @@ class RolloutHealth:
 
     @property
     def again(self) -> float:
-        """Return when to look again although nothing is heard: a monotonic time."""
+        """Return when to look again although no event comes: a monotonic time."""
         return min(self._again.values(), default=NEVER)
 
     def update(self, workloads: Iterable[ObjectId], now: float, *, first: bool = False) -> None:
@@ -288,7 +288,7 @@ class RolloutHealth:
     ) -> list[Signal]:
         """Let a missed deadline count once a whole one has passed since the first look at this rollout.
 
-        After going back to an old replica set, the missed deadline of the rollout before stays for a moment, or
+        After a rollback to an old replica set, the missed deadline of the rollout before stays for a moment, or
         comes only now, since the controller counts from that rollout's last progress.
         """
         limit = float((workload.get("spec") or {}).get("progressDeadlineSeconds") or 600)

@@ -30,7 +30,7 @@ _PEEK_SECONDS = 5.0
 class Event:
     """News about one object; `relisted` carries everything there is instead, and the rest is gone.
 
-    `blind` carries since when (monotonic) nothing is heard; `relisted` ends that. `lost` carries the error that
+    `blind` carries since when (monotonic) nothing has come; `relisted` ends that. `lost` carries the error that
     ended the stream for good.
     """
 
@@ -114,7 +114,7 @@ class Stream:
                 self._cluster.close()
                 failures += 1
                 self._closed.wait(min(0.1 * 2**failures, 5.0))
-            except Exception as error:  # noqa: BLE001 - whoever waits for news must hear that there will be none
+            except Exception as error:  # noqa: BLE001 - whoever waits for events must know that there will be none
                 self._news.put(Event("lost", self.resource, self.namespace, explained(error)))
                 return
 
@@ -134,7 +134,7 @@ class Stream:
                 return False
             if answer.status >= 400:
                 said = answer.read(2000)[:500].decode(errors="replace")
-                # Who may not look hears it from the LIST that follows, which also renews a login.
+                # Who may not look is told so by the LIST that follows, which also renews a login.
                 raise TransientError(f"watch {self._path}: {answer.status} {said}")
             self.last_event = time.monotonic()
             rest = b""

@@ -171,7 +171,7 @@ def _job(
     verdict = next((it for it in rollout.verdicts if it.status != "live"), None)
     logs = verdict.logs if verdict else ()
     last = f": {logs[-1]}" if logs else ""
-    return Check("job", False, f"{rollout.diagnosis or verdict}{last}", logs)
+    return Check("job", False, f"{rollout.cause or verdict}{last}", logs)
 
 
 def _clean(cluster: Cluster, jobs: str, job: Mapping[str, Any]) -> None:

@@ -216,7 +216,7 @@ class ConfigRepo:
         return self._ledger.find_release(release_id, head or self.head)
 
     def live(self, environment: str) -> str | None:
-        """Return the commit that an environment reached last, as last looked at.
+        """Return the commit that was live last in an environment, as last looked at.
 
         Whoever may push this ref need not be one who may push the branch: it is believed for commits of the branch.
         """
@@ -224,7 +224,7 @@ class ConfigRepo:
         return found if found is not None and self.on_branch(found) else None
 
     def stray_live(self, environment: str) -> str:
-        """Return what the ref of the last commit reached names, where that is no commit of the branch; else empty."""
+        """Return what the live ref names, where that is no commit of the branch; else empty."""
         found = self._mirror.seen(live_ref(environment))
         return found if found is not None and not self.on_branch(found) else ""
 
@@ -318,11 +318,11 @@ class ConfigRepo:
         seen: str = "",
         held: Callable[[], None] = lambda: None,
     ) -> None:
-        """Append an outcome to a commit's note and, with `live`, say that the environment has reached that commit.
+        """Append an outcome to a commit's note and, with `live`, say that this commit is live in the environment.
 
         Both in one push, or none. A state that the note ends in already is not added again. `held` is asked before
         each push, and raises where somebody else may record by now. `seen` is the head that was worked from: where
-        the environment has reached a commit since that is newer than it, LostLease is raised and nothing recorded.
+        a commit that is newer than it is live in the environment since, LostLease is raised and nothing recorded.
         """
         ref = live_ref(environment)
         commit = self._commits.get(commit).sha
@@ -335,7 +335,7 @@ class ConfigRepo:
                 was = self._mirror.seen(ref)
                 if live is not None and was != live and was is not None and self._is_newer(was, seen):
                     raise LostLease(
-                        f"{environment} has reached {was[:9]} meanwhile, which is newer than {live[:9]}; "
+                        f"{was[:9]} is live in {environment} meanwhile, which is newer than {live[:9]}; "
                         "nothing was recorded",
                         hint=f"`headway status {environment}` says how things are",
                     )

@@ -1,6 +1,6 @@
 """The refs of the config repo that are headway's own, beside its notes.
 
-`refs/headway/ENVIRONMENT/live` is the commit that an environment reached last.
+`refs/headway/ENVIRONMENT/live` is the commit that was live last in an environment.
 `refs/headway/ENVIRONMENT/released` and `refs/notes/headway-released-ENVIRONMENT` are the commit that was
 released there last; nothing is read from them. They go in one push with the commit, so that a server which
 takes no such refs refuses a release before anything is committed, and not its record after the rollout.
@@ -20,7 +20,7 @@ _WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*(?<!\.lock)")
 
 
 def live_ref(environment: str) -> str:
-    """Return the ref of the commit that an environment reached last."""
+    """Return the ref of the commit that was live last in an environment."""
     if not _WORD.fullmatch(environment):
         raise UsageError(
             f"{environment!r} cannot be an environment", hint="use letters, digits, dashes, underscores, dots"

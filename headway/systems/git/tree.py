@@ -267,7 +267,7 @@ class Trees:
         return self._write(root, plan) or EMPTY_TREE
 
     def _write(self, sha: str, plan: Mapping[str, object]) -> str:
-        """Return the tree `sha` with the plan carried out; empty where nothing is left."""
+        """Return the tree `sha` with the plan applied; empty where nothing is left."""
         before = self.entries(sha) if sha else {}
         after = dict(before)
         for name, change in plan.items():

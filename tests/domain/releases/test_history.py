@@ -174,9 +174,9 @@ def test_an_id_tells_how_far_back_its_commit_can_be(release_id: str, expected: d
 
 
 @given(st.text(), st.text(), st.floats(0, 1e6))
-def test_an_outcome_is_one_line_and_reads_back(diagnosis: str, state: str, seconds: float) -> None:
+def test_an_outcome_is_one_line_and_reads_back(cause: str, state: str, seconds: float) -> None:
     """Whatever a pod printed, the note keeps one line for each outcome."""
-    outcome = Outcome(state or "live", NOW, round(seconds, 3), "id", diagnosis)
+    outcome = Outcome(state or "live", NOW, round(seconds, 3), "id", cause)
     assert "\n" not in outcome.to_line()
     assert parse_note(f"{outcome.to_line()}\n") == (outcome,)
 
@@ -191,7 +191,7 @@ def test_an_entry_shows_the_last_state_and_the_reason_of_a_failure() -> None:
     """After a rollback the release still says why it failed."""
     outcomes = (Outcome("failed", NOW, 3.0, "id", "crash loop"), Outcome("rolled-back", NOW, 2.0, "id"))
     entry = Entry("c" * 40, (), "headway", NOW, "Release frontend", record(), outcomes)
-    assert (entry.state, entry.diagnosis, entry.states) == (
+    assert (entry.state, entry.cause, entry.states) == (
         "rolled-back",
         "crash loop",
         ("failed", "rolled-back"),
