@@ -17,7 +17,7 @@ from headway.cli.options import (
     ReleaseId,
 )
 from headway.cli.output import Output, out, print_json
-from headway.domain.releases.endline import end_line
+from headway.domain.releases.endline import end_line, environment_line, flow_line
 from headway.errors import UsageError
 
 if TYPE_CHECKING:
@@ -352,9 +352,14 @@ def _summary(flow: str, result: dict[str, Any]) -> str:
         )
     if "state" in result:
         return end_line(result)
-    if flow == "reconcile" and all(isinstance(it, dict) and "commit" in it for it in result.values()):
-        return "\n".join(_summary(flow, it) for it in result.values())
-    return f"{flow}: " + ", ".join(f"{key} {_short(value)}" for key, value in result.items())
+    if flow in ("reconcile", "watch-registry"):
+        return "\n".join(
+            _summary(flow, it)
+            if isinstance(it, dict) and ("commit" in it or "changes" in it)
+            else environment_line(name, it)
+            for name, it in result.items()
+        )
+    return flow_line(flow, result)
 
 
 def _in_cluster(cluster: dict[str, Any] | None) -> str:
@@ -363,10 +368,6 @@ def _in_cluster(cluster: dict[str, Any] | None) -> str:
         return ""
     count = len(cluster["changes"])
     return f"{count} object{'' if count == 1 else 's'} in the cluster"
-
-
-def _short(value: Any) -> str:
-    return str(value.get("state", "") if isinstance(value, dict) else value)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -66,3 +66,12 @@ def test_the_last_line_names_the_versions(place: Place) -> None:
     assert done.out.strip().splitlines()[-1].endswith("web 1.0.0, api 1.0.0 (was 1.1.0, 1.0.0)"), done.said
     assert "staging: unchanged" in (said := place.run("reconcile").out)
     assert "web 1.1.0, api 1.0.0" in said or "api 1.0.0, web 1.1.0" in said
+
+
+def test_the_last_line_is_a_sentence_whatever_the_command(place: Place) -> None:
+    """Nothing is printed as Python writes it, and the first commit can be shown."""
+    place.start(staging="release: automatic")
+    assert place.run("rebuild", "staging").out.startswith("staging: rebuilt in ")
+    assert place.run("reconcile", "--dry-run").out == "staging: the cluster equals the repo\n"
+    assert place.run("watch").out == "staging: nothing new\n"
+    assert place.run("show", place.remote.head()).code == 0

@@ -7,6 +7,7 @@ a Secret has, and that its values changed, is shown; the values are not.
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 from collections.abc import Callable, Iterator
 
@@ -57,7 +58,7 @@ def changed_lines(path: str, old: bytes, new: bytes, context: int = 3) -> list[s
 def without_secrets(diff: str, old: Read, new: Read) -> str:
     """Return the text of `git diff`, the sections of files with Secrets rewritten without their values."""
     starts = [it.start() for it in _SECTION.finditer(diff)]
-    parts = [diff[start:end] for start, end in zip(starts, [*starts[1:], len(diff)], strict=True)]
+    parts = [diff[start:end] for start, end in itertools.pairwise([*starts, len(diff)])]
     return (diff[: starts[0]] if starts else diff) + "".join(_section(it, old, new) for it in parts)
 
 

@@ -39,5 +39,35 @@ def end_line(result: Mapping[str, Any]) -> str:
     return line
 
 
+def environment_line(name: str, result: Mapping[str, Any] | Sequence[object]) -> str:
+    """Return what became of an environment that was not released to: how it differs, or why nothing was done."""
+    if isinstance(result, Mapping):
+        return f"{name}: {result.get('state', '')}" + (f": {result['why']}" if result.get("why") else "")
+    if not result:
+        return f"{name}: the cluster equals the repo"
+    differ = "1 object differs" if len(result) == 1 else f"{len(result)} objects differ"
+    return f"{name}: {differ} from the repo; nothing was done"
+
+
+def flow_line(flow: str, result: Mapping[str, Any]) -> str:
+    """Return how a flow that is about more than one environment, or about none, ended."""
+    if flow == "rebuild":
+        names = ", ".join(result["environments"])
+        if "seconds" not in result:
+            missing = ", ".join(result["missing_images"])
+            return f"{names}: nothing was done; " + (
+                f"images are missing: {missing}" if missing else "all images are there"
+            )
+        proven = "equal to the repo" if result["equal"] else "equal to the repo but for fields of other tools"
+        return f"{names}: rebuilt in {result['seconds']:.1f} s, {proven}"
+    if flow == "set-image":
+        objects = result.get("changed", result.get("would_change", ()))
+        done = "; nothing was done" if "would_change" in result else ""
+        return f"{result['namespace']}: {', '.join(objects) or 'nothing'} to {result['image']}{done}"
+    if flow == "build-images" and isinstance(result.get("images"), list):
+        return f"to build: {', '.join(result['images'])}; nothing was done"
+    return "\n".join(f"{key}: {value}" for key, value in result.items()) or f"{flow}: nothing to do"
+
+
 def _tags(images: Sequence[str]) -> str:
     return "/".join(dict.fromkeys(short_tag(it) for it in images))

@@ -31,6 +31,12 @@ def test_values_are_hidden(text: str, left: str | None) -> None:
     assert masked(text.encode()) == left
 
 
+@pytest.mark.parametrize("diff", ["", "a line of no section\n"])
+def test_a_diff_without_sections_is_itself(diff: str) -> None:
+    """The first commit has none, and one that changes nothing."""
+    assert without_secrets(diff, lambda _: b"", lambda _: b"") == diff
+
+
 def test_that_only_values_changed_is_said() -> None:
     old, new = (SECRET + f"stringData: {{a: {it}}}\n" for it in ("hunter2", "hunter3"))
     assert changed_lines("s.yaml", old.encode(), new.encode())[-1] == CHANGED

@@ -1,40 +1,41 @@
-"""The last line of a command names the versions, and stays one line however many services there are."""
+"""The last line of a command is a sentence for people, whatever the flow."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from headway.domain.releases.endline import NAMED, end_line, versions
-
-D = "@sha256:" + "a" * 64
-OLD = {"api": [f"r/api:2.0.1{D}"], "web": [f"r/web:1.4.1{D}"]}
-NEW = {"api": [f"r/api:2.0.1{D}"], "web": [f"r/web:1.4.2{D}"]}
-
-
-def line(state: str, rows: list[dict[str, str]]) -> str:
-    """Return the line of an environment that ended so."""
-    end = {"environment": "production", "state": state, "seconds": 3.14, "commit": "c" * 40}
-    return end_line({**end, "versions": rows})
+from headway.domain.releases.endline import environment_line, flow_line
 
 
 @pytest.mark.parametrize(
-    ("state", "rows", "said"),
+    ("result", "line"),
     [
-        ("live", versions(NEW, OLD), "production: live in 3.1 s: web 1.4.2, api 2.0.1 (was 1.4.1, 2.0.1)"),
-        ("live", versions(NEW), "production: live in 3.1 s: api 2.0.1, web 1.4.2"),
-        ("unchanged", versions(NEW, NEW), "production: unchanged in 3.1 s: api 2.0.1, web 1.4.2"),
-        ("superseded", versions(NEW, OLD), "production: superseded in 3.1 s (ccccccccc)"),
-        ("live", [], "production: live in 3.1 s (ccccccccc)"),
-        ("live", versions({"web": ["r/web:1", "r/web:2"]}), "production: live in 3.1 s: web 1/2"),
+        ([], "staging: the cluster equals the repo"),
+        ([{}], "staging: 1 object differs from the repo; nothing was done"),
+        ([{}, {}], "staging: 2 objects differ from the repo; nothing was done"),
+        ({"state": "nothing new"}, "staging: nothing new"),
+        ({"state": "held back", "why": "a lock"}, "staging: held back: a lock"),
     ],
 )
-def test_the_line(state: str, rows: list[dict[str, str]], said: str) -> None:
-    """What changed comes first; what was is said where something changed."""
-    assert line(state, rows) == said
+def test_an_environment_that_was_not_released_to(result: Any, line: str) -> None:
+    assert environment_line("staging", result) == line
 
 
-def test_a_hundred_services_are_one_short_line() -> None:
-    """It names some, and says how many more there are."""
-    said = line("live", versions({f"service-{it}": [f"r/s:1.0.{it}"] for it in range(100)}))
-    assert said.endswith(f"and {100 - NAMED} more")
-    assert len(said) < 200
+@pytest.mark.parametrize(
+    ("flow", "result", "line"),
+    [
+        ("rebuild", {"environments": ["a", "b"], "seconds": 1.234, "equal": True}, "a, b: rebuilt in 1.2 s, equal to the repo"),
+        ("rebuild", {"environments": ["a"], "seconds": 1, "equal": False}, "a: rebuilt in 1.0 s, equal to the repo but for fields of other tools"),
+        ("rebuild", {"environments": ["a"], "missing_images": []}, "a: nothing was done; all images are there"),
+        ("rebuild", {"environments": ["a"], "missing_images": ["r/x:1"]}, "a: nothing was done; images are missing: r/x:1"),
+        ("set-image", {"namespace": "n", "image": "r/x:1", "changed": ["Deployment/x"]}, "n: Deployment/x to r/x:1"),
+        ("set-image", {"namespace": "n", "image": "r/x:1", "would_change": []}, "n: nothing to r/x:1; nothing was done"),
+        ("build-images", {"services": ["x"], "ref": "main", "images": ["r/x:1"]}, "to build: r/x:1; nothing was done"),
+        ("build-images", {"x": "r/x:1", "y": "r/y:1"}, "x: r/x:1\ny: r/y:1"),
+        ("build-images", {}, "build-images: nothing to do"),
+    ],
+)  # fmt: skip
+def test_a_flow(flow: str, result: dict[str, Any], line: str) -> None:
+    assert flow_line(flow, result) == line
