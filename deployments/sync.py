@@ -99,7 +99,7 @@ class Sync:
             self._say("create", f"work queue {QUEUE} of {pool}")
             body = {
                 "name": QUEUE,
-                "description": "Looks at registries and clusters: they come after people's runs.",
+                "description": "Scans and reconciles: they come after runs that people start.",
             }
             try:
                 self._do("POST", f"{path}/", body)

@@ -45,7 +45,7 @@ def roll_back(work: Reconciliation) -> Reconciliation:
     return work.roll_back()
 
 
-@task(name="look at the newest commit", run_name="look what {work.name} should be now")
+@task(name="read the newest commit", run_name="look what {work.name} should be now")
 def look_again(work: Reconciliation) -> Reconciliation:
     """Start again with the branch's newest commit."""
     return work.look_again()

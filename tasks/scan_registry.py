@@ -41,7 +41,7 @@ def live_images(connections: Connections, config: Config, source: str, services:
     return live
 
 
-@task(name="look at the registries", run_name="look at the registries")
+@task(name="scan the registries", run_name="scan the registries")
 def look_for_images(connections: Connections, snapshot: Snapshot, wanted: list[Key]) -> Look:
     """Ask which images there are, and pick by the rules."""
     return look(connections, snapshot.config, snapshot.holds, snapshot.commit, wanted)

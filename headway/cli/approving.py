@@ -72,7 +72,7 @@ def _answer(decision: str, what: str, plan: str, by: str, reason: str, yes: bool
         if not chosen:
             raise UsageError(
                 f"nothing waits for an approval as {what}" + (f" with plan {plan}" if plan else ""),
-                hint="`headway approve` lists what waits",
+                hint="`headway approve` lists what is waiting",
             )
         if len(chosen) > 1:
             raise UsageError(
@@ -83,7 +83,7 @@ def _answer(decision: str, what: str, plan: str, by: str, reason: str, yes: bool
         who = by or settings.who()
         if decision == "approve" and same_person(who, waiting.actor):
             raise RefusedError(
-                f"{who} cannot approve this: {waiting.actor} asked for it",
+                f"{who} cannot approve this: {waiting.actor} requested it",
                 hint="somebody else must approve it; `headway reject` withdraws it",
             )
         if not (yes or plan):

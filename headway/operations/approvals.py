@@ -30,17 +30,17 @@ def before_asking(connections: Connections, proposal: Proposal, request: Forcibl
     if not proposal.plan or proposal.undo or not approvals:
         return ()
     if request.force and not request.reason:
-        raise UsageError(f"{name} asks for approvals, and force needs a reason", hint="say why with --reason")
+        raise UsageError(f"{name} requires approvals, and force needs a reason", hint="say why with --reason")
     if not (request.force or is_named(request.actor)):
         raise UsageError(
-            f"{name} asks for approvals, and nobody is named who asks for this",
-            hint="fill in `actor`: whoever asks cannot approve",
+            f"{name} requires approvals, and the requester is not named",
+            hint="fill in `actor`: requesters cannot approve their own release",
         )
     for older in supersede(config.app, name):
         # That run's release has the id that the run would have given it.
         made = new_release_id(datetime.fromisoformat(older.asked), f"{older.run_id} {name}")
         notify_superseded(connections, config, older.release_id or made, name)
-    return (("Forced", f"{name} asks for {approvals} approvals"),) if request.force else None
+    return (("Forced", f"{name} requires {approvals} approvals"),) if request.force else None
 
 
 def ask_people(proposal: Proposal, request: Forcible, report: str) -> Trailers:
@@ -82,7 +82,7 @@ def plan_changed(name: str, now: str) -> RefusedError:
 def _counts_not(who: str, people: list[str], asked: str) -> str:
     """Return why an approval does not count; empty where it does."""
     if same_person(who, asked):
-        return f"the approval by {who} does not count: {asked} asked for this; somebody else must approve"
+        return f"the approval by {who} does not count: {asked} requested this; somebody else must approve"
     if any(same_person(who, it) for it in people):
         return f"the approval by {who} does not count twice; somebody else must approve too"
     if not is_named(who):

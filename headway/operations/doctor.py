@@ -172,7 +172,7 @@ def _prefect(settings: Settings) -> str:
         version = api.check()
         if not is_loopback(api.url) and not api.asks_for_a_login():
             raise FailedError(
-                f"the Prefect server at {api.url} asks nobody for a login: whoever reaches it may release",
+                f"the Prefect server at {api.url} requires no login: anybody who can reach it can release",
                 hint="set PREFECT_SERVER_API_AUTH_STRING on the server, and PREFECT_API_AUTH_STRING here",
             )
         return f"Prefect {version} at {api.url}"

@@ -55,8 +55,8 @@ def refuse_blocked(request: Forcible, blocked: list[Blocked]) -> None:
     said = "; ".join(map(str, blocked))
     if not request.force:
         raise RefusedError(
-            said, hint='people go past it with --force --reason "…"; `headway status` says what waits'
+            said, hint='override it with --force --reason "…"; `headway status` shows what is waiting'
         )
     if not request.reason:
         raise UsageError(f"{said}, and force needs a reason", hint="say why with --reason; it is recorded")
-    log(f"going past it by force: {said}")
+    log(f"forced: {said}")

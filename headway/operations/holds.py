@@ -105,8 +105,8 @@ def can_be_automatic(config: Config, environment: str, service: str) -> None:
     if rules.approvals:
         line, column = config.locate("environments", environment, "approvals")
         raise UsageError(
-            f"{config.file}:{line}:{column}: {environment} asks for approvals, and automation asks nobody",
-            hint="take `approvals` away there first",
+            f"{config.file}:{line}:{column}: {environment} requires approvals; automatic releases cannot be approved",
+            hint="remove `approvals` there first",
         )
     if not rules.promote_from and all(config.rule(environment, it) is None for it in chosen):
         line, column = config.locate("environments", environment)

@@ -81,7 +81,7 @@ def _note(
     new = short_tag(str(given[environment, service]))
     would = f"automation would replace {service} {new} with {newer.tag}"
     if request.no_hold:
-        return f"{would} at its next look: this release holds nothing back"
+        return f"{would} at its next scan: this release holds nothing back"
     return (
         f"{would}; this release holds that back until something newer than {newer.tag} comes, "
         f"or `headway automate {environment} {service}` (--no-hold: it is not held back)"

@@ -62,7 +62,7 @@ def refuse_rehearsed(name: str, rehearsal: Rehearsal, request: Forcible) -> list
             "objects over: from then on they are as the repo says, and go when they leave it",
         )
     if _forced(request):
-        log(f"{name}: going past it by force: {against}")
+        log(f"{name}: forced: {against}")
         return [("Forced", f"the rehearsal said: {against.partition(chr(10))[0]}")]
     if request.force:
         raise UsageError(f"{against}, and force needs a reason", hint="say why with --reason; it is recorded")

@@ -108,8 +108,8 @@ def alongside(work: Callable[..., Any], items: Iterable[Any]) -> list[Any]:
 def ask(number: int, app: str, environment: str, plan: str, text: str, timeout: float) -> Any:
     """Refuse: a process that ends with its terminal cannot wait for people."""
     raise RefusedError(
-        f"{environment} asks for an approval, and nobody can be asked without Prefect",
-        hint='start it without --local, or go past it with --force --reason "…"',
+        f"{environment} requires an approval, which is not possible without Prefect",
+        hint='start it without --local, or override it with --force --reason "…"',
     )
 
 

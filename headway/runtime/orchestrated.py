@@ -164,10 +164,10 @@ def _stand_for_late_ones() -> None:
         with _api() as api:
             dropped = drop_late_looks(api, run, datetime.now(UTC))
     except HeadwayError as error:
-        warn(f"the looks that are late could not be dropped: {error.message}")
+        warn(f"late scans could not be dropped: {error.message}")
         return
     if dropped:
-        log(f"{dropped} looks that should have begun before are superseded by this one")
+        log(f"{dropped} late scans are superseded by this one")
 
 
 def _cancelled() -> bool:

@@ -63,7 +63,7 @@ class Bursts(Generic[E]):
                 failed = frozenset()
             except Exception as error:  # noqa: BLE001 - whatever broke, the next look must come
                 _log.error(
-                    "a look failed, and its events are taken along once more: %s: %s",
+                    "a scan failed, and its events are retried: %s: %s",
                     type(error).__name__,
                     error,
                 )

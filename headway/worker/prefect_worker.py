@@ -104,7 +104,7 @@ class WarmWorker(BaseWorker[ProcessJobConfiguration, ProcessVariables, WarmResul
         try:
             await self.client.set_flow_run_state(uuid.UUID(look.run_id), state)
         except Exception as error:  # noqa: BLE001 - a look too many does no harm
-            self._logger.warning("A late look could not be dropped: %s: %s", type(error).__name__, error)
+            self._logger.warning("A late scan could not be dropped: %s: %s", type(error).__name__, error)
 
     async def _see_to_cancelled(self) -> None:
         """End the processes of cancelled runs, and make cancelled the runs whose processes are over.

@@ -45,7 +45,7 @@ def answered(place: Place, monkeypatch: pytest.MonkeyPatch) -> Answered:
             "ci:deploy (ann)",
             ["ann", "bob"],
             ["bob"],
-            "the approval by ann does not count: ci:deploy (ann) asked",
+            "the approval by ann does not count: ci:deploy (ann) requested this",
         ),
         ("ann@example.com", ["Ann", "bob"], ["bob"], "the approval by Ann does not count"),
         ("github 123 (ann)", ["ann@example.com", "bob"], ["bob"], "does not count"),
@@ -85,7 +85,7 @@ def test_a_release_that_must_be_approved_names_who_asks(place: Place, answered: 
     place.start(staging="")
     place.configure(staging="approvals: 1")
     place.image("web", "1.1.0")
-    with pytest.raises(HeadwayError, match="nobody is named who asks for this"):
+    with pytest.raises(HeadwayError, match="the requester is not named"):
         answered(actor, ["ann"])
 
 
@@ -116,7 +116,7 @@ def server() -> Iterator[HttpServer]:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        ("approve staging --by Ann", 3, "Ann cannot approve this: ci:deploy (ann) asked for it"),
+        ("approve staging --by Ann", 3, "Ann cannot approve this: ci:deploy (ann) requested it"),
         ("approve staging --by bob", 0, "approved by bob"),
         ("reject staging --by ann", 0, "rejected by ann"),
     ],

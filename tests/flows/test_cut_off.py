@@ -183,7 +183,7 @@ def test_a_look_that_was_cut_off_lets_nobody_wait(
     release = notices.new_release_id(NOW, f"{RUN} staging")
     reconciled(place, slack, "planned", release)
     assert told(server) == ["planned", "superseded"]
-    assert "its process died; the next look at the registry releases what is newest" in message(slack)
+    assert "its process died; the next scan of the registry releases what is newest" in message(slack)
 
 
 def test_a_dead_run_that_is_restarted_is_not_over(

@@ -30,7 +30,7 @@ def test_automation_that_would_do_nothing_is_refused(place: Place) -> None:
     done = place.run("automate", "production", "web", "--reason", "test")
     assert (done.code, place.remote.head()) == (2, before)
     assert "headway.yaml:" in done.err
-    assert "asks for approvals" in done.err
+    assert "requires approvals" in done.err
     rules = place.headway_yaml().replace(", tags: {match: 'semver:*'}", "").replace(", approvals: 1", "")
     before = place.remote.push({"headway.yaml": rules})
     done = place.run("automate", "production", "web", "--reason", "test")
@@ -44,7 +44,7 @@ def test_a_service_is_not_automatic_beside_approvals(place: Place) -> None:
     place.configure(production="approvals: 1, services: {web: {release: automatic}}")
     done = place.run("status")
     assert done.code == 2
-    assert "automation asks nobody: production has approvals" in done.err
+    assert "automatic releases cannot be approved: production has approvals" in done.err
 
 
 def test_a_mistyped_name_in_holds_is_seen(place: Place) -> None:

@@ -39,7 +39,7 @@ def test_no_hold_lets_automation_replace_it(place: Place) -> None:
     assert place.run("watch").code == 0
     done = place.run("release", "staging", "web=1.1.0", "--no-hold")
     assert done.code == 0, done.said
-    assert "automation would replace web 1.1.0 with 1.2.0 at its next look" in done.err
+    assert "automation would replace web 1.1.0 with 1.2.0 at its next scan" in done.err
     assert "Holds-Back" not in place.message()
     assert place.run("watch").code == 0
     assert place.tags("staging")["web"] == "1.2.0"

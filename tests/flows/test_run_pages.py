@@ -53,7 +53,7 @@ def test_a_rollbacks_plan_shows_every_file_of_its_commit(place: Place) -> None:
     released(place, "web=1.1.0")
     tried = place.run("rollback", "staging", "--reason", "wrong *totals*", "--dry-run")
     assert tried.code == 0, tried.said
-    assert r"Asked for by **tester**: wrong \*totals\*." in tried.err
+    assert r"Requested by **tester**: wrong \*totals\*." in tried.err
     done = place.run("rollback", "staging", "--reason", "wrong totals")
     assert done.code == 0, done.said
     assert "rolled back: wrong totals" in done.err
@@ -206,7 +206,7 @@ def test_a_dry_run_of_a_build_says_what_would_be_built(place: Place) -> None:
     done = place.run("build", "--dry-run")
     assert done.code == 0, done.said
     image = f"{place.registry.host}/shop/web:sha-{commit}"
-    assert "Asked for by **tester**." in done.err
+    assert "Requested by **tester**." in done.err
     assert f"| web | `{commit[:9]}` | `{image}` | would be built and pushed |" in done.err
     place.image("web", f"sha-{commit}")
     done = place.run("build", "web", "--ref", commit, "--dry-run")

@@ -79,7 +79,7 @@ def test_two_people_approve_and_it_goes_live(lab: Lab, app: WatchedApp) -> None:
     assert plan in listed
     done = app.run("approve", run, "--plan", plan, "--by", "Ann", PREFECT_API_URL=lab.prefect_api_url)
     assert done.code == 3, done.said
-    assert "Ann cannot approve this: ann asked for it" in done.err
+    assert "Ann cannot approve this: ann requested it" in done.err
     for who in ("bob", "Ann", "bob"):
         # As the form of the Prefect UI does, which knows nobody.
         answer = {"decision": "approve", "by": who, "reason": "", "plan": plan}

@@ -129,7 +129,7 @@ def test_an_approval_is_refused_where_nobody_can_be_asked(app: WatchedApp) -> No
     app.configure(production="promote_from: staging, approvals: 1")
     assert app.release("staging", "web=2.3.0").code == 0
     refused = app.run("promote", "production", "--local")
-    assert (refused.code, "asks for an approval" in refused.err) == (3, True)
+    assert (refused.code, "requires an approval" in refused.err) == (3, True)
     forced = app.run("promote", "production", "--force", "--reason", "outage", "--local")
     assert forced.code == 0, forced.said
     assert "Headway-Forced: production asks for 1 approvals" in app.log("-1", "--format=%B")

@@ -148,11 +148,13 @@ def _of_environment(document: Document, name: str, environment: Environment, nam
         said = "a place outside `path` is expected: what is inside is applied"
         yield Wrong((*here, "verify", "job"), said, ((*here, "path"),))
     if environment.approvals and environment.release == "automatic":
-        said = "automation asks nobody: with approvals, release: manual is expected"
+        said = "automatic releases cannot be approved: with approvals, release: manual is expected"
         yield Wrong((*here, "approvals"), said)
     for service, rule in environment.services.items():
         if environment.approvals and rule.release == "automatic":
-            said = f"automation asks nobody: {name} has approvals, so release: manual is expected"
+            said = (
+                f"automatic releases cannot be approved: {name} has approvals, so release: manual is expected"
+            )
             yield Wrong((*here, "services", service, "release"), said)
 
 

@@ -105,7 +105,7 @@ def cluster_report(cluster: Rehearsal) -> str:
 
 def asked_by(actor: str, reason: str) -> str:
     """Return who asked, and why."""
-    return f"Asked for by **{inline(actor)}**" + (f": {inline(reason)}" if reason else "") + "."
+    return f"Requested by **{inline(actor)}**" + (f": {inline(reason)}" if reason else "") + "."
 
 
 def builds_report(
@@ -181,7 +181,7 @@ def proof_report(names: list[str], proofs: list[Proof], seconds: float) -> str:
 def _proven(proof: Proof) -> str:
     if not proof.equal:
         return "**not equal**"
-    return "equal but for what others set" if proof.kept else "equal"
+    return "equal, except for what others set" if proof.kept else "equal"
 
 
 def build_report(built: list[Built]) -> str:

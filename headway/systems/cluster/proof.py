@@ -63,7 +63,7 @@ class Proof:
         if self.equal and self.kept:
             fields = [f"{it.object} {field.path} {field.wanted}" for it in self.kept for field in it.fields]
             more = f" and {len(fields) - 10} more" if len(fields) > 10 else ""
-            return f"equal ({counted}), but for what others set: {'; '.join(fields[:10])}{more}"
+            return f"equal ({counted}), except for what others set: {'; '.join(fields[:10])}{more}"
         if self.equal:
             return f"equal: {counted}"
         what = [*map(str, self.differences[:10]), *map(str, self.wrong[:10])]

@@ -85,7 +85,7 @@ def _why(run: dict[str, Any]) -> str:
         # Whoever superseded it has notified.
         return "" if state["name"] == "Superseded" else "cancelled in Prefect"
     if state["type"] == "CRASHED":
-        return "its process died; the next look at the registry releases what is newest"
+        return "its process died; the next scan of the registry releases what is newest"
     said, _, _ = (state["message"] or "its run failed").partition("\n")
     return TIMED_OUT if NEVER_ANSWERED in said else said
 

@@ -11,7 +11,7 @@ from headway.domain.runs.looks import LATE, Look, look_of
 from headway.errors import UsageError
 from headway.systems.prefect.http import PrefectHttp
 
-NEEDLESS = "a newer look stands for it: it would have seen the same"
+NEEDLESS = "superseded by a newer scan, which sees the same"
 AT_ONCE = 50
 """How many runs the server changes in one call."""
 OPEN = ["SCHEDULED", "PENDING", "RUNNING", "PAUSED", "CANCELLING"]

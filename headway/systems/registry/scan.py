@@ -143,9 +143,7 @@ def scan(
         over.set()
     for key, image in wanted.items():
         if key not in found:
-            found[key] = RegistryBusy(
-                f"registry {image.registry} is slow; it is asked again by the next look"
-            )
+            found[key] = RegistryBusy(f"registry {image.registry} is slow; the next scan tries again")
     return found
 
 

@@ -87,7 +87,7 @@ def environments(*lines: str) -> str:
         (environments(HERE + "verify: {job: a/smoke.yaml}}"), "a place outside `path` is expected"),
         (
             environments(HERE + "approvals: 1, release: automatic, tags: {match: 'semver:*'}}"),
-            "automation asks nobody",
+            "automatic releases cannot be approved",
         ),
         (environments(HERE + "promote_from: b}"), "no environment 'b'"),
         (environments(HERE + "promote_from: a}"), "goes round in a circle"),

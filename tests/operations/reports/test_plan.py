@@ -31,7 +31,7 @@ def test_a_plan_shows_what_its_commit_writes_besides_the_manifests() -> None:
         "+++ b/holds.yaml", "+vetoes:", "+++ b/staging/web.yaml", "+new",
     ]  # fmt: skip
     assert r"| web | `1.0.0` | `1.1.0` | a \| b |" in said
-    assert "Asked for by **ann**: why." in said
+    assert "Requested by **ann**: why." in said
     assert r"- left out: x.yaml:1:1: \*odd\*" in said
 
 

@@ -164,7 +164,7 @@ def test_a_server_for_everybody_is_a_finding(server: HttpServer, monkeypatch: py
     server.answers.extend([(200, "3.8.8", {})] * 2)
     assert doctor._prefect(settings).startswith("Prefect 3.8.8")
     monkeypatch.setattr(doctor, "is_loopback", lambda _: False)
-    with pytest.raises(FailedError, match="asks nobody for a login"):
+    with pytest.raises(FailedError, match="requires no login"):
         doctor._prefect(settings)
     server.answers.extend([(200, "3.8.8", {}), (401, {}, {})])
     assert doctor._prefect(settings).startswith("Prefect 3.8.8")
