@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 
+WHOLE = 10_000
+"""Columns of what is no terminal: more than any row has."""
+
+
 class Output(StrEnum):
     """How a command prints its data."""
 
@@ -77,7 +81,15 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, emp
     for row in rows:
         # As they are: a rule such as `regex:v[a-z]+` is no markup.
         table.add_row(*(cell if isinstance(cell, Text) else Text(visible(str(cell))) for cell in row))
-    out().print(table)
+    console = out()
+    if console.is_terminal:
+        console.print(table)
+        return
+    # A file or a pipe has no width: a row stays one line, for grep and for CI's log.
+    console.width = WHOLE
+    with console.capture() as written:
+        console.print(table)
+    print("\n".join(line.rstrip() for line in written.get().splitlines()))
 
 
 def print_error(error: HeadwayError) -> None:

@@ -75,3 +75,12 @@ def test_the_last_line_is_a_sentence_whatever_the_command(place: Place) -> None:
     assert place.run("reconcile", "--dry-run").out == "staging: the cluster equals the repo\n"
     assert place.run("watch").out == "staging: nothing new\n"
     assert place.run("show", place.remote.head()).code == 0
+
+
+def test_a_row_in_a_pipe_is_one_line(place: Place) -> None:
+    """A program reads it, or grep, and neither has 40 columns."""
+    place.start(staging="")
+    wide = place.run("status").out
+    assert place.run("status", COLUMNS="40").out == wide
+    assert [it for it in wide.splitlines() if it.endswith("applied; what it runs is started later")]
+    assert not [it for it in wide.splitlines() if it != it.rstrip()]
