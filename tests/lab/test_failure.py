@@ -77,14 +77,14 @@ def test_an_object_that_the_server_refuses(app: App) -> None:
     assert app.running("staging", "api") == app.image("api", "v1")
 
 
-def test_killed_between_the_failure_and_the_taking_back(app: App) -> None:
+def test_killed_between_the_failure_and_the_rollback(app: App) -> None:
     """The next run reads that it failed, sees that it still does, and rolls it back."""
     app.pull()
     before = app.show("staging/web.yaml")
     app.write("staging/web.yaml", app.deployment("web", f"{app.registry}/cluster-tests/box:never"))
     bad = app.push("Another tag that nobody pushed")
     process = app.start("reconcile", "staging", "--local")
-    wait_for_line(process, "taking .* back to")
+    wait_for_line(process, "rolling .* back to")
     process.send_signal(signal.SIGKILL)
     process.communicate()
     app.run("reconcile", "staging", "--local")
