@@ -142,7 +142,7 @@ def rollback(
 
     Nothing is built. The images that are rolled back are vetoed, so automation does not release them again.
 
-    Example: headway rollback production --service orders --reason "wrong totals"
+    Example: headway rollback production -m "wrong totals"
     """
     _run(
         "rollback",

@@ -123,7 +123,9 @@ def ci(
 
 
 def token(
-    name: Annotated[str, typer.Argument(help="A name, such as ci-orders; runs are tagged with it.")],
+    name: Annotated[
+        str, typer.Argument(help="A name, such as ci-orders; runs are tagged with it.", metavar="NAME")
+    ],
     flows: Annotated[list[str], typer.Option("--flow", help="A flow it may start; can be repeated.")],
     environments: Annotated[
         list[str] | None,

@@ -16,7 +16,9 @@ SKIPPED = {".git", ".github", ".gitlab", "node_modules"}
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(help="The root of the config repo's checkout.")] = Path(),
+    folder: Annotated[
+        Path, typer.Argument(help="The root of the config repo's checkout.", metavar="FOLDER")
+    ] = Path(),
     app: Annotated[
         str, typer.Option("--app", help="The application's name; default: the folder's name.")
     ] = "",
@@ -74,7 +76,9 @@ def init(
 
 
 def lint(
-    folder: Annotated[Path, typer.Argument(help="The root of the config repo's checkout.")] = Path(),
+    folder: Annotated[
+        Path, typer.Argument(help="The root of the config repo's checkout.", metavar="FOLDER")
+    ] = Path(),
     output: Format = Output.table,
 ) -> None:
     """Check headway.yaml, holds.yaml and the manifests, offline.
