@@ -1,8 +1,8 @@
 #!/bin/sh
-# A delivery with nothing but curl and jq: HEADWAY_URL and HEADWAY_TOKEN are set, the service and the commit are given.
+# A delivery with curl and jq only. Set HEADWAY_URL and HEADWAY_TOKEN, and give the service and the commit.
 #   ./curl.sh orders "$(git rev-parse HEAD)"
-# Sent twice, it is one run: the endpoint knows it by the service and the commit, whether that run failed or not.
-# To deliver the same commit again, give a word that was not given before, such as the number of the CI job:
+# Sent twice, it is one run, whether that run failed or not: the endpoint compares the service and the commit.
+# To deliver the same commit again, add a new third argument, such as the number of the CI job:
 #   ./curl.sh orders "$(git rev-parse HEAD)" "$BUILD_NUMBER"
 set -eu
 service=$1 commit=$2 again=${3:-}

@@ -31,18 +31,18 @@ def main() -> None:
         run(sys.executable, "-m", "lab", "up")
     os.environ.update(read_env(PLACE.state / "env") | settings())
     repos = seed(Path(os.environ["LAB_GIT"]))
-    with chapter("The control room: a release, a promotion, a rollback for each environment, with forms"):
+    with chapter("The Prefect server: forms to release, promote and roll back in each environment"):
         run(sys.executable, "-m", "headway.deployments.sync")
     version = next_version(repos["config"])
 
-    with chapter(f"Version {version} of three services: built side by side, pushed, live in staging"):
+    with chapter(f"Version {version} of three services: built in parallel, pushed, live in staging"):
         ensure_base()
         for service in SERVICES:
             commit_version(repos[service], version)
         headway("deliver", "staging", "--reason", f"version {version}")
         headway("status", "staging")
 
-    with chapter("What is live in staging to production: one command, the same digests"):
+    with chapter("Promote staging to production: one command, the same digests"):
         headway("promote", "production", "--reason", "looks good in staging")
 
     with chapter(
@@ -53,16 +53,16 @@ def main() -> None:
         headway("watch", "--local")
         headway("images", "users", "staging", "--limit", "4")
 
-    with chapter("A broken version: it fails, and is rolled back by itself, in the repo too"):
+    with chapter("A broken version: it fails, and is rolled back automatically, in the repo too"):
         commit_version(repos["orders"], f"{version}-broken", "crash")
         headway("deliver", "staging", "--service", "orders", "--reason", "a faster report", fails=True)
         headway("history", "staging", "--limit", "3")
 
-    with chapter("Automation leaves alone what failed: it is vetoed, in the repo, with its cause"):
+    with chapter("Automation does not release it again: it is vetoed in the repo, with its cause"):
         headway("watch", "--local")
         headway("plan", "staging")
 
-    with chapter("A rollback on request, without Prefect: no build, seconds"):
+    with chapter("A rollback by command, without Prefect: no build, and only seconds"):
         commit_version(repos["frontend"], f"{version}-new")
         headway("deliver", "staging", "--service", "frontend", "--local")
         headway(
@@ -76,21 +76,21 @@ def main() -> None:
         )
         headway("watch", "--local")
 
-    with chapter("The cluster is destroyed, and made whole again from the repo"):
+    with chapter("The cluster is destroyed, and restored from the repo"):
         run(sys.executable, "-m", "lab", "destroy-cluster")
         headway("rebuild", "--local")
 
-    with chapter("What is in the config repo now: each release one commit, each diff the values only"):
+    with chapter("The config repo now: one commit per release, and diffs of values only"):
         run("git", "--git-dir", str(repos["config"]), "log", "--oneline", "--decorate", "-8", "main")
         run("git", "--git-dir", str(repos["config"]), "log", "-p", "-1", "--format=%n%B", "-U0", "main")
 
     prefect = os.environ["PREFECT_API_URL"].removesuffix("/api")
     print(f"\nAll of it took {time.monotonic() - _began:.0f} s. Look at:")
     print(f"  {prefect}/runs                 the runs, their plans and outcomes")
-    print(f"  {prefect}/deployments          the same as buttons, with forms")
+    print(f"  {prefect}/deployments          forms for each of these commands")
     print(f"  git clone {os.environ['HEADWAY_REPO']}   the config repo")
     print(f"  export KUBECONFIG={os.environ['KUBECONFIG']}   then kubectl -n staging get pods")
-    print("  make lab-down                                 ends everything")
+    print("  make lab-down                                 stops everything")
 
 
 def settings() -> dict[str, str]:

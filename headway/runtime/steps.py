@@ -2,7 +2,7 @@
 
 The order of the steps is written once, in flows/. With HEADWAY_LOCAL set those
 files run in this process without a Prefect server and without importing Prefect,
-which takes seconds: the way to roll back when the control room is down.
+which takes seconds: the way to roll back when the server is down.
 """
 
 from __future__ import annotations
