@@ -132,7 +132,7 @@ def test_an_approval_is_refused_where_nobody_can_be_asked(app: WatchedApp) -> No
     assert (refused.code, "requires an approval" in refused.err) == (3, True)
     forced = app.run("promote", "production", "--force", "--reason", "outage", "--local")
     assert forced.code == 0, forced.said
-    assert "Headway-Forced: production asks for 1 approvals" in app.log("-1", "--format=%B")
+    assert "Headway-Forced: production requires 1 approvals" in app.log("-1", "--format=%B")
     assert app.run("rollback", "production", "--service", "web", "--local").code == 0
 
 
@@ -146,7 +146,7 @@ def test_what_nobody_has_seen_is_not_released(app: WatchedApp) -> None:
     code = """
 import os, subprocess, sys
 os.environ["HEADWAY_LOCAL"] = "1"
-from headway.flows.release import carry_out
+from headway.flows.release import execute
 from headway.operations.connections import Connections
 from headway.operations.proposal import Proposal, identified, plan_wanted
 from headway.operations.release import Release
@@ -171,7 +171,7 @@ with Connections() as connections:
         return Proposal("release", snapshot, plan, "")
 
     try:
-        carry_out(Release(connections, identified(Forcible(actor="ann"), "production"), propose, rehearse))
+        execute(Release(connections, identified(Forcible(actor="ann"), "production"), propose, rehearse))
     except RefusedError as error:
         print(error.message)
 """
