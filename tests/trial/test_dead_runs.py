@@ -96,7 +96,7 @@ def test_cancelled_when_process_and_worker_are_gone(lab: Lab, synced: App) -> No
     assert done.returncode == 0, done.stderr
     ended = state(lab, run, "Cancelled", "Crashed", "Completed", "Failed")
     assert ended["state"]["name"] == "Cancelled", ended["state"]
-    assert "no worker has told" in ended["state"]["message"]
+    assert "no worker has reported" in ended["state"]["message"]
     finished = synced.run("reconcile", "staging", "--local")
     assert finished.code == 0, finished.said
     assert synced.running("staging", "web") == synced.image("web", "v4")
