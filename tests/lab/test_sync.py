@@ -208,7 +208,7 @@ def test_what_left_the_files_goes_and_what_people_made_stays(lab: Lab, app: App,
     assert len(mine) == 1
     call(lab, "DELETE", f"/automations/{mine[0]['id']}")
     again = deployment(lab, app, "watch-registry", "watch-registry")
-    assert again["description"].startswith("Look at the registries")
+    assert again["description"].startswith("Scan the registries")
     assert [it["active"] for it in again["schedules"]] == [False]
     assert [it["parameters"] for it in again["schedules"]] == [{"request": {"actor": "watch-registry"}}]
 
