@@ -21,6 +21,8 @@ _IMAGE = re.compile(
     r"(?::[A-Za-z0-9_][\w.-]{0,127}(?:@sha256:[0-9a-f]{64})?|@sha256:[0-9a-f]{64})"
     r"(?![\w/:@-])"
 )
+_TAG_OR_DIGEST = re.compile(r":[A-Za-z0-9_]|@sha256:")
+"""What every image with a tag or digest has in it."""
 _COMMENT = re.compile(r"(?:^|\s)#")
 _PLACEHOLDER = re.compile(r"\$\{[A-Za-z_][^{}\n]*\}")
 MOST = 200
@@ -37,6 +39,8 @@ class Mention(NamedTuple):
 
 def mentions(text: str, known: list[tuple[int, int]]) -> list[Mention]:
     """Return what looks like an image with a tag or digest, but for the spans that are known already and comments."""
+    if not _may_hold_more(text, known):
+        return []
     found: list[Mention] = []
     spans, line, line_start = iter(known), 1, 0
     start, end = next(spans, (len(text), len(text)))
@@ -53,6 +57,13 @@ def mentions(text: str, known: list[tuple[int, int]]) -> list[Mention]:
         if len(found) == MOST:
             break
     return found
+
+
+def _may_hold_more(text: str, known: list[tuple[int, int]]) -> bool:
+    """Return whether there is a tag or a digest outside of the known spans; most files have none."""
+    return any(
+        not any(start <= each.start() < end for start, end in known) for each in _TAG_OR_DIGEST.finditer(text)
+    )
 
 
 def placeholders(top: Node) -> Iterator[YamlProblem]:

@@ -38,6 +38,7 @@ _OCTAL = re.compile(r"([-+]?)0[oO]?([0-7]+)")
 _HEX = re.compile(r"([-+]?)0[xX]([0-9a-fA-F]+)")
 _BINARY = re.compile(r"([-+]?)0[bB]([01]+)")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+TEXT = "tag:yaml.org,2002:str"
 _LONGEST_NUMBER = 400
 """No number of 64 bits is longer, whatever its base and its zeros."""
 _CHECKED: dict[str, Any] = {"int": int, "float": (int, float), "bool": bool, "null": type(None)}
@@ -96,9 +97,9 @@ def _finite(value: Any) -> Any:
 
 
 def _scalar(node: ScalarNode) -> Any:
-    kind = node.tag.removeprefix("tag:yaml.org,2002:")
-    if kind == "str":
+    if node.tag == TEXT:
         return node.value
+    kind = node.tag.removeprefix("tag:yaml.org,2002:")
     try:
         if node.tag == PLAIN:
             return plain_value(node.value)

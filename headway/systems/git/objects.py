@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from git.cmd import Git
 from gitdb import IStream, LooseObjectDB
@@ -21,7 +21,9 @@ from headway.systems.git.client import own_errors
 KNOWN = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 """The empty tree, which Git knows in every repo."""
 GONE = (BrokenPipeError, EOFError, ValueError)
-"""What GitPython raises where the process has ended."""
+"""What is raised where the process has ended."""
+PIPELINED = 1 << 14
+"""Bytes of requests written before answers are read: below a pipe's capacity, so that neither side waits."""
 
 
 class Unreadable(Exception):
@@ -43,20 +45,19 @@ class Objects:
 
     def find(self, name: str) -> tuple[str, str, bytes] | None:
         """Look up one object by any name Git knows: (SHA-1, type, content); None where there is none."""
-        with self._talk, own_errors():
-            try:
-                return self._ask(name)
-            except GONE:
-                # A process that was killed from outside is no damage; one that dies twice is.
-                pass
-            try:
-                return self._ask(name)
-            except GONE as error:
-                raise Unreadable(f"git cat-file ended early: {error}") from None
+        return next(self.find_many([name]))
 
     def find_many(self, names: Sequence[str]) -> Iterator[tuple[str, str, bytes] | None]:
-        """Look up objects, in the order given."""
-        return map(self.find, names)
+        """Look up objects, in the order given: many are asked for before the first answer is read."""
+        requests = [name.encode("utf-8", "surrogateescape") + b"\n" for name in names]
+        start = 0
+        while start < len(requests):
+            end, size = start, 0
+            while end < len(requests) and (end == start or size + len(requests[end]) <= PIPELINED):
+                size += len(requests[end])
+                end += 1
+            yield from self._ask(requests[start:end])
+            start = end
 
     def write(self, kind: str, content: bytes) -> str:
         """Store an object and return its SHA-1; one that is there already stays as it is."""
@@ -71,20 +72,42 @@ class Objects:
         sha: bytes = stored.hexsha
         return sha.decode()
 
-    def _ask(self, name: str) -> tuple[str, str, bytes] | None:
-        """Ask once; whatever interrupts that ends the process, whose next answer would be to this question."""
-        try:
+    def _ask(self, requests: Sequence[bytes]) -> list[tuple[str, str, bytes] | None]:
+        with self._talk, own_errors():
             try:
-                # Annotated as text, given as bytes.
-                found: Any = self._git.get_object_data(name)
-            except ValueError:
-                # It means that there is no such object, or no process any more: this one is always there.
+                return self._converse(requests)
+            except GONE:
+                # A process that was killed from outside is no damage; one that dies twice is.
+                pass
+            try:
+                return self._converse(requests)
+            except GONE as error:
+                raise Unreadable(f"git cat-file ended early: {error}") from None
+
+    def _converse(self, requests: Sequence[bytes]) -> list[tuple[str, str, bytes] | None]:
+        """Ask and read; whatever interrupts that ends the process, whose next answers would be to these questions."""
+        try:
+            if self._git.cat_file_all is None:
+                # GitPython starts its process with the first question.
                 self._git.get_object_data(KNOWN)
-                return None
-            sha, kind, size, content = found
-            if len(content) != size:
-                raise EOFError("half an answer")
+            cat: Any = self._git.cat_file_all
+            cat.stdin.write(b"".join(requests))
+            cat.stdin.flush()
+            return [_answer(cat.stdout, request) for request in requests]
         except BaseException:
             self._git.clear_cache()
             raise
-        return sha.decode(), kind.decode(), content
+
+
+def _answer(answers: BinaryIO, request: bytes) -> tuple[str, str, bytes] | None:
+    """Read what `git cat-file --batch` says to one request: (SHA-1, type, content), or None for no such object."""
+    header = answers.readline()
+    if not header:
+        raise EOFError("no answer")
+    if header.startswith(request[:-1]) and header.endswith((b" missing\n", b" ambiguous\n")):
+        return None
+    sha, kind, size = header.split()
+    content = answers.read(int(size) + 1)
+    if len(content) != int(size) + 1:
+        raise EOFError("half an answer")
+    return sha.decode(), kind.decode(), content[:-1]
