@@ -220,7 +220,7 @@ def test_what_a_lost_machine_did_not_notify_is_corrected_from_git(
     """Killed between the record and the message, its outbox gone: reconcile changes the message, and tells nobody twice."""
     notified(place, server, staging="")
     assert run(place, slack, "release", "staging", f"web={place.image('web', '1.1.0')}").code == 0
-    heard = told(server)
+    sent = told(server)
     (shown,) = slack.posts()
     shown["text"] = "staging: web rolling out"
     shown["metadata"]["event_payload"] |= {"state": "releasing", "at": "2026-01-01T00:00:00Z"}
@@ -236,7 +236,7 @@ def test_what_a_lost_machine_did_not_notify_is_corrected_from_git(
         "rolling out",
         "live",
     ]
-    assert told(server) == heard, "what cannot be taken back is not sent by somebody who only guesses"
+    assert told(server) == sent, "what cannot be withdrawn is not sent on a guess"
     assert len(slack.calls) - calls < 8, "it is looked for once"
 
 

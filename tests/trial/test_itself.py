@@ -28,7 +28,7 @@ class Itself(App):
     """The config repo of the control room, made as docs/operations.md says."""
 
     def namespace(self, environment: str) -> str:
-        """Return the control room's namespace."""
+        """Return the namespace of headway's own server."""
         return self.name
 
     def headway_yaml(self, timeout: str = "20m", more: str = "") -> str:

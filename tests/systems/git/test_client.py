@@ -16,6 +16,7 @@ from gitdb.exc import AmbiguousObjectName, BadObject, BadObjectType, ParseError
 
 from headway.domain.releases.ledger import new_release_id
 from headway.errors import FailedError, HeadwayError, TransientError, UsageError
+from headway.systems.git import objects
 from headway.systems.git.client import own_errors
 from headway.systems.git.config_repo import ConfigRepo
 from headway.systems.git.source import SourceRepo
@@ -121,20 +122,15 @@ def test_an_interrupted_question_leaves_no_answer_behind(
     """Whoever asks next gets the answer to that question, not the one that was waiting in the pipe."""
     head = repo.head
     first = repo._mirror.read(head)
-    git = repo._mirror._objects._git
-    asked = type(git).get_object_data
+    read = objects._answer
 
-    def interrupted(self: object, name: str) -> object:
-        reader = git.cat_file_all
-        assert reader is not None
-        reader.stdin.write(f"{name}\n".encode())
-        reader.stdin.flush()
+    def interrupted(answers: object, request: bytes) -> None:
         raise Interrupted
 
-    monkeypatch.setattr(type(git), "get_object_data", interrupted)
+    monkeypatch.setattr(objects, "_answer", interrupted)
     with pytest.raises(Interrupted):
         repo._mirror.read(first[5:45].decode())
-    monkeypatch.setattr(type(git), "get_object_data", asked)
+    monkeypatch.setattr(objects, "_answer", read)
     assert repo._mirror.read(head) == first
 
 
