@@ -122,6 +122,7 @@ def wrong_together(document: Document, names: Names) -> Iterable[Wrong]:
         paths[environment.path] = name
     yield from _rules(document)
     yield from _routes(document, names)
+    yield from _roles(document, names)
 
 
 def _of_environment(document: Document, name: str, environment: Environment, names: Names) -> Iterable[Wrong]:
@@ -181,6 +182,19 @@ def _routes(document: Document, names: Names) -> Iterable[Wrong]:
         yield from _windows((*path, "quiet"), route.quiet)
         if route is not notify and not (route.slack or route.webhook or route.apprise):
             yield Wrong(path, "slack, webhook or apprise is missing", (path,))
+
+
+def _roles(document: Document, names: Names) -> Iterable[Wrong]:
+    """Yield the roles that name nothing that is there, or that nobody has."""
+    for name, role in (document.roles or {}).items():
+        here: Path = ("roles", name)
+        for key, known in (("environments", names.environments), ("services", names.services)):
+            for place, each in enumerate(getattr(role, key)):
+                if each not in known:
+                    yield Wrong((*here, key, place), f"no {key[:-1]} {each!r}{did_you_mean(each, known)}")
+        if not (role.people or role.groups or role.tokens):
+            holders: tuple[Path, ...] = tuple((*here, it) for it in ("people", "groups", "tokens"))
+            yield Wrong(here, "people, groups or tokens are missing: nobody has this role", holders)
 
 
 def _circles(document: Document, start: str) -> bool:

@@ -244,6 +244,28 @@ class HealthRule(Part):
     """Conditions under which it is applied but not running, such as a pause. One is enough."""
 
 
+Verb = Literal[
+    "read", "release", "promote", "approve", "rollback", "lock", "unlock", "force", "reconcile", "rebuild"
+]
+
+
+class Role(Part):
+    """What some people, groups and tokens may do on the board, through the API and in Slack."""
+
+    people: list[Annotated[str, Field(min_length=1)]] = []
+    """E-mail addresses or logins, as the identity provider says them."""
+    groups: list[Annotated[str, Field(min_length=1)]] = []
+    """Groups, as the identity provider says them."""
+    tokens: list[Annotated[str, Field(pattern=NAME)]] = []
+    """Names of API tokens. What the tokens' own file forbids stays forbidden."""
+    may: list[Verb] = Field(min_length=1)
+    """What they may do. Everything includes `read`; `force` is needed besides, to override what blocks a release."""
+    environments: list[str] = []
+    """Environments where they may. Default: all."""
+    services: list[str] = []
+    """Services to which they may. Default: all."""
+
+
 class Document(Part):
     """headway.yaml."""
 
@@ -262,3 +284,5 @@ class Document(Part):
     """Who is notified of releases."""
     health: list[HealthRule] = []
     """When objects of other kinds are ready. The first rule for a kind counts."""
+    roles: dict[Annotated[str, Field(pattern=NAME, max_length=63)], Role] | None = None
+    """Who may do what. Default: everybody who is logged in may do everything, and a token what its file says."""
