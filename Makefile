@@ -6,7 +6,7 @@ UNIT := tests --ignore=tests/lab --ignore=tests/trial -n auto --dist loadfile
 # Compiled tests are kept, whatever the caller's shell says: compiling them takes as long as a tenth of the tests.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest
 .DEFAULT_GOAL := help
-.PHONY: help install check unit coverage test trial demo bench lock lab-up lab-down clean
+.PHONY: help install check tools unit coverage test trial demo bench lock lab-up lab-down clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,7 +23,10 @@ check: .venv/ready ## format, lint, types, import contract
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-unit: .venv/ready ## the fast tests: need nothing but Git
+tools: .venv/ready ## build kustomize and Helm, which tests render with; once, it takes minutes
+	@$(BIN)/python -m lab.rendering_tools
+
+unit: tools ## the fast tests: need nothing but Git, kustomize and Helm
 	$(PYTEST) $(UNIT) -m "not slow"
 
 # What decides over a release or a deletion is tested in every branch. A file is added by its name.
@@ -35,7 +38,7 @@ coverage: .venv/ready ## branch coverage of the domain, by file; decisions must 
 	  $(BIN)/coverage report --include="$$file" --show-missing --fail-under=100 || \
 	  { echo "$$file: every branch of it must be tested" >&2; exit 1; }; done
 
-test: .venv/ready check ## all checks and tests: the fast ones first, then those on the lab, which it starts
+test: check tools ## all checks and tests: the fast ones first, then those on the lab, which it starts
 	$(PYTEST) $(UNIT) --hypothesis-profile=thorough
 	$(BIN)/python -m lab up
 	$(BIN)/pytest tests/lab

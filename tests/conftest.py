@@ -16,9 +16,10 @@ import headway.runtime.steps
 
 del os.environ["HEADWAY_LOCAL"]
 assert headway.runtime.steps.flow.__module__ == "headway.runtime.local"
+from tests.rendering import rendering_tools  # noqa: E402
 from tests.repos import client, registry, remote, repo, seeded  # noqa: E402
 
-__all__ = ["client", "registry", "remote", "repo", "seeded"]
+__all__ = ["client", "registry", "remote", "rendering_tools", "repo", "seeded"]
 
 OWN_FOLDER = Path(tempfile.mkdtemp(prefix="headway-tests-"))
 (OWN_FOLDER / "gitconfig").write_text(
