@@ -15,13 +15,14 @@ from typing import Any
 
 from yaml.nodes import Node, ScalarNode, SequenceNode
 
+from headway.domain.manifests.image_sites import ImageSite, ImageUse
 from headway.domain.manifests.mentions import Mention, mentions, placeholders
 from headway.domain.manifests.shape import misfits
 from headway.domain.text.yaml_nodes import YamlProblem, child, compose, decode, problem_at, scalar_span
 from headway.domain.text.yaml_values import node_at, value_of
 from headway.errors import Problem
 
-FORMAT = 2
+FORMAT = 3
 """Changes when what is cached of a file changes."""
 
 _RENDERED = {
@@ -49,34 +50,6 @@ class Manifest:
     document: int
     line: int
     object: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class ImageUse:
-    """One container that runs a site's image; `role` is container, init or ephemeral."""
-
-    document: int
-    kind: str
-    namespace: str
-    name: str
-    container: str
-    role: str
-
-
-@dataclass(frozen=True, slots=True)
-class ImageSite:
-    """One scalar that says an image.
-
-    `start` and `end` are characters of the decoded text, quotes included; `line`
-    and `column` count from 1. Through an anchor it may serve several containers.
-    """
-
-    value: str
-    start: int
-    end: int
-    line: int
-    column: int
-    uses: tuple[ImageUse, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +91,7 @@ class FileIndex:
         """Return plain JSON data without the path."""
         return {
             "manifests": [[it.document, it.line, it.object] for it in self.manifests],
-            "images": [
-                [
-                    it.value, it.start, it.end, it.line, it.column,
-                    [[u.document, u.kind, u.namespace, u.name, u.container, u.role] for u in it.uses],
-                ]
-                for it in self.images
-            ],
+            "images": [it.to_json() for it in self.images],
             "problems": [[it.line, it.column, it.message] for it in self.problems],
             "mentions": [[it.image, it.line, it.column] for it in self.mentions],
             "doubts": [[it.line, it.column, it.message] for it in self.doubts],
@@ -136,10 +103,7 @@ class FileIndex:
         return cls(
             "",
             tuple(Manifest("", *it) for it in data["manifests"]),
-            tuple(
-                ImageSite(value, start, end, line, column, tuple(ImageUse(*use) for use in uses))
-                for value, start, end, line, column, uses in data["images"]
-            ),
+            tuple(map(ImageSite.from_json, data["images"])),
             tuple(Problem("", *it) for it in data["problems"]),
             tuple(Mention(*it) for it in data["mentions"]),
             tuple(Problem("", *it) for it in data["doubts"]),

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from headway.domain.config.reading import Config
-from headway.domain.images.reference import ImageRef, InvalidImage, respell
-from headway.domain.manifests.edits import splice
-from headway.domain.manifests.index import FileIndex, ImageSite
+from headway.domain.images.reference import ImageRef, InvalidImage
+from headway.domain.manifests.edits import AsWritten, splice
+from headway.domain.manifests.image_sites import ImageSite, Part
+from headway.domain.manifests.index import FileIndex
 from headway.errors import ConfigError, Problem
 
 
@@ -169,11 +170,13 @@ def plan_images(
     if missing:
         raise ConfigError([_unnamed(config, environment, service) for service in missing])
     edits = {
-        (index.path, site): respell(site.value, reference)
+        (index.path, site): site.spell(reference)
         for service, (reference, _) in wanted.items()
         for index, site in sites[service]
     }
-    return _plan(config, environment, base, indexes, read, edits, {s: why for s, (_, why) in wanted.items()})
+    whys = {service: why for service, (_, why) in wanted.items()}
+    tags = {service: reference.tag or "" for service, (reference, _) in wanted.items()}
+    return _plan(config, environment, base, indexes, read, _Edits(edits, tags=tags), whys)
 
 
 def plan_as_it_was(
@@ -197,7 +200,8 @@ def plan_as_it_was(
         for (path, site), value in _as_it_was(config, indexes, past).items()
         if service_of(config, site.value) in chosen
     }
-    return _plan(config, environment, base, indexes, read, edits, dict.fromkeys(chosen, why))
+    was = {use: site for index in past for site in index.images for use in _containers(site)}
+    return _plan(config, environment, base, indexes, read, _Edits(edits, was), dict.fromkeys(chosen, why))
 
 
 def _as_it_was(
@@ -217,26 +221,64 @@ def _as_it_was(
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Edits:
+    """The value that each place of an image gets.
+
+    `was` are the sites that containers had, whose text is restored as it was written; `tags` are the services' new
+    tags, for what says a tag that is not rendered.
+    """
+
+    values: Mapping[tuple[str, ImageSite], str]
+    was: Mapping[tuple[str, str, str, str], ImageSite] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def writes(self, service: str, path: str, site: ImageSite, value: str) -> Iterator[tuple[str, Part, str]]:
+        """Yield what is written in which file; raise UsageError for what cannot be said there."""
+        old = next((self.was[use] for use in _containers(site) if use in self.was), None)
+        if old is not None and old.value == value and _same_places(old, site):
+            for now, then in zip(site.parts, old.parts, strict=True):
+                yield now.path or path, now, AsWritten(then.text)
+            return
+        for part, text in site.writes(value, self.tags.get(service, "")):
+            yield part.path or path, part, text
+
+
+def _same_places(one: ImageSite, other: ImageSite) -> bool:
+    return [(it.path, it.role) for it in one.parts] == [(it.path, it.role) for it in other.parts]
+
+
 def _plan(
     config: Config,
     environment: str,
     base: str,
     indexes: list[FileIndex],
     read: Callable[[str], bytes],
-    edits: Mapping[tuple[str, ImageSite], str],
+    edits: _Edits,
     why: Mapping[str, str],
 ) -> Plan:
     order = {name: place for place, name in enumerate(config.services)}
     changes: dict[Change, None] = {}
-    by_file: dict[str, dict[ImageSite, str]] = {}
+    by_file: dict[str, dict[ImageSite | Part, str]] = {}
+    problems: list[Problem] = []
     linked = {it.path: it.edited for it in indexes if it.edited}
-    for (path, site), value in edits.items():
+    for (path, site), value in edits.values.items():
         if value == site.value:
             continue
-        by_file.setdefault(_edited(config, environment, path, linked), {})[site] = value
         service = service_of(config, site.value)
         assert service is not None
         changes[Change(service, site.value, value, why.get(service, ""))] = None
+        if site.obstacle:
+            problems.append(Problem(path, site.line, site.column, site.obstacle))
+        elif not site.parts:
+            by_file.setdefault(_edited(config, environment, path, linked), {})[site] = value
+        else:
+            for file, part, text in edits.writes(service, path, site, value):
+                said = by_file.setdefault(file, {})
+                if said.setdefault(part, text) != text:
+                    problems.append(Problem(file, part.line, part.column, _DIFFER.format(text, said[part])))
+    if problems:
+        raise ConfigError(dict.fromkeys(problems))
     return Plan(
         environment=environment,
         base=base,
@@ -244,6 +286,11 @@ def _plan(
         files={path: splice(read(path), changed.items()) for path, changed in by_file.items()},
         warnings=tuple(_warnings(config, indexes, changes)),
     )
+
+
+_DIFFER = (
+    "this one place says several images, which would become {} and {}: give each of them a place of its own"
+)
 
 
 def _edited(config: Config, environment: str, path: str, linked: Mapping[str, str]) -> str:

@@ -6,6 +6,7 @@ import pytest
 
 from headway.domain.config.reading import load_config
 from headway.domain.images.reference import ImageRef
+from headway.domain.manifests.image_sites import TAG, ImageSite, ImageUse, Part
 from headway.domain.manifests.index import FileIndex, index_file
 from headway.domain.releases.plans import Plan, image_changes, images_of, plan_as_it_was, plan_images
 from headway.errors import ConfigError
@@ -119,3 +120,31 @@ def test_what_taking_back_changes_goes_container_by_container() -> None:
     )
     renamed = indexed({"c.yaml": pod("c", "r.io/web:0", "r.io/web:1", "r.io/api:1")})
     assert image_changes(CONFIG, indexed(TWO), renamed) == (("web", "r.io/web:2", ""),)
+
+
+def rendered(text: str, value: str, obstacle: str = "") -> FileIndex:
+    """Index a kustomization whose newTag is `text`, which renders to `value`."""
+    part = Part("k.yaml", 8, 8 + len(text), 1, 9, TAG, text)
+    uses = (ImageUse(0, "Pod", "", "a", "c", "container"),)
+    return FileIndex("k.yaml", images=(ImageSite(value, 8, 8 + len(text), 1, 9, uses, (part,), obstacle),))
+
+
+def test_a_part_is_changed_in_its_file_and_restored_as_it_stood() -> None:
+    """A release writes the tag that a kustomization says; a rollback writes it as its author did."""
+    files = {"k.yaml": b"newTag: v1 # why"}
+    wanted = {"web": (ImageRef.parse("r.io/web:1.10"), "asked for")}
+    past = [rendered("v1", "r.io/web:v1")]
+    plan = plan_images(CONFIG, "staging", "base", past, files.__getitem__, wanted)
+    assert plan.triples == (("web", "r.io/web:v1", "r.io/web:1.10"),)
+    assert plan.files["k.yaml"] == b'newTag: "1.10" # why'
+    now = [rendered('"1.10"', "r.io/web:1.10")]
+    back = plan_as_it_was(CONFIG, "staging", "base", now, past, plan.files.__getitem__, [], "")
+    assert back.files == files
+
+
+def test_a_place_that_a_release_must_not_change_refuses_it() -> None:
+    """What stands in the way is told at its place."""
+    found = [rendered("v1", "r.io/web:v1", "production's sources have this file too")]
+    wanted = {"web": (ImageRef.parse("r.io/web:2"), "")}
+    with pytest.raises(ConfigError, match=r"k\.yaml:1:9: production's sources have this file too"):
+        plan_images(CONFIG, "staging", "base", found, lambda _: b"newTag: v1", wanted)
