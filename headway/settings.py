@@ -103,13 +103,40 @@ class Settings(BaseSettings):
     """URL of a commit's page, with {commit} in it; needed if the host is not GitHub, GitLab, Gitea or Bitbucket."""
 
     url: str = ""
-    """Address of the `headway serve` that `headway ci` calls."""
+    """Address of `headway serve`, as people and CI reach it."""
 
     token: SecretStr = SecretStr("")
     """Token for that address, as `headway token` made it."""
 
     tokens: str = ""
     """File of the tokens that `headway serve` accepts, with the rights of each."""
+
+    oidc_issuer: str = ""
+    """URL of the identity provider (OpenID Connect) through which people log in to the board."""
+
+    oidc_client_id: str = ""
+    """Client id of headway at that provider; its redirect address is `/login/callback` of `headway serve`."""
+
+    oidc_client_secret: SecretStr = SecretStr("")
+    """Client secret of headway at that provider."""
+
+    oidc_name: str = "email"
+    """Claim that names a person. `email` counts only if the provider has verified it."""
+
+    oidc_groups: str = "groups"
+    """Claim that lists a person's groups."""
+
+    oidc_scope: str = "openid email profile"
+    """Scopes that are requested at login; with `offline_access`, rights are checked again every ten minutes."""
+
+    proxy_user_header: str = ""
+    """Header in which a proxy names the person, such as X-Forwarded-Email, if the proxy does the login."""
+
+    proxy_groups_header: str = ""
+    """Header in which that proxy lists the person's groups, separated by commas."""
+
+    proxy_secret: SecretStr = SecretStr("")
+    """What that proxy sends in the header X-Headway-Proof, so that nobody else can name people."""
 
     local: bool = False
     """Run every command in its own process, as `--local` does."""
