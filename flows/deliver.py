@@ -5,15 +5,14 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from headway.domain.config.reading import Config
 from headway.domain.policy.people import actor_of
 from headway.domain.releases.message import short_ref
 from headway.domain.releases.plans import images_of
 from headway.flows.build_images import build_all, plan_all, services_to_build
 from headway.flows.release import release_images
 from headway.operations.connections import Connections
-from headway.operations.desired import Desired
 from headway.operations.reports.plan import asked_by, builds_report
+from headway.operations.snapshot import Snapshot
 from headway.requests import DeliverRequest, ReleaseRequest, ServiceImage
 from headway.runtime.steps import flow, report
 from headway.tasks.config_repo import fetch_head
@@ -35,11 +34,12 @@ def deliver(request: DeliverRequest) -> dict[str, object]:
         request: Which services to deliver, at which commit, and where.
     """
     with Connections() as connections:
-        config = connections.config(fetch_head(connections))
+        snapshot = connections.at(fetch_head(connections))
+        config = snapshot.config
         config.environment(request.environment)
         services = services_to_build(config, request)
         if request.dry_run:
-            return _dry_run(connections, config, request, services)
+            return _dry_run(connections, snapshot, request, services)
         began = time.monotonic()
         built = build_all(connections, config, services, request.ref)
         step = "look the images up" if all(it.skipped for it in built) else "build and push"
@@ -60,13 +60,15 @@ def deliver(request: DeliverRequest) -> dict[str, object]:
 
 
 def _dry_run(
-    connections: Connections, config: Config, request: DeliverRequest, services: list[str]
+    connections: Connections, snapshot: Snapshot, request: DeliverRequest, services: list[str]
 ) -> dict[str, object]:
     """Return what would be built, and what runs now in its place."""
-    planned = plan_all(connections, config, services, request.ref)
-    now = Desired(connections.repo, config, request.environment, connections.repo.head)
+    planned = plan_all(connections, snapshot.config, services, request.ref)
+    now = snapshot.environment(request.environment)
     who = actor_of(request.actor)
-    text = builds_report(planned, asked_by(who, request.reason), images_of(config, now.indexes), now.name)
+    text = builds_report(
+        planned, asked_by(who, request.reason), images_of(snapshot.config, now.indexes), now.name
+    )
     report("plan", text)
     return {
         "environment": request.environment,

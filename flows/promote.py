@@ -40,15 +40,15 @@ def promote(request: PromoteRequest) -> dict[str, object]:
 
 def promote_images(connections: Connections, request: PromoteRequest) -> dict[str, object]:
     """Run the steps of a promotion with connections that are open already."""
-    config = connections.config(fetch_head(connections))
-    source = source_environment(config, request)
+    snapshot = connections.at(fetch_head(connections))
+    source = source_environment(snapshot.config, request)
     request = identified(request, request.environment)
     if (done := committed_before(connections, request, request.environment)) is not None:
         return done
-    live = live_images(connections, config, source, request.services)
+    live = live_images(connections, snapshot, source, request.services)
     log(f"{request.environment}: promoting what is live in {source} at {live.commit[:9]}")
 
-    def propose(snapshot: Snapshot) -> Proposal:
-        return propose_promotion(request, source, live, snapshot)
+    def propose(newest: Snapshot) -> Proposal:
+        return propose_promotion(request, source, live, newest)
 
     return execute(Release(connections, request, propose, rehearse))

@@ -42,8 +42,8 @@ def rebuild(request: RebuildRequest) -> dict[str, object]:
         names = config.chosen(*request.environments)
         everything = []
         for name in names:
-            commit = rebuild_revision(connections, name, request.revision)
-            everything.append(Desired(connections.repo, connections.config(commit), name, commit))
+            commit = rebuild_revision(connections.repo, name, request.revision)
+            everything.append(connections.at(commit).environment(name))
             log(f"{name}: {len(everything[-1].manifests)} objects at {commit[:9]}")
 
         missing = _missing(connections, everything)

@@ -79,7 +79,7 @@ def reconcile_images(connections: Connections, request: ReconcileRequest) -> dic
         # What could not be sent before is sent now.
         connections.dispatcher.start()
     if not request.dry_run:
-        hold_rewritten(connections, config)
+        hold_rewritten(connections, snapshot)
         restart_dead(connections, config)
         notify_cut_off(connections, config)
     ended = dict(zip(names, alongside(partial(_one, connections, request, snapshot), names), strict=True))
@@ -105,7 +105,7 @@ def _one(
             return [it.as_dict() for it in drifts]
         if request.adopt:
             adopt_objects(connections, snapshot.environment(environment))
-        hold_pushed(connections, snapshot.config, environment, snapshot.commit)
+        hold_pushed(connections, snapshot, environment)
         try:
             forced = request.reason if request.force else ""
             done = make_equal(connections, environment, forced=forced).check().as_dict()
@@ -136,7 +136,7 @@ def make_equal(
         with one_at_a_time(connections, name, head, partial(fetch_head, connections)) as (held, newest):
             steps.append(("wait for its turn", time.monotonic() - began))
             was = connections.repo.live(name)
-            refuse_older_push(connections, name, newest, forced)
+            refuse_older_push(connections.repo, connections.at(newest), name, forced)
             work = look(connections, name, newest, held)
             while (step := next_step(work.facts)) is not Step.END:
                 work = DO[step](work)

@@ -56,22 +56,21 @@ def see_that_it_is_meant(request: RollbackRequest) -> None:
 
 def roll_back(connections: Connections, request: RollbackRequest) -> dict[str, object]:
     """Run the steps of a rollback with connections that are open already."""
-    head = fetch_head(connections)
-    config = connections.config(head)
-    config.environment(request.environment)
+    snapshot = connections.at(fetch_head(connections))
+    snapshot.rules(request.environment)
     for service in request.services:
-        config.service(service)
+        snapshot.config.service(service)
     request = identified(request, request.environment)
     if (done := committed_before(connections, request, request.environment)) is not None:
         return done
-    target = rollback_target(connections, config, request)
+    target = rollback_target(connections.repo, snapshot, request)
     log(f"{request.environment}: rolling back to {target[:9]}")
 
-    def propose(snapshot: Snapshot) -> Proposal:
-        return propose_rollback(connections, request, target, snapshot)
+    def propose(newest: Snapshot) -> Proposal:
+        return propose_rollback(connections, request, target, newest)
 
     if not request.force:
-        _refuse_missing(connections, propose(connections.at(head)).plan)
+        _refuse_missing(connections, propose(snapshot).plan)
     return execute(Release(connections, request, propose, rehearse))
 
 

@@ -52,12 +52,10 @@ def watch_images(connections: Connections, request: WatchRequest) -> dict[str, o
     for service in request.services:
         snapshot.config.service(service)
     if not request.dry_run:
-        hold_rewritten(connections, snapshot.config)
+        hold_rewritten(connections, snapshot)
         snapshot = connections.at(connections.repo.head)
-    config = snapshot.config
-    found = automatic_services(
-        config, snapshot.holds, config.chosen(*request.environments), datetime.now(UTC)
-    )
+    names = snapshot.config.chosen(*request.environments)
+    found = automatic_services(snapshot, names, datetime.now(UTC))
     if request.services:
         found = {name: it.only(request.services) for name, it in found.items()}
     watched = {name: it for name, it in found.items() if it.services and not it.source}
@@ -65,7 +63,7 @@ def watch_images(connections: Connections, request: WatchRequest) -> dict[str, o
     if not request.dry_run:
         for name in watched:
             if undone := looked.undone_in(name):
-                hold_undone(connections, config, name, undone)
+                hold_undone(connections, snapshot.config, name, undone)
     for it in found.values():
         for line in it.waits:
             log(line)
@@ -111,7 +109,7 @@ def _look_again(connections: Connections, it: AutomaticServices, looked: Look, s
     """Look again where a rule, a hold or what runs has changed since; the registry's answers are known by now."""
     if looked.still_true(connections.at(looked.head), snapshot, it.environment):
         return looked
-    found = automatic_services(snapshot.config, snapshot.holds, [it.environment], datetime.now(UTC))
+    found = automatic_services(snapshot, [it.environment], datetime.now(UTC))
     return _look(connections, snapshot, {it.environment: found[it.environment].only(it.services)})
 
 

@@ -9,6 +9,7 @@ from headway.domain.releases.undone import Undone
 from headway.operations import undone_by_people
 from headway.operations.connections import Connections
 from headway.operations.reconciliation import Reconciliation
+from headway.operations.snapshot import Snapshot
 from headway.runtime.steps import task
 from headway.systems.git.config_repo import Draft, Published
 
@@ -52,15 +53,15 @@ def look_again(work: Reconciliation) -> Reconciliation:
 
 
 @task(name="look for a rewritten branch", run_name="see whether the branch was rewritten", timeout=600)
-def hold_rewritten(connections: Connections, config: Config) -> None:
+def hold_rewritten(connections: Connections, snapshot: Snapshot) -> None:
     """Notify people that the branch lost commits, and hold back what went with them."""
-    undone_by_people.hold_rewritten(connections, config)
+    undone_by_people.hold_rewritten(connections, snapshot)
 
 
 @task(name="look what was undone", run_name="see what people undid in {name}", timeout=600)
-def hold_pushed(connections: Connections, config: Config, name: str, head: str) -> None:
+def hold_pushed(connections: Connections, snapshot: Snapshot, name: str) -> None:
     """Hold back what a person's push undid, so that automation does not bring it again."""
-    undone_by_people.hold_pushed(connections, config, name, head)
+    undone_by_people.hold_pushed(connections, snapshot, name)
 
 
 @task(name="hold back what was undone", run_name="hold back what was undone in {name}", timeout=600)

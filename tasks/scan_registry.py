@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from headway.domain.config.reading import Config
 from headway.domain.images.reference import ImageRef
 from headway.errors import RefusedError
 from headway.operations.connections import Connections
@@ -25,14 +24,14 @@ def missing_images(connections: Connections, references: list[ImageRef]) -> list
 
 
 @task(name="read what is live", run_name="read what is live in {source}")
-def live_images(connections: Connections, config: Config, source: str, services: list[str]) -> Live:
+def live_images(connections: Connections, snapshot: Snapshot, source: str, services: list[str]) -> Live:
     """Return what is live in an environment, as its record and its cluster have it; refuse what is not.
 
     What is applied there and not running is given too, and named: the caller refuses it, or is forced.
     """
-    live = live_or_applied(connections, config, source, services)
+    live = live_or_applied(connections, snapshot, source, services)
     running = [it for it in live.images if it not in live.applied]
-    refused = {**live.refused, **unhealthy(connections, config, live, running)}
+    refused = {**live.refused, **unhealthy(connections, snapshot, live, running)}
     if refused:
         raise RefusedError(
             "; ".join(dict.fromkeys(refused.values())),
@@ -44,4 +43,4 @@ def live_images(connections: Connections, config: Config, source: str, services:
 @task(name="scan the registries", run_name="scan the registries")
 def look_for_images(connections: Connections, snapshot: Snapshot, wanted: list[Key]) -> Look:
     """Ask which images there are, and pick by the rules."""
-    return look(connections, snapshot.config, snapshot.holds, snapshot.commit, wanted)
+    return look(connections, snapshot, wanted)

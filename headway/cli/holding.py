@@ -115,8 +115,8 @@ def veto(
     from headway.operations.connections import Connections
 
     with Connections() as connections:
-        config = connections.config(connections.repo.fetch())
-        digest, tag = holding.digest_of(connections, config, environment, service, image)
+        snapshot = connections.at(connections.repo.fetch())
+        digest, tag = holding.digest_of(connections, snapshot, environment, service, image)
     subject = f"Veto {tag or digest[:19]} of"
     _change(
         environment, service, "policy", subject, reason, dry_run,
@@ -151,8 +151,8 @@ def unveto(
                 # The registry may no longer have it.
                 digest, tag = found.digest, found.tag
             else:
-                config = connections.config(head)
-                digest, tag = holding.digest_of(connections, config, environment, service, image)
+                snapshot = connections.at(head)
+                digest, tag = holding.digest_of(connections, snapshot, environment, service, image)
     subject = f"Unveto {tag or digest[:19] or 'every image'} of"
     _change(
         environment, service, "policy", subject, reason, dry_run,

@@ -59,7 +59,8 @@ def history(
     start, end = (parse_time(it, now) if it else None for it in (since, until))
     with Connections() as connections:
         repo = connections.repo
-        config = connections.config(repo.fetch())
+        snapshot = connections.at(repo.fetch())
+        config = snapshot.config
         names = config.chosen(*filter(None, [environment]))
         if service:
             config.service(service)
@@ -71,7 +72,7 @@ def history(
             actor=actor,
             since=start,
             until=end,
-            pushed=partial(services_pushed, connections, config),
+            pushed=partial(services_pushed, snapshot),
         )
         if environment:
             found = (it.of(environment) for it in found if environment in (it.environment, *it.environments))

@@ -39,13 +39,10 @@ def status(
     from headway.operations.status import environment_status
 
     with Connections() as connections:
-        head = connections.repo.fetch()
-        config = connections.config(head)
-        names = config.chosen(*filter(None, [environment]))
+        snapshot = connections.at(connections.repo.fetch())
+        names = snapshot.config.chosen(*filter(None, [environment]))
         tell = partial(err().print, style="yellow", markup=False)
-        found = [
-            environment_status(connections, config, name, head, tell, compare=exit_code) for name in names
-        ]
+        found = [environment_status(connections, snapshot, name, tell, compare=exit_code) for name in names]
     if output is Output.json:
         print_json(found)
     else:
@@ -108,14 +105,12 @@ def diff(
     from headway.domain.releases.plans import images_of
     from headway.operations.comparison import drift_of
     from headway.operations.connections import Connections
-    from headway.operations.desired import Desired
 
     with Connections() as connections:
-        head = connections.repo.fetch()
-        config = connections.config(head)
-        here = Desired(connections.repo, config, environment, head)
+        snapshot = connections.at(connections.repo.fetch())
+        config, here = snapshot.config, snapshot.environment(environment)
         if other:
-            there = Desired(connections.repo, config, other, head)
+            there = snapshot.environment(other)
             left, right = images_of(config, here.indexes), images_of(config, there.indexes)
             rows: list[tuple[object, ...]] = [
                 (name, ", ".join(left.get(name, ("-",))), ", ".join(right.get(name, ("-",))))

@@ -32,8 +32,8 @@ def images(
     from headway.operations.scan import look
 
     with Connections() as connections:
-        head = connections.repo.fetch()
-        config, holds = connections.config(head), connections.holds(head)
+        snapshot = connections.at(connections.repo.fetch())
+        config = snapshot.config
         config.service(service)
         names = [it for it in config.chosen(*filter(None, [environment])) if config.rule(it, service)]
         if not names:
@@ -42,7 +42,7 @@ def images(
                 + (f" to {environment}" if environment else ""),
                 hint="add `tags` to the service or to an environment of headway.yaml",
             )
-        found = look(connections, config, holds, head, [(name, service) for name in names])
+        found = look(connections, snapshot, [(name, service) for name in names])
     if service in found.errors:
         raise found.errors[service]
     data: dict[str, Any] = {}
@@ -97,12 +97,11 @@ def plan(
     from headway.operations.preview import would_release
 
     with Connections() as connections:
-        head = connections.repo.fetch()
-        config, holds = connections.config(head), connections.holds(head)
-        config.environment(environment)
+        snapshot = connections.at(connections.repo.fetch())
+        snapshot.rules(environment)
         now = datetime.now(UTC)
-        rows = would_release(connections, config, holds, environment, head, now)
-        held = waits(connections, config, holds, environment, head, now)
+        rows = would_release(connections, snapshot, environment, now)
+        held = waits(connections, snapshot, environment, now)
     if output is Output.json:
         print_json({"environment": environment, "services": rows, "waits": held})
         return

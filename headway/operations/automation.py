@@ -6,18 +6,17 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from headway.domain.config.reading import Config
 from headway.domain.images.reference import ImageRef
 from headway.domain.policy.gates import digest_in, is_automatic, opening_of, vetoed_upstream
-from headway.domain.policy.holds import Holds
 from headway.domain.releases.plans import Change, images_of
 from headway.domain.releases.undone import older_by
 from headway.domain.rules.tags import Refused
 from headway.errors import RefusedError
 from headway.operations.connections import Connections
-from headway.operations.desired import Desired
 from headway.operations.promotion import live_in, live_since, own_rule, ran_before, unhealthy
 from headway.operations.pushes import undone_in
+from headway.operations.snapshot import Snapshot
+from headway.systems.git.config_repo import ConfigRepo
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +37,14 @@ class AutomaticServices:
 
 
 def automatic_services(
-    config: Config, holds: Holds, names: Iterable[str], now: datetime
+    snapshot: Snapshot, names: Iterable[str], now: datetime
 ) -> dict[str, AutomaticServices]:
     """Return, for each environment, the services that automation may release now."""
-    return {name: _automatic_services(config, holds, name, now) for name in names}
+    return {name: _automatic_services(snapshot, name, now) for name in names}
 
 
-def _automatic_services(config: Config, holds: Holds, name: str, now: datetime) -> AutomaticServices:
-    environment = config.environments[name]
+def _automatic_services(snapshot: Snapshot, name: str, now: datetime) -> AutomaticServices:
+    config, holds, environment = snapshot.config, snapshot.holds, snapshot.rules(name)
     automatic = [it for it in config.services if is_automatic(config, holds, name, it)]
     if not automatic:
         return AutomaticServices(name)
@@ -79,24 +78,22 @@ class Eligible:
         return list(dict.fromkeys(self.held.values()))
 
 
-def eligible(
-    connections: Connections, config: Config, holds: Holds, it: AutomaticServices, head: str, now: datetime
-) -> Eligible:
+def eligible(connections: Connections, snapshot: Snapshot, it: AutomaticServices, now: datetime) -> Eligible:
     """Return the images that may be promoted to an environment automatically now, and what the others wait for.
 
     An image is eligible when it has been live in the source environment for its `soak`, is not vetoed
     here, fits the rule that this environment has of its own, and was not left here for another before.
     """
-    name, source = it.environment, it.source
-    soak = config.environments[source].soak or timedelta()
-    here = images_of(config, Desired(connections.repo, config, name, head).indexes)
-    there = images_of(config, Desired(connections.repo, config, source, head).indexes)
+    name, source, repo = it.environment, it.source, connections.repo
+    config, holds = snapshot.config, snapshot.holds
+    soak = snapshot.rules(source).soak or timedelta()
+    here, there = (images_of(config, snapshot.environment(each).indexes) for each in (name, source))
     services = [service for service in it.services if service in here and service in there]
     done = {service: f"{source} does not run it" for service in it.services if service not in there}
     if not services:
         return Eligible(done=done)
     try:
-        live = live_in(connections, config, source, services)
+        live = live_in(repo, snapshot, source, services)
     except RefusedError as error:
         return Eligible(held=dict.fromkeys(services, f"promotion waits: {error.message}"), done=done)
     held = {service: f"promotion waits: {why}" for service, why in live.refused.items()}
@@ -108,9 +105,9 @@ def eligible(
     done |= {service: f"as in {source}" for service in live.images if service not in differing}
     if not differing:
         return Eligible(held=held, done=done)
-    unwell = unhealthy(connections, config, live, differing)
+    unwell = unhealthy(connections, snapshot, live, differing)
     held |= {service: f"promotion waits: {why}" for service, why in unwell.items()}
-    since, left = live_since(connections, config, live), ran_before(connections, config, holds, name)
+    since, left = live_since(repo, snapshot, live), ran_before(connections, snapshot, name)
     wanted: dict[str, tuple[ImageRef, str]] = {}
     for service, image in differing.items():
         if service in unwell:
@@ -130,19 +127,19 @@ def eligible(
             held[service] = f"{service} {image.tag} soaks in {source}{until}"
         else:
             wanted[service] = (image, f"live in {source} since {since[service]:%Y-%m-%d %H:%M:%S} UTC")
-    gone = _undone(connections, config, name, head, wanted)
+    gone = _undone(repo, snapshot, name, wanted)
     kept = {service: it for service, it in wanted.items() if service not in gone}
     return Eligible(kept, held | gone, done)
 
 
 def _undone(
-    connections: Connections, config: Config, name: str, head: str, wanted: Mapping[str, tuple[ImageRef, str]]
+    repo: ConfigRepo, snapshot: Snapshot, name: str, wanted: Mapping[str, tuple[ImageRef, str]]
 ) -> dict[str, str]:
     """Return what of it a person undid in Git where no veto holds it yet: the next reconcile writes the veto."""
     if not wanted:
         return {}
     found = undone_in(
-        connections, config, name, head, wanted, lambda service: older_by(config.rule(name, service))
+        repo, snapshot, name, wanted, lambda service: older_by(snapshot.config.rule(name, service))
     )
     return {
         service: f"{service} {wanted[service][0].tag} was {it.why}; automation leaves it alone"

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from headway.domain.config.reading import Config
 from headway.domain.policy.backoff import LOOK_BACK, waiting_lines
 from headway.domain.policy.gates import is_automatic, opening_of
-from headway.domain.policy.holds import Holds
 from headway.domain.releases.ledger import short_tag
 from headway.errors import HeadwayError
 from headway.operations.automation import automatic_services, eligible
 from headway.operations.connections import Connections
+from headway.operations.snapshot import Snapshot
 
 
-def waits(
-    connections: Connections, config: Config, holds: Holds, name: str, head: str, now: datetime
-) -> list[str]:
+def waits(connections: Connections, snapshot: Snapshot, name: str, now: datetime) -> list[str]:
     """Say, line by line, what holds releases of an environment back now."""
+    config, holds = snapshot.config, snapshot.holds
     found: list[str] = []
     state = opening_of(config, name, now)
     if not state.open:
@@ -42,12 +40,13 @@ def waits(
             found.append(f"{what}; `headway {way_out}` ends that")
     if any(is_automatic(config, holds, name, it) for it in config.services):
         # What runs out by itself, as automation's next look finds it.
-        log = connections.repo.log(name, path=config.environments[name].path, limit=LOOK_BACK, head=head)
+        path = snapshot.rules(name).path
+        log = connections.repo.log(name, path=path, limit=LOOK_BACK, head=snapshot.commit)
         found += waiting_lines(log, now)
-    automatic = automatic_services(config, holds, [name], now)[name]
+    automatic = automatic_services(snapshot, [name], now)[name]
     if automatic.source and automatic.services:
-        found += eligible(connections, config, holds, automatic, head, now).waits
-    if config.environments[name].approvals:
+        found += eligible(connections, snapshot, automatic, now).waits
+    if snapshot.rules(name).approvals:
         found += _approvals(connections, config.app, name)
     return found
 

@@ -35,7 +35,7 @@ def jobs_done(connections: Connections, desired: Desired) -> frozenset[ObjectId]
     if commit is None or not any(runs_once(it.object) for it in desired.manifests):
         return frozenset()
     try:
-        live = Desired(connections.repo, desired.config, desired.name, commit)
+        live = desired.past(commit)
     except HeadwayError:
         return frozenset()
     wanted = {key: it.object for key, it in desired.by_id.items()}

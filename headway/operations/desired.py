@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from headway.domain.config.reading import Config
 from headway.domain.manifests.expected import containers_of, planned_digests, pod_spec
 from headway.domain.manifests.index import FileIndex, Manifest, index_file
 from headway.domain.objects.identity import ObjectId, Owner, id_of
 from headway.errors import Problem, UsageError
-from headway.systems.git.config_repo import ConfigRepo
 
 
 class Desired:
     """An environment at a commit: its objects, its images and the digests they must run with.
+
+    `config` has the rules that it was read by, which may be a newer commit's; `tree` is the id of its folder.
+    A snapshot makes it: nothing is read here.
 
     Not a dataclass on purpose: Prefect walks into those to look for futures, and
     an environment may have thousands of objects.
@@ -30,20 +32,27 @@ class Desired:
         "manifests",
         "name",
         "owner",
+        "past",
         "planned",
         "problems",
         "tree",
     )
 
-    def __init__(self, repo: ConfigRepo, config: Config, name: str, commit: str) -> None:
-        self.config = config
-        self.name = name
+    def __init__(
+        self,
+        config: Config,
+        name: str,
+        commit: str,
+        tree: str,
+        indexes: Iterable[FileIndex],
+        past: Callable[[str], Desired],
+    ) -> None:
+        self.config, self.name, self.commit, self.tree = config, name, commit, tree
+        self.past = past
+        """Return the same environment as another commit has it, read by the same rules."""
         self.environment = config.environment(name)
-        self.commit = commit
-        tree = repo.tree(commit, self.environment.path, config.document.ignore)
-        self.tree = tree.sha
         self.owner = Owner(config.app, name)
-        self._read(repo.index(tree))
+        self._read(list(indexes))
         if not self.indexes:
             raise UsageError(
                 f"environment {name} has no manifests: {self.environment.path}/ at {commit[:9]} is empty or missing",

@@ -17,7 +17,7 @@ from headway.domain.runs.claims import Claim
 from headway.errors import ConfigError, FailedError, HeadwayError, UsageError, explained
 from headway.operations.comparison import fights
 from headway.operations.connections import Connections
-from headway.operations.desired import Desired
+from headway.operations.snapshot import Snapshot
 from headway.settings import Settings
 from headway.systems.cluster.rights import lacking_for
 from headway.systems.cluster.verify import ask_prometheus
@@ -42,15 +42,16 @@ def examine(settings: Settings | None = None) -> list[Finding]:
     """Look at every outside system that headway.yaml and the settings name."""
     findings: list[Finding] = []
     with Connections(settings) as connections:
-        config: Config | None = None
+        snapshot: Snapshot | None = None
         _look(findings, "state folder", lambda: examined(connections.settings.state))
         head = _look(findings, "config repo", lambda: _repo(connections))
         if head:
             _look(findings, "push to the config repo", lambda: _push(connections))
-            config = _config(findings, connections)
-        if config:
-            _look(findings, "holds.yaml", lambda: _holds(connections))
-            _environments(findings, connections, config)
+            snapshot = _snapshot(findings, connections)
+        if snapshot:
+            _look(findings, "holds.yaml", partial(_holds, snapshot))
+            _environments(findings, connections, snapshot)
+        config = snapshot.config if snapshot else None
         contexts = sorted({it.cluster.context for it in config.environments.values()}) if config else [""]
         for context in contexts:
             what = f"cluster {context or '(current context)'}"
@@ -91,38 +92,39 @@ def _push(connections: Connections) -> str:
     return connections.repo.try_push()
 
 
-def _config(findings: list[Finding], connections: Connections) -> Config | None:
-    config: list[Config] = []
+def _snapshot(findings: list[Finding], connections: Connections) -> Snapshot | None:
+    found: list[Snapshot] = []
 
     def read() -> str:
-        config.append(connections.config(connections.repo.head))
-        return f"{len(config[0].services)} services, {len(config[0].environments)} environments"
+        found.append(connections.at(connections.repo.head))
+        config = found[0].config
+        return f"{len(config.services)} services, {len(config.environments)} environments"
 
     _look(findings, "headway.yaml", read)
-    return config[0] if config else None
+    return found[0] if found else None
 
 
-def _holds(connections: Connections) -> str:
-    head = connections.repo.head
-    found = connections.holds(head)
-    if unknown := connections.unknown_holds(head):
+def _holds(snapshot: Snapshot) -> str:
+    found = snapshot.holds
+    if unknown := snapshot.unknown_holds:
         raise ConfigError(unknown, hint="correct the name, or remove the line")
     return f"{len(found.locks)} locks, {len(found.vetoes)} vetoes, {len(found.overrides)} overrides"
 
 
-def _environments(findings: list[Finding], connections: Connections, config: Config) -> None:
-    for name, environment in config.environments.items():
-        _look(findings, f"manifests of {name}", partial(_manifests, connections, config, name))
-        _autoscalers(findings, connections, config, name)
-        _look(findings, f"rights in {name}", partial(_rights, connections, config, name))
+def _environments(findings: list[Finding], connections: Connections, snapshot: Snapshot) -> None:
+    for name, environment in snapshot.config.environments.items():
+        _look(findings, f"manifests of {name}", partial(_manifests, snapshot, name))
+        _autoscalers(findings, connections, snapshot, name)
+        _look(findings, f"rights in {name}", partial(_rights, connections, snapshot, name))
         if environment.verify is not None:
-            _look(
-                findings, f"verification of {name}", partial(_verification, connections, environment.verify)
+            verification = partial(
+                _verification, snapshot, environment.verify, connections.settings.prometheus
             )
+            _look(findings, f"verification of {name}", verification)
 
 
-def _manifests(connections: Connections, config: Config, name: str) -> str:
-    found = Desired(connections.repo, config, name, connections.repo.head)
+def _manifests(snapshot: Snapshot, name: str) -> str:
+    found = snapshot.environment(name)
     if found.problems:
         hint = "correct them, or name what is not meant for the cluster in .headwayignore: nothing is pruned meanwhile"
         raise ConfigError(found.problems, hint=hint)
@@ -130,17 +132,17 @@ def _manifests(connections: Connections, config: Config, name: str) -> str:
     return f"{len(found.manifests)} objects in {found.environment.path}/{more}"
 
 
-def _autoscalers(findings: list[Finding], connections: Connections, config: Config, name: str) -> None:
+def _autoscalers(findings: list[Finding], connections: Connections, snapshot: Snapshot, name: str) -> None:
     """Note where the repo and an autoscaler set the same replicas; what cannot be read is found elsewhere."""
     with contextlib.suppress(HeadwayError):
-        for said in fights(connections, Desired(connections.repo, config, name, connections.repo.head)):
+        for said in fights(connections, snapshot.environment(name)):
             hint = "what is there stays when `replicas` leaves the manifest: no pod is stopped"
             findings.append(Finding(f"autoscalers of {name}", False, said, hint))
 
 
-def _rights(connections: Connections, config: Config, name: str) -> str:
+def _rights(connections: Connections, snapshot: Snapshot, name: str) -> str:
     """Ask, kind by kind, whether the account may do what a release of this environment needs."""
-    found = Desired(connections.repo, config, name, connections.repo.head)
+    found = snapshot.environment(name)
     cluster = connections.environment_cluster(found.environment)
     objects = [it.object for it in found.manifests]
     if missing := described(lacking_for(cluster, objects, found.namespace, name)):
@@ -153,9 +155,8 @@ def _rights(connections: Connections, config: Config, name: str) -> str:
     return f"everything that a release needs, for {kinds} kind{'' if kinds == 1 else 's'} of objects"
 
 
-def _verification(connections: Connections, rule: Verify) -> str:
-    job = connections.repo.read(connections.repo.head, rule.job) if rule.job else None
-    url = connections.settings.prometheus
+def _verification(snapshot: Snapshot, rule: Verify, url: str) -> str:
+    job = snapshot.file(rule.job) if rule.job else None
     if missing := unaskable(rule, job, url):
         raise UsageError(missing.why, hint=missing.hint)
     return ask_prometheus(url) if rule.promql else "can be asked"

@@ -16,7 +16,7 @@ from headway.runtime.steps import log
 
 def blocked_by(connections: Connections, proposal: Proposal) -> list[Blocked]:
     """Return what holds a proposal back: locks, vetoes, windows, rules, and what its kind adds."""
-    plan, name, head = proposal.plan, proposal.environment, proposal.base
+    plan, name = proposal.plan, proposal.environment
     if not plan:
         return []
     snapshot = proposal.snapshot
@@ -24,7 +24,7 @@ def blocked_by(connections: Connections, proposal: Proposal) -> list[Blocked]:
         log(f"warning: {problem}")
     _check_verification(proposal, connections.settings.prometheus)
     found = gates(snapshot.config, snapshot.holds, name, plan.changes, datetime.now(UTC), undo=proposal.undo)
-    if said := older_push(connections, name, head, log, {it.service for it in plan.changes}):
+    if said := older_push(connections.repo, snapshot, name, log, {it.service for it in plan.changes}):
         # It would be applied together with this.
         why = f"held back by a push that reverts images: {said}"
         found.append(Blocked(name, "", "older push", why))

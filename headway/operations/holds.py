@@ -14,6 +14,7 @@ from headway.domain.releases.message import ReleaseRecord, format_message, new_r
 from headway.domain.releases.plans import images_of
 from headway.errors import RefusedError, UsageError
 from headway.operations.connections import Connections
+from headway.operations.snapshot import Snapshot
 
 Change = Callable[[Holds], Holds]
 
@@ -139,15 +140,13 @@ def unveto(environment: str, service: str, digest: str) -> Change:
 
 
 def digest_of(
-    connections: Connections, config: Config, environment: str, service: str, image: str
+    connections: Connections, snapshot: Snapshot, environment: str, service: str, image: str
 ) -> tuple[str, str]:
     """Return the digest and the tag that a person means; an empty `image` means what the repo says runs."""
-    from headway.operations.desired import Desired
-
-    definition = config.service(service)
+    definition = snapshot.config.service(service)
     if not image:
-        desired = Desired(connections.repo, config, environment, connections.repo.head)
-        values = images_of(config, desired.indexes).get(service, ())
+        desired = snapshot.environment(environment)
+        values = images_of(snapshot.config, desired.indexes).get(service, ())
         if len(values) != 1:
             raise UsageError(f"{environment} runs {len(values)} images of {service}", hint="say which one")
         image = values[0]

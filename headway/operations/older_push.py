@@ -8,12 +8,16 @@ from headway.domain.releases.ledger import short_tag
 from headway.domain.releases.plans import moved_images
 from headway.domain.releases.undone import downgrades, older_by
 from headway.errors import HeadwayError
-from headway.operations.connections import Connections
-from headway.operations.desired import Desired
+from headway.operations.snapshot import Snapshot
+from headway.systems.git.config_repo import ConfigRepo
 
 
 def older_push(
-    connections: Connections, name: str, head: str, tell: Callable[[str], None], besides: Collection[str] = ()
+    repo: ConfigRepo,
+    snapshot: Snapshot,
+    name: str,
+    tell: Callable[[str], None],
+    besides: Collection[str] = (),
 ) -> str:
     """Return what pushes reverted in an environment since it was live, in a sentence; empty where nothing.
 
@@ -21,20 +25,20 @@ def older_push(
     Empty too where `older_push` is not `refuse`, and where nothing was live before or it cannot be read, which
     `tell` hears.
     """
-    config = connections.config(head)
-    environment, live = config.environment(name), connections.repo.live(name)
+    config, head = snapshot.config, snapshot.commit
+    environment, live = snapshot.rules(name), repo.live(name)
     if environment.older_push != "refuse" or live is None or live == head:
         return ""
-    if connections.repo.tree_sha(head, environment.path) == connections.repo.tree_sha(live, environment.path):
+    if snapshot.folder(name) == repo.tree_sha(live, environment.path):
         return ""
     try:
-        then, now = (Desired(connections.repo, config, name, it).indexes for it in (live, head))
+        then, now = (each.indexes for each in (snapshot.past(name, live), snapshot.environment(name)))
     except HeadwayError as error:
         tell(f"warning: {name}: what was live at {live[:9]} cannot be compared with: {error.message}")
         return ""
     asked = {
         (service, new)
-        for entry in connections.repo.commits_between(live, head, environment.path)
+        for entry in repo.commits_between(live, head, environment.path)
         for service, _, new in (entry.record.changes if entry.record else ())
     }
     found = downgrades(moved_images(config, now, then), lambda service: older_by(config.rule(name, service)))

@@ -38,7 +38,7 @@ def held_back(connections: Connections, snapshot: Snapshot, request: ReleaseRequ
     given = _automatic(config, holds, plan)
     if not given:
         return HeldBack()
-    looked = look(connections, config, holds, snapshot.commit, given, runs=given)
+    looked = look(connections, snapshot, given, runs=given)
     newer = {
         service: picked
         for service, picked in looked.picked(plan.environment).items()

@@ -11,7 +11,6 @@ from headway.domain.releases.next_step import Step, next_step
 from headway.domain.releases.plans import images_of
 from headway.errors import HeadwayError, LostLease, TransientError, UsageError, explained
 from headway.operations.connections import Connections
-from headway.operations.desired import Desired
 from headway.operations.notices import notify_unfinished
 from headway.operations.reconciliation import Reconciliation
 from headway.operations.recording import only_unrecorded
@@ -79,8 +78,8 @@ def _versions(connections: Connections, result: Result, was: str | None) -> list
     """Return the services' versions at the commit that was applied, and at the one that was live before."""
 
     def at(commit: str) -> Mapping[str, tuple[str, ...]]:
-        config = connections.config(commit)
-        return images_of(config, Desired(connections.repo, config, result.environment, commit).indexes)
+        snapshot = connections.at(commit)
+        return images_of(snapshot.config, snapshot.environment(result.environment).indexes)
 
     try:
         now = at(result.commit)

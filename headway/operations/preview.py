@@ -4,39 +4,37 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from headway.domain.config.reading import Config
 from headway.domain.images.reference import ImageRef
 from headway.domain.policy.gates import is_automatic
-from headway.domain.policy.holds import Holds
 from headway.domain.releases.ledger import short_tag
 from headway.domain.releases.plans import images_of
 from headway.domain.rules.picks import Picked
 from headway.errors import HeadwayError
 from headway.operations.automation import AutomaticServices, eligible
 from headway.operations.connections import Connections
-from headway.operations.desired import Desired
 from headway.operations.scan import look
+from headway.operations.snapshot import Snapshot
 
 Row = dict[str, str]
 
 
-def would_release(
-    connections: Connections, config: Config, holds: Holds, name: str, head: str, now: datetime
-) -> list[Row]:
+def would_release(connections: Connections, snapshot: Snapshot, name: str, now: datetime) -> list[Row]:
     """Return for each service what runs, what it would get now, and why: by its rule, or by promotion."""
-    here = images_of(config, Desired(connections.repo, config, name, head).indexes)
+    here = images_of(snapshot.config, snapshot.environment(name).indexes)
     runs = {service: ", ".join(map(short_tag, values)) for service, values in here.items()}
-    if config.environments[name].promote_from:
-        picked = _promoted(connections, config, holds, name, head, now, tuple(here))
+    if snapshot.rules(name).promote_from:
+        picked = _promoted(connections, snapshot, name, now, tuple(here))
     else:
-        picked = _from_registry(connections, config, holds, name, head, tuple(here))
+        picked = _from_registry(connections, snapshot, name, tuple(here))
     return [
         {
             "service": service,
             "runs": runs[service],
             "picked": short_tag(str(image)) if image else "",
             "image": str(image) if image else "",
-            "release": "automation" if is_automatic(config, holds, name, service) else "a person",
+            "release": "automation"
+            if is_automatic(snapshot.config, snapshot.holds, name, service)
+            else "a person",
             "why": why,
         }
         for service, (image, why) in picked.items()
@@ -44,16 +42,19 @@ def would_release(
 
 
 def _from_registry(
-    connections: Connections, config: Config, holds: Holds, name: str, head: str, services: tuple[str, ...]
+    connections: Connections, snapshot: Snapshot, name: str, services: tuple[str, ...]
 ) -> dict[str, tuple[ImageRef | None, str]]:
-    found = look(connections, config, holds, head, [(name, service) for service in services])
+    found = look(connections, snapshot, [(name, service) for service in services])
     out: dict[str, tuple[ImageRef | None, str]] = {}
     for service in services:
         answer = found.answers.get((name, service))
         if service in found.errors:
             out[service] = (None, found.errors[service].message)
         elif isinstance(answer, Picked):
-            out[service] = (config.service(service).ref.pinned(answer.tag, answer.digest), answer.why)
+            out[service] = (
+                snapshot.config.service(service).ref.pinned(answer.tag, answer.digest),
+                answer.why,
+            )
         elif answer is not None:
             out[service] = (None, answer.why)
         else:
@@ -62,17 +63,11 @@ def _from_registry(
 
 
 def _promoted(
-    connections: Connections,
-    config: Config,
-    holds: Holds,
-    name: str,
-    head: str,
-    now: datetime,
-    services: tuple[str, ...],
+    connections: Connections, snapshot: Snapshot, name: str, now: datetime, services: tuple[str, ...]
 ) -> dict[str, tuple[ImageRef | None, str]]:
-    source = config.environments[name].promote_from or ""
+    source = snapshot.rules(name).promote_from or ""
     try:
-        found = eligible(connections, config, holds, AutomaticServices(name, services, source), head, now)
+        found = eligible(connections, snapshot, AutomaticServices(name, services, source), now)
     except HeadwayError as error:
         return dict.fromkeys(services, (None, error.message))
     return {

@@ -10,7 +10,6 @@ from headway.domain.images.reference import ImageRef
 from headway.domain.manifests.expected import containers_of, pod_spec
 from headway.domain.objects.identity import ObjectId
 from headway.domain.policy.gates import Blocked, digest_in
-from headway.domain.policy.holds import Holds
 from headway.domain.releases.ledger import Entry
 from headway.domain.releases.plans import Change, images_of, service_of
 from headway.domain.rules.tags import Refused, TagRule
@@ -18,8 +17,10 @@ from headway.errors import ConfigError, HeadwayError, Problem, RefusedError, Usa
 from headway.operations.comparison import jobs_done
 from headway.operations.connections import Connections
 from headway.operations.desired import Desired
+from headway.operations.snapshot import Snapshot
 from headway.requests import PromoteRequest
 from headway.systems.cluster.rollout import Standing, look
+from headway.systems.git.config_repo import ConfigRepo
 
 LOOK_BACK = 500
 """How many commits of an environment are searched for when an image came."""
@@ -59,29 +60,31 @@ def source_environment(config: Config, request: PromoteRequest) -> str:
     return source
 
 
-def live_in(connections: Connections, config: Config, source: str, services: Iterable[str]) -> Live:
+def live_in(repo: ConfigRepo, snapshot: Snapshot, source: str, services: Iterable[str]) -> Live:
     """Read from the record what is live in an environment; raise RefusedError where nothing is."""
-    commit = connections.repo.live(source)
+    commit = repo.live(source)
     if commit is None:
         raise RefusedError(
             f"nothing was ever live in {source}", hint=f"`headway reconcile {source}` makes it live first"
         )
-    return _images_at(connections, config, source, commit, services)
+    return _images_at(snapshot, source, commit, services)
 
 
-def live_or_applied(connections: Connections, config: Config, source: str, services: Iterable[str]) -> Live:
+def live_or_applied(
+    connections: Connections, snapshot: Snapshot, source: str, services: Iterable[str]
+) -> Live:
     """Read what is live in an environment, and what was applied after that and is held back by the cluster.
 
     A service that runs what was applied is live as it is; one that does not is named in `applied`.
     """
-    services = list(services)
-    last = connections.repo.last_change(source, config.environment(source).path)
+    repo, services = connections.repo, list(services)
+    last = repo.last_change(source, snapshot.rules(source).path)
     if last.state != "applied":
-        return live_in(connections, config, source, services)
-    newer = _images_at(connections, config, source, last.commit, services)
-    live = live_in(connections, config, source, services) if connections.repo.live(source) else newer
+        return live_in(repo, snapshot, source, services)
+    newer = _images_at(snapshot, source, last.commit, services)
+    live = live_in(repo, snapshot, source, services) if repo.live(source) else newer
     fresh = [it for it, image in newer.images.items() if live is newer or live.images.get(it) != image]
-    idle = _put_off(connections, config, newer, fresh)
+    idle = _put_off(connections, snapshot, newer, fresh)
     images = {**live.images, **{it: newer.images[it] for it in fresh}}
     refused = {name: why for name, why in live.refused.items() if name not in images}
     found = Live(source, newer.commit, images, refused)
@@ -92,12 +95,9 @@ def live_or_applied(connections: Connections, config: Config, source: str, servi
     return found
 
 
-def _images_at(
-    connections: Connections, config: Config, source: str, commit: str, services: Iterable[str]
-) -> Live:
-    desired = Desired(connections.repo, config, source, commit)
-    values = images_of(config, desired.indexes)
-    chosen = list(services) or [name for name in config.services if name in values]
+def _images_at(snapshot: Snapshot, source: str, commit: str, services: Iterable[str]) -> Live:
+    values = images_of(snapshot.config, snapshot.past(source, commit).indexes)
+    chosen = list(services) or [name for name in snapshot.config.services if name in values]
     images: dict[str, ImageRef] = {}
     refused: dict[str, str] = {}
     for service in chosen:
@@ -115,9 +115,11 @@ def _images_at(
     return Live(source, commit, images, refused)
 
 
-def _put_off(connections: Connections, config: Config, at: Live, services: Iterable[str]) -> dict[str, str]:
+def _put_off(
+    connections: Connections, snapshot: Snapshot, at: Live, services: Iterable[str]
+) -> dict[str, str]:
     """Return why no pod runs a service's image; one that runs in some workload, and is held back in none, does."""
-    _, standings = _standings(connections, config, at, services)
+    _, standings = _standings(connections, snapshot, at, services)
     found: dict[str, str] = {}
     for service, several in standings.items():
         held = [it for _, it in several if it.verdict.put_off == "held"]
@@ -128,16 +130,16 @@ def _put_off(connections: Connections, config: Config, at: Live, services: Itera
 
 
 def _standings(
-    connections: Connections, config: Config, live: Live, services: Iterable[str]
+    connections: Connections, snapshot: Snapshot, live: Live, services: Iterable[str]
 ) -> tuple[Desired, dict[str, list[tuple[ObjectId, Standing]]]]:
     """Look how the workloads of services are in the cluster."""
-    desired = Desired(connections.repo, config, live.environment, live.commit)
+    desired = snapshot.past(live.environment, live.commit)
     wanted = set(services)
     of: dict[ObjectId, set[str]] = {}
     mine = []
     for key, manifest in desired.by_id.items():
         containers = containers_of(pod_spec(manifest.object) or {})
-        found = {service_of(config, str(it.get("image", ""))) or "" for it in containers} & wanted
+        found = {service_of(snapshot.config, str(it.get("image", ""))) or "" for it in containers} & wanted
         if found:
             mine.append(manifest)
             of[key] = found
@@ -153,10 +155,10 @@ def _standings(
 
 
 def unhealthy(
-    connections: Connections, config: Config, live: Live, services: Iterable[str]
+    connections: Connections, snapshot: Snapshot, live: Live, services: Iterable[str]
 ) -> dict[str, str]:
     """Return which of the services have a workload that is not healthy in its cluster now, and how it is."""
-    desired, standings = _standings(connections, config, live, services)
+    desired, standings = _standings(connections, snapshot, live, services)
     return {
         service: f"{key} is not healthy in {desired.name} now: {standing}"
         for service, several in standings.items()
@@ -191,21 +193,21 @@ def _absent(desired: Desired, service: str) -> Problem:
 
 
 def never_live(
-    connections: Connections, config: Config, environment: str, changes: Iterable[Change]
+    repo: ConfigRepo, snapshot: Snapshot, environment: str, changes: Iterable[Change]
 ) -> list[str]:
     """Return which images of a direct release were never live in the environment that this one is promoted from."""
-    source = config.environments[environment].promote_from
+    source = snapshot.rules(environment).promote_from
     wanted = {(it.service, it.digest): it.new for it in changes if it.digest}
     if source is None or not wanted:
         return []
-    path = config.environments[source].path
-    for entry in connections.repo.log(source, path=path, limit=LOOK_BACK):
+    path = snapshot.rules(source).path
+    for entry in repo.log(source, path=path, limit=LOOK_BACK, head=snapshot.commit):
         if "live" not in entry.states:
             continue
         if entry.record is not None:
             came = {(service, digest_in(new)) for service, _, new in entry.record.changes}
         else:
-            came = _pinned_at(connections, config, source, entry.commit)
+            came = _pinned_at(snapshot, source, entry.commit)
         wanted = {key: it for key, it in wanted.items() if key not in came}
         if not wanted:
             break
@@ -216,9 +218,9 @@ def never_live(
     ]
 
 
-def _pinned_at(connections: Connections, config: Config, name: str, commit: str) -> set[tuple[str, str]]:
+def _pinned_at(snapshot: Snapshot, name: str, commit: str) -> set[tuple[str, str]]:
     try:
-        values = images_of(config, Desired(connections.repo, config, name, commit).indexes)
+        values = images_of(snapshot.config, snapshot.past(name, commit).indexes)
     except HeadwayError:
         return set()
     return {(service, digest_in(it)) for service, images in values.items() for it in images}
@@ -255,18 +257,17 @@ def own_rule(config: Config, environment: str, service: str) -> TagRule | None:
     return config.rule(environment, service)
 
 
-def live_since(connections: Connections, config: Config, live: Live) -> dict[str, datetime]:
+def live_since(repo: ConfigRepo, snapshot: Snapshot, live: Live) -> dict[str, datetime]:
     """Return since when each image has been live in its environment without a break, as the record has it."""
     since: dict[str, datetime] = {}
     open_ = dict(live.images)
-    path = config.environments[live.environment].path
-    for entry in connections.repo.log(live.environment, path=path, limit=LOOK_BACK, head=live.commit):
+    path = snapshot.rules(live.environment).path
+    for entry in repo.log(live.environment, path=path, limit=LOOK_BACK, head=live.commit):
         came = [it.at for it in entry.outcomes if it.state == "live"]
         if came and open_:
             try:
-                values = images_of(
-                    config, Desired(connections.repo, config, live.environment, entry.commit).indexes
-                )
+                past = snapshot.past(live.environment, entry.commit)
+                values = images_of(snapshot.config, past.indexes)
             except HeadwayError:
                 break
             for service, image in list(open_.items()):
@@ -279,18 +280,16 @@ def live_since(connections: Connections, config: Config, live: Live) -> dict[str
     return since
 
 
-def ran_before(
-    connections: Connections, config: Config, holds: Holds, environment: str
-) -> set[tuple[str, str]]:
+def ran_before(connections: Connections, snapshot: Snapshot, environment: str) -> set[tuple[str, str]]:
     """Return (service, digest) of every image that an environment once had and left for another.
 
     What a rollback took away is held by its veto, not by this: once that is gone, it may come again.
     """
-    path = config.environments[environment].path
-    vetoed = {(it.service, it.digest) for it in holds.vetoes if it.environment == environment}
+    path = snapshot.rules(environment).path
+    vetoed = {(it.service, it.digest) for it in snapshot.holds.vetoes if it.environment == environment}
     return {
         (service, digest)
-        for entry in connections.repo.log(environment, path=path, limit=LOOK_BACK)
+        for entry in connections.repo.log(environment, path=path, limit=LOOK_BACK, head=snapshot.commit)
         if entry.record is not None
         for service, old, _ in entry.record.changes
         if (digest := digest_in(old))

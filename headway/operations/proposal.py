@@ -18,7 +18,6 @@ from headway.domain.releases.plans import Plan, plan_as_it_was, plan_images
 from headway.errors import UsageError
 from headway.operations.automation import AutomaticServices, automatic_services, eligible
 from headway.operations.connections import Connections
-from headway.operations.desired import Desired
 from headway.operations.older_release import held_back
 from headway.operations.promotion import Live, kept_out, never_live, not_running, promoted
 from headway.operations.pushes import services_pushed
@@ -116,7 +115,7 @@ def propose_release(
         trailers=held.trailers,
         blocked=tuple(not_promoted(config, name)),
         notes=(
-            *never_live(connections, config, name, plan.changes),
+            *never_live(connections.repo, snapshot, name, plan.changes),
             *(f"{it}; automation and promotions follow it" for it in kept_out(config, name, plan.changes)),
             *held.notes,
         ),
@@ -150,7 +149,7 @@ def propose_rollback(
     """Return the proposal that restores the images of an earlier commit, and vetoes those that go."""
     name, head = request.environment, snapshot.commit
     now = snapshot.environment(name)
-    past = Desired(connections.repo, snapshot.config, name, target)
+    past = snapshot.past(name, target)
     why = f"as it was at {target[:9]}"
     plan = plan_as_it_was(
         snapshot.config, name, head, now.indexes, past.indexes, snapshot.text, request.services, why
@@ -183,7 +182,7 @@ def undone_by(connections: Connections, target: str, snapshot: Snapshot, plan: P
         it
         for it in found
         if it.environment in ("", name)
-        and services & (services_of(it) if it.record else services_pushed(connections, snapshot.config, it))
+        and services & (services_of(it) if it.record else services_pushed(snapshot, it))
     ][:NAMED]
 
 
@@ -203,11 +202,9 @@ def propose_eligible(
     connections: Connections, it: AutomaticServices, snapshot: Snapshot, reason: str
 ) -> Proposal:
     """Return the proposal that gives an environment what has been live long enough in the one before."""
-    now, config = datetime.now(UTC), snapshot.config
-    services = automatic_services(config, snapshot.holds, [it.environment], now)[it.environment].only(
-        it.services
-    )
-    found = eligible(connections, config, snapshot.holds, services, snapshot.commit, now)
+    now = datetime.now(UTC)
+    services = automatic_services(snapshot, [it.environment], now)[it.environment].only(it.services)
+    found = eligible(connections, snapshot, services, now)
     for line in found.waits:
         log(f"{it.environment}: {line}")
     plan = _not_too_soon(connections, it.environment, snapshot, found.wanted)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from headway.domain.config.reading import Config
 from headway.domain.manifests.index import FileIndex
 from headway.domain.releases.ledger import UNDONE, Entry
 from headway.domain.releases.plans import images_of, moved_images
 from headway.domain.releases.undone import Older, Step, Undone, undone
 from headway.errors import HeadwayError
-from headway.operations.connections import Connections
-from headway.operations.desired import Desired
+from headway.operations.snapshot import Snapshot
+from headway.systems.git.config_repo import ConfigRepo
 
 LOOK_BACK = 500
 """So many changes of an environment are searched for what people undid."""
@@ -19,31 +18,30 @@ OURS = 20
 """So many of headway's own changes of a service are enough to know what ran before."""
 
 
-def services_pushed(connections: Connections, config: Config, entry: Entry) -> set[str]:
+def services_pushed(snapshot: Snapshot, entry: Entry) -> set[str]:
     """Return the services whose images differ between a commit and the one before, where it changed environments."""
     if not entry.parents:
-        return set(config.services)
+        return set(snapshot.config.services)
     found: set[str] = set()
     for name in entry.environments:
         commits = entry.parents[0], entry.commit
-        before, after = (images_of(config, _indexes(connections, config, name, it)) for it in commits)
+        before, after = (images_of(snapshot.config, _indexes(snapshot, name, it)) for it in commits)
         found |= {it for it in before.keys() | after.keys() if before.get(it) != after.get(it)}
     return found
 
 
-def _indexes(connections: Connections, config: Config, name: str, commit: str) -> list[FileIndex]:
+def _indexes(snapshot: Snapshot, name: str, commit: str) -> list[FileIndex]:
     """Return the manifests of an environment; none where it was not there or cannot be read."""
     try:
-        return Desired(connections.repo, config, name, commit).indexes
+        return snapshot.past(name, commit).indexes
     except HeadwayError:
         return []
 
 
 def undone_in(
-    connections: Connections,
-    config: Config,
+    repo: ConfigRepo,
+    snapshot: Snapshot,
     name: str,
-    head: str,
     services: Iterable[str],
     older: Callable[[str], Older],
 ) -> dict[str, tuple[Undone, ...]]:
@@ -52,11 +50,11 @@ def undone_in(
     The history is read back to headway's last change of each service, which usually is the newest entry.
     """
     open_, steps, answered = set(services), dict[str, list[Step]](), set[str]()
-    path = config.environments[name].path
-    for entry in connections.repo.log(name, path=path, limit=LOOK_BACK, head=head):
+    path = snapshot.rules(name).path
+    for entry in repo.log(name, path=path, limit=LOOK_BACK, head=snapshot.commit):
         if entry.record is not None:
             answered |= {value for key, value in entry.record.trailers if key == UNDONE}
-        for step in _steps(connections, config, name, entry, open_):
+        for step in _steps(repo, snapshot, name, entry, open_):
             before = steps.setdefault(step.service, [])
             before.append(step)
             ours = sum(it.ours for it in before)
@@ -69,28 +67,28 @@ def undone_in(
 
 
 def _steps(
-    connections: Connections, config: Config, name: str, entry: Entry, services: set[str]
+    repo: ConfigRepo, snapshot: Snapshot, name: str, entry: Entry, services: set[str]
 ) -> Iterator[Step]:
     if entry.record is not None and entry.environment == name:
         for service, old, new in entry.record.changes:
             if service in services:
                 yield Step(service, old, new, True, entry.commit)
         return
-    after = _indexes(connections, config, name, entry.commit)
-    sides = {parent: _indexes(connections, config, name, parent) for parent in entry.parents}
-    images = {commit: images_of(config, it) for commit, it in {**sides, entry.commit: after}.items()}
+    after = _indexes(snapshot, name, entry.commit)
+    sides = {parent: _indexes(snapshot, name, parent) for parent in entry.parents}
+    images = {commit: images_of(snapshot.config, it) for commit, it in {**sides, entry.commit: after}.items()}
     for service in sorted(services & images[entry.commit].keys()):
-        parent = _replaced(connections, config, name, service, entry, images)
+        parent = _replaced(repo, snapshot, name, service, entry, images)
         if parent is None:
             continue
-        for changed, new, old in moved_images(config, after, sides[parent]):
+        for changed, new, old in moved_images(snapshot.config, after, sides[parent]):
             if changed == service:
                 yield Step(service, old, new, False, entry.commit, entry.actor, entry.subject, entry.time)
 
 
 def _replaced(
-    connections: Connections,
-    config: Config,
+    repo: ConfigRepo,
+    snapshot: Snapshot,
     name: str,
     service: str,
     entry: Entry,
@@ -104,11 +102,11 @@ def _replaced(
         if parent == kept or not mine[parent] or mine[parent] == after:
             continue
         if kept is not None:
-            parted = connections.repo.parted(kept, parent)
-            before = _indexes(connections, config, name, parted) if parted else []
-            if images_of(config, before).get(service) == mine[parent]:
+            parted = repo.parted(kept, parent)
+            before = _indexes(snapshot, name, parted) if parted else []
+            if images_of(snapshot.config, before).get(service) == mine[parent]:
                 continue
-            if not connections.repo.last_change(name, config.environments[name].path, parent).outcomes:
+            if not repo.last_change(name, snapshot.rules(name).path, parent).outcomes:
                 continue
         return parent
     return None

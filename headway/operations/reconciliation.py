@@ -204,7 +204,7 @@ class Reconciliation:
         if self.facts.pushed is False:
             head, restored = self.connections.repo.fetch(), None
         if not self.facts.pushed:
-            refuse_older_push(self.connections, self.name, head)
+            refuse_older_push(self.connections.repo, self.connections.at(head), self.name)
         return Reconciliation(self.connections, self.name, head, self.held, restored)
 
     def ended(self) -> Result:
@@ -246,7 +246,7 @@ class Reconciliation:
     def _since(self) -> Desired | None:
         """Return what the cluster may still be: what was live, or, on the way back, what failed."""
         failed = self.last.reverts
-        return _at(self.connections, self.desired, failed) if failed else self.live
+        return _at(self.desired, failed) if failed else self.live
 
 
 class NewerCommit:
@@ -286,15 +286,15 @@ def _live(connections: Connections, desired: Desired) -> Desired | None:
             f"{connections.repo.branch}, so it is not believed: the branch was rewritten, or somebody else wrote it"
         )
     commit = connections.repo.live(desired.name)
-    return _at(connections, desired, commit) if commit is not None else None
+    return _at(desired, commit) if commit is not None else None
 
 
-def _at(connections: Connections, desired: Desired, commit: str) -> Desired | None:
+def _at(desired: Desired, commit: str) -> Desired | None:
     """Return the environment as another commit has it; None where that cannot be read."""
     if commit == desired.commit:
         return desired
     try:
-        return Desired(connections.repo, desired.config, desired.name, commit)
+        return desired.past(commit)
     except HeadwayError as error:
         log(f"{desired.name}: what it was at {commit[:9]} cannot be read: {error.message}")
         return None

@@ -7,14 +7,15 @@ what is refused is applying it: the cluster stays as it is until somebody forces
 from __future__ import annotations
 
 from headway.errors import RefusedError
-from headway.operations.connections import Connections
 from headway.operations.older_push import going_on, older_push
+from headway.operations.snapshot import Snapshot
 from headway.runtime.steps import log
+from headway.systems.git.config_repo import ConfigRepo
 
 
-def refuse_older_push(connections: Connections, name: str, head: str, forced: str = "") -> None:
+def refuse_older_push(repo: ConfigRepo, snapshot: Snapshot, name: str, forced: str = "") -> None:
     """Raise RefusedError where a push took an image back and the environment refuses that; `forced` goes past it."""
-    said = older_push(connections, name, head, log)
+    said = older_push(repo, snapshot, name, log)
     if not said:
         return
     if forced:

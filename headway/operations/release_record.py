@@ -28,7 +28,7 @@ class ReleaseStory:
 def release_story(connections: Connections, name: str) -> ReleaseStory:
     """Read a release by its id or commit; raise UsageError where there is none."""
     repo = connections.repo
-    commit = commit_named(connections, name)
+    commit = commit_named(connections.repo, name)
     entry = repo.entry(commit)
     record = entry.record
     facts = [

@@ -16,14 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from headway.domain.config.reading import Config
 from headway.domain.images.reference import ImageRef
-from headway.domain.policy.holds import Holds
 from headway.domain.releases.plans import images_of
 from headway.domain.releases.undone import Undone, older_by
 from headway.domain.rules.picks import Known, Need, Nothing, Picked, Question, Ranking, Veto, choose
 from headway.domain.rules.tags import Position, Refused, TagRule
 from headway.errors import FailedError, HeadwayError, UsageError
 from headway.operations.connections import Connections
-from headway.operations.desired import Desired
 from headway.operations.pushes import undone_in
 from headway.operations.snapshot import Snapshot
 
@@ -78,21 +76,20 @@ class Look:
 
 def look(
     connections: Connections,
-    config: Config,
-    holds: Holds,
-    head: str,
+    snapshot: Snapshot,
     wanted: Iterable[Key],
     runs: Mapping[Key, ImageRef] | None = None,
 ) -> Look:
     """Ask the registries about services in environments, and pick for each, as if what is in `runs` ran there."""
-    looking = _Looking(connections, config, holds, Look(head))
+    looking = _Looking(connections, snapshot, Look(snapshot.commit))
     looking.supposed = runs or {}
     return looking.run(list(wanted))
 
 
 class _Looking:
-    def __init__(self, connections: Connections, config: Config, holds: Holds, found: Look) -> None:
-        self.connections, self.config, self.holds, self.found = connections, config, holds, found
+    def __init__(self, connections: Connections, snapshot: Snapshot, found: Look) -> None:
+        self.connections, self.snapshot, self.found = connections, snapshot, found
+        self.config, self.holds = snapshot.config, snapshot.holds
         self.tags: dict[str, list[str]] = {}
         self.rankings: dict[tuple[str, int], Ranking] = {}
         self.lines: dict[str, Line] = {}
@@ -121,7 +118,7 @@ class _Looking:
     def _current(self, name: str) -> dict[str, tuple[ImageRef, ...]]:
         """What the repo says that each service of an environment runs: several images where containers disagree."""
         try:
-            desired = Desired(self.connections.repo, self.config, name, self.found.head)
+            desired = self.snapshot.environment(name)
         except HeadwayError as error:
             self.found.unread[name] = error
             return {}
@@ -251,9 +248,8 @@ class _Looking:
             return False
         name, service = key
         older = older_by(question.ranking.rule, question.position)
-        found = undone_in(
-            self.connections, self.config, name, self.found.head, [service], lambda it: older
-        ).get(service, ())
+        repo = self.connections.repo
+        found = undone_in(repo, self.snapshot, name, [service], lambda it: older).get(service, ())
         self.found.undone[key] = found
         vetoes = [(it, ImageRef.parse(it.image)) for it in found]
         question.vetoes = (

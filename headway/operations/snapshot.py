@@ -6,13 +6,34 @@ It is read once and handed on, so that a decision goes by one commit from its be
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 from headway.domain.config.reading import Config, Environment
+from headway.domain.manifests.index import FileIndex
 from headway.domain.policy.holds import FILE as HOLDS_FILE
 from headway.domain.policy.holds import Holds, read_holds, unknown_names
 from headway.errors import Problem
 from headway.operations.desired import Desired
 from headway.systems.git.config_repo import ConfigRepo
+
+
+class _Folders:
+    """Reads environments by the rules of one headway.yaml, at whatever commit. Nothing else makes a `Desired`."""
+
+    __slots__ = ("_config", "_repo")
+
+    def __init__(self, repo: ConfigRepo, config: Config) -> None:
+        self._repo, self._config = repo, config
+
+    def read(self, name: str, commit: str) -> Desired:
+        """Return what an environment's folder has at a commit; raise UsageError where it has no manifests."""
+        tree, indexes = self.indexes(name, commit)
+        return Desired(self._config, name, commit, tree, indexes, partial(self.read, name))
+
+    def indexes(self, name: str, commit: str) -> tuple[str, list[FileIndex]]:
+        """Return the id of an environment's folder at a commit, and what was found in its files."""
+        tree = self._repo.tree(commit, self._config.environment(name).path, self._config.document.ignore)
+        return tree.sha, self._repo.index(tree)
 
 
 class Snapshot:
@@ -21,28 +42,35 @@ class Snapshot:
     Not a dataclass on purpose, as `Desired` is not: Prefect walks into those to look for futures.
     """
 
-    __slots__ = ("_environments", "_holds", "_lock", "_repo", "commit", "config")
+    __slots__ = ("_environments", "_folders", "_holds", "_lock", "_repo", "commit", "config")
 
     def __init__(self, repo: ConfigRepo, commit: str, config: Config) -> None:
         self.commit, self.config = commit, config
         self._repo = repo
+        self._folders = _Folders(repo, config)
         self._lock = threading.RLock()
-        self._holds: Holds | None = None
+        self._holds: tuple[Holds, list[Problem]] | None = None
         self._environments: dict[str, Desired] = {}
 
     @property
     def holds(self) -> Holds:
         """The locks, vetoes and overrides; raises ConfigError where holds.yaml cannot be read."""
-        with self._lock:
-            if self._holds is None:
-                self._holds = read_holds(self._repo.own_file(self.commit, HOLDS_FILE))
-            return self._holds
+        return self._read_holds()[0]
 
     @property
     def unknown_holds(self) -> list[Problem]:
-        """The lines of holds.yaml that are about nothing in headway.yaml: they hold nothing back."""
-        text = self._repo.own_file(self.commit, HOLDS_FILE)
-        return unknown_names(text, self.config.environments, self.config.services)
+        """The lines of holds.yaml that are about nothing in headway.yaml: they hold nothing back.
+
+        Raises ConfigError where holds.yaml cannot be read.
+        """
+        return self._read_holds()[1]
+
+    def _read_holds(self) -> tuple[Holds, list[Problem]]:
+        with self._lock:
+            if self._holds is None:
+                text, config = self._repo.own_file(self.commit, HOLDS_FILE), self.config
+                self._holds = read_holds(text), unknown_names(text, config.environments, config.services)
+            return self._holds
 
     def rules(self, name: str) -> Environment:
         """Return what headway.yaml says of an environment; raise UsageError for one that it does not name."""
@@ -52,13 +80,17 @@ class Snapshot:
         """Return an environment as it should be: its manifests, images and digests."""
         with self._lock:
             if name not in self._environments:
-                self._environments[name] = Desired(self._repo, self.config, name, self.commit)
+                self._environments[name] = self._folders.read(name, self.commit)
             return self._environments[name]
+
+    def past(self, name: str, commit: str) -> Desired:
+        """Return an environment's folder as another commit has it, read by this commit's rules."""
+        return self.environment(name) if commit == self.commit else self._folders.read(name, commit)
 
     def problems(self, name: str) -> list[Problem]:
         """Return what is wrong with an environment's files, also where it has no other."""
-        tree = self._repo.tree(self.commit, self.rules(name).path, self.config.document.ignore)
-        return [it for index in self._repo.index(tree) for it in index.problems]
+        _, indexes = self._folders.indexes(name, self.commit)
+        return [it for index in indexes for it in index.problems]
 
     def text(self, path: str) -> bytes:
         """Return a file's content; raise UsageError where there is none."""

@@ -19,6 +19,7 @@ from headway.operations.comparison import drift_of, jobs_done, remains_of
 from headway.operations.connections import Connections
 from headway.operations.desired import Desired
 from headway.operations.older_push import going_on, older_push
+from headway.operations.snapshot import Snapshot
 from headway.systems.cluster.rollout import Standing, look
 
 NOT_DEPLOYED = "not deployed yet"
@@ -26,9 +27,8 @@ NOT_DEPLOYED = "not deployed yet"
 
 def environment_status(
     connections: Connections,
-    config: Config,
+    snapshot: Snapshot,
     name: str,
-    head: str,
     tell: Callable[[str], None],
     *,
     compare: bool = False,
@@ -39,14 +39,14 @@ def environment_status(
     `wrong` says what is not as it should be; `compare` looks for drift too, which asks the cluster for each object.
     `tell` is given a line at once where the cluster keeps us waiting, or where something cannot be compared.
     """
-    last = connections.repo.last_change(name, config.environment(name).path, head)
+    last = connections.repo.last_change(name, snapshot.rules(name).path, snapshot.commit)
     live = connections.repo.live(name)
     found = _Findings(live is None and not last.state, tell)
     if live != last.commit:
         found.wrong.append(_summary(last.commit, last.state, live))
     unread: list[str] = []
     try:
-        desired = Desired(connections.repo, config, name, head)
+        desired = snapshot.environment(name)
         unread = sorted({it.file for it in desired.problems})
         found.wrong += [f"{it} is left out" for it in unread]
         services = _services(connections, desired, found, compare)
@@ -54,10 +54,10 @@ def environment_status(
         services = []
         found.warnings.append(error.message)
         found.wrong.append(error.message)
-    warnings, pushed = found.warnings, _older_push(connections, name, head, found)
+    warnings, pushed = found.warnings, _older_push(connections, snapshot, name, found)
     return {
         "environment": name,
-        "commit": head,
+        "commit": snapshot.commit,
         "last_change": last.commit,
         "live": live,
         "state": last.state or (NOT_DEPLOYED if found.fresh else "not reconciled yet"),
@@ -65,7 +65,7 @@ def environment_status(
         "left_out": unread,
         "wrong": list(dict.fromkeys(found.wrong)),
         "services": services,
-        "waits": _waits(connections, config, name, head, warnings),
+        "waits": _waits(connections, snapshot, name, warnings),
         "older_push": pushed,
         "stuck": [{"object": str(it.object), "waits": str(it.fields[0].live)} for it in found.stuck],
         "fields_of_others": {str(it.object): len(it.fields) for it in found.kept},
@@ -129,10 +129,10 @@ def _remains(connections: Connections, desired: Desired, found: _Findings) -> No
         found.warnings.append(f"what stays in the cluster beside the repo is not known: {error.message}")
 
 
-def _older_push(connections: Connections, name: str, head: str, found: _Findings) -> str:
+def _older_push(connections: Connections, snapshot: Snapshot, name: str, found: _Findings) -> str:
     """Return that a push which reverts images is not applied, and how to go on; empty where none is."""
     try:
-        said = older_push(connections, name, head, found.warnings.append)
+        said = older_push(connections.repo, snapshot, name, found.warnings.append)
     except HeadwayError as error:
         found.warnings.append(error.message)
         return ""
@@ -142,11 +142,10 @@ def _older_push(connections: Connections, name: str, head: str, found: _Findings
     return f"a push reverts images, and is not applied: {said}; {going_on(name)}"
 
 
-def _waits(connections: Connections, config: Config, name: str, head: str, warnings: list[str]) -> list[str]:
+def _waits(connections: Connections, snapshot: Snapshot, name: str, warnings: list[str]) -> list[str]:
     try:
-        holds = connections.holds(head)
-        warnings += map(str, connections.unknown_holds(head))
-        return waits(connections, config, holds, name, head, datetime.now(UTC))
+        warnings += map(str, snapshot.unknown_holds)
+        return waits(connections, snapshot, name, datetime.now(UTC))
     except HeadwayError as error:
         warnings.append(error.message)
         return []

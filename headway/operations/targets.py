@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from headway.domain.config.reading import Config
 from headway.domain.policy.gates import digest_in
 from headway.domain.releases.ledger_filter import parse_time
 from headway.domain.releases.plans import images_of
 from headway.errors import UsageError
-from headway.operations.connections import Connections
-from headway.operations.desired import Desired
+from headway.operations.snapshot import Snapshot
 from headway.requests import RollbackRequest
+from headway.systems.git.config_repo import ConfigRepo
 
 
-def commit_named(connections: Connections, name: str) -> str:
+def commit_named(repo: ConfigRepo, name: str) -> str:
     """Find the commit of a release id or a Git revision; raise UsageError where there is none."""
-    found = connections.repo.find_release(name) or connections.repo.rev_parse(name)
+    found = repo.find_release(name) or repo.rev_parse(name)
     if found is None:
         raise UsageError(
             f"the config repo has no release and no commit {name!r}", hint="`headway history` lists them"
@@ -24,28 +23,28 @@ def commit_named(connections: Connections, name: str) -> str:
     return found
 
 
-def rebuild_revision(connections: Connections, environment: str, revision: str) -> str:
+def rebuild_revision(repo: ConfigRepo, environment: str, revision: str) -> str:
     """Return the commit to rebuild an environment from: the one named, or what was live, or the head."""
     if revision:
-        return commit_named(connections, revision)
-    return connections.repo.live(environment) or connections.repo.head
+        return commit_named(repo, revision)
+    return repo.live(environment) or repo.head
 
 
-def rollback_target(connections: Connections, config: Config, request: RollbackRequest) -> str:
+def rollback_target(repo: ConfigRepo, snapshot: Snapshot, request: RollbackRequest) -> str:
     """Return the commit to roll back to.
 
     Without a name it is the newest one that was live with other images than the
     head has now: the last state that was healthy, not merely the previous commit.
     """
-    repo, name = connections.repo, request.environment
+    name = request.environment
     if request.to:
-        return _as_named(connections, config, name, request.to)
-    now = _images(connections, config, name, repo.head, request.services)
-    vetoed = {(it.service, it.digest) for it in connections.holds(repo.head).vetoes if it.environment == name}
-    for entry in repo.log(name, path=config.environment(name).path):
+        return _as_named(repo, snapshot, name, request.to)
+    now = _images(snapshot, name, snapshot.commit, request.services)
+    vetoed = {(it.service, it.digest) for it in snapshot.holds.vetoes if it.environment == name}
+    for entry in repo.log(name, path=snapshot.rules(name).path, head=snapshot.commit):
         if "live" not in entry.states:
             continue
-        then = _images(connections, config, name, entry.commit, request.services)
+        then = _images(snapshot, name, entry.commit, request.services)
         # What was rolled back once is no state to roll back to.
         bad = any((service, digest_in(it)) in vetoed for service, values in then.items() for it in values)
         # A service that only one of them has cannot be rolled back by its image.
@@ -58,9 +57,8 @@ def rollback_target(connections: Connections, config: Config, request: RollbackR
     )
 
 
-def _as_named(connections: Connections, config: Config, name: str, to: str) -> str:
+def _as_named(repo: ConfigRepo, snapshot: Snapshot, name: str, to: str) -> str:
     """Return the commit of a release, of a revision, or the one that was live in an environment at a time."""
-    repo = connections.repo
     found = repo.find_release(to) or repo.rev_parse(to)
     if found is not None:
         return found
@@ -71,7 +69,7 @@ def _as_named(connections: Connections, config: Config, name: str, to: str) -> s
             f"the config repo has no release and no commit {to!r}, and it is no time either",
             hint=f"`headway history {name}` lists what was; a time is 2026-11-23T10:00, 90m or 2d",
         ) from None
-    for entry in repo.log(name, path=config.environment(name).path):
+    for entry in repo.log(name, path=snapshot.rules(name).path, head=snapshot.commit):
         if any(it.state == "live" and it.at <= at for it in entry.outcomes):
             return entry.commit
     raise UsageError(
@@ -80,8 +78,6 @@ def _as_named(connections: Connections, config: Config, name: str, to: str) -> s
     )
 
 
-def _images(
-    connections: Connections, config: Config, name: str, commit: str, services: list[str]
-) -> dict[str, tuple[str, ...]]:
-    images = images_of(config, Desired(connections.repo, config, name, commit).indexes)
+def _images(snapshot: Snapshot, name: str, commit: str, services: list[str]) -> dict[str, tuple[str, ...]]:
+    images = images_of(snapshot.config, snapshot.past(name, commit).indexes)
     return {service: value for service, value in images.items() if not services or service in services}

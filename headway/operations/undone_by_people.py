@@ -16,6 +16,7 @@ from headway.operations.connections import Connections
 from headway.operations.desired import Desired
 from headway.operations.notices import is_noticed, notify_noticed
 from headway.operations.pushes import undone_in
+from headway.operations.snapshot import Snapshot
 from headway.operations.vetoes import vetoed
 from headway.runtime.steps import log
 from headway.systems.git.config_repo import Draft
@@ -25,29 +26,29 @@ LOOK_BACK = 100
 SHOWN = 5
 
 
-def hold_rewritten(connections: Connections, config: Config) -> None:
+def hold_rewritten(connections: Connections, snapshot: Snapshot) -> None:
     """Notify, once, that the branch lost commits, and hold back what went with them: somebody pushed by force."""
     if (found := connections.repo.rewritten()) is None:
         return
     before, now = found
     what = f"the history of {connections.repo.branch} was rewritten: {before[:9]} is no longer part of it"
     cause = f"somebody reset the branch or pushed by force; it is at {now[:9]} now, and headway follows it"
+    repo, config = connections.repo, snapshot.config
     for name, environment in config.environments.items():
-        if connections.repo.tree_sha(before, environment.path) == connections.repo.tree_sha(
-            now, environment.path
-        ):
+        if repo.tree_sha(before, environment.path) == repo.tree_sha(now, environment.path):
             continue
         about = f"rewritten-{before[:12]}"
         notify_noticed(connections, config, name, what, commit=now, about=about, cause=cause)
-        hold_undone(connections, config, name, _lost(connections, config, name, before, now))
+        hold_undone(connections, config, name, _lost(connections, snapshot, name, before, now))
 
 
-def hold_pushed(connections: Connections, config: Config, name: str, head: str) -> None:
+def hold_pushed(connections: Connections, snapshot: Snapshot, name: str) -> None:
     """Hold back what a person's push undid in an environment, where that was not reconciled yet."""
-    last = connections.repo.last_change(name, config.environments[name].path, head)
+    config, head = snapshot.config, snapshot.commit
+    last = connections.repo.last_change(name, snapshot.rules(name).path, head)
     services = [it for it in config.services if _automatic(connections, config, name, it, head)]
     if last.record is None and last.parents and not last.outcomes and services:
-        found = undone_in(connections, config, name, head, services, _older(config, name))
+        found = undone_in(connections.repo, snapshot, name, services, _older(config, name))
         hold_undone(connections, config, name, found)
 
 
@@ -153,13 +154,14 @@ def _hold(connections: Connections, config: Config, name: str, commit: str, gone
 
 
 def _lost(
-    connections: Connections, config: Config, name: str, before: str, now: str
+    connections: Connections, snapshot: Snapshot, name: str, before: str, now: str
 ) -> dict[str, tuple[Undone, ...]]:
     """Return what a rewritten branch took away, service by service."""
     try:
-        old, new = (Desired(connections.repo, config, name, it).indexes for it in (before, now))
+        old, new = (snapshot.past(name, it).indexes for it in (before, now))
     except HeadwayError:
         return {}
+    config = snapshot.config
     at, subject = datetime.now(UTC), f"the branch was reset from {before[:9]}"
     steps: dict[str, list[Step]] = {}
     for service, image, was in moved_images(config, new, old):

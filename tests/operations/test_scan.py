@@ -45,9 +45,8 @@ def looked(tmp_path: Path, registry: FakeRegistry, places: dict[str, str], files
     )
     settings = Settings(repo=remote.url, state=tmp_path / "state")
     with Connections(settings) as connections:
-        head = connections.repo.fetch()
-        config, holds = connections.config(head), connections.holds(head)
-        return look(connections, config, holds, head, [(name, "web") for name in places])
+        snapshot = connections.at(connections.repo.fetch())
+        return look(connections, snapshot, [(name, "web") for name in places])
 
 
 def test_two_environments_follow_two_exact_tags(tmp_path: Path, registry: FakeRegistry) -> None:
