@@ -138,6 +138,9 @@ class Settings(BaseSettings):
     proxy_secret: SecretStr = SecretStr("")
     """What that proxy sends in the header X-Headway-Proof, so that nobody else can name people."""
 
+    audit: str = ""
+    """File in which `headway serve` keeps who asked it for what; empty means audit.jsonl in the state folder."""
+
     local: bool = False
     """Run every command in its own process, as `--local` does."""
 

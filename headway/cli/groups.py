@@ -18,7 +18,7 @@ GROUPS = {
         "reject",
         "cancel",
     ),
-    "Inspect": ("status", "diff", "plan", "images", "history", "show", "metrics"),
+    "Inspect": ("status", "diff", "plan", "images", "history", "show", "metrics", "audit"),
     "Hold back": ("lock", "unlock", "veto", "unveto", "automate", "deautomate"),
     "Cluster": ("reconcile", "rebuild", "set-image"),
     "Run": ("watch", "serve", "worker", "notify"),

@@ -17,6 +17,7 @@ from typer.exceptions import TyperException
 from headway import __version__
 from headway.cli import (
     approving,
+    auditing,
     cancelling,
     changes,
     delivering,
@@ -73,6 +74,7 @@ for module in (
     changes,
     delivering,
     approving,
+    auditing,
     cancelling,
     holding,
     serving,

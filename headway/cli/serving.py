@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,6 +17,7 @@ from headway.errors import UsageError
 if TYPE_CHECKING:
     from starlette.routing import Route
 
+    from headway.domain.config.model import Role
     from headway.settings import Settings
 
 
@@ -91,7 +92,7 @@ def _serve(
     from headway.web.app import make_app
     from headway.web.bursts import Bursts
     from headway.web.protocol import Guarded, connections_at_most
-    from headway.web.serving import Clock, Here, There
+    from headway.web.serving import Clock, Here, There, roles_now
 
     teller = Teller()
 
@@ -105,7 +106,9 @@ def _serve(
     looks = Here(tell) if here else There(tell)
     config = looks.warm_up()
     bursts = Bursts(looks.take)
-    app = make_app(bursts.add, secret, insecure=insecure, more=_api(settings))
+    app = make_app(
+        bursts.add, secret, insecure=insecure, more=_api(settings, lambda: roles_now(looks.connections))
+    )
     Guarded.most = connections_at_most()
     serving = uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False, http=Guarded)
     server = _Server(serving)
@@ -134,13 +137,14 @@ def _serve(
     sys.exit(0)
 
 
-def _api(settings: Settings) -> list[Route]:
+def _api(settings: Settings, roles: Callable[[], Mapping[str, Role] | None]) -> list[Route]:
     """Return the endpoint for CI, where tokens are set; their file is read at each call."""
     if not settings.tokens:
         return []
     from pathlib import Path
 
     from headway.domain.policy.tokens import Token, read_tokens
+    from headway.operations.audit import Audit
     from headway.web.api import Api
 
     file = Path(settings.tokens)
@@ -153,7 +157,7 @@ def _api(settings: Settings) -> list[Route]:
             raise UsageError(f"{file} cannot be read: {said}", hint="HEADWAY_TOKENS names it") from None
 
     tokens()
-    return Api(settings, tokens).routes
+    return Api(settings, tokens, roles, Audit(settings)).routes
 
 
 def add_to(app: typer.Typer) -> None:

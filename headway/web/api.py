@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -21,10 +22,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from headway import requests
+from headway.domain.config.model import Role
+from headway.domain.policy.audit import act_of, answered
+from headway.domain.policy.roles import VERB_OF, Identity, denied_in, scope_of
 from headway.domain.policy.tokens import Token, token_of
 from headway.domain.runs.deployments import deployment_of
 from headway.domain.runs.keys import is_commit, key_of
 from headway.errors import RefusedError, TransientError, UsageError, explained
+from headway.operations.audit import Audit
 from headway.operations.connections import Connections
 from headway.settings import Settings
 from headway.systems.prefect.api import PrefectApi
@@ -47,8 +52,14 @@ class _Answer(Exception):
 class Api:
     """The endpoint's routes. `tokens` is asked at each call, so that a revoked token is refused at once."""
 
-    def __init__(self, settings: Settings, tokens: Callable[[], tuple[Token, ...]]) -> None:
-        self._settings, self._tokens = settings, tokens
+    def __init__(
+        self,
+        settings: Settings,
+        tokens: Callable[[], tuple[Token, ...]],
+        roles: Callable[[], Mapping[str, Role] | None],
+        audit: Audit,
+    ) -> None:
+        self._settings, self._tokens, self._roles, self._audit = settings, tokens, roles, audit
         self.routes = [
             Route("/api/runs/{run}", self._guarded(self._look), methods=["GET"]),
             Route("/api/{flow}", self._guarded(self._start), methods=["POST"]),
@@ -84,7 +95,28 @@ class Api:
         if model is None:
             raise _Answer(404, f"no flow {flow[:40]!r}", f"known: {', '.join(MODELS)}")
         asked = await _read(request, model, token)
-        token.check(flow, asked.model_dump(mode="json"))
+        body = asked.model_dump(mode="json")
+        who = Identity("token", token.name, way_in="token")
+        scope = scope_of(body)
+        act = act_of(
+            who,
+            VERB_OF.get(flow, flow),
+            datetime.now(UTC),
+            environment=", ".join(scope.environments),
+            services=scope.services,
+        )
+
+        def check() -> None:
+            token.check(flow, body)
+            if flow in VERB_OF and (denied := denied_in(self._roles(), who, VERB_OF[flow], scope)):
+                raise RefusedError(denied.message, hint=denied.hint)
+
+        try:
+            await run_in_threadpool(check)
+        except RefusedError as error:
+            await run_in_threadpool(self._audit.record, answered(act, "denied", error.message))
+            raise
+        await run_in_threadpool(self._audit.record, act)
         key = self._key(flow, asked, token, request.headers.get("idempotency-key", ""))
         parameters = {"request": requests.as_form(asked)}
         name = deployment_of(flow, getattr(asked, "environment", ""), self._settings.deployments)

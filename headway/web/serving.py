@@ -10,10 +10,11 @@ from __future__ import annotations
 import contextlib
 import threading
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from headway.domain.config.model import Role
 from headway.domain.config.reading import Config
 from headway.domain.events import GitPushed, ImagePushed
 from headway.domain.images.reference import ImageRef, InvalidImage
@@ -77,11 +78,17 @@ def _owner(config: Config, image: ImageRef) -> str | None:
     return found
 
 
+def roles_now(connections: Connections) -> Mapping[str, Role] | None:
+    """Return the roles of headway.yaml on the branch's newest commit; None where it has none."""
+    connections.repo.look_again(2.0)
+    return connections.config(connections.repo.head).document.roles
+
+
 class Here:
     """Runs looks in this process, with connections that stay open."""
 
     def __init__(self, tell: Tell) -> None:
-        self._connections = Connections()
+        self.connections = Connections()
         self._pool = ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="look")
         self._tell = tell
         # Imported now, so that the first event does not wait for it.
@@ -92,16 +99,16 @@ class Here:
 
     def warm_up(self) -> Config:
         """Open what a look needs; return the configuration."""
-        config = self._connections.config(self._connections.repo.fetch())
-        self._connections.repo.maintain()
+        config = self.connections.config(self.connections.repo.fetch())
+        self.connections.repo.maintain()
         return config
 
     def take(self, events: Iterable[Event]) -> None:
         """Look at what some events are about."""
-        config = self._connections.config(self._connections.repo.head)
-        asked = asked_for(config, self._connections.settings.config_repo(), events)
+        config = self.connections.config(self.connections.repo.head)
+        asked = asked_for(config, self.connections.settings.config_repo(), events)
         for image in asked.moved:
-            self._connections.registry.forget(image)
+            self.connections.registry.forget(image)
         if asked.services:
             self._start(self._watch, WatchRequest(services=asked.services, actor=ACTOR))
         if asked.reconcile:
@@ -114,14 +121,14 @@ class Here:
     def reconcile(self) -> None:
         """Put drift right, finish what a dead run left, and keep the mirror small."""
         self._start(self._reconcile, ReconcileRequest(actor="schedule"))
-        self._connections.repo.maintain()
+        self.connections.repo.maintain()
 
     def _start(self, work: Callable[..., Any], request: Request) -> None:
         self._pool.submit(self._run, work, request)
 
     def _run(self, work: Callable[..., Any], request: Request) -> None:
         try:
-            work(self._connections, request)
+            work(self.connections, request)
         except HeadwayError as error:
             self._tell(f"error: {error}")
         except Exception as error:  # noqa: BLE001 - one look that breaks must not end the others
@@ -130,7 +137,7 @@ class Here:
     def close(self) -> None:
         """Let what runs end, and close everything."""
         self._pool.shutdown(wait=True, cancel_futures=True)
-        self._connections.close()
+        self.connections.close()
 
 
 class There:
@@ -140,19 +147,19 @@ class There:
         from headway.systems.prefect.api import PrefectApi
 
         self._tell = tell
-        self._connections = Connections()
-        self._api = PrefectApi(self._connections.settings.prefect_url())
+        self.connections = Connections()
+        self._api = PrefectApi(self.connections.settings.prefect_url())
         self._started: dict[tuple[str, str], str] = {}
 
     def warm_up(self) -> Config:
         """See that the server and the config repo are there; return the configuration."""
         self._api.check()
-        return self._connections.config(self._connections.repo.fetch())
+        return self.connections.config(self.connections.repo.fetch())
 
     def take(self, events: Iterable[Event]) -> None:
         """Start runs for what some events are about."""
-        config = self._connections.config(self._connections.repo.fetch())
-        asked = asked_for(config, self._connections.settings.config_repo(), events)
+        config = self.connections.config(self.connections.repo.fetch())
+        asked = asked_for(config, self.connections.settings.config_repo(), events)
         if asked.services:
             self._start("watch-registry", WatchRequest(services=asked.services, actor=ACTOR))
         if asked.reconcile:
@@ -171,14 +178,14 @@ class There:
         if self._will_look(self._started.get(asked, "")):
             return
         parameters = {"request": request.model_dump(mode="json", exclude_defaults=True)}
-        prefix = self._connections.settings.deployments
+        prefix = self.connections.settings.deployments
         run = self._api.start(
             flow,
             prefix + flow,
             parameters,
             f"{flow}-{uuid.uuid4()}",
             ["serve"],
-            self._connections.see_that_it_is_ours,
+            self.connections.see_that_it_is_ours,
         )
         self._started[asked] = run
         self._tell(f"started {flow} as run {run}")
@@ -190,7 +197,7 @@ class There:
 
     def close(self) -> None:
         """Close everything."""
-        self._connections.close()
+        self.connections.close()
 
 
 class Clock:

@@ -11,10 +11,20 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from headway.domain.config.model import Role, Verb
 
+VERB_OF: Mapping[str, Verb] = {
+    "deliver": "release",
+    "release": "release",
+    "watch-registry": "release",
+    "promote": "promote",
+    "rollback": "rollback",
+    "reconcile": "reconcile",
+    "rebuild": "rebuild",
+}
+"""The right that starting a flow needs. Building an image changes no environment."""
 WayIn = Literal["", "local", "oidc", "proxy", "token", "slack"]
 VERBS: tuple[Verb, ...] = get_args(Verb)
 _SPACE = re.compile(r"\s")
@@ -95,6 +105,32 @@ def may(
         it for it in VERBS if any(it in _verbs(role) and _in(role.environments, environment) for role in mine)
     ]
     return Denied(f"{who.name} may not {what}", f"allowed there: {', '.join(here) or 'nothing'}")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a request is about: no environment means all of them, no service all services there."""
+
+    environments: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    force: bool = False
+
+
+def scope_of(request: Mapping[str, Any]) -> Scope:
+    """Return what a flow's request is about; the environment that a promotion comes from is only read."""
+    environments = [request.get("environment"), *request.get("environments", ())]
+    services = [*request.get("services", ()), *(it.get("service") for it in request.get("images", ()))]
+    return Scope(
+        tuple(it for it in environments if it), tuple(it for it in services if it), bool(request.get("force"))
+    )
+
+
+def denied_in(roles: Mapping[str, Role] | None, who: Identity, verb: Verb, scope: Scope) -> Denied | None:
+    """Return None where somebody may do something in all of a request's scope, else why not."""
+    for environment in scope.environments or ("",):
+        if denied := may(roles, who, verb, environment, scope.services, force=scope.force):
+            return denied
+    return None
 
 
 def rights(
