@@ -12,7 +12,7 @@ from headway.errors import FailedError, HeadwayError, UsageError
 from headway.operations.comparison import check_readable
 from headway.operations.connections import Connections
 from headway.operations.ended_runs import notify_cut_off
-from headway.operations.notices import notify_missed
+from headway.operations.notices.unfinished import notify_missed
 from headway.operations.outcome import report_result, unfinished
 from headway.operations.recovery import restart_dead
 from headway.operations.refused_push import refuse_older_push

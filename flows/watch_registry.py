@@ -11,16 +11,16 @@ from headway.errors import FailedError, HeadwayError, RefusedError
 from headway.flows.release import execute
 from headway.operations.automation import AutomaticServices, automatic_services
 from headway.operations.connections import Connections
-from headway.operations.notices import notify_held
+from headway.operations.notices.plans import notify_held
 from headway.operations.proposal import Proposal, Propose, identified, propose_eligible, propose_picked
 from headway.operations.release import Release
-from headway.operations.scan import Look
+from headway.operations.scan.result import Scan
 from headway.operations.snapshot import Snapshot
 from headway.requests import Forcible, WatchRequest
 from headway.runtime.steps import alongside, flow, log
 from headway.tasks.config_repo import fetch_head, hold_rewritten, hold_undone
 from headway.tasks.deploy import rehearse
-from headway.tasks.scan_registry import look_for_images
+from headway.tasks.scan_registry import scan_registries
 
 ACTOR = "watch-registry"
 
@@ -59,23 +59,23 @@ def watch_images(connections: Connections, request: WatchRequest) -> dict[str, o
     if request.services:
         found = {name: it.only(request.services) for name, it in found.items()}
     watched = {name: it for name, it in found.items() if it.services and not it.source}
-    looked = _look(connections, snapshot, watched)
+    scanned = _scan(connections, snapshot, watched)
     if not request.dry_run:
         for name in watched:
-            if undone := looked.undone_in(name):
+            if undone := scanned.undone_in(name):
                 hold_undone(connections, snapshot.config, name, undone)
     for it in found.values():
         for line in it.waits:
             log(line)
-    release = partial(_release, connections, request, looked)
+    release = partial(_release, connections, request, scanned)
     done: dict[str, object] = dict(
-        alongside(release, [it for it in watched.values() if looked.picked(it.environment)])
+        alongside(release, [it for it in watched.values() if scanned.picked(it.environment)])
     )
     # Promotions come after, in the order of headway.yaml, so that a whole chain can go in one pass.
     for it in found.values():
         if it.services and it.source:
             done[it.environment] = _promote(connections, request, it)
-    errors = [*looked.errors.values(), *looked.unread.values()]
+    errors = [*scanned.errors.values(), *scanned.unread.values()]
     errors += [it for it in done.values() if isinstance(it, HeadwayError)]
     if errors:
         said = "\n".join(dict.fromkeys(it.message for it in errors))
@@ -83,34 +83,34 @@ def watch_images(connections: Connections, request: WatchRequest) -> dict[str, o
     return {name: done.get(name, {"state": "nothing new"}) for name in found}
 
 
-def _look(connections: Connections, snapshot: Snapshot, watched: Mapping[str, AutomaticServices]) -> Look:
+def _scan(connections: Connections, snapshot: Snapshot, watched: Mapping[str, AutomaticServices]) -> Scan:
     wanted = [(name, service) for name, it in watched.items() for service in it.services]
     if not wanted:
-        return Look(snapshot.commit)
-    looked: Look = look_for_images(connections, snapshot, wanted)
-    for service, error in looked.errors.items():
+        return Scan(snapshot.commit)
+    scanned: Scan = scan_registries(connections, snapshot, wanted)
+    for service, error in scanned.errors.items():
         log(f"{service}: {error.message}")
-    return looked
+    return scanned
 
 
 def _release(
-    connections: Connections, request: WatchRequest, looked: Look, automatic: AutomaticServices
+    connections: Connections, request: WatchRequest, scanned: Scan, automatic: AutomaticServices
 ) -> tuple[str, object | HeadwayError]:
     """Release what was picked for one environment."""
 
     def propose(snapshot: Snapshot) -> Proposal:
-        now = _look_again(connections, automatic, looked, snapshot)
+        now = _scan_again(connections, automatic, scanned, snapshot)
         return propose_picked(connections, automatic.environment, now, snapshot, request.reason)
 
     return automatic.environment, _execute(connections, request, automatic.environment, propose)
 
 
-def _look_again(connections: Connections, it: AutomaticServices, looked: Look, snapshot: Snapshot) -> Look:
+def _scan_again(connections: Connections, it: AutomaticServices, scanned: Scan, snapshot: Snapshot) -> Scan:
     """Look again where a rule, a hold or what runs has changed since; the registry's answers are known by now."""
-    if looked.still_true(connections.at(looked.head), snapshot, it.environment):
-        return looked
+    if scanned.still_true(connections.at(scanned.commit), snapshot, it.environment):
+        return scanned
     found = automatic_services(snapshot, [it.environment], datetime.now(UTC))
-    return _look(connections, snapshot, {it.environment: found[it.environment].only(it.services)})
+    return _scan(connections, snapshot, {it.environment: found[it.environment].only(it.services)})
 
 
 def _promote(connections: Connections, request: WatchRequest, it: AutomaticServices) -> object | HeadwayError:
@@ -140,6 +140,7 @@ def _execute(
         log(error.message if error.message.startswith(name) else f"{name}: {error.message}")
         if proposed is not None and proposed.refusal:
             # Looked at again with each pass: it goes out as soon as the cluster takes it.
-            notify_held(connections, proposed.first.plan, proposed.first.kind, ACTOR, proposed.refusal)
+            first = proposed.first
+            notify_held(connections, first.snapshot, first.plan, first.kind, ACTOR, proposed.refusal)
             return {"state": "held back", "why": error.message}
         return error

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from headway.domain.images.reference import ImageRef
+from headway.domain.rules.lookups import Key
 from headway.errors import RefusedError
 from headway.operations.connections import Connections
 from headway.operations.promotion import Live, live_or_applied, unhealthy
-from headway.operations.scan import Key, Look, look
+from headway.operations.scan.result import Scan
+from headway.operations.scan.scanning import scan
 from headway.operations.snapshot import Snapshot
 from headway.runtime.steps import task
 
@@ -41,6 +43,6 @@ def live_images(connections: Connections, snapshot: Snapshot, source: str, servi
 
 
 @task(name="scan the registries", run_name="scan the registries")
-def look_for_images(connections: Connections, snapshot: Snapshot, wanted: list[Key]) -> Look:
+def scan_registries(connections: Connections, snapshot: Snapshot, wanted: list[Key]) -> Scan:
     """Ask which images there are, and pick by the rules."""
-    return look(connections, snapshot, wanted)
+    return scan(connections, snapshot, wanted)

@@ -21,7 +21,7 @@ PLANTED = {
     "the domain reads settings": ("domain.config.reading", "headway.settings"),
     "a system knows another system": ("systems.git.mirror", "headway.systems.cluster.client"),
     "the machine knows a system": ("systems.machine.lock", "headway.systems.git.mirror"),
-    "a system uses an operation": ("systems.registry.client", "headway.operations.scan"),
+    "a system uses an operation": ("systems.registry.client", "headway.operations.scan.scanning"),
     "a system reads settings": ("systems.notify.slack", "headway.settings"),
     "the runtime uses an operation": ("runtime.local", "headway.operations.connections"),
     "an operation calls a task": ("operations.status", "headway.tasks.deploy"),

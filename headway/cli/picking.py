@@ -29,7 +29,7 @@ def images(
     """
     from headway.domain.rules.picks import explain
     from headway.operations.connections import Connections
-    from headway.operations.scan import look
+    from headway.operations.scan.scanning import scan
 
     with Connections() as connections:
         snapshot = connections.at(connections.repo.fetch())
@@ -42,7 +42,7 @@ def images(
                 + (f" to {environment}" if environment else ""),
                 hint="add `tags` to the service or to an environment of headway.yaml",
             )
-        found = look(connections, snapshot, [(name, service) for name in names])
+        found = scan(connections, snapshot, [(name, service) for name in names])
     if service in found.errors:
         raise found.errors[service]
     data: dict[str, Any] = {}

@@ -9,7 +9,7 @@ from headway.domain.policy.people import is_named, same_person
 from headway.domain.releases.ledger import APPROVED, new_release_id
 from headway.errors import RefusedError, UsageError
 from headway.operations.connections import Connections
-from headway.operations.notices import notify_superseded
+from headway.operations.notices.plans import notify_superseded
 from headway.operations.proposal import Proposal
 from headway.requests import Forcible
 from headway.runtime.steps import ask, log, run_identity, supersede, warn

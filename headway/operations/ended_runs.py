@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from headway.domain.config.reading import Config
 from headway.domain.notifications.notices import UNDER_WAY
 from headway.operations.connections import Connections
-from headway.operations.notices import notify_dead_run, release_of
+from headway.operations.notices.unfinished import notify_dead_run, release_of
 from headway.runtime.steps import ended_runs, log, mark_notified
 from headway.systems.prefect.ended import EndedRun
 

@@ -15,7 +15,7 @@ from headway.domain.releases.ledger import short_tag
 from headway.domain.releases.plans import Plan
 from headway.domain.rules.picks import Picked
 from headway.operations.connections import Connections
-from headway.operations.scan import look
+from headway.operations.scan.scanning import scan
 from headway.operations.snapshot import Snapshot
 from headway.requests import ReleaseRequest
 
@@ -38,16 +38,16 @@ def held_back(connections: Connections, snapshot: Snapshot, request: ReleaseRequ
     given = _automatic(config, holds, plan)
     if not given:
         return HeldBack()
-    looked = look(connections, snapshot, given, runs=given)
+    found = scan(connections, snapshot, given, runs=given)
     newer = {
         service: picked
-        for service, picked in looked.picked(plan.environment).items()
+        for service, picked in found.picked(plan.environment).items()
         if picked.digest != given[plan.environment, service].digest
     }
     notes = [_note(request, plan.environment, service, given, it) for service, it in newer.items()]
     notes += [
         f"{service}: nothing is held back, since it is not known what automation would pick: {error.message}"
-        for service, error in looked.errors.items()
+        for service, error in found.errors.items()
     ]
     if request.no_hold or not newer:
         return HeldBack(notes=tuple(notes))

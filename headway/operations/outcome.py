@@ -11,7 +11,7 @@ from headway.domain.releases.next_step import Step, next_step
 from headway.domain.releases.plans import images_of
 from headway.errors import HeadwayError, LostLease, TransientError, UsageError, explained
 from headway.operations.connections import Connections
-from headway.operations.notices import notify_unfinished
+from headway.operations.notices.unfinished import notify_unfinished
 from headway.operations.reconciliation import Reconciliation
 from headway.operations.recording import only_unrecorded
 from headway.operations.reports.outcome import result_report, unfinished_report

@@ -12,7 +12,7 @@ from headway.domain.rules.picks import Picked
 from headway.errors import HeadwayError
 from headway.operations.automation import AutomaticServices, eligible
 from headway.operations.connections import Connections
-from headway.operations.scan import look
+from headway.operations.scan.scanning import scan
 from headway.operations.snapshot import Snapshot
 
 Row = dict[str, str]
@@ -44,7 +44,7 @@ def would_release(connections: Connections, snapshot: Snapshot, name: str, now: 
 def _from_registry(
     connections: Connections, snapshot: Snapshot, name: str, services: tuple[str, ...]
 ) -> dict[str, tuple[ImageRef | None, str]]:
-    found = look(connections, snapshot, [(name, service) for service in services])
+    found = scan(connections, snapshot, [(name, service) for service in services])
     out: dict[str, tuple[ImageRef | None, str]] = {}
     for service in services:
         answer = found.answers.get((name, service))

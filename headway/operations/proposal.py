@@ -21,7 +21,7 @@ from headway.operations.connections import Connections
 from headway.operations.older_release import held_back
 from headway.operations.promotion import Live, kept_out, never_live, not_running, promoted
 from headway.operations.pushes import services_pushed
-from headway.operations.scan import Look
+from headway.operations.scan.result import Scan
 from headway.operations.snapshot import Snapshot
 from headway.operations.superseded import lines, named
 from headway.operations.vetoes import vetoed
@@ -187,12 +187,12 @@ def undone_by(connections: Connections, target: str, snapshot: Snapshot, plan: P
 
 
 def propose_picked(
-    connections: Connections, environment: str, looked: Look, snapshot: Snapshot, reason: str
+    connections: Connections, environment: str, found: Scan, snapshot: Snapshot, reason: str
 ) -> Proposal:
     """Return the proposal that gives an environment what the rules pick from the registry."""
     wanted = {
         service: (snapshot.config.service(service).ref.pinned(picked.tag, picked.digest), picked.why)
-        for service, picked in looked.picked(environment).items()
+        for service, picked in found.picked(environment).items()
     }
     plan = _not_too_soon(connections, environment, snapshot, wanted)
     return Proposal("release", snapshot, plan, reason or "new in the registry")

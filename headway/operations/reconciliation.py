@@ -19,7 +19,7 @@ from headway.errors import HeadwayError, RejectedError, TransientError
 from headway.operations.connections import Connections
 from headway.operations.deployment import apply_manifests, verify_release, watch_rollout
 from headway.operations.desired import Desired
-from headway.operations.notices import RolloutNotices, notify_entry
+from headway.operations.notices.commits import RolloutNotices, notify_entry
 from headway.operations.recording import record_outcome
 from headway.operations.refused_push import refuse_older_push
 from headway.operations.result import Ended, Result

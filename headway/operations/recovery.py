@@ -7,7 +7,7 @@ from typing import Any
 from headway.domain.config.reading import Config
 from headway.domain.releases.ledger import Entry, new_release_id
 from headway.operations.connections import Connections
-from headway.operations.notices import notify_dead_run
+from headway.operations.notices.unfinished import notify_dead_run
 from headway.runtime.steps import bury, dead_runs, give_up, log, restart
 from headway.systems.prefect.api import CANCELLED, DeadRun
 

@@ -19,12 +19,12 @@ from headway.errors import FailedError, HeadwayError
 from headway.operations.approvals import Trailers, ask_people, before_asking, needs_approval, plan_changed
 from headway.operations.connections import Connections
 from headway.operations.gates import blocked_by, refuse_blocked
-from headway.operations.notices import notified_before, notify_plan
+from headway.operations.notices.plans import notified_before, notify_plan
 from headway.operations.proposal import Proposal, Propose, same_request
 from headway.operations.rehearsal import UNCHANGED, Rehearse, differs, refuse_rehearsed, rehearsed
 from headway.operations.reports.plan import asked_by, plan_report
 from headway.operations.result import Timed
-from headway.operations.scan import source_of
+from headway.operations.scan.histories import source_of
 from headway.requests import Forcible
 from headway.runtime.leaving import leaves
 from headway.runtime.steps import asked_before, log, report, run_identity, warn
@@ -228,6 +228,7 @@ class Release:
         self._notified = proposal
         notify_plan(
             self.connections,
+            proposal.snapshot,
             proposal.plan,
             self.request.release_id,
             proposal.kind,

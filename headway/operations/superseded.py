@@ -13,7 +13,7 @@ from headway.domain.releases.ledger import UNDOES, Entry, Outcome
 from headway.errors import TransientError
 from headway.operations.connections import Connections
 from headway.operations.desired import Desired
-from headway.operations.notices import notify_entry
+from headway.operations.notices.commits import notify_entry
 from headway.runtime.steps import log
 
 FRESH = 5.0

@@ -14,7 +14,7 @@ from headway.domain.releases.undone import Older, Step, Undone, downgrades, olde
 from headway.errors import ConfigError, HeadwayError, Problem
 from headway.operations.connections import Connections
 from headway.operations.desired import Desired
-from headway.operations.notices import is_noticed, notify_noticed
+from headway.operations.notices.commits import is_noticed, notify_noticed
 from headway.operations.pushes import undone_in
 from headway.operations.snapshot import Snapshot
 from headway.operations.vetoes import vetoed

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from headway.domain.notifications.notices import Notice, recipients_of, stamp
-from headway.domain.releases.ledger import ReleaseRecord, format_message
+from headway.domain.releases.ledger import ReleaseRecord, format_message, new_release_id
 from headway.operations import ended_runs as cut_off
-from headway.operations import notices, recovery
+from headway.operations import recovery
 from headway.operations.connections import Connections
+from headway.operations.notices import sending
 from headway.settings import Settings
 from headway.systems.prefect import ended as prefect_ended
 from headway.systems.prefect.api import DeadRun, PrefectApi
@@ -83,7 +84,7 @@ class Prefect:
             cut_off, "ended_runs", lambda app: prefect_ended.ended_runs(api(), NOW - timedelta(days=3), app)
         )
         monkeypatch.setattr(cut_off, "mark_notified", lambda ended: prefect_ended.mark_notified(api(), ended))
-        monkeypatch.setattr(notices, "announce", lambda notice, first: None)
+        monkeypatch.setattr(sending, "announce", lambda notice, first: None)
 
 
 def here(place: Place, slack: SlackServer) -> Connections:
@@ -180,7 +181,7 @@ def test_a_look_that_was_cut_off_lets_nobody_wait(
     prefect = Prefect("CRASHED", "Flow run infrastructure exited", flow="watch-registry")
     prefect.run["parameters"] = {"request": {"actor": "watch-registry"}}
     prefect.look(monkeypatch)
-    release = notices.new_release_id(NOW, f"{RUN} staging")
+    release = new_release_id(NOW, f"{RUN} staging")
     reconciled(place, slack, "planned", release)
     assert told(server) == ["planned", "superseded"]
     assert "its process died; the next scan of the registry releases what is newest" in message(slack)
@@ -234,7 +235,7 @@ def test_a_run_that_died_three_times_is_notified_by_what_it_did(
     gone: list[str] = []
     monkeypatch.setattr(recovery, "dead_runs", lambda app: [dead])
     monkeypatch.setattr(recovery, "give_up", lambda run, why: gone.append(why))
-    monkeypatch.setattr(notices, "announce", lambda notice, first: None)
+    monkeypatch.setattr(sending, "announce", lambda notice, first: None)
     with here(place, slack) as connections:
         under_way(connections, "planned")
         recovery.restart_dead(connections, connections.config(connections.repo.fetch()))

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from headway.domain.config.reading import load_config
+from headway.domain.notifications import releases as decided
 from headway.errors import TransientError
-from headway.operations import notices
 from headway.operations.connections import Connections
+from headway.operations.notices import sending, unfinished
 from headway.settings import Settings
 from headway.systems.prefect.api import DeadRun
 from tests.flows.conftest import Done, Place
@@ -153,14 +154,14 @@ def test_what_may_be_over_in_a_moment_is_notified_once_it_lasts(
         "repo": place.remote.url, "state": place.folder / "here", "slack_token": TOKEN, "slack_url": slack.url,
         "kubeconfig": str(place.folder / "kubeconfig"), "webhook_secret": "s",
     }  # fmt: skip
-    monkeypatch.setattr(notices, "announce", lambda notice, first: None)
+    monkeypatch.setattr(sending, "announce", lambda notice, first: None)
     with Connections(Settings(**settings)) as connections:
         connections.repo.fetch()
-        notices.notify_unfinished(connections, "staging", TransientError("busy"))
+        unfinished.notify_unfinished(connections, "staging", TransientError("busy"))
         assert not connections.dispatcher.outbox.waiting()
-        monkeypatch.setattr(notices, "OVERDUE", timedelta(0))
+        monkeypatch.setattr(decided, "OVERDUE", timedelta(0))
         for said in ("busy", "busy for 3.2 s"):
-            notices.notify_unfinished(connections, "staging", TransientError(said, hint="try again"))
+            unfinished.notify_unfinished(connections, "staging", TransientError(said, hint="try again"))
     assert told(server) == ["unfinished"]
     assert "busy; try again" in message(slack)
 
@@ -275,7 +276,7 @@ def test_a_run_that_died_for_good_is_notified(
     monkeypatch.setattr(recovery, "dead_runs", lambda app: [dead])
     for name in ("bury", "give_up"):
         monkeypatch.setattr(recovery, name, lambda run, why: ended.append(why))
-    monkeypatch.setattr(notices, "announce", lambda notice, first: None)
+    monkeypatch.setattr(sending, "announce", lambda notice, first: None)
     settings: dict[str, Any] = {
         "repo": place.remote.url, "state": place.folder / "here", "slack_token": TOKEN, "slack_url": slack.url,
         "kubeconfig": str(place.folder / "kubeconfig"), "webhook_secret": "s",
@@ -307,8 +308,8 @@ def test_a_token_goes_to_the_host_that_it_is_for(
     server: HttpServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repo: str, kind: str
 ) -> None:
     """Whoever may write headway.yaml names hosts; they get to hear nothing with a token that is for another one."""
-    monkeypatch.setattr(notices, "source_of", lambda *_: (SHA, datetime.now(UTC)))
-    monkeypatch.setattr(notices, "announce", lambda notice, first: None)
+    monkeypatch.setattr(sending, "source_of", lambda *_: (SHA, datetime.now(UTC)))
+    monkeypatch.setattr(sending, "announce", lambda notice, first: None)
     config = load_config(
         f"""version: 1
 app: shop
@@ -323,9 +324,9 @@ notify: {{commits: true}}
     }  # fmt: skip
     with Connections(Settings(**settings)) as connections:
         notice = dataclasses.replace(NOTICE, state="live")
-        targets = notices._commits(connections, config, notice)
+        targets = sending.source_commits(connections, config, notice)
         if kind != "gitlab":
-            notices._notify(connections, config, notice)
+            sending.send(connections, config, notice)
     assert [it.partition(" ")[0] for it in targets] == ([kind] if kind else [])
     assert {it.headers["authorization"] for it in server.sent} == (
         {"Bearer ghp"} if kind == "github" else set()

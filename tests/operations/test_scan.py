@@ -1,4 +1,4 @@
-"""One look at real registries and a real config repo: what is wrong in one place keeps no other from its answer."""
+"""One scan of real registries and a real config repo: what is wrong in one place keeps no other from its answer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pytest
 
 from headway.domain.rules.picks import Nothing, Picked
 from headway.operations.connections import Connections
-from headway.operations.scan import Look, look
+from headway.operations.scan.result import Scan
+from headway.operations.scan.scanning import scan
 from headway.settings import Settings
 from tests.repos import Remote
 from tests.servers.registry import FakeRegistry
@@ -31,7 +32,7 @@ def registry() -> Iterator[FakeRegistry]:
     made.close()
 
 
-def looked(tmp_path: Path, registry: FakeRegistry, places: dict[str, str], files: dict[str, str]) -> Look:
+def scanned(tmp_path: Path, registry: FakeRegistry, places: dict[str, str], files: dict[str, str]) -> Scan:
     """Look at every environment of a repo with these rules and files."""
     remote = Remote(tmp_path / "config.git")
     rows = "".join(
@@ -46,13 +47,13 @@ def looked(tmp_path: Path, registry: FakeRegistry, places: dict[str, str], files
     settings = Settings(repo=remote.url, state=tmp_path / "state")
     with Connections(settings) as connections:
         snapshot = connections.at(connections.repo.fetch())
-        return look(connections, snapshot, [(name, "web") for name in places])
+        return scan(connections, snapshot, [(name, "web") for name in places])
 
 
 def test_two_environments_follow_two_exact_tags(tmp_path: Path, registry: FakeRegistry) -> None:
     """`exact:latest` here and `exact:stable` there are two questions about one repository."""
     places = {"a": "{match: 'exact:latest'}", "b": "{match: 'exact:stable'}"}
-    found = looked(tmp_path, registry, places, {"a/web.yaml": DEPLOYMENT, "b/web.yaml": DEPLOYMENT})
+    found = scanned(tmp_path, registry, places, {"a/web.yaml": DEPLOYMENT, "b/web.yaml": DEPLOYMENT})
     picked = {name: it.tag for (name, _), it in found.answers.items() if isinstance(it, Picked)}
     assert picked == {"a": "latest", "b": "stable"}
 
@@ -62,7 +63,7 @@ def test_an_environment_without_manifests_keeps_no_other_waiting(
 ) -> None:
     """Its error is its own; the environment beside it gets what is new."""
     places = {"a": "{match: 'semver:*'}", "b": "{match: 'semver:*'}"}
-    found = looked(tmp_path, registry, places, {"a/web.yaml": DEPLOYMENT})
+    found = scanned(tmp_path, registry, places, {"a/web.yaml": DEPLOYMENT})
     assert found.picked("a")["web"].tag == "1.1.0"
     assert list(found.unread) == ["b"]
     assert "b has no manifests" in found.unread["b"].message
@@ -71,7 +72,7 @@ def test_an_environment_without_manifests_keeps_no_other_waiting(
 def test_an_empty_named_group_is_no_version(tmp_path: Path, registry: FakeRegistry) -> None:
     """A rule that looks for a number in the tag and finds nothing there refuses it, and guesses nothing."""
     rule = "{match: 'regex:(?P<number>[0-9]*).*', order: number}"
-    found = looked(tmp_path, registry, {"a": rule}, {"a/web.yaml": DEPLOYMENT})
+    found = scanned(tmp_path, registry, {"a": rule}, {"a/web.yaml": DEPLOYMENT})
     answer = found.answers["a", "web"]
     assert isinstance(answer, Picked | Nothing)
     assert "has nothing where" in str(found.questions["a", "web"].ranking.rule.ranked("latest", lambda _: 0))
