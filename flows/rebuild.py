@@ -78,15 +78,15 @@ def rebuild(request: RebuildRequest) -> dict[str, object]:
 
 
 def _missing(connections: Connections, everything: list[Desired]) -> list[ImageRef]:
-    values = {
-        value
+    found = {
+        image
         for desired in everything
         for images in images_of(desired.config, desired.indexes).values()
-        for value in images
+        for image in images
     }
     try:
         missing: list[ImageRef] = missing_images(
-            connections, [ImageRef.parse(value) for value in sorted(values)]
+            connections, [it.ref for it in sorted(found, key=str) if it.ref is not None]
         )
     except TransientError as error:
         # What stands here is to be rebuilt all the same, and the pods say what they cannot pull.
@@ -95,5 +95,5 @@ def _missing(connections: Connections, everything: list[Desired]) -> list[ImageR
     for reference in missing:
         log(f"the registry no longer has {reference}: pods that need it will not start")
     if not missing:
-        log(f"the registry has all {len(values)} images")
+        log(f"the registry has all {len(found)} images")
     return missing

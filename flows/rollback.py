@@ -76,7 +76,7 @@ def roll_back(connections: Connections, request: RollbackRequest) -> dict[str, o
 
 def _refuse_missing(connections: Connections, plan: Plan) -> None:
     try:
-        gone = missing_images(connections, [it.image for it in plan.changes if it.image is not None])
+        gone = missing_images(connections, [it.new.ref for it in plan.changes if it.new.ref is not None])
     except TransientError as error:
         # A rollback must not wait for a registry: nodes that ran the image before have it.
         log(f"could not look whether the images are still there: {error.message}")

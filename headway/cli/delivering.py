@@ -185,6 +185,7 @@ def notify(
     from datetime import UTC, datetime
 
     from headway.cli.output import print_table
+    from headway.domain.images.reference import Image
     from headway.domain.notifications.notices import Notice, recipients_of, stamp
     from headway.operations.connections import Connections
 
@@ -195,7 +196,7 @@ def notify(
             name = next(iter(config.environments))
             notice = Notice(
                 f"{now:%Y%m%dT%H%M%SZ}-test", config.app, name, "release", "live",
-                changes=tuple((it, "1.0.0", "1.1.0") for it in config.services),
+                changes=tuple((it, Image("1.0.0"), Image("1.1.0")) for it in config.services),
                 actor=connections.settings.who(), reason="a test: nothing was released", at=stamp(now),
             )  # fmt: skip
             connections.dispatcher.outbox.put(notice, recipients_of(config.document.notify, notice, now))

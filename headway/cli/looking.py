@@ -113,7 +113,7 @@ def diff(
             there = snapshot.environment(other)
             left, right = images_of(config, here.indexes), images_of(config, there.indexes)
             rows: list[tuple[object, ...]] = [
-                (name, ", ".join(left.get(name, ("-",))), ", ".join(right.get(name, ("-",))))
+                (name, *(", ".join(map(str, it.get(name, ("-",)))) for it in (left, right)))
                 for name in config.services
                 if left.get(name) != right.get(name)
             ]

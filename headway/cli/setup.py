@@ -55,7 +55,7 @@ def init(
             err().print(
                 f"left out: {relative}:{problem.line}:{problem.column}: {problem.message}", markup=False
             )
-        found.setdefault(relative.parts[0], []).extend(site.value for site in index.images)
+        found.setdefault(relative.parts[0], []).extend(site.image.text for site in index.images)
     found = {name: images for name, images in found.items() if images and name not in refused}
     # The file names environments in the order of promotion.
     found = {name: found[name] for name in sorted(found, key=lambda it: ("prod" in it.lower(), it))}

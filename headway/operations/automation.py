@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from headway.domain.images.reference import ImageRef
-from headway.domain.policy.gates import digest_in, is_automatic, opening_of, vetoed_upstream
+from headway.domain.images.reference import NOWHERE, Image, ImageRef
+from headway.domain.policy.gates import is_automatic, opening_of, vetoed_upstream
 from headway.domain.releases.plans import Change, images_of
 from headway.domain.releases.undone import older_by
 from headway.domain.rules.tags import Refused
@@ -100,7 +100,7 @@ def eligible(connections: Connections, snapshot: Snapshot, it: AutomaticServices
     differing = {
         service: image
         for service, image in live.images.items()
-        if {ImageRef.parse(value).digest for value in here[service]} != {image.digest}
+        if {it.digest for it in here[service]} != {image.digest}
     }
     done |= {service: f"as in {source}" for service in live.images if service not in differing}
     if not differing:
@@ -116,7 +116,9 @@ def eligible(connections: Connections, snapshot: Snapshot, it: AutomaticServices
         taken = rule.taken(image.tag or "") if rule is not None else None
         if any(veto.digest == image.digest for veto in holds.vetoes_on(name, service)):
             held[service] = f"{service} {image.tag} is vetoed"
-        elif upstream_veto := vetoed_upstream(config, holds, name, [Change(service, "", str(image))]):
+        elif upstream_veto := vetoed_upstream(
+            config, holds, name, [Change(service, NOWHERE, Image(str(image)))]
+        ):
             held[service] = str(upstream_veto[0])
         elif (service, image.digest) in left:
             held[service] = f"{service} {image.tag} ran here before; automation does not return to it"
@@ -145,5 +147,5 @@ def _undone(
         service: f"{service} {wanted[service][0].tag} was {it.why}; automation leaves it alone"
         for service, several in found.items()
         for it in several
-        if digest_in(it.image) == wanted[service][0].digest
+        if it.image.digest == wanted[service][0].digest
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from headway.domain.health.kinds import rules_of
-from headway.domain.images.reference import ImageRef, InvalidImage
+from headway.domain.images.reference import Image, ImageRef
 from headway.domain.objects.identity import ObjectId
 from headway.domain.objects.provenance import Provenance, applied_from
 from headway.domain.releases.rehearsal import Rehearsal, touched
@@ -171,10 +171,8 @@ def _runs(image: ImageRef) -> Callable[[str], bool]:
     """Return a test of whether a container's image is of this image's repository."""
 
     def runs_it(value: str) -> bool:
-        try:
-            return ImageRef.parse(value).same_repository(image)
-        except InvalidImage:
-            return False
+        found = Image(value).ref
+        return found is not None and found.same_repository(image)
 
     return runs_it
 

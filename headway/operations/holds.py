@@ -149,7 +149,7 @@ def digest_of(
         values = images_of(snapshot.config, desired.indexes).get(service, ())
         if len(values) != 1:
             raise UsageError(f"{environment} runs {len(values)} images of {service}", hint="say which one")
-        image = values[0]
+        image = values[0].text
     reference = wanted_reference(definition.image, image)
     return reference.digest or connections.registry.resolve(reference), reference.tag or ""
 

@@ -13,6 +13,7 @@ from headway.domain.config.checks import Names
 from headway.domain.config.positions import ConfigText
 from headway.domain.config.reading import Config, Reading
 from headway.domain.health.verification import job_for
+from headway.domain.images.reference import Image
 from headway.domain.manifests.ignoring import parse_rules
 from headway.domain.manifests.index import FileIndex, index_file
 from headway.domain.policy.holds import FILE as HOLDS_FILE
@@ -125,14 +126,14 @@ def _job(trees: Trees, files: PlainFolder, config: Config, name: str, path: str,
 def _images(config: Config, indexes: Iterable[FileIndex], found: Lint) -> None:
     """Warn of images that no service owns, each once in a folder, and of services that nothing runs."""
     indexes = list(indexes)
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[str, Image]] = set()
     for index in indexes:
         for site in index.images:
-            key = (index.path.rpartition("/")[0], site.value)
-            if key in seen or service_of(config, site.value) is not None:
+            key = (index.path.rpartition("/")[0], site.image)
+            if key in seen or service_of(config, site.image) is not None:
                 continue
             seen.add(key)
-            said = f"no service of {CONFIG_FILE} has the image {site.value}: headway applies it and never changes it"
+            said = f"no service of {CONFIG_FILE} has the image {site.image}: headway applies it and never changes it"
             found.warnings.append(Problem(index.path, site.line, site.column, said))
     for service in config.services.keys() - sites_by_service(config, indexes).keys():
         said = f"no manifest of any environment has a container with the image of {service}"

@@ -66,8 +66,8 @@ def _automatic(config: Config, holds: Holds, plan: Plan) -> dict[tuple[str, str]
         # Promotions never bring what was left for another image.
         return {}
     for change in plan.changes:
-        if change.image is not None and is_automatic(config, holds, name, change.service):
-            given[name, change.service] = change.image
+        if change.new.ref is not None and is_automatic(config, holds, name, change.service):
+            given[name, change.service] = change.new.ref
     return given
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from headway.domain.images.reference import Image
 from headway.domain.releases.endline import end_line, versions
 from headway.domain.releases.links import commit_page
 from headway.domain.releases.next_step import Step, next_step
@@ -77,7 +78,7 @@ def _failures(work: Reconciliation | None) -> list[Result]:
 def _versions(connections: Connections, result: Result, was: str | None) -> list[dict[str, str]]:
     """Return the services' versions at the commit that was applied, and at the one that was live before."""
 
-    def at(commit: str) -> Mapping[str, tuple[str, ...]]:
+    def at(commit: str) -> Mapping[str, tuple[Image, ...]]:
         snapshot = connections.at(commit)
         return images_of(snapshot.config, snapshot.environment(result.environment).indexes)
 

@@ -7,10 +7,10 @@ from datetime import datetime
 
 from headway.domain.config.reading import Config
 from headway.domain.images.reference import ImageRef
-from headway.domain.manifests.expected import containers_of, pod_spec
+from headway.domain.manifests.expected import images_in, pod_spec
 from headway.domain.objects.identity import ObjectId
-from headway.domain.policy.gates import Blocked, digest_in
-from headway.domain.releases.ledger import Entry
+from headway.domain.policy.gates import Blocked
+from headway.domain.releases.ledger import Entry, short_tag
 from headway.domain.releases.plans import Change, images_of, service_of
 from headway.domain.rules.tags import Refused, TagRule
 from headway.errors import ConfigError, HeadwayError, Problem, RefusedError, UsageError
@@ -104,9 +104,9 @@ def _images_at(snapshot: Snapshot, source: str, commit: str, services: Iterable[
         if len(found := values.get(service, ())) != 1:
             refused[service] = f"{source} runs {len(found) or 'no'} images of {service}"
             continue
-        image = ImageRef.parse(found[0])
-        if image.digest:
-            images[service] = image
+        image = found[0]
+        if image.ref is not None and image.digest:
+            images[service] = image.ref
         else:
             refused[service] = (
                 f"{service} in {source} names no digest: {found[0]}; "
@@ -138,8 +138,8 @@ def _standings(
     of: dict[ObjectId, set[str]] = {}
     mine = []
     for key, manifest in desired.by_id.items():
-        containers = containers_of(pod_spec(manifest.object) or {})
-        found = {service_of(snapshot.config, str(it.get("image", ""))) or "" for it in containers} & wanted
+        images = images_in(pod_spec(manifest.object))
+        found = {service_of(snapshot.config, it) or "" for it in images} & wanted
         if found:
             mine.append(manifest)
             of[key] = found
@@ -197,7 +197,7 @@ def never_live(
 ) -> list[str]:
     """Return which images of a direct release were never live in the environment that this one is promoted from."""
     source = snapshot.rules(environment).promote_from
-    wanted = {(it.service, it.digest): it.new for it in changes if it.digest}
+    wanted = {(it.service, it.new.digest): it.new for it in changes if it.new.digest}
     if source is None or not wanted:
         return []
     path = snapshot.rules(source).path
@@ -205,14 +205,14 @@ def never_live(
         if "live" not in entry.states:
             continue
         if entry.record is not None:
-            came = {(service, digest_in(new)) for service, _, new in entry.record.changes}
+            came = {(service, new.digest) for service, _, new in entry.record.changes}
         else:
             came = _pinned_at(snapshot, source, entry.commit)
         wanted = {key: it for key, it in wanted.items() if key not in came}
         if not wanted:
             break
     return [
-        f"{service} {new.partition('@')[0].rpartition(':')[2]} was never live in {source}, which {environment} "
+        f"{service} {new.tag or short_tag(new)} was never live in {source}, which {environment} "
         "is promoted from"
         for (service, _), new in wanted.items()
     ]
@@ -223,7 +223,7 @@ def _pinned_at(snapshot: Snapshot, name: str, commit: str) -> set[tuple[str, str
         values = images_of(snapshot.config, snapshot.past(name, commit).indexes)
     except HeadwayError:
         return set()
-    return {(service, digest_in(it)) for service, images in values.items() for it in images}
+    return {(service, it.digest) for service, images in values.items() for it in images}
 
 
 def not_running(live: Live, environment: str, changes: Iterable[Change]) -> list[Blocked]:
@@ -240,7 +240,7 @@ def kept_out(config: Config, environment: str, changes: Iterable[Change]) -> lis
     blocked = []
     for change in changes:
         rule = own_rule(config, environment, change.service)
-        tag = (change.image.tag if change.image else "") or ""
+        tag = change.new.tag
         said = rule.taken(tag) if rule is not None else None
         if isinstance(said, Refused):
             why = f"kept out by its rule: {tag or 'an image without a tag'} {said}"
@@ -271,7 +271,7 @@ def live_since(repo: ConfigRepo, snapshot: Snapshot, live: Live) -> dict[str, da
             except HeadwayError:
                 break
             for service, image in list(open_.items()):
-                if {digest_in(it) for it in values.get(service, ())} == {image.digest}:
+                if {it.digest for it in values.get(service, ())} == {image.digest}:
                     since[service] = min(came)
                 else:
                     del open_[service]
@@ -292,7 +292,7 @@ def ran_before(connections: Connections, snapshot: Snapshot, environment: str) -
         for entry in connections.repo.log(environment, path=path, limit=LOOK_BACK, head=snapshot.commit)
         if entry.record is not None
         for service, old, _ in entry.record.changes
-        if (digest := digest_in(old))
+        if (digest := old.digest)
         and (entry.kind != "rollback" or (service, digest) in vetoed or not _readable(connections, entry))
     }
 

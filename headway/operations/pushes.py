@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from headway.domain.images.reference import Image
 from headway.domain.manifests.index import FileIndex
 from headway.domain.releases.ledger import UNDONE, Entry
 from headway.domain.releases.plans import images_of, moved_images
@@ -92,7 +93,7 @@ def _replaced(
     name: str,
     service: str,
     entry: Entry,
-    images: dict[str, dict[str, tuple[str, ...]]],
+    images: dict[str, dict[str, tuple[Image, ...]]],
 ) -> str | None:
     """Return the parent whose images a commit replaced; of a merge, the one that it dropped though it was live."""
     mine = {commit: it.get(service) for commit, it in images.items()}

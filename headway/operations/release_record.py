@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from headway.domain.manifests.secret_diff import without_secrets
 from headway.domain.releases.ledger import REQUEST, Entry, Outcome
+from headway.domain.releases.message import Triple
 from headway.operations.connections import Connections
 from headway.operations.targets import commit_named
 
@@ -16,7 +17,7 @@ class ReleaseStory:
 
     entry: Entry
     facts: tuple[tuple[str, str], ...]
-    changes: tuple[tuple[str, str, str], ...]
+    changes: tuple[Triple, ...]
     outcomes: tuple[Outcome, ...]
     diff: str
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from headway.domain.config.reading import Config
+from headway.domain.images.reference import Image
 from headway.domain.manifests.expected import pod_spec
 from headway.domain.objects.drift import Drift
 from headway.domain.objects.identity import ObjectId
@@ -157,7 +158,7 @@ def _service(
     rows = []
     for key, manifest in desired.by_id.items():
         spec = pod_spec(manifest.object)
-        images = [str(it.get("image", "")) for it in (spec or {}).get("containers") or ()]
+        images = [Image(str(it.get("image", ""))) for it in (spec or {}).get("containers") or ()]
         mine = [image for image in images if service_of(config, image) == service]
         if not mine:
             continue
@@ -173,7 +174,7 @@ def _service(
                 "service": service,
                 "object": str(key),
                 "image": ", ".join(dict.fromkeys(map(short_tag, mine))),
-                "reference": mine[0],
+                "reference": mine[0].text,
                 "running": "-" if missing else standing.pods if standing else "?",
                 "health": NOT_DEPLOYED if missing else str(standing) if standing else "unknown",
             }

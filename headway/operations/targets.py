@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from headway.domain.policy.gates import digest_in
+from headway.domain.images.reference import Image
 from headway.domain.releases.ledger_filter import parse_time
 from headway.domain.releases.plans import images_of
 from headway.errors import UsageError
@@ -46,7 +46,7 @@ def rollback_target(repo: ConfigRepo, snapshot: Snapshot, request: RollbackReque
             continue
         then = _images(snapshot, name, entry.commit, request.services)
         # What was rolled back once is no state to roll back to.
-        bad = any((service, digest_in(it)) in vetoed for service, values in then.items() for it in values)
+        bad = any((service, it.digest) in vetoed for service, values in then.items() for it in values)
         # A service that only one of them has cannot be rolled back by its image.
         if any(then[it] != now[it] for it in then.keys() & now.keys()) and not bad:
             return entry.commit
@@ -78,6 +78,6 @@ def _as_named(repo: ConfigRepo, snapshot: Snapshot, name: str, to: str) -> str:
     )
 
 
-def _images(snapshot: Snapshot, name: str, commit: str, services: list[str]) -> dict[str, tuple[str, ...]]:
+def _images(snapshot: Snapshot, name: str, commit: str, services: list[str]) -> dict[str, tuple[Image, ...]]:
     images = images_of(snapshot.config, snapshot.past(name, commit).indexes)
     return {service: value for service, value in images.items() if not services or service in services}

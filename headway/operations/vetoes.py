@@ -7,25 +7,24 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from headway.domain.health.verdict import Verdict
-from headway.domain.images.reference import ImageRef, InvalidImage
-from headway.domain.manifests.expected import containers_of, pod_spec
+from headway.domain.images.reference import Image
+from headway.domain.manifests.expected import containers_of, images_in, pod_spec
 from headway.domain.policy.holds import FILE, Veto, stamp
 from headway.domain.releases.ledger import Entry
+from headway.domain.releases.message import Triple
 from headway.domain.releases.plans import service_of
 from headway.errors import ConfigError, HeadwayError
 from headway.operations.connections import Connections
 from headway.operations.desired import Desired
 
 WHY_LENGTH = 200
-Change = tuple[str, str, str]
-"""A service, its old image and its new one."""
 
 
 def vetoed(
     connections: Connections,
     head: str,
     environment: str,
-    changes: Iterable[Change],
+    changes: Iterable[Triple],
     why: str,
     by: str,
     *,
@@ -43,12 +42,12 @@ def vetoed(
     now, line = stamp(datetime.now(UTC)), " ".join(why.split())[:WHY_LENGTH]
     facts = []
     changes = list(changes)
-    stays = {(service, _pinned(connections, new)[1]) for service, _, new in changes}
+    stays = {(service, _digest(connections, new)) for service, _, new in changes}
     failed = {it for it in holds.vetoes if not it.by_choice}
     for service, old, _ in changes:
-        image, digest = _pinned(connections, old)
-        if image is not None and digest and (service, digest) not in stays:
-            veto = Veto(environment, service, digest, image.tag or "", True, by_choice, by, now, line)
+        digest = _digest(connections, old)
+        if digest and (service, digest) not in stays:
+            veto = Veto(environment, service, digest, old.tag, True, by_choice, by, now, line)
             # What failed once stays vetoed for that.
             facts.append(replace(veto, by_choice=False) if veto in failed else veto)
     return {FILE: holds.put(facts).write()} if facts else {}
@@ -67,10 +66,10 @@ def names_an_image(desired: Desired, objects: Iterable[Hashable]) -> bool:
 def blamed(
     desired: Desired,
     failed: Entry,
-    changes: Iterable[Change],
+    changes: Iterable[Triple],
     verdicts: Iterable[Verdict],
     refused: Iterable[Hashable] = (),
-) -> list[Change]:
+) -> list[Triple]:
     """Return those of the changes that a failure is held against.
 
     They are the images of the workloads that failed, but for those that only lacked something. Where none
@@ -94,21 +93,16 @@ def blamed(
 
 def _services(desired: Desired, objects: Set[Hashable]) -> set[str | None]:
     """Return the services whose images these objects name."""
-    specs = (pod_spec(it.object) or {} for key, it in desired.by_id.items() if key in objects)
-    images = (str(it.get("image", "")) for spec in specs for it in containers_of(spec))
-    return {service_of(desired.config, it) for it in images}
+    specs = (pod_spec(it.object) for key, it in desired.by_id.items() if key in objects)
+    return {service_of(desired.config, image) for spec in specs for image in images_in(spec)}
 
 
-def _pinned(connections: Connections, value: str) -> tuple[ImageRef | None, str]:
-    """Read an image value and the digest it means: the one it pins, or what the registry has for its tag."""
-    try:
-        image = ImageRef.parse(value)
-    except InvalidImage:
-        return None, ""
-    if image.digest:
-        return image, image.digest
+def _digest(connections: Connections, image: Image) -> str:
+    """Return the digest that an image means: the one it pins, or what the registry has for its tag."""
+    if image.ref is None or image.digest:
+        return image.digest
     try:
         # Without a digest there is no veto, and a person who rolls back does not wait for a registry.
-        return image, connections.registry.resolve(image, briefly=True)
+        return connections.registry.resolve(image.ref, briefly=True)
     except HeadwayError:
-        return image, ""
+        return ""

@@ -297,7 +297,8 @@ def announce(notice: Notice, first: Callable[[Notice], bool]) -> None:
     if not first(notice):
         return
     data = json.loads(notice.to_json())
-    identity = (notice.app, notice.environment, notice.release, notice.mark, notice.changes)
+    changes = tuple(map(tuple, data["changes"]))
+    identity = (notice.app, notice.environment, notice.release, notice.mark, changes)
     emit_event(
         event=f"headway.release.{notice.state}",
         resource={

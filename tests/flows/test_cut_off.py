@@ -19,6 +19,7 @@ from headway.systems.prefect import ended as prefect_ended
 from headway.systems.prefect.api import DeadRun, PrefectApi
 from tests.flows.conftest import Place
 from tests.flows.test_notifications import message, notified, run, slack, told
+from tests.images import moved
 from tests.servers.http import HttpServer, Sent
 from tests.servers.slack import TOKEN, SlackServer
 
@@ -101,7 +102,7 @@ def under_way(connections: Connections, state: str, release: str = "r-1") -> Non
     connections.repo.fetch()
     config = connections.config(connections.repo.head)
     at = stamp(datetime.now(UTC))
-    changes = (("web", "1.0.0", "2.0.0"),)
+    changes = (moved("web", "1.0.0", "2.0.0"),)
     notice = Notice(release, "shop", "staging", "release", state, changes, actor="ann", at=at)
     connections.dispatcher.send(notice, recipients_of(config.document.notify, notice, datetime.now(UTC)))
 
@@ -202,7 +203,7 @@ def test_what_was_committed_is_finished_and_said_to_be(
 ) -> None:
     """Cancelled after its commit: people hear what is left and how it is undone, and reconcile brings it live."""
     notified(place, server, staging="")
-    record = ReleaseRecord("r-1", "staging", "release", (("web", "1.0.0", "2.0.0"),), actor="ann")
+    record = ReleaseRecord("r-1", "staging", "release", (moved("web", "1.0.0", "2.0.0"),), actor="ann")
     job = place.job("web", place.image("web", "2.0.0"))
     place.remote.push({"staging/web.yaml": job}, format_message(record))
     Prefect("CANCELLED", "cancelled by bob").look(monkeypatch)
@@ -228,7 +229,7 @@ def test_a_run_that_died_three_times_is_notified_by_what_it_did(
     """Nothing failed in the cluster: without its commit it was not released, with it reconcile finishes it."""
     notified(place, server, staging="")
     if committed:
-        record = ReleaseRecord("r-1", "staging", "release", (("web", "1.0.0", "2.0.0"),), actor="ann")
+        record = ReleaseRecord("r-1", "staging", "release", (moved("web", "1.0.0", "2.0.0"),), actor="ann")
         job = place.job("web", place.image("web", "2.0.0"))
         place.remote.push({"staging/web.yaml": job}, format_message(record))
     dead = DeadRun(RUN, "staging: release web", "release", REQUEST, NOW, recovery.ATTEMPTS)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from headway.errors import UsageError
@@ -70,6 +70,49 @@ class ImageRef:
     def same_repository(self, other: ImageRef) -> bool:
         """Return whether both name the same repository of the same registry."""
         return self.registry == other.registry and self.repository == other.repository
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image as a manifest or a commit spells it. Two are equal where they are spelled alike.
+
+    The spelling is kept, since `busybox` and `docker.io/library/busybox` are one image and not one text.
+    """
+
+    text: str
+
+    @cached_property
+    def ref(self) -> ImageRef | None:
+        """The reference that the text is; None where it is none. It is read once, when it is first asked for."""
+        try:
+            return _parse(self.text)
+        except InvalidImage:
+            return None
+
+    @property
+    def tag(self) -> str:
+        """The tag that it names; empty where it names none."""
+        return (self.ref.tag if self.ref else "") or ""
+
+    @property
+    def digest(self) -> str:
+        """The digest that it is pinned to; empty where it is pinned to none."""
+        return (self.ref.digest if self.ref else "") or ""
+
+    def __str__(self) -> str:
+        return self.text
+
+    def respelled(self, reference: ImageRef) -> Image:
+        """Return a reference in this spelling of the same repository: `busybox` stays `busybox`."""
+        rest = self.text.partition("@")[0]
+        head, colon, last = rest.rpartition(":")
+        name = head if colon and "/" not in last else rest
+        tag = f":{reference.tag}" if reference.tag else ""
+        return Image(f"{name}{tag}" + (f"@{reference.digest}" if reference.digest else ""))
+
+
+NOWHERE = Image("")
+"""Stands for the image of a container that had none, or of which that is not known."""
 
 
 @lru_cache(maxsize=8192)
@@ -132,15 +175,6 @@ def tags_among(values: list[Any]) -> list[str]:
     if lines.count("\n") == len(values) - 1 and _TAG_LINES.fullmatch(lines):
         return values
     return [it for it in values if _TAG.fullmatch(it)]
-
-
-def respell(existing: str, reference: ImageRef) -> str:
-    """Write a reference the way `existing` spells the same repository: `busybox` stays `busybox`."""
-    rest = existing.partition("@")[0]
-    head, colon, last = rest.rpartition(":")
-    name = head if colon and "/" not in last else rest
-    tag = f":{reference.tag}" if reference.tag else ""
-    return f"{name}{tag}" + (f"@{reference.digest}" if reference.digest else "")
 
 
 def wanted_reference(image: str, said: str) -> ImageRef:

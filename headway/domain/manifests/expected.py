@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from headway.domain.images.reference import Image
 from headway.domain.objects.identity import ObjectId, id_of
 
 if TYPE_CHECKING:
@@ -35,6 +36,11 @@ def containers_of(spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return a pod spec's containers, the init containers first; a custom kind's `containers` may be something else."""
     lists = [spec.get("initContainers"), spec.get("containers")]
     return [each for some in lists if isinstance(some, list) for each in some if isinstance(each, dict)]
+
+
+def images_in(spec: Mapping[str, Any] | None) -> list[Image]:
+    """Return the images of a pod spec's containers, in their order; none where there is no pod spec."""
+    return [Image(str(each.get("image", ""))) for each in containers_of(spec or {})]
 
 
 def digest_of(image: str) -> str | None:

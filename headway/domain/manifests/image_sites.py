@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from headway.domain.images.reference import ImageRef, respell
+from headway.domain.images.reference import Image, ImageRef
 from headway.errors import UsageError
 
 IMAGE, TAG, DIGEST = "image", "tag", "digest"
@@ -60,12 +60,12 @@ class Part:
 class ImageSite:
     """One scalar that says an image, or several that say its parts.
 
-    `value` is the reference as it is rendered. `start` and `end` are characters of the decoded text, quotes
+    `image` is the one that is rendered. `start` and `end` are characters of the decoded text, quotes
     included; `line` and `column` count from 1. Through an anchor it may serve several containers. Where a release
     cannot change it, `obstacle` says why, and what to do.
     """
 
-    value: str
+    image: Image
     start: int
     end: int
     line: int
@@ -74,23 +74,22 @@ class ImageSite:
     parts: tuple[Part, ...] = ()
     obstacle: str = ""
 
-    def spell(self, reference: ImageRef) -> str:
+    def spell(self, reference: ImageRef) -> Image:
         """Return a reference as it would be rendered here: without a digest where none can be carried."""
         if not self.parts:
-            return respell(self.value, reference)
+            return self.image.respelled(reference)
         tag = any(it.shown and it.role in (IMAGE, TAG) for it in self.parts)
         digest = any(it.role == DIGEST or it.pinned for it in self.parts if it.shown)
-        return respell(
-            self.value,
-            reference.pinned(reference.tag if tag else None, reference.digest if digest else None),
+        return self.image.respelled(
+            reference.pinned(reference.tag if tag else None, reference.digest if digest else None)
         )
 
-    def writes(self, value: str, tag: str = "") -> Iterator[tuple[Part, str]]:
+    def writes(self, image: Image, tag: str = "") -> Iterator[tuple[Part, str]]:
         """Yield the new value of each part that gives the site another image.
 
         `tag` is the image's tag for parts that are not shown. Raises UsageError for what cannot be said here.
         """
-        _, said, digest = _split(value)
+        _, said, digest = _split(image.text)
         apart = any(it.role == DIGEST for it in self.parts)
         for part in self.parts:
             if part.role == DIGEST:
@@ -118,14 +117,14 @@ class ImageSite:
             ]
             for it in self.parts
         ]  # fmt: skip
-        return [self.value, self.start, self.end, self.line, self.column, uses, parts, self.obstacle]
+        return [self.image.text, self.start, self.end, self.line, self.column, uses, parts, self.obstacle]
 
     @classmethod
     def from_json(cls, data: list[Any]) -> ImageSite:
         """Read what to_json gave."""
-        value, start, end, line, column, uses, parts, obstacle = data
+        image, start, end, line, column, uses, parts, obstacle = data
         used, said = tuple(ImageUse(*it) for it in uses), tuple(Part(*it) for it in parts)
-        return cls(value, start, end, line, column, used, said, obstacle)
+        return cls(Image(image), start, end, line, column, used, said, obstacle)
 
 
 def _inner(part: Part, tag: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 from yaml.nodes import Node, ScalarNode, SequenceNode
 
+from headway.domain.images.reference import Image
 from headway.domain.manifests.image_sites import ImageSite, ImageUse
 from headway.domain.manifests.mentions import Mention, mentions, placeholders
 from headway.domain.manifests.shape import misfits
@@ -93,7 +94,7 @@ class FileIndex:
             "manifests": [[it.document, it.line, it.object] for it in self.manifests],
             "images": [it.to_json() for it in self.images],
             "problems": [[it.line, it.column, it.message] for it in self.problems],
-            "mentions": [[it.image, it.line, it.column] for it in self.mentions],
+            "mentions": [[it.image.text, it.line, it.column] for it in self.mentions],
             "doubts": [[it.line, it.column, it.message] for it in self.doubts],
         }  # fmt: skip
 
@@ -105,7 +106,7 @@ class FileIndex:
             tuple(Manifest("", *it) for it in data["manifests"]),
             tuple(map(ImageSite.from_json, data["images"])),
             tuple(Problem("", *it) for it in data["problems"]),
-            tuple(Mention(*it) for it in data["mentions"]),
+            tuple(Mention(Image(text), line, column) for text, line, column in data["mentions"]),
             tuple(Problem("", *it) for it in data["doubts"]),
         )
 
@@ -160,7 +161,7 @@ def index_file(data: bytes) -> FileIndex:
             )
             continue
         line, column = node.start_mark.line + 1, node.start_mark.column + 1 + (start - node.start_mark.index)
-        images.append(ImageSite(node.value, start + shift, end + shift, line, column, tuple(uses)))
+        images.append(ImageSite(Image(node.value), start + shift, end + shift, line, column, tuple(uses)))
     images.sort(key=lambda it: it.start)
     elsewhere = mentions(text, [(it.start - shift, it.end - shift) for it in images])
     return FileIndex("", tuple(manifests), tuple(images), tuple(problems), tuple(elsewhere), tuple(doubts))

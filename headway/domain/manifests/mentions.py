@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from headway.domain.images.reference import Image
 from headway.domain.text.yaml_nodes import YamlProblem, problem_at
 
 _IMAGE = re.compile(
@@ -32,7 +33,7 @@ MOST = 200
 class Mention(NamedTuple):
     """An image that is named outside of a container; `line` and `column` count from 1."""
 
-    image: str
+    image: Image
     line: int
     column: int
 
@@ -53,7 +54,7 @@ def mentions(text: str, known: list[tuple[int, int]]) -> list[Mention]:
         line_start = text.rfind("\n", 0, each.start()) + 1
         if _COMMENT.search(text[line_start : each.start()]):
             continue
-        found.append(Mention(each[0], line, each.start() - line_start + 1))
+        found.append(Mention(Image(each[0]), line, each.start() - line_start + 1))
         if len(found) == MOST:
             break
     return found

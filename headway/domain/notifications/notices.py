@@ -8,8 +8,11 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from headway.domain.config.model import Notify, Route
+from headway.domain.images.reference import Image
+from headway.domain.releases.message import Triple
 from headway.domain.rules.windows import opening, parse_window
 
 STATES = (
@@ -50,7 +53,7 @@ class Notice:
     environment: str
     kind: str
     state: str
-    changes: tuple[tuple[str, str, str], ...] = ()
+    changes: tuple[Triple, ...] = ()
     actor: str = ""
     reason: str = ""
     commit: str = ""
@@ -63,16 +66,21 @@ class Notice:
     details: tuple[str, ...] = ()
     corrects: bool = False
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain data, the images as they are spelled."""
+        plain = {it.name: getattr(self, it.name) for it in dataclasses.fields(self)}
+        return {**plain, "changes": [(service, old.text, new.text) for service, old, new in self.changes]}
+
     def to_json(self) -> str:
         """Return it as JSON."""
-        return json.dumps(dataclasses.asdict(self))
+        return json.dumps(self.as_dict())
 
     @classmethod
     def from_json(cls, text: str) -> Notice:
         """Read what `to_json` wrote, also that of a newer headway."""
         data = {key: it for key, it in json.loads(text).items() if key in cls.__slots__}
-        for name in ("changes", "links"):
-            data[name] = tuple(tuple(it) for it in data[name])
+        data["changes"] = tuple((service, Image(old), Image(new)) for service, old, new in data["changes"])
+        data["links"] = tuple(map(tuple, data["links"]))
         return cls(**{**data, "details": tuple(data["details"])})
 
     @property

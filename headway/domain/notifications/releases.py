@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from headway.domain.health.verdict import Verdict
+from headway.domain.images.reference import NOWHERE, Image
 from headway.domain.notifications.notices import FAILURES, Notice, Recipient, stamp
 from headway.domain.releases.ledger import Entry
+from headway.domain.releases.message import Triple
 from headway.domain.releases.plans import Plan
 
 AUTOMATIC = ("watch-registry", "headway")
@@ -66,7 +68,7 @@ def of_request(
         environment=environment,
         kind=KINDS.get(flow, "release"),
         state=state,
-        changes=tuple((it["service"], "", it["image"]) for it in asked.get("images", ())),
+        changes=tuple((it["service"], NOWHERE, Image(it["image"])) for it in asked.get("images", ())),
         actor=str(asked.get("actor") or ""),
         reason=str(asked.get("reason") or ""),
         cause=cause,
@@ -81,7 +83,7 @@ def of_push(
     commit: str,
     about: str,
     cause: str,
-    changes: tuple[tuple[str, str, str], ...],
+    changes: tuple[Triple, ...],
 ) -> Notice:
     """Return the notice of something that others did in the config repo."""
     return Notice(

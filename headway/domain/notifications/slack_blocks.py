@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from headway.domain.images.reference import Image
 from headway.domain.notifications.notices import Notice
 from headway.domain.releases.message import short_tag
 from headway.domain.text.visible import visible
@@ -78,7 +79,7 @@ def _changes(notice: Notice) -> str:
     return "\n".join([*rows, *([f"… and {more} more"] if more > 0 else [])])
 
 
-def _tag(image: str) -> str:
+def _tag(image: Image) -> str:
     return escaped(short_tag(image).replace("`", ""), 80)
 
 

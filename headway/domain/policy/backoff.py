@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from headway.domain.policy.gates import digest_in
 from headway.domain.releases.ledger import Entry, short_tag
 
 FIRST, MOST = timedelta(minutes=15), timedelta(days=1)
@@ -29,7 +28,7 @@ def tried_again_at(entries: Iterable[Entry]) -> dict[tuple[str, str], datetime]:
             continue
         at = max(it.at for it in failed.outcomes if it.state == "failed")
         for service, old, _ in back.record.changes:
-            if digest := digest_in(old):
+            if digest := old.digest:
                 times.setdefault((service, digest), []).append(at)
     return {key: max(found) + min(FIRST * 2 ** min(len(found) - 1, 10), MOST) for key, found in times.items()}
 
@@ -42,12 +41,12 @@ def waiting_lines(entries: Iterable[Entry], now: datetime) -> list[str]:
         for it in known
         if it.record is not None
         for service, old, _ in it.record.changes
-        if (digest := digest_in(old))
+        if (digest := old.digest)
     }
     runs: dict[str, str] = {}
     for it in known:
         for service, _, new in it.record.changes if it.record is not None else ():
-            runs.setdefault(service, digest_in(new) or "")
+            runs.setdefault(service, new.digest)
     return [
         f"{service} {tags[service, digest]} failed for lack of something; automation does not try it again before "
         f"{at:%Y-%m-%d %H:%M} UTC, a person may at once"

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from headway.domain.config.reading import Config
-from headway.domain.images.reference import ImageRef, InvalidImage
 from headway.domain.policy.holds import Holds
+from headway.domain.releases.message import short_tag
 from headway.domain.releases.plans import Change
 from headway.domain.rules.windows import Opening, opening, parse_window
 
@@ -70,10 +70,10 @@ def gates(
     changes = list(changes)
     blocked = locks_on(holds, environment, [it.service for it in changes])
     for change in changes:
-        digest = change.digest
+        digest = change.new.digest
         veto = next((it for it in holds.vetoes_on(environment, change.service) if it.digest == digest), None)
         if veto is not None:
-            said = f"vetoed at {change.new.rpartition(':')[2][:12]}" + (f": {veto.why}" if veto.why else "")
+            said = f"vetoed at {digest.rpartition(':')[2][:12]}" + (f": {veto.why}" if veto.why else "")
             blocked.append(Blocked(environment, change.service, "vetoed", said))
     if not undo:
         blocked += vetoed_upstream(config, holds, environment, changes)
@@ -88,11 +88,11 @@ def vetoed_upstream(
     """Return the vetoes that the environments which this one is promoted from have on any of the changes."""
     blocked: dict[tuple[str, str], Blocked] = {}
     for change in changes:
-        digest = change.digest
+        digest = change.new.digest
         for source in upstream(config, environment):
             veto = next((it for it in holds.vetoes_on(source, change.service) if it.digest == digest), None)
             if veto is not None:
-                tag = change.new.partition("@")[0].rpartition(":")[2]
+                tag = change.new.tag or short_tag(change.new)
                 said = f"vetoed in {source} at {tag}" + (f": {veto.why}" if veto.why else "")
                 blocked.setdefault(
                     (change.service, digest), Blocked(environment, change.service, "vetoed upstream", said)
@@ -117,11 +117,3 @@ def not_promoted(config: Config, environment: str, source: str = "") -> list[Blo
         return []
     said = f"released only by promotion from {rules.promote_from}: `headway promote {environment}`"
     return [Blocked(environment, "", "only by promotion", said)]
-
-
-def digest_in(image: str) -> str:
-    """Return the digest that an image value pins; empty where it pins none."""
-    try:
-        return ImageRef.parse(image).digest or ""
-    except InvalidImage:
-        return ""

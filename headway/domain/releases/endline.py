@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from headway.domain.images.reference import Image
 from headway.domain.releases.ledger import short_tag
 
 NAMED = 6
@@ -13,7 +14,7 @@ Version = dict[str, str]
 
 
 def versions(
-    now: Mapping[str, Sequence[str]], before: Mapping[str, Sequence[str]] | None = None
+    now: Mapping[str, Sequence[Image]], before: Mapping[str, Sequence[Image]] | None = None
 ) -> list[Version]:
     """Return each service's version now and before, those that differ first; `before` is None where nothing was."""
     found = []
@@ -69,5 +70,5 @@ def flow_line(flow: str, result: Mapping[str, Any]) -> str:
     return "\n".join(f"{key}: {value}" for key, value in result.items()) or f"{flow}: nothing to do"
 
 
-def _tags(images: Sequence[str]) -> str:
+def _tags(images: Sequence[Image]) -> str:
     return "/".join(dict.fromkeys(short_tag(it) for it in images))

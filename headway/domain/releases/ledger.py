@@ -237,7 +237,7 @@ class Entry:
             "release": self.release_id,
             "subject": self.subject,
             "changes": [
-                {"service": name, "old": old, "new": new}
+                {"service": name, "old": old.text, "new": new.text}
                 for name, old, new in (self.record.changes if self.record else ())
             ],
             "actor": self.actor,

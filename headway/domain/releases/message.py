@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from headway.domain.images.reference import Image
+
 TIME_FORMAT = "%Y%m%dT%H%M%SZ"
 CLOCKS_DIFFER = timedelta(days=1)
 SUBJECT_LENGTH = 72
@@ -29,7 +31,8 @@ _TRAILER = re.compile(r"Headway-([A-Za-z]+(?:-[A-Za-z]+)*):[ \t]*(.*)", re.IGNOR
 _KNOWN = frozenset({"Release", "Environment", "Kind", "Actor", "Reason", "Change"})
 _VERBS = {"release": "Release", "promotion": "Promote", "rollback": "Roll back"}
 
-Triple = tuple[str, str, str]
+Triple = tuple[str, Image, Image]
+"""A service, its old image and its new one."""
 
 
 def new_release_id(now: datetime, unique: str) -> str:
@@ -88,7 +91,10 @@ def format_message(record: ReleaseRecord) -> str:
         ("Release", record.id),
         ("Environment", record.environment),
         ("Kind", record.kind),
-        *(("Change", f"{_word(name)} {_word(old)} -> {_word(new)}") for name, old, new in record.changes),
+        *(
+            ("Change", f"{_word(name)} {_word(old.text)} -> {_word(new.text)}")
+            for name, old, new in record.changes
+        ),
         ("Actor", record.actor),
         ("Reason", record.reason),
         *record.trailers,
@@ -123,9 +129,9 @@ def parse_message(text: str) -> ReleaseRecord | None:
     )
 
 
-def short_tag(image: str) -> str:
+def short_tag(image: Image | str) -> str:
     """Shorten an image to what people compare: its tag, or the start of its digest; `-` for none."""
-    name, _, digest = _line(image).partition("@")
+    name, _, digest = _line(str(image)).partition("@")
     tag = name.rpartition("/")[2].partition(":")[2]
     short = tag or digest.removeprefix("sha256:")[:12] or name.rpartition("/")[2]
     return (short[:16] + "…" if len(short) > 24 else short) or "-"
@@ -141,7 +147,7 @@ def _change(value: str) -> Triple | None:
     service, space, old = left.partition(" ")
     if not (arrow and space):
         return None
-    return service, "" if old == "-" else old, "" if new == "-" else new
+    return service, Image("" if old == "-" else old), Image("" if new == "-" else new)
 
 
 def _table(record: ReleaseRecord) -> list[str]:

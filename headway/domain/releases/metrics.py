@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
+from headway.domain.images.reference import Image
 from headway.domain.releases.ledger import Entry
 
 DEPLOYING = frozenset({"release", "promotion", "push"})
@@ -90,7 +91,7 @@ def _counts(entry: Entry) -> bool:
 
 def _deployments(entries: Sequence[Entry], service: str) -> list[_Deployment]:
     """Return of each deployment, the oldest first, when it was live, whether it failed, and what restored it."""
-    brought: dict[tuple[str, str], int] = {}
+    brought: dict[tuple[str, Image], int] = {}
     rolled_back: dict[int, Entry] = {}
     restored: dict[int, datetime] = {}
     open_: list[int] = []
@@ -153,7 +154,7 @@ def _row(
     )
 
 
-def _images(entry: Entry) -> dict[str, str]:
+def _images(entry: Entry) -> dict[str, Image]:
     return {name: new for name, _, new in entry.record.changes} if entry.record else {}
 
 

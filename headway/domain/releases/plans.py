@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from headway.domain.config.reading import Config
-from headway.domain.images.reference import ImageRef, InvalidImage
+from headway.domain.images.reference import NOWHERE, Image, ImageRef
 from headway.domain.manifests.edits import AsWritten, splice
 from headway.domain.manifests.image_sites import ImageSite, Part
 from headway.domain.manifests.index import FileIndex
+from headway.domain.releases.message import Triple
 from headway.errors import ConfigError, Problem
 
 
@@ -26,22 +27,9 @@ class Change:
     """
 
     service: str
-    old: str
-    new: str
+    old: Image
+    new: Image
     why: str = ""
-
-    @property
-    def image(self) -> ImageRef | None:
-        """The new image; None where what the manifests name is no image reference."""
-        try:
-            return ImageRef.parse(self.new)
-        except InvalidImage:
-            return None
-
-    @property
-    def digest(self) -> str:
-        """The digest that the new image is pinned to; empty where it is pinned to none."""
-        return (self.image.digest if self.image else "") or ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +50,14 @@ class Plan:
         return bool(self.changes)
 
     @property
-    def triples(self) -> tuple[tuple[str, str, str], ...]:
+    def triples(self) -> tuple[Triple, ...]:
         """The changes as a commit message tells them: service, old image, new image."""
         return tuple((it.service, it.old, it.new) for it in self.changes)
 
     @property
     def fingerprint(self) -> str:
         """Return a hash of what changes where, in 12 digits: an approval of one plan is none of another."""
-        said = "\n".join([self.environment, *(" ".join(it) for it in self.triples)])
+        said = "\n".join([self.environment, *(f"{it.service} {it.old} {it.new}" for it in self.changes)])
         return hashlib.sha256(said.encode()).hexdigest()[:12]
 
     def as_dict(self) -> dict[str, object]:
@@ -79,58 +67,57 @@ class Plan:
             "base": self.base,
             "fingerprint": self.fingerprint,
             "changes": [
-                {"service": it.service, "old": it.old, "new": it.new, "why": it.why} for it in self.changes
+                {"service": it.service, "old": it.old.text, "new": it.new.text, "why": it.why}
+                for it in self.changes
             ],
             "files": sorted(self.files),
             "warnings": list(self.warnings),
         }
 
 
-def image_changes(
-    config: Config, now: list[FileIndex], then: list[FileIndex]
-) -> tuple[tuple[str, str, str], ...]:
+def image_changes(config: Config, now: list[FileIndex], then: list[FileIndex]) -> tuple[Triple, ...]:
     """Return which images differ between two states of an environment: (service, now, then), each once.
 
     Only services that both have are compared, container by container; `then` is empty for an image that
     was nowhere then, where what its container had is not known.
     """
     back, had = _as_it_was(config, now, then), images_of(config, then)
-    found: dict[tuple[str, str, str], None] = {}
+    found: dict[Triple, None] = {}
     for service, sites in sites_by_service(config, now).items():
         for index, site in sites if service in had else ():
-            value = back.get((index.path, site), site.value if site.value in had[service] else "")
-            if value != site.value:
-                found[service, site.value, value] = None
+            image = back.get((index.path, site), site.image if site.image in had[service] else NOWHERE)
+            if image != site.image:
+                found[service, site.image, image] = None
     return tuple(found)
 
 
-def moved_images(
-    config: Config, now: list[FileIndex], then: list[FileIndex]
-) -> tuple[tuple[str, str, str], ...]:
+def moved_images(config: Config, now: list[FileIndex], then: list[FileIndex]) -> tuple[Triple, ...]:
     """Return which images containers got instead of others: (service, now, then), each once.
 
     A container that is new took the place of an image that no other container of its service runs any more.
     """
-    was = {use: site.value for _, site in _flat(config, then) for use in _containers(site)}
+    sites_then = sites_by_service(config, then)
+    was = {
+        use: (service, site.image)
+        for service, sites in sites_then.items()
+        for _, site in sites
+        for use in _containers(site)
+    }
     had, has = images_of(config, then), images_of(config, now)
-    found: dict[tuple[str, str, str], None] = {}
+    found: dict[Triple, None] = {}
     for service, sites in sites_by_service(config, now).items():
         gone = [it for it in had.get(service, ()) if it not in has[service]]
         for _, site in sites:
-            own = [was[use] for use in _containers(site) if service_of(config, was.get(use, "")) == service]
+            own = [was[use][1] for use in _containers(site) if use in was and was[use][0] == service]
             old = own or (gone if len(gone) == 1 else [])
-            if old and old[0] != site.value:
-                found[service, site.value, old[0]] = None
+            if old and old[0] != site.image:
+                found[service, site.image, old[0]] = None
     return tuple(found)
 
 
-def service_of(config: Config, value: str) -> str | None:
-    """Return the service whose image repository a manifest's image value names, if any does."""
-    try:
-        reference = ImageRef.parse(value)
-    except InvalidImage:
-        return None
-    return config.owner(reference)
+def service_of(config: Config, image: Image) -> str | None:
+    """Return the service whose image repository an image is of, if any has it."""
+    return config.owner(image.ref) if image.ref else None
 
 
 def sites_by_service(
@@ -140,15 +127,15 @@ def sites_by_service(
     found: dict[str, list[tuple[FileIndex, ImageSite]]] = {}
     for index in indexes:
         for site in index.images:
-            if (service := service_of(config, site.value)) is not None:
+            if (service := service_of(config, site.image)) is not None:
                 found.setdefault(service, []).append((index, site))
     return {name: found[name] for name in config.services if name in found}
 
 
-def images_of(config: Config, indexes: Iterable[FileIndex]) -> dict[str, tuple[str, ...]]:
-    """Return each service's distinct image values in an environment, in the order of headway.yaml."""
+def images_of(config: Config, indexes: Iterable[FileIndex]) -> dict[str, tuple[Image, ...]]:
+    """Return each service's distinct images in an environment, in the order of headway.yaml."""
     return {
-        service: tuple(dict.fromkeys(site.value for _, site in sites))
+        service: tuple(dict.fromkeys(site.image for _, site in sites))
         for service, sites in sites_by_service(config, indexes).items()
     }
 
@@ -196,9 +183,9 @@ def plan_as_it_was(
     """
     chosen = set(services) or set(config.services)
     edits = {
-        (path, site): value
-        for (path, site), value in _as_it_was(config, indexes, past).items()
-        if service_of(config, site.value) in chosen
+        (path, site): image
+        for (path, site), image in _as_it_was(config, indexes, past).items()
+        if service_of(config, site.image) in chosen
     }
     was = {use: site for index in past for site in index.images for use in _containers(site)}
     return _plan(config, environment, base, indexes, read, _Edits(edits, was), dict.fromkeys(chosen, why))
@@ -206,41 +193,43 @@ def plan_as_it_was(
 
 def _as_it_was(
     config: Config, indexes: list[FileIndex], past: list[FileIndex]
-) -> dict[tuple[str, ImageSite], str]:
-    """Return the value that each place of an image had; places of which that is not known are absent."""
-    before = {use: site.value for _, site in _flat(config, past) for use in _containers(site)}
+) -> dict[tuple[str, ImageSite], Image]:
+    """Return the image that each place had; places of which that is not known are absent."""
+    before = {use: site.image for _, site in _flat(config, past) for use in _containers(site)}
     had = images_of(config, past)
-    found: dict[tuple[str, ImageSite], str] = {}
+    found: dict[tuple[str, ImageSite], Image] = {}
     for service, sites in sites_by_service(config, indexes).items():
         for index, site in sites:
-            value = next((before[use] for use in _containers(site) if use in before), None)
-            if value is None and len(had.get(service, ())) == 1:
-                value = had[service][0]
-            if value is not None:
-                found[index.path, site] = value
+            image = next((before[use] for use in _containers(site) if use in before), None)
+            if image is None and len(had.get(service, ())) == 1:
+                image = had[service][0]
+            if image is not None:
+                found[index.path, site] = image
     return found
 
 
 @dataclass(frozen=True, slots=True)
 class _Edits:
-    """The value that each place of an image gets.
+    """The image that each place gets.
 
     `was` are the sites that containers had, whose text is restored as it was written; `tags` are the services' new
     tags, for what says a tag that is not rendered.
     """
 
-    values: Mapping[tuple[str, ImageSite], str]
+    images: Mapping[tuple[str, ImageSite], Image]
     was: Mapping[tuple[str, str, str, str], ImageSite] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
 
-    def writes(self, service: str, path: str, site: ImageSite, value: str) -> Iterator[tuple[str, Part, str]]:
+    def writes(
+        self, service: str, path: str, site: ImageSite, image: Image
+    ) -> Iterator[tuple[str, Part, str]]:
         """Yield what is written in which file; raise UsageError for what cannot be said there."""
         old = next((self.was[use] for use in _containers(site) if use in self.was), None)
-        if old is not None and old.value == value and _same_places(old, site):
+        if old is not None and old.image == image and _same_places(old, site):
             for now, then in zip(site.parts, old.parts, strict=True):
                 yield now.path or path, now, AsWritten(then.text)
             return
-        for part, text in site.writes(value, self.tags.get(service, "")):
+        for part, text in site.writes(image, self.tags.get(service, "")):
             yield part.path or path, part, text
 
 
@@ -262,18 +251,18 @@ def _plan(
     by_file: dict[str, dict[ImageSite | Part, str]] = {}
     problems: list[Problem] = []
     linked = {it.path: it.edited for it in indexes if it.edited}
-    for (path, site), value in edits.values.items():
-        if value == site.value:
+    for (path, site), image in edits.images.items():
+        if image == site.image:
             continue
-        service = service_of(config, site.value)
+        service = service_of(config, site.image)
         assert service is not None
-        changes[Change(service, site.value, value, why.get(service, ""))] = None
+        changes[Change(service, site.image, image, why.get(service, ""))] = None
         if site.obstacle:
             problems.append(Problem(path, site.line, site.column, site.obstacle))
         elif not site.parts:
-            by_file.setdefault(_edited(config, environment, path, linked), {})[site] = value
+            by_file.setdefault(_edited(config, environment, path, linked), {})[site] = image.text
         else:
-            for file, part, text in edits.writes(service, path, site, value):
+            for file, part, text in edits.writes(service, path, site, image):
                 said = by_file.setdefault(file, {})
                 if said.setdefault(part, text) != text:
                     problems.append(Problem(file, part.line, part.column, _DIFFER.format(text, said[part])))
@@ -310,20 +299,21 @@ def _edited(config: Config, environment: str, path: str, linked: Mapping[str, st
 
 def _warnings(config: Config, indexes: Iterable[FileIndex], changes: Iterable[Change]) -> Iterator[str]:
     """Yield what is left out, what is applied as it stands, and where an image is named that stays behind."""
-    moving = {it.old: (config.services[it.service].ref, ImageRef.parse(it.old)) for it in changes}
-    repositories = {it.name for it, _ in moving.values()}
+    moving = list(dict.fromkeys(it.old.ref for it in changes if it.old.ref))
+    repositories = {it.name for it in moving}
     for index in indexes:
         yield from (f"left out: {problem}" for problem in index.problems)
         yield from (f"warning: {doubt}" for doubt in index.doubts)
         for mention in index.mentions if moving else ():
-            try:
-                named = ImageRef.parse(mention.image)
-            except InvalidImage:
-                continue
-            if named.name in repositories and any(
-                named.name == it.name
-                and (named.tag == was.tag or (was.digest and named.digest == was.digest))
-                for it, was in moving.values()
+            named = mention.image.ref
+            if (
+                named is not None
+                and named.name in repositories
+                and any(
+                    named.name == was.name
+                    and (named.tag == was.tag or (was.digest and named.digest == was.digest))
+                    for was in moving
+                )
             ):
                 place = f"{index.path}:{mention.line}:{mention.column}"
                 yield f"warning: {place}: {mention.image} stays: it is named here outside of a container's image"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from headway.domain.images.reference import ImageRef, InvalidImage
+from headway.domain.images.reference import Image
 from headway.domain.objects.compare import FieldDiff
 from headway.domain.objects.drift import Drift
 from headway.domain.objects.identity import ObjectId
@@ -90,11 +90,8 @@ def touched(before: Mapping[ObjectId, Any], after: Mapping[ObjectId, Any]) -> fr
 
 def is_downgrade(old: object, new: object) -> bool:
     """Return whether an image is of an older version than the one it takes the place of, as far as tags tell."""
-    try:
-        before, after = ImageRef.parse(str(old)), ImageRef.parse(str(new))
-    except InvalidImage:
-        return False
-    if not before.same_repository(after):
+    before, after = (Image(str(it)).ref for it in (old, new))
+    if before is None or after is None or not before.same_repository(after):
         return False
     was, becomes = (version_key(it.tag or "") for it in (before, after))
     return was is not None and becomes is not None and becomes < was
@@ -110,7 +107,7 @@ def _warnings(identity: ObjectId, field: FieldDiff) -> Iterable[str]:
 
 
 def _tag(image: object) -> str:
-    return ImageRef.parse(str(image)).tag or str(image)
+    return Image(str(image)).tag or str(image)
 
 
 def _objects(count: int) -> str:

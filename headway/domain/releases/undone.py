@@ -11,11 +11,12 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from headway.domain.images.reference import ImageRef, InvalidImage
+from headway.domain.images.reference import Image
+from headway.domain.releases.message import Triple
 from headway.domain.rules.semver import version_key
 from headway.domain.rules.tags import Position, Refused, TagRule
 
-Older = Callable[[str, str], bool | None]
+Older = Callable[[Image, Image], bool | None]
 """Says whether the first of two images is older than the second; None where nothing tells."""
 
 
@@ -24,8 +25,8 @@ class Step:
     """One change of a service's image in an environment; `ours` where headway's own commit made it."""
 
     service: str
-    old: str
-    new: str
+    old: Image
+    new: Image
     ours: bool
     commit: str = ""
     who: str = ""
@@ -40,8 +41,8 @@ class Undone:
     step: Step
 
     @property
-    def image(self) -> str:
-        """The image that was taken away, as the manifests spelled it."""
+    def image(self) -> Image:
+        """The image that was taken away."""
         return self.step.old
 
     @property
@@ -82,8 +83,8 @@ def _went_back(step: Step, earlier: Iterable[Step], older: Older) -> bool:
 def older_by(rule: TagRule | None, position: Position | None = None) -> Older:
     """Return how images compare by a rule's order, or as versions where that says nothing."""
 
-    def older(first: str, second: str) -> bool | None:
-        left, right = _tag(first), _tag(second)
+    def older(first: Image, second: Image) -> bool | None:
+        left, right = first.tag, second.tag
         if left == right or not left or not right:
             return False if left == right and left else None
         if rule is not None and rule.order != "exact":
@@ -99,8 +100,8 @@ def older_by(rule: TagRule | None, position: Position | None = None) -> Older:
 
 
 def downgrades(
-    changes: Iterable[tuple[str, str, str]], older: Callable[[str], Older]
-) -> list[tuple[str, str, str, str]]:
+    changes: Iterable[Triple], older: Callable[[str], Older]
+) -> list[tuple[str, Image, Image, str]]:
     """Return which of the changes (service, now, before) revert an image or remove its digest.
 
     Each as (service, before, now, what happened).
@@ -109,16 +110,9 @@ def downgrades(
     for service, new, old in changes:
         if older(service)(new, old):
             found.append((service, old, new, "is older than what was live"))
-        elif "@" in old and "@" not in new:
+        elif old.digest and not new.digest:
             found.append((service, old, new, "lost its digest"))
     return found
-
-
-def _tag(image: str) -> str:
-    try:
-        return ImageRef.parse(image).tag or ""
-    except InvalidImage:
-        return ""
 
 
 def _unknown(text: str) -> Refused:

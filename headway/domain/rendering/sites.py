@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from headway.domain.images.reference import Image
 from headway.domain.manifests.image_sites import DIGEST, TAG, ImageSite, ImageUse, Part
 from headway.domain.manifests.index import FileIndex
 from headway.domain.rendering.candidates import Candidate, candidates, split
@@ -63,7 +64,9 @@ def find_sites(
         first = parts[0] if parts else Part(main, 0, 0, 1, 1, TAG, "")
         uses = tuple(map(_use, users))
         obstacle = "" if parts else _unproven(image, users, search.said)
-        site = ImageSite(image, first.start, first.end, first.line, first.column, uses, parts, obstacle)
+        site = ImageSite(
+            Image(image), first.start, first.end, first.line, first.column, uses, parts, obstacle
+        )
         by_file.setdefault(first.path, []).append(site)
     return tuple(
         FileIndex(path, images=tuple(sorted(by_file[path], key=lambda it: it.start)))
@@ -298,5 +301,5 @@ def _held(site: ImageSite, others: Mapping[str, Collection[str]], environment: s
         if pin_in
         else f"give {environment} a file of its own that says it"
     )
-    said = f"{places} says {site.value} for {names} too: a release to {environment} would change it there; {way_out}"
+    said = f"{places} says {site.image} for {names} too: a release to {environment} would change it there; {way_out}"
     return replace(site, obstacle=said)

@@ -10,6 +10,7 @@ from headway.domain.health.verdict import Verdict
 from headway.domain.notifications.notices import Notice
 from headway.domain.notifications.releases import details_of, end_of, of_commit, of_push, push_id
 from headway.domain.releases.ledger import Entry
+from headway.domain.releases.message import Triple
 from headway.operations.connections import Connections
 from headway.operations.notices.sending import links_to, log_failure, send
 from headway.operations.result import Result
@@ -83,7 +84,7 @@ def notify_noticed(
     commit: str,
     about: str = "",
     cause: str = "",
-    changes: tuple[tuple[str, str, str], ...] = (),
+    changes: tuple[Triple, ...] = (),
 ) -> None:
     """Notify of something that others did in the config repo, once for each `about` and commit."""
     log(f"warning: {environment}: {what}" + (f": {cause}" if cause else ""))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from headway.domain.health.verdict import Verdict
     from headway.domain.images.reference import ImageRef
     from headway.domain.objects.identity import ObjectId
+    from headway.domain.releases.message import Triple
     from headway.errors import HeadwayError
     from headway.operations.result import Result, Timed
     from headway.systems.cluster.set_image import ImageSet
@@ -31,7 +32,7 @@ def result_report(
     page: Page,
     *,
     before: Sequence[Timed] = (),
-    changes: Sequence[tuple[str, str, str]] = (),
+    changes: Sequence[Triple] = (),
     context: str = "",
 ) -> str:
     """Return how it ended: what it brought, the objects, why it failed, what was done about it, the times.
@@ -57,7 +58,9 @@ def result_report(
     ]
     if result.state != "unchanged":
         out.append(
-            table(("service", "image of this commit"), [(inline(it), code(new)) for it, _, new in changes])
+            table(
+                ("service", "image of this commit"), [(inline(it), code(new.text)) for it, _, new in changes]
+            )
         )
     out += [_objects(result), *_last_words(result.verdicts), *_last_words(result.back)]
     if result.state != "unchanged":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from headway.domain.images.reference import ImageRef, InvalidImage
+from headway.domain.images.reference import Image, ImageRef
 from headway.domain.manifests.secret_diff import changed_lines
 from headway.domain.releases.ledger import short_tag
 from headway.domain.releases.rehearsal import counted
@@ -111,7 +111,7 @@ def asked_by(actor: str, reason: str) -> str:
 def builds_report(
     planned: Sequence[ToBuild],
     asked: str,
-    running: Mapping[str, Sequence[str]] | None = None,
+    running: Mapping[str, Sequence[Image]] | None = None,
     environment: str = "",
 ) -> str:
     """Return the report of what a build would make: of which commits, with which tags, what the registry has.
@@ -140,7 +140,10 @@ def set_image_plan(
     image: ImageRef, namespace: str, found: Sequence[ImageSet], asked: str, warning: str
 ) -> str:
     """Return the report of which running containers would get an image."""
-    rows = [(code(str(it.object)), code(it.container), *_from_to(it.old, it.new, "the same")) for it in found]
+    rows = [
+        (code(str(it.object)), code(it.container), *_from_to(Image(it.old), Image(it.new), "the same"))
+        for it in found
+    ]
     nothing = "" if rows else f"No workload there runs an image of {code(image.name)}."
     return blocks(
         [
@@ -201,7 +204,7 @@ def build_report(built: list[Built]) -> str:
     return blocks(["## Images", table(("service", "image", "built in", "pushed in"), rows)])
 
 
-def _from_to(old: str, new: str, same: str = "") -> tuple[str, str]:
+def _from_to(old: Image, new: Image, same: str = "") -> tuple[str, str]:
     """Shorten two images for a table; where a tag has come to mean another digest, that is shown."""
     left, right = short_tag(old), short_tag(new)
     if old == new and same:
@@ -211,11 +214,8 @@ def _from_to(old: str, new: str, same: str = "") -> tuple[str, str]:
     return code(left), code(right)
 
 
-def _digest(image: str) -> str:
-    try:
-        return (ImageRef.parse(image).digest or "no digest").removeprefix("sha256:")[:12]
-    except InvalidImage:
-        return "?"
+def _digest(image: Image) -> str:
+    return (image.digest or "no digest").removeprefix("sha256:")[:12] if image.ref else "?"
 
 
 def _value(value: object) -> str:

@@ -59,10 +59,9 @@ def _keeps_away(repo: ConfigRepo, snapshot: Snapshot, key: Key, question: Questi
     older = older_by(question.ranking.rule, question.position)
     undone = undone_in(repo, snapshot, name, [service], lambda it: older).get(service, ())
     found.undone[key] = undone
-    vetoes = [(it, ImageRef.parse(it.image)) for it in undone]
     question.vetoes = (
         *question.vetoes,
-        *(Veto(image.digest or "", image.tag or "", True, it.why, it.step.time) for it, image in vetoes),
+        *(Veto(it.image.digest, it.image.tag, True, it.why, it.step.time) for it in undone),
     )
     return bool(undone)
 

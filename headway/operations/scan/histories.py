@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from headway.domain.config.reading import Config
-from headway.domain.images.reference import ImageRef
+from headway.domain.images.reference import Image
 from headway.domain.rules.lookups import Key, commit_names, histories
 from headway.domain.rules.tags import Refused, TagRule
 from headway.errors import HeadwayError
@@ -59,7 +59,7 @@ def read_histories(
 
 
 def source_of(
-    connections: Connections, config: Config, service: str, image: str
+    connections: Connections, config: Config, service: str, image: Image
 ) -> tuple[str, datetime] | None:
     """Return the source commit that an image's tag names, and its time; None where that is not known.
 
@@ -69,7 +69,7 @@ def source_of(
 
     source = config.services[service].source
     try:
-        names = commit_names([ImageRef.parse(image).tag or ""])
+        names = commit_names([image.tag])
         if source is None or not names:
             return None
         line = connections.history(source).line(names)

@@ -78,4 +78,4 @@ def _current(snapshot: Snapshot, name: str, found: Scan) -> dict[str, tuple[Imag
         found.unread[name] = error
         return {}
     images = images_of(snapshot.config, desired.indexes)
-    return {service: tuple(map(ImageRef.parse, values)) for service, values in images.items()}
+    return {service: tuple(it.ref for it in several if it.ref) for service, several in images.items()}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import hashlib
 import hmac
 import json
@@ -21,9 +20,11 @@ SECONDS = 10.0
 
 def event(notice: Notice) -> dict[str, Any]:
     """Return a notice as a CloudEvent; a receiver that gets the same id twice has it already."""
-    data = dataclasses.asdict(notice)
+    data = notice.as_dict()
     del data["corrects"]
-    data["changes"] = [{"service": name, "from": old, "to": new} for name, old, new in notice.changes]
+    data["changes"] = [
+        {"service": name, "from": old.text, "to": new.text} for name, old, new in notice.changes
+    ]
     data["links"] = dict(notice.links)
     return {
         "specversion": "1.0",

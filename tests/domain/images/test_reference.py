@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from headway.domain.images.reference import ImageRef, InvalidImage, respell, wanted_reference
+from headway.domain.images.reference import Image, ImageRef, InvalidImage, wanted_reference
 from headway.errors import UsageError
 
 D = "sha256:" + "a" * 64
@@ -77,7 +77,7 @@ def test_a_full_reference_reads_back_as_written(text: str) -> None:
 )  # fmt: skip
 def test_the_authors_spelling_is_kept(existing: str, new: str) -> None:
     """A manifest that says `busybox` goes on saying `busybox`."""
-    assert respell(existing, ImageRef.parse("busybox:2")) == new
+    assert Image(existing).respelled(ImageRef.parse("busybox:2")) == Image(new)
 
 
 @pytest.mark.parametrize(
@@ -100,3 +100,27 @@ def test_another_repository_is_refused(said: str) -> None:
     """A plan never binds an image of another repository to a service."""
     with pytest.raises(UsageError):
         wanted_reference("localhost:5000/a", said)
+
+
+@pytest.mark.parametrize(
+    ("text", "ref", "tag", "digest"),
+    [
+        ("busybox:1", "docker.io/library/busybox:1", "1", ""),
+        (f"r:5000/a@{D}", f"r:5000/a@{D}", "", D),
+        ("${IMAGE}", "None", "", ""),
+        ("", "None", "", ""),
+    ],
+)
+def test_an_image_keeps_its_text_and_is_a_reference_where_it_can_be(
+    text: str, ref: str, tag: str, digest: str
+) -> None:
+    """What no registry knows is still told as it stands, and pins nothing."""
+    image = Image(text)
+    assert (str(image), str(image.ref), image.tag, image.digest) == (text, ref, tag, digest)
+
+
+def test_two_spellings_are_two_images_of_one_reference() -> None:
+    """A manifest that says the same in other words is edited; a registry is asked once."""
+    short, long = Image("busybox:1"), Image("docker.io/library/busybox:1")
+    assert short != long
+    assert short.ref == long.ref

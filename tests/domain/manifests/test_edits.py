@@ -75,7 +75,7 @@ def test_no_other_byte_changes(made: tuple[bytes, list[str]], new: str, data: st
     before, images = made
     index = index_file(before)
     assert index.problems == ()
-    assert [it.value for it in index.images] == images
+    assert [it.image.text for it in index.images] == images
     chosen = data.draw(st.integers(0, len(images) - 1))
     site = index.images[chosen]
     after = splice(before, [(site, new)])
@@ -94,7 +94,7 @@ def test_an_edit_back_restores_the_file(made: tuple[bytes, list[str]], new: str)
     before, images = made
     after = splice(before, [(site, new) for site in index_file(before).images])
     again = index_file(after)
-    assert {it.value for it in again.images} == {new}
+    assert {it.image.text for it in again.images} == {new}
     restored = splice(after, zip(again.images, images, strict=True))
     # A plain value that had to be quoted for a moment keeps its quotes.
     assert restored == before or (new.startswith("[") and tree(restored) == tree(before))
@@ -110,7 +110,9 @@ spec:
   containers: [{name: c, image: *it}]
 """
     index = index_file(before)
-    assert [(it.value, [use.container for use in it.uses]) for it in index.images] == [("a:1", ["i", "c"])]
+    assert [(it.image.text, [use.container for use in it.uses]) for it in index.images] == [
+        ("a:1", ["i", "c"])
+    ]
     assert splice(before, [(index.images[0], "a:2")]) == before.replace(b"a:1", b"a:2")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from headway.domain.images.reference import ImageRef
+from headway.domain.images.reference import Image, ImageRef
 from headway.domain.manifests.edits import AsWritten, splice, token
 from headway.domain.manifests.image_sites import DIGEST, IMAGE, TAG, ImageSite, ImageUse, Part
 from headway.domain.manifests.index import FileIndex
@@ -19,7 +19,9 @@ def part(role: str, text: str, **more: object) -> Part:
 
 
 def site(value: str, *parts: Part) -> ImageSite:
-    return ImageSite(value, 0, 1, 1, 1, (ImageUse(0, "Deployment", "", "users", "c", "container"),), parts)
+    return ImageSite(
+        Image(value), 0, 1, 1, 1, (ImageUse(0, "Deployment", "", "users", "c", "container"),), parts
+    )
 
 
 @pytest.mark.parametrize(
@@ -61,10 +63,10 @@ def test_a_reference_is_spelled_and_written(place: ImageSite, value: str | None,
     if value is None:
         with pytest.raises(UsageError, match=r"values\.yaml:1:1: the tag 2\.0 cannot be said here"):
             list(place.writes(place.spell(NEW)))
-        assert [it for _, it in place.writes("shop/users:v2.0-slim")] == ["2.0"]
+        assert [it for _, it in place.writes(Image("shop/users:v2.0-slim"))] == ["2.0"]
         return
-    assert place.spell(NEW) == value
-    assert [it for _, it in place.writes(value, "2.0")] == written
+    assert place.spell(NEW) == Image(value)
+    assert [it for _, it in place.writes(Image(value), "2.0")] == written
 
 
 def test_a_place_of_a_tag_needs_one() -> None:
@@ -96,6 +98,6 @@ def test_what_was_written_is_restored_as_it_stood() -> None:
 
 
 def test_an_index_with_parts_is_kept_as_json() -> None:
-    place = ImageSite("shop/users:1.0", 3, 6, 1, 4, (), (part(TAG, "1.0", prefix="v"),), "because")
+    place = ImageSite(Image("shop/users:1.0"), 3, 6, 1, 4, (), (part(TAG, "1.0", prefix="v"),), "because")
     index = FileIndex("", images=(place,))
     assert FileIndex.from_json(index.to_json()) == index

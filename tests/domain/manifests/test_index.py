@@ -26,7 +26,7 @@ def test_every_kind_with_a_pod_template(kind: str, spec: str) -> None:
     """Workloads, Pods, CronJobs and custom kinds made like them are found."""
     data = f"apiVersion: v1\nkind: {kind}\nmetadata: {{name: app}}\nspec: {spec}\n".encode()
     (site,) = index_file(data).images
-    assert (site.value, site.uses[0].kind, site.uses[0].container) == ("a:1", kind, "c")
+    assert (site.image.text, site.uses[0].kind, site.uses[0].container) == ("a:1", kind, "c")
 
 
 def test_pod_templates_lists_and_all_kinds_of_containers() -> None:
@@ -47,7 +47,7 @@ items:
     ephemeralContainers: [{name: d, image: d:1}]
 """
     index = index_file(data)
-    assert [(it.value, it.uses[0].role) for it in index.images] == [
+    assert [(it.image.text, it.uses[0].role) for it in index.images] == [
         ("a:1", "container"), ("b:1", "init"), ("c:1", "container"), ("d:1", "ephemeral"),
     ]  # fmt: skip
     assert [(it.line, it.column) for it in index.images][1] == (12, 39)

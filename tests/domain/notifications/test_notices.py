@@ -10,6 +10,7 @@ import pytest
 from headway.domain.config.reading import load_config
 from headway.domain.notifications.notices import STATES, Notice, recipients_of
 from headway.errors import ConfigError
+from tests.images import moved
 from tests.systems.notify.test_slack import NOTICE
 
 HEAD = """version: 1
@@ -111,5 +112,19 @@ def test_a_route_that_notifies_nobody_is_refused_where_it_stands(text: str, expe
 
 def test_a_service_with_two_changes_is_named_once() -> None:
     """What is told in a line names services, not containers."""
-    two = (("web", "r/web:1", "r/web:3"), ("web", "r/web:2", "r/web:3"))
+    two = (moved("web", "r/web:1", "r/web:3"), moved("web", "r/web:2", "r/web:3"))
     assert dataclasses.replace(NOTICE, changes=two, state="failed").headline == "production: web failed"
+
+
+def test_what_older_headways_wrote_is_read_and_written_the_same() -> None:
+    """An outbox outlives an update, and programs read the same JSON after it."""
+    text = (
+        '{"release": "r-1", "app": "shop", "environment": "production", "kind": "release", "state": "failed", '
+        '"changes": [["web", "", "r/web:2@sha256:abc"], ["api", "${OLD}", "r/api:2"]], "actor": "ann", "reason": "", '
+        '"commit": "c1", "cause": "it crashed", "progress": "", "seconds": 1.5, "automatic": false, '
+        '"at": "2026-11-24T10:00:00Z", "links": [["run", "http://prefect.example/1"]], "details": ["line"], '
+        '"corrects": false}'
+    )
+    notice = Notice.from_json(text)
+    assert notice.changes == (moved("web", "", "r/web:2@sha256:abc"), moved("api", "${OLD}", "r/api:2"))
+    assert notice.to_json() == text

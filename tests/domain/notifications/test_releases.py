@@ -25,6 +25,7 @@ from headway.domain.notifications.releases import (
 )
 from headway.domain.objects.identity import ObjectId
 from headway.domain.releases.ledger import REVERTS, Entry, Outcome, ReleaseRecord
+from tests.images import moved
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 FAILED = Entry("f" * 40, ("a" * 40,), "Ann", NOW, "Release web", ReleaseRecord("r-1", "staging", "release"),
@@ -101,7 +102,7 @@ def test_a_run_without_a_commit_is_told_by_its_request(flow: str, kind: str) -> 
     """It says what was asked for, since nothing else is known."""
     asked = {"images": [{"service": "web", "image": "2.0.0"}], "actor": "ann", "reason": None}
     notice = of_request("shop", "staging", "r-1", flow, asked, "rejected", "it died")
-    assert (notice.kind, notice.changes, notice.actor) == (kind, (("web", "", "2.0.0"),), "ann")
+    assert (notice.kind, notice.changes, notice.actor) == (kind, (moved("web", "", "2.0.0"),), "ann")
     assert (notice.reason, notice.cause) == ("", "it died")
 
 
@@ -118,7 +119,7 @@ def test_a_push_is_noticed_once_for_each_thing_about_it() -> None:
 def test_an_earlier_notice_fills_in_what_a_later_one_does_not_know() -> None:
     """A release that comes to nothing keeps its images, its links and who asked for it."""
     known = Notice(
-        "r-1", "shop", "staging", "release", "planned", (("web", "1", "2"),), "ann", progress="half"
+        "r-1", "shop", "staging", "release", "planned", (moved("web", "1", "2"),), "ann", progress="half"
     )
     said = as_known(known, Notice("r-1", "shop", "staging", "release", "superseded", cause="newer", at="now"))
     assert said == dataclasses.replace(known, state="superseded", cause="newer", at="now", progress="")

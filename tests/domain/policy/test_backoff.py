@@ -8,6 +8,7 @@ import pytest
 
 from headway.domain.policy.backoff import FIRST, MOST, tried_again_at, waiting_lines
 from headway.domain.releases.ledger import REVERTS, Entry, Outcome, ReleaseRecord
+from tests.images import moved
 
 T = datetime(2026, 11, 28, 12, tzinfo=UTC)
 NEW, OLD = "r/web:2@sha256:" + "a" * 64, "r/web:1@sha256:" + "b" * 64
@@ -18,12 +19,12 @@ def failed_and_back(number: int, blames: bool) -> list[Entry]:
     """Return a release that failed, and the commit that rolled it back."""
     at = T + timedelta(hours=number)
     bad, back = (f"{number}{it}" * 20 for it in "ab")
-    record = ReleaseRecord(id="i", environment="staging", kind="release", changes=(("web", OLD, NEW),))
+    record = ReleaseRecord(id="i", environment="staging", kind="release", changes=(moved("web", OLD, NEW),))
     undone = ReleaseRecord(
         id="j",
         environment="staging",
         kind="rollback",
-        changes=(("web", NEW, OLD),),
+        changes=(moved("web", NEW, OLD),),
         trailers=((REVERTS, bad),),
     )
     outcome = Outcome("failed", at, blames=blames)
@@ -51,6 +52,6 @@ def test_people_see_what_automation_waits_for_and_until_when() -> None:
     said = "web 2 failed for lack of something; automation does not try it again before 2026-11-28 12:15 UTC"
     assert waiting_lines(entries, T) == [f"{said}, a person may at once"]
     assert waiting_lines(entries, T + FIRST) == []
-    by_hand = ReleaseRecord(id="k", environment="staging", kind="release", changes=(("web", OLD, NEW),))
+    by_hand = ReleaseRecord(id="k", environment="staging", kind="release", changes=(moved("web", OLD, NEW),))
     released = Entry("f" * 40, (), "ann", T, "by hand", by_hand, ())
     assert waiting_lines([released, *entries], T) == []

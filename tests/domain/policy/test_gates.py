@@ -11,10 +11,14 @@ from headway.domain.policy.gates import gates, is_automatic, not_promoted
 from headway.domain.policy.holds import Holds, Lock, Override, Veto
 from headway.domain.releases.plans import Change
 from headway.errors import ConfigError
+from tests.images import moved
 
 D = "sha256:" + "a" * 64
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
-CHANGES = [Change("web", "r.io/web:1", f"r.io/web:2@{D}"), Change("api", "r.io/api:1", "r.io/api:2")]
+CHANGES = [
+    Change(*moved("web", "r.io/web:1", f"r.io/web:2@{D}")),
+    Change(*moved("api", "r.io/api:1", "r.io/api:2")),
+]
 
 
 def config(more: str = ""):  # type: ignore[no-untyped-def]
@@ -59,6 +63,19 @@ def test_what_is_vetoed_upstream_needs_force_here(
     assert [it.kind for it in found] == held
     if held == ["vetoed upstream"]:
         assert str(found[0]) == f"web in {environment} is vetoed in {vetoed_in} at 2: CrashLoopBackOff"
+
+
+@pytest.mark.parametrize(
+    ("image", "told"),
+    [(f"r.io:5000/web:2@{D}", "2"), (f"r.io:5000/web@{D}", "a" * 12), (f"r.io/web@{D}", "a" * 12)],
+)
+def test_an_upstream_veto_names_the_tag_or_the_digest(image: str, told: str) -> None:
+    """An image without a tag is told by its digest; the registry's port is no tag."""
+    text = CHAIN.replace("r.io/web", image.partition("@")[0].removesuffix(":2"))
+    holds = Holds().put([Veto("staging", "web", D, by="headway", why="it crashed")])
+    changes = [Change(*moved("web", "r.io/web:1", image))]
+    (found,) = gates(load_config(text.encode()), holds, "production", changes, NOW, undo=False)
+    assert str(found) == f"web in production is vetoed in staging at {told}: it crashed"
 
 
 @pytest.mark.parametrize(

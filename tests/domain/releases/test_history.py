@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headway.domain.images.reference import Image
 from headway.domain.releases.ledger import (
     Entry,
     Outcome,
@@ -20,12 +21,15 @@ from headway.domain.releases.ledger import (
     parse_message,
     parse_note,
 )
+from tests.images import moved
 
 NOW = datetime(2026, 11, 23, 10, 15, 2, tzinfo=UTC)
 DIGEST = "sha256:" + "a" * 64
 CHANGES = (
-    ("frontend", "localhost:5000/shop/frontend:sha-1f3c", f"localhost:5000/shop/frontend:sha-9ab2@{DIGEST}"),
-    ("users", "localhost:5000/shop/users:sha-77d0", f"localhost:5000/shop/users:sha-e41a@{DIGEST}"),
+    moved(
+        "frontend", "localhost:5000/shop/frontend:sha-1f3c", f"localhost:5000/shop/frontend:sha-9ab2@{DIGEST}"
+    ),
+    moved("users", "localhost:5000/shop/users:sha-77d0", f"localhost:5000/shop/users:sha-e41a@{DIGEST}"),
 )
 
 
@@ -63,7 +67,11 @@ def test_a_message_reads_as_a_sentence_a_table_and_trailers() -> None:
 
 def test_a_service_that_left_two_images_is_named_once_and_read_back_whole() -> None:
     """The subject names services, the trailers every change; what was taken away altogether has no new image."""
-    two = (("web", "r/web:1", "r/web:3"), ("web", "r/web:2", "r/web:3"), ("web", "r/web:4", ""))
+    two = (
+        moved("web", "r/web:1", "r/web:3"),
+        moved("web", "r/web:2", "r/web:3"),
+        moved("web", "r/web:4", ""),
+    )
     message = format_message(record(changes=two))
     assert message.startswith("Release web to staging\n\nweb  1 -> 3\nweb  2 -> 3\nweb  4 -> -\n")
     read = parse_message(message)
@@ -88,7 +96,7 @@ def test_the_subject_says_what_kind_of_change_it_is(kind: str, subject: str) -> 
 
 def test_a_long_list_of_services_does_not_run_out_of_the_subject() -> None:
     """Forty services fit into one line; the trailers still name them all."""
-    many = tuple((f"service-{n}", f"r/s{n}:1", f"r/s{n}:2") for n in range(40))
+    many = tuple(moved(f"service-{n}", f"r/s{n}:1", f"r/s{n}:2") for n in range(40))
     text = format_message(record(changes=many))
     subject = text.splitlines()[0]
     assert len(subject) <= 72
@@ -115,12 +123,12 @@ def test_any_text_gives_a_message_that_reads_back_as_the_same_release(
 ) -> None:
     """Whatever people type, the release keeps its id, its environment and one change."""
     parsed = parse_message(
-        format_message(record(reason=reason, actor=actor, changes=(("app", image, "b:2"),)))
+        format_message(record(reason=reason, actor=actor, changes=(moved("app", image, "b:2"),)))
     )
     assert parsed is not None
     assert (parsed.id, parsed.environment, parsed.kind) == ("20261123T101502Z-7f3a", "staging", "release")
     assert len(parsed.changes) == 1
-    assert parsed.changes[0][2] == "b:2"
+    assert parsed.changes[0][2] == Image("b:2")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from headway.domain.releases.ledger import Entry
 from headway.domain.releases.ledger_filter import parse_time, selected
 from headway.domain.releases.message import ReleaseRecord
 from headway.errors import UsageError
+from tests.images import moved
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -42,7 +43,7 @@ def test_what_is_no_time(text: str) -> None:
 
 def entry(kind: str, actor: str, *services: str, day: int = 1) -> Entry:
     """Make an entry."""
-    changes = tuple((it, "a", "b") for it in services)
+    changes = tuple(moved(it, "a", "b") for it in services)
     record = ReleaseRecord("id", "staging", kind, changes, actor)
     return Entry("c" * 40, (), "x", datetime(2026, 11, day, tzinfo=UTC), "s", record)
 

@@ -9,6 +9,7 @@ import pytest
 from headway.domain.releases.ledger import Entry, Outcome
 from headway.domain.releases.message import ReleaseRecord
 from headway.domain.releases.metrics import Row, metrics
+from tests.images import moved
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 END = START + timedelta(days=10)
@@ -38,7 +39,7 @@ def release(
         trailers.append(("Source", f"web {'a' * 40} {at(hours - lead):%Y-%m-%dT%H:%M:%SZ}"))
     if reverts:
         trailers.append(("Reverts", reverts))
-    changes = (("web", old, web),) if web else ()
+    changes = (moved("web", old, web),) if web else ()
     record = ReleaseRecord(f"id{_made}", environment, kind, changes, "ann", trailers=tuple(trailers))
     found = tuple(Outcome(state, at(hour)) for state, hour in outcomes)
     return Entry(f"{_made:040x}", (), "ann", at(hours), "s", record, found)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from headway.domain.config.reading import load_config
-from headway.domain.images.reference import ImageRef
+from headway.domain.images.reference import Image, ImageRef
 from headway.domain.manifests.image_sites import TAG, ImageSite, ImageUse, Part
 from headway.domain.manifests.index import FileIndex, index_file
 from headway.domain.releases.plans import Plan, image_changes, images_of, plan_as_it_was, plan_images
 from headway.errors import ConfigError
+from tests.images import spelled
 
 CONFIG = load_config(
     b"version: 1\napp: shop\nservices:\n  web: {image: r.io/web}\n  api: {image: r.io/api}\n"
@@ -41,7 +42,7 @@ def test_only_the_service_s_values_change() -> None:
     """Every container of the service gets the image, spelled as its author did; others stay."""
     files = {"a.yaml": pod("a", "r.io/web:1", "r.io/api:1"), "b.yaml": pod("b", "busybox:1")}
     plan = planned(files, web=f"r.io/web:2@{D}")
-    assert plan.triples == (("web", "r.io/web:1", f"r.io/web:2@{D}"),)
+    assert spelled(plan.triples) == (("web", "r.io/web:1", f"r.io/web:2@{D}"),)
     assert dict(plan.files) == {"a.yaml": files["a.yaml"].replace(b"r.io/web:1", f"r.io/web:2@{D}".encode())}
 
 
@@ -84,9 +85,10 @@ def test_as_it_was_goes_container_by_container() -> None:
 def test_images_by_service() -> None:
     """Each service's distinct images, in the order of headway.yaml; what is no service's is left out."""
     found = indexed({"a.yaml": pod("a", "r.io/api:1", "r.io/web:1", "r.io/web:2", "busybox:1")})
-    assert images_of(CONFIG, found) == {"web": ("r.io/web:1", "r.io/web:2"), "api": ("r.io/api:1",)}
+    web, api = [Image("r.io/web:1"), Image("r.io/web:2")], [Image("r.io/api:1")]
+    assert images_of(CONFIG, found) == {"web": tuple(web), "api": tuple(api)}
     then = indexed({"a.yaml": pod("a", "r.io/api:0", "r.io/web:1", "r.io/web:2")})
-    assert image_changes(CONFIG, found, then) == (("api", "r.io/api:1", "r.io/api:0"),)
+    assert spelled(image_changes(CONFIG, found, then)) == (("api", "r.io/api:1", "r.io/api:0"),)
 
 
 TWO = {"a.yaml": pod("a", "r.io/web:1"), "b.yaml": pod("b", "r.io/web:2", "r.io/web:1", "r.io/api:1")}
@@ -95,12 +97,12 @@ TWO = {"a.yaml": pod("a", "r.io/web:1"), "b.yaml": pod("b", "r.io/web:2", "r.io/
 def test_a_service_that_runs_two_images_has_two_changes() -> None:
     """Each distinct image that is left is told, in the order of the files, and each is told once."""
     plan = planned(TWO, web="r.io/web:3")
-    assert plan.triples == (("web", "r.io/web:1", "r.io/web:3"), ("web", "r.io/web:2", "r.io/web:3"))
+    assert spelled(plan.triples) == (("web", "r.io/web:1", "r.io/web:3"), ("web", "r.io/web:2", "r.io/web:3"))
     past = indexed(
         {"a.yaml": pod("a", "r.io/web:0"), "b.yaml": pod("b", "r.io/web:0", "r.io/web:0", "r.io/api:1")}
     )
     back = plan_as_it_was(CONFIG, "staging", "base", indexed(TWO), past, TWO.__getitem__, [], "back")
-    assert back.triples == (("web", "r.io/web:1", "r.io/web:0"), ("web", "r.io/web:2", "r.io/web:0"))
+    assert spelled(back.triples) == (("web", "r.io/web:1", "r.io/web:0"), ("web", "r.io/web:2", "r.io/web:0"))
 
 
 def test_an_approval_of_one_image_is_none_of_two() -> None:
@@ -114,19 +116,21 @@ def test_what_taking_back_changes_goes_container_by_container() -> None:
     then = indexed(
         {"a.yaml": pod("a", "r.io/web:2"), "b.yaml": pod("b", "r.io/web:1", "r.io/web:1", "r.io/api:1")}
     )
-    assert image_changes(CONFIG, indexed(TWO), then) == (
+    assert spelled(image_changes(CONFIG, indexed(TWO), then)) == (
         ("web", "r.io/web:1", "r.io/web:2"),
         ("web", "r.io/web:2", "r.io/web:1"),
     )
     renamed = indexed({"c.yaml": pod("c", "r.io/web:0", "r.io/web:1", "r.io/api:1")})
-    assert image_changes(CONFIG, indexed(TWO), renamed) == (("web", "r.io/web:2", ""),)
+    assert spelled(image_changes(CONFIG, indexed(TWO), renamed)) == (("web", "r.io/web:2", ""),)
 
 
 def rendered(text: str, value: str, obstacle: str = "") -> FileIndex:
     """Index a kustomization whose newTag is `text`, which renders to `value`."""
     part = Part("k.yaml", 8, 8 + len(text), 1, 9, TAG, text)
     uses = (ImageUse(0, "Pod", "", "a", "c", "container"),)
-    return FileIndex("k.yaml", images=(ImageSite(value, 8, 8 + len(text), 1, 9, uses, (part,), obstacle),))
+    return FileIndex(
+        "k.yaml", images=(ImageSite(Image(value), 8, 8 + len(text), 1, 9, uses, (part,), obstacle),)
+    )
 
 
 def test_a_part_is_changed_in_its_file_and_restored_as_it_stood() -> None:
@@ -135,7 +139,7 @@ def test_a_part_is_changed_in_its_file_and_restored_as_it_stood() -> None:
     wanted = {"web": (ImageRef.parse("r.io/web:1.10"), "asked for")}
     past = [rendered("v1", "r.io/web:v1")]
     plan = plan_images(CONFIG, "staging", "base", past, files.__getitem__, wanted)
-    assert plan.triples == (("web", "r.io/web:v1", "r.io/web:1.10"),)
+    assert spelled(plan.triples) == (("web", "r.io/web:v1", "r.io/web:1.10"),)
     assert plan.files["k.yaml"] == b'newTag: "1.10" # why'
     now = [rendered('"1.10"', "r.io/web:1.10")]
     back = plan_as_it_was(CONFIG, "staging", "base", now, past, plan.files.__getitem__, [], "")

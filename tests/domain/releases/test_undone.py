@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from headway.domain.images.reference import Image
 from headway.domain.releases.undone import Step, downgrades, older_by, undone
 
 V = {
-    name: f"r.io/web:{name}@sha256:{number:064x}"
+    name: Image(f"r.io/web:{name}@sha256:{number:064x}")
     for number, name in enumerate(("1.0.0", "1.1.0", "1.2.0", "red", "blue"))
 }
 
@@ -75,12 +76,12 @@ def test_what_was_answered_once_is_not_undone_again() -> None:
     [
         (V["1.1.0"], V["1.0.0"], "is older than what was live"),
         (V["1.0.0"], V["1.1.0"], ""),
-        (V["1.0.0"], V["1.0.0"].partition("@")[0], "lost its digest"),
-        (V["1.1.0"], V["1.0.0"].partition("@")[0], "is older than what was live"),
+        (V["1.0.0"], Image("r.io/web:1.0.0"), "lost its digest"),
+        (V["1.1.0"], Image("r.io/web:1.0.0"), "is older than what was live"),
         (V["red"], V["blue"], ""),
     ],
 )
-def test_a_downgrade_is_seen(before: str, now: str, expected: str) -> None:
+def test_a_downgrade_is_seen(before: Image, now: Image, expected: str) -> None:
     """By version, and where a digest is lost; a colour has no order."""
     found = downgrades([("web", now, before)], lambda service: older_by(None))
     assert [said for *_, said in found] == ([expected] if expected else [])

@@ -87,7 +87,7 @@ def test_the_scalar_of_a_kustomization(form: str) -> None:
 
 def holds(unit: Unit, indexes: tuple[FileIndex, ...], place: str, lines: list[str] | None) -> None:
     """Check the place of the service users, that its release changes this one scalar and image, and the way back."""
-    users = [site for index in indexes for site in index.images if "users" in site.value]
+    users = [site for index in indexes for site in index.images if "users" in site.image.text]
     assert not [it.obstacle for it in users if it.obstacle]
     assert said(users) == place.split("+")
     before = unit.render()

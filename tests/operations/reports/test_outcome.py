@@ -12,6 +12,7 @@ from headway.errors import TransientError
 from headway.operations.reports.outcome import result_report, set_image_report, unfinished_report
 from headway.operations.result import Result
 from headway.systems.cluster.set_image import ImageSet
+from tests.images import moved
 
 WEB = ObjectId("apps", "Deployment", "shop", "web")
 API = ObjectId("apps", "Deployment", "shop", "api")
@@ -40,7 +41,7 @@ def failed(**more: object) -> Result:
 
 def test_what_the_cluster_and_the_container_said() -> None:
     """Events of the failing pod and its last log lines, each in a block of its own that they cannot close."""
-    said = result_report(failed(), no_page, changes=[("web", "", IMAGE)], context="shop")
+    said = result_report(failed(), no_page, changes=[moved("web", "", IMAGE)], context="shop")
     assert (
         "**Cause:** shop Deployment/web is failed: CrashLoopBackOff: container web ended with code 3" in said
     )
@@ -92,7 +93,7 @@ def test_nothing_was_to_do() -> None:
         Result("staging", COMMIT, "unchanged", 0.1, applied=Applied(unchanged=(WEB,))),
         no_page,
         before=[("wait for its turn", 0.0)],
-        changes=[("web", "", IMAGE)],
+        changes=[moved("web", "", IMAGE)],
         context="shop",
     )
     assert said == "## staging: nothing to change\n\nCommit `aaaaaaaaa`.\n"

@@ -9,6 +9,7 @@ from headway.domain.objects.identity import ObjectId
 from headway.domain.releases.plans import Change, Plan
 from headway.operations.builds import Built
 from headway.operations.reports.plan import asked_by, build_report, drift_report, plan_report
+from tests.images import moved
 
 A, B = f"r/web:latest@sha256:{'a' * 64}", f"r/web:latest@sha256:{'b' * 64}"
 
@@ -16,7 +17,11 @@ A, B = f"r/web:latest@sha256:{'a' * 64}", f"r/web:latest@sha256:{'b' * 64}"
 def plan(old: str = "r/web:1.0.0", new: str = "r/web:1.1.0", **files: bytes) -> Plan:
     written = {path.replace("_", "/"): data for path, data in files.items()} or {"staging/web.yaml": b"new\n"}
     return Plan(
-        "staging", "c" * 40, (Change("web", old, new, "a | b"),), written, ("left out: x.yaml:1:1: *odd*",)
+        "staging",
+        "c" * 40,
+        (Change(*moved("web", old, new), "a | b"),),
+        written,
+        ("left out: x.yaml:1:1: *odd*",),
     )
 
 

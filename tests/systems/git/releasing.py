@@ -9,6 +9,7 @@ import os
 import sys
 from pathlib import Path
 
+from headway.domain.images.reference import Image
 from headway.domain.releases.ledger import ReleaseRecord, format_message
 from headway.systems.git.config_repo import ConfigRepo, Draft, Published
 
@@ -21,7 +22,7 @@ def add_line(repo: ConfigRepo, release_id: str, line: str, file: str = FILE) -> 
     def draft(head: str) -> Draft | None:
         old = repo.reader(head)(file)
         record = ReleaseRecord(
-            release_id, "staging", "release", (("app", "a:1", f"a:{line}"),), "ann", "a test"
+            release_id, "staging", "release", (("app", Image("a:1"), Image(f"a:{line}")),), "ann", "a test"
         )
         return Draft(files={file: old + line.encode() + b"\n"}, message=format_message(record), author="ann")
 

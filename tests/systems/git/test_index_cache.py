@@ -73,7 +73,7 @@ def test_a_damaged_file_is_thrown_away(tmp_path: Path, content: bytes) -> None:
     for expected in (1, 0):
         blobs.asked.clear()
         cache = IndexCache(file)
-        assert cache.indexes(files, blobs.read_many)[0].images[0].value == "r/x:1"
+        assert cache.indexes(files, blobs.read_many)[0].images[0].image.text == "r/x:1"
         assert len(blobs.asked) == expected
         cache.close()
 
@@ -88,7 +88,7 @@ def test_a_damaged_row_is_read_again(tmp_path: Path) -> None:
     with sqlite3.connect(file) as database:
         database.execute("UPDATE file_index SET data = '{\"manifests\": 1}'")
     database.close()
-    assert IndexCache(file).indexes(files, blobs.read_many)[0].images[0].value == "r/x:1"
+    assert IndexCache(file).indexes(files, blobs.read_many)[0].images[0].image.text == "r/x:1"
     assert len(blobs.asked) == 2
 
 
@@ -108,7 +108,7 @@ def test_without_a_place_to_write_it_still_answers(tmp_path: Path) -> None:
     blobs, cache = Blobs(), IndexCache(tmp_path / "file" / "index.sqlite")
     files = {"a.yaml": blobs.add(pod("x"))}
     for _ in range(2):
-        assert cache.indexes(files, blobs.read_many)[0].images[0].value == "r/x:1"
+        assert cache.indexes(files, blobs.read_many)[0].images[0].image.text == "r/x:1"
     assert len(blobs.asked) == 1
 
 

@@ -12,6 +12,7 @@ from headway.domain.releases.ledger import Outcome, ReleaseRecord, format_messag
 from headway.errors import FailedError, UsageError
 from headway.systems.git import folder_states
 from headway.systems.git.config_repo import ConfigRepo, Draft, Published
+from tests.images import moved
 from tests.repos import Remote
 
 AT = datetime(2026, 11, 23, 10, tzinfo=UTC)
@@ -19,7 +20,7 @@ AT = datetime(2026, 11, 23, 10, tzinfo=UTC)
 
 def release(repo: ConfigRepo, environment: str, text: str, kind: str = "release") -> Published:
     release_id = new_release_id(datetime.now(UTC), f"{environment} {text}")
-    record = ReleaseRecord(release_id, environment, kind, (("app", "a:1", f"a:{text}"),), "ann", "why")
+    record = ReleaseRecord(release_id, environment, kind, (moved("app", "a:1", f"a:{text}"),), "ann", "why")
     draft = Draft(
         files={f"{environment}/app.yaml": text.encode()}, message=format_message(record), author="ann"
     )

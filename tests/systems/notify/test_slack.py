@@ -16,11 +16,12 @@ from headway.domain.notifications.notices import Notice, Recipient, stamp
 from headway.errors import FailedError
 from headway.operations.dispatcher import Dispatcher
 from headway.settings import Settings
+from tests.images import moved
 from tests.servers.slack import TOKEN, SlackServer, limited, refused
 
 NOTICE = Notice(
     release="20261124T100000Z-1", app="shop", environment="production", kind="release", state="planned",
-    changes=(("orders", "r/orders:1", "r/orders:2@sha256:" + "a" * 64),), actor="ann", reason="the new totals",
+    changes=(moved("orders", "r/orders:1", "r/orders:2@sha256:" + "a" * 64),), actor="ann", reason="the new totals",
     at="2026-11-24T10:00:00Z", links=(("run", "http://prefect.example/runs/1"),),
 )  # fmt: skip
 
@@ -275,7 +276,7 @@ def test_one_broken_channel_keeps_no_other_from_hearing(slack: SlackServer, tmp_
 def test_names_are_escaped_and_long_lists_are_cut(slack: SlackServer, tmp_path: Path) -> None:
     """No name becomes a mention, a link or markup, and Slack takes whatever there is to say."""
     here = dispatcher(slack, tmp_path)
-    many = tuple((f"s{place}", "", f"r/s{place}:2") for place in range(60))
+    many = tuple(moved(f"s{place}", "", f"r/s{place}:2") for place in range(60))
     send(
         here, "failed", changes=many, cause="<!channel> & " + "x" * 9000, actor="<@U1>", details=("`" * 5000,)
     )
@@ -303,7 +304,7 @@ def test_nothing_is_cut_in_the_middle_of_an_escape(slack: SlackServer, tmp_path:
         reason=text,
         actor=text,
         details=(text, "```"),
-        changes=((text, "", "r:1"),),
+        changes=(moved(text, "", "r:1"),),
     )
     assert here.deliver() == 1, here.waiting()
     (message,) = slack.posts()
