@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from headway.domain.manifests.edits import token
 from headway.domain.manifests.image_sites import DIGEST, IMAGE
 from headway.domain.rendering.candidates import Candidate, split
+from headway.domain.text.yaml_tokens import token
 
 _VERSION = re.compile(r"v?[0-9]+(?:\.[0-9]+)*")
 

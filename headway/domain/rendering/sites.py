@@ -287,19 +287,25 @@ def held_by_others(
     index: FileIndex, others: Mapping[str, Collection[str]], environment: str, pin_in: str
 ) -> FileIndex:
     """Return an index whose places in files that other environments' sources have, too, say so as their obstacle."""
-    return replace(index, images=tuple(_held(it, others, environment, pin_in) for it in index.images))
+    return replace(
+        index, images=tuple(_held(it, index.path, others, environment, pin_in) for it in index.images)
+    )
 
 
-def _held(site: ImageSite, others: Mapping[str, Collection[str]], environment: str, pin_in: str) -> ImageSite:
+def _held(
+    site: ImageSite, index_path: str, others: Mapping[str, Collection[str]], environment: str, pin_in: str
+) -> ImageSite:
     shared = [it for it in site.parts if others.get(it.path)]
     if site.obstacle or not shared:
         return site
     names = ", ".join(sorted({name for it in shared for name in others[it.path]}))
-    places = " and ".join(it.place for it in shared)
+    own = (index_path, site.start)
+    places = " and ".join("this" if (it.path, it.start) == own else it.place for it in shared)
     way_out = (
         f"`headway release … --pin-in {pin_in}` gives {environment} an entry of its own"
         if pin_in
         else f"give {environment} a file of its own that says it"
     )
-    said = f"{places} says {site.image} for {names} too: a release to {environment} would change it there; {way_out}"
+    says = "says" if len(shared) == 1 else "say"
+    said = f"{places} {says} {site.image} for {names} too: a release to {environment} would change it there; {way_out}"
     return replace(site, obstacle=said)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from headway.domain.images.reference import Image, ImageRef
-from headway.domain.manifests.edits import AsWritten, splice, token
+from headway.domain.manifests.edits import AsWritten, splice
 from headway.domain.manifests.image_sites import DIGEST, IMAGE, TAG, ImageSite, ImageUse, Part
 from headway.domain.manifests.index import FileIndex
+from headway.domain.text.yaml_tokens import token
 from headway.errors import UsageError
 
 D1, D2 = ("sha256:" + it * 64 for it in "12")

@@ -100,8 +100,8 @@ def holds(unit: Unit, indexes: tuple[FileIndex, ...], place: str, lines: list[st
     after = unit.render(plan.files)
     (old,) = {it.image for it in containers(before.objects) if "users" in it.image}
     (change,) = plan.changes
-    assert change.old == old
-    assert {it.image for it in containers(after.objects) if "users" in it.image} == {change.new}
+    assert change.old.text == old
+    assert {it.image for it in containers(after.objects) if "users" in it.image} == {change.new.text}
     fields = {str(it.field[-1]) for it in differences(before.objects, after.objects)}
     assert fields <= {"image", "app.kubernetes.io/version"}
 
