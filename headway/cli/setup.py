@@ -12,8 +12,6 @@ from headway.cli.options import Format
 from headway.cli.output import Output, err, out, print_json, print_table, styled
 from headway.errors import UsageError
 
-SKIPPED = {".git", ".github", ".gitlab", "node_modules"}
-
 
 def init(
     folder: Annotated[
@@ -22,57 +20,51 @@ def init(
     app: Annotated[
         str, typer.Option("--app", help="The application's name; default: the folder's name.")
     ] = "",
+    every: Annotated[
+        bool, typer.Option("--all", help="Write a headway.yaml for each application in the repo.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Print the file instead of writing it.")
     ] = False,
 ) -> None:
-    """Write headway.yaml for a repo of plain Kubernetes YAML.
+    """Write headway.yaml for a repo that plain YAML, Flux, Argo CD, Kargo or Keel describe.
 
-    Each folder with workloads becomes an environment, and each image repository a service.
+    Reads the working tree: manifests, kustomizations, charts with values for environments, and what the other tools'
+    objects and annotations say. The file says beside each line where it comes from, and at its end what could not be
+    carried over.
 
-    Example: cd config && headway init
+    Example: headway init --dry-run
+
+    Example: headway init --all
     """
-    from headway.domain.config.reading import starter_config
-    from headway.domain.manifests.index import index_file, unrendered
+    from headway.operations.moving import drafts_of
 
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder")
-    target = folder / "headway.yaml"
-    if target.exists() and not dry_run:
-        raise UsageError(f"{target} exists already", hint="edit it, or look at a fresh one with --dry-run")
-    found: dict[str, list[str]] = {}
-    refused: set[str] = set()
-    for path in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml"), *folder.rglob("Kustomization")]):
-        relative = path.relative_to(folder)
-        if len(relative.parts) < 2 or SKIPPED & set(relative.parts) or path.is_symlink() or path.is_dir():
-            continue
-        if unfit := unrendered(relative.as_posix()):
-            err().print(f"left out, with all of {relative.parts[0]}/: {unfit}", markup=False)
-            refused.add(relative.parts[0])
-            continue
-        index = index_file(path.read_bytes())
-        for problem in index.problems:
-            err().print(
-                f"left out: {relative}:{problem.line}:{problem.column}: {problem.message}", markup=False
-            )
-        found.setdefault(relative.parts[0], []).extend(site.image.text for site in index.images)
-    found = {name: images for name, images in found.items() if images and name not in refused}
-    # The file names environments in the order of promotion.
-    found = {name: found[name] for name in sorted(found, key=lambda it: ("prod" in it.lower(), it))}
-    if not found:
+    drafts, proposal = drafts_of(folder, app, every=every)
+    there = [str(folder / it.path) for it in drafts if (folder / it.path).exists()]
+    if there and not dry_run:
         raise UsageError(
-            f"no folder below {folder.resolve().name}/ has a manifest with an image",
-            hint="put each environment's YAML in a folder of its own, for example staging/ and production/",
+            f"{', '.join(there)} exists already", hint="edit it, or look at a fresh one with --dry-run"
         )
-    text = starter_config(app or folder.resolve().name, found)
-    if dry_run:
-        print(text, end="")
-        return
-    target.write_text(text, encoding="utf-8")
-    out().print(
-        f"wrote {target}: {', '.join(found)}. Next: read it, run `headway lint`, push it, run `headway doctor`.",
-        markup=False,
-    )
+    for problem in proposal.problems:
+        err().print(f"left out: {problem}", markup=False)
+    for it in proposal.left_out:
+        err().print(f"not carried over: {it}", markup=False)
+    for draft in drafts:
+        target = folder / draft.path
+        if dry_run:
+            if len(drafts) > 1:
+                print(f"# {target}")
+            print(draft.text, end="" if draft is drafts[-1] else "\n")
+            continue
+        target.write_text(draft.text, encoding="utf-8")
+        names = ", ".join(it.name for it in draft.application.environments)
+        missing = len(set(draft.application.left_out))
+        rest = f"; {missing} things could not be carried over, see its end" if missing else ""
+        out().print(f"wrote {target}: {names}{rest}", markup=False)
+    if not dry_run:
+        out().print("Next: read it, run `headway lint`, push it, run `headway doctor`.", markup=False)
 
 
 def lint(

@@ -106,20 +106,6 @@ def test_init_writes_a_file_that_loads(tmp_path: Path) -> None:
     assert (tmp_path / "headway.yaml").read_bytes() == written
 
 
-def test_init_leaves_out_what_wants_rendering(tmp_path: Path) -> None:
-    """A folder with a kustomization or a chart is named with what to do, and becomes no environment."""
-    pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: r.io/shop/web:1}]}\n"
-    for folder, extra in (("plain", "x.yaml"), ("overlay", "Kustomization"), ("chart", "Chart.yaml")):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "web.yaml").write_text(pod)
-        (tmp_path / folder / extra).write_text(pod.replace("name: p", "name: q"))
-    done = headway("init", str(tmp_path), "--app", "shop")
-    assert done.code == 0, done.err
-    assert "overlay/Kustomization:1:1: kustomizations are not rendered yet" in done.err
-    assert "chart/Chart.yaml:1:1: charts are not rendered yet" in done.err
-    assert list(load_config((tmp_path / "headway.yaml").read_bytes()).environments) == ["plain"]
-
-
 def test_init_says_what_it_looks_for(tmp_path: Path) -> None:
     """An empty folder is no config repo."""
     done = headway("init", str(tmp_path))

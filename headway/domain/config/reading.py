@@ -9,11 +9,11 @@ from headway.domain.config.checks import Names, Path, has_source, tags_of, wrong
 from headway.domain.config.model import ClusterTarget, Document, Environment, Service, Source
 from headway.domain.config.positions import ConfigText, did_you_mean
 from headway.domain.config.repair import Mistake, existing, keys_at, repaired
-from headway.domain.images.reference import ImageRef, InvalidImage
+from headway.domain.images.reference import ImageRef
 from headway.domain.rules.tags import TagRule, compile_rule
 from headway.errors import ConfigError, Problem, UsageError
 
-__all__ = ["ClusterTarget", "Config", "Environment", "Service", "Source", "load_config", "starter_config"]
+__all__ = ["ClusterTarget", "Config", "Environment", "Service", "Source", "load_config"]
 
 
 class Config:
@@ -142,51 +142,3 @@ def _dotted(path: Path) -> str:
 
 def _within(path: Path) -> str:
     return f" in {_dotted(path)}" if path else ""
-
-
-def starter_config(app: str, folders: Mapping[str, Iterable[str]]) -> str:
-    """Write a headway.yaml for what was found: folder → images of its manifests.
-
-    Each folder becomes an environment, each image repository a service named after
-    its last part.
-    """
-    services: dict[str, str] = {}
-    for images in folders.values():
-        for image in images:
-            try:
-                name = ImageRef.parse(image).name
-            except InvalidImage:
-                continue
-            if name in services.values():
-                continue
-            word = _word(name.rpartition("/")[2])
-            key, count = word, 2
-            while key in services:
-                key, count = f"{word}-{count}", count + 1
-            services[key] = name
-    lines = [
-        "# What headway releases, and where. Check it with `headway lint`.",
-        "version: 1",
-        f"app: {_word(app)}",
-        "",
-        "# One line per image. Remove those that headway should not release.",
-        "services:",
-        *(f"  {key}: {{image: {image}}}" for key, image in services.items()),
-        "",
-        "# Where the application runs, in the order of promotion.",
-        "environments:",
-    ]
-    for folder in folders:
-        name = _word(folder)
-        lines += [
-            f"  {name}:",
-            f"    path: {folder}",
-            f"    cluster: {{namespace: {name}}}   # add `context:` to use another kubeconfig context",
-            "    release: manual",
-        ]
-    return "\n".join(lines) + "\n"
-
-
-def _word(text: str) -> str:
-    word = "".join(it if it.isascii() and it.isalnum() else "-" for it in text.lower()).strip("-")
-    return word[:63].strip("-") or "app"

@@ -8,8 +8,8 @@ import pytest
 
 from headway.cli.schema import schema
 from headway.domain.config import model
-from headway.domain.config.reading import load_config, starter_config
-from headway.errors import ConfigError, UsageError
+from headway.domain.config.reading import load_config
+from headway.errors import ConfigError
 from tests import REPO
 
 DOCS = REPO / "docs"
@@ -197,24 +197,6 @@ def test_every_key_is_read() -> None:
     config = load_config(EVERYTHING.encode())
     assert config.environment("production").timeout.total_seconds() == 5400
     assert config.document.notify is not None
-
-
-def test_names_that_are_nearly_right() -> None:
-    """A misspelt environment or service is answered with the near one."""
-    config = load_config(EVERYTHING.encode())
-    with pytest.raises(UsageError, match="did you mean staging"):
-        config.environment("stagng")
-    with pytest.raises(UsageError, match="known: web, api"):
-        config.service("zzz")
-
-
-def test_the_starter_loads() -> None:
-    """What `headway init` writes is a valid file."""
-    text = starter_config(
-        "My App", {"staging": ["nginx:1", "a.b/c:2", "x.y/c@sha256:" + "a" * 64, "not an image"]}
-    )
-    config = load_config(text.encode())
-    assert (config.app, list(config.services)) == ("my-app", ["nginx", "c", "c-2"])
 
 
 def test_the_published_schema_is_current() -> None:
