@@ -32,3 +32,19 @@ def splice(data: bytes, edits: Iterable[tuple[ImageSite | Part, str]]) -> bytes:
         position = site.end
     out.append(text[position:])
     return "".join(out).encode("utf-8")
+
+
+def restored(now: bytes, then: bytes, part: Part, value: str) -> str:
+    """Return a value as it was written in an older content of the file, where the rest of its line is the same.
+
+    A part that is not shown in a rendering gets whatever stood there.
+    """
+    lines = then.decode("utf-8").split("\n")
+    if part.line > len(lines):
+        return value
+    text, old = now.decode("utf-8"), lines[part.line - 1]
+    before = text[text.rfind("\n", 0, part.start) + 1 : part.start]
+    after = text[part.end :].partition("\n")[0]
+    middle = old[len(before) : len(old) - len(after)]
+    same = len(old) > len(before) + len(after) and old.startswith(before) and old.endswith(after)
+    return AsWritten(middle) if same and (not part.shown or middle.strip("'\"") == value) else value

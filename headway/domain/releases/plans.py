@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from headway.domain.config.reading import Config
 from headway.domain.images.reference import NOWHERE, Image, ImageRef
-from headway.domain.manifests.edits import AsWritten, splice
+from headway.domain.manifests.edits import restored, splice
 from headway.domain.manifests.image_sites import ImageSite, Part
 from headway.domain.manifests.index import FileIndex
 from headway.domain.releases.message import Triple
@@ -175,11 +175,13 @@ def plan_as_it_was(
     read: Callable[[str], bytes],
     services: Iterable[str],
     why: str,
+    read_past: Callable[[str], bytes | None] = lambda _: None,
 ) -> Plan:
     """Plan to give services the images that `past` says they had; everything else stays.
 
     A container gets what that same container had. One that did not exist then gets
     what its service had, where that was one image. Empty `services` means all.
+    Parts of images are written as they stood in the files that `read_past` returns.
     """
     chosen = set(services) or set(config.services)
     edits = {
@@ -187,8 +189,9 @@ def plan_as_it_was(
         for (path, site), image in _as_it_was(config, indexes, past).items()
         if service_of(config, site.image) in chosen
     }
-    was = {use: site for index in past for site in index.images for use in _containers(site)}
-    return _plan(config, environment, base, indexes, read, _Edits(edits, was), dict.fromkeys(chosen, why))
+    return _plan(
+        config, environment, base, indexes, read, _Edits(edits, past=read_past), dict.fromkeys(chosen, why)
+    )
 
 
 def _as_it_was(
@@ -212,29 +215,21 @@ def _as_it_was(
 class _Edits:
     """The image that each place gets.
 
-    `was` are the sites that containers had, whose text is restored as it was written; `tags` are the services' new
-    tags, for what says a tag that is not rendered.
+    `past` returns files as they were, whose text is restored as it stood; `tags` are the services' new tags, for what
+    says a tag that is not rendered.
     """
 
     images: Mapping[tuple[str, ImageSite], Image]
-    was: Mapping[tuple[str, str, str, str], ImageSite] = field(default_factory=dict)
+    past: Callable[[str], bytes | None] = lambda _: None
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def writes(
-        self, service: str, path: str, site: ImageSite, image: Image
-    ) -> Iterator[tuple[str, Part, str]]:
-        """Yield what is written in which file; raise UsageError for what cannot be said there."""
-        old = next((self.was[use] for use in _containers(site) if use in self.was), None)
-        if old is not None and old.image == image and _same_places(old, site):
-            for now, then in zip(site.parts, old.parts, strict=True):
-                yield now.path or path, now, AsWritten(then.text)
-            return
+        self, service: str, site: ImageSite, image: Image, read: Callable[[str], bytes]
+    ) -> Iterator[tuple[Part, str]]:
+        """Yield what is written where; raise UsageError for what cannot be said there."""
         for part, text in site.writes(image, self.tags.get(service, "")):
-            yield part.path or path, part, text
-
-
-def _same_places(one: ImageSite, other: ImageSite) -> bool:
-    return [(it.path, it.role) for it in one.parts] == [(it.path, it.role) for it in other.parts]
+            then = self.past(part.path)
+            yield part, text if then is None else restored(read(part.path), then, part, text)
 
 
 def _plan(
@@ -262,10 +257,12 @@ def _plan(
         elif not site.parts:
             by_file.setdefault(_edited(config, environment, path, linked), {})[site] = image.text
         else:
-            for file, part, text in edits.writes(service, path, site, image):
-                said = by_file.setdefault(file, {})
+            for part, text in edits.writes(service, site, image, read):
+                said = by_file.setdefault(part.path, {})
                 if said.setdefault(part, text) != text:
-                    problems.append(Problem(file, part.line, part.column, _DIFFER.format(text, said[part])))
+                    problems.append(
+                        Problem(part.path, part.line, part.column, _DIFFER.format(text, said[part]))
+                    )
     if problems:
         raise ConfigError(dict.fromkeys(problems))
     return Plan(

@@ -142,7 +142,7 @@ def test_a_part_is_changed_in_its_file_and_restored_as_it_stood() -> None:
     assert spelled(plan.triples) == (("web", "r.io/web:v1", "r.io/web:1.10"),)
     assert plan.files["k.yaml"] == b'newTag: "1.10" # why'
     now = [rendered('"1.10"', "r.io/web:1.10")]
-    back = plan_as_it_was(CONFIG, "staging", "base", now, past, plan.files.__getitem__, [], "")
+    back = plan_as_it_was(CONFIG, "staging", "base", now, past, plan.files.__getitem__, [], "", files.get)
     assert back.files == files
 
 

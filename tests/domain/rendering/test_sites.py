@@ -107,6 +107,14 @@ def holds(unit: Unit, indexes: tuple[FileIndex, ...], place: str, lines: list[st
 
     later = Unit({**unit.files, **plan.files}, unit.root, unit.values)
     back = plan_as_it_was(
-        CONFIG, "staging", "base", list(indexed(later)), list(indexes), later.files.__getitem__, ["users"], ""
+        CONFIG,
+        "staging",
+        "base",
+        list(indexed(later)),
+        list(indexes),
+        later.files.__getitem__,
+        ["users"],
+        "",
+        unit.files.get,
     )
     assert {**later.files, **back.files} == unit.files
