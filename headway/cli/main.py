@@ -21,6 +21,7 @@ from headway.cli import (
     cancelling,
     changes,
     delivering,
+    finding,
     holding,
     ledger,
     looking,
@@ -69,6 +70,7 @@ def _main(
 
 for module in (
     looking,
+    finding,
     ledger,
     picking,
     changes,

@@ -1,0 +1,87 @@
+"""The commands that answer what developers ask most: where is my change, and why does this run here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from headway.cli.options import Environment, Format
+from headway.cli.output import Output, out, print_json, print_table, styled
+
+if TYPE_CHECKING:
+    from headway.operations.where import Whereabouts
+
+STYLES = {"here": "green", "newer": "green", "past": "yellow", "absent": "dim"}
+
+
+def where(
+    what: Annotated[
+        str,
+        typer.Argument(help="A commit of a source repo, a tag, or a digest.", metavar="COMMIT|TAG|DIGEST"),
+    ],
+    output: Format = Output.table,
+) -> None:
+    """Show where a change is: built or not, in which environments since when, and what holds it back.
+
+    Example: headway where 1f3c9ab
+
+    Example: headway where 1.4.2
+    """
+    from headway.operations.connections import Connections
+    from headway.operations.where import where
+
+    with Connections() as connections:
+        found = where(connections, connections.at(connections.repo.fetch()), what)
+    if output is Output.json:
+        print_json([it.as_dict() for it in found])
+        return
+    for each in found:
+        _print_where(each)
+
+
+def _print_where(found: Whereabouts) -> None:
+    from headway.domain.releases.ledger import short_tag
+
+    name = f"{found.service} {short_tag(found.image)}" if found.image else found.service
+    out().print(f"{name}: {found.built}", style="bold", markup=False)
+    print_table(
+        ("environment", "where it is"),
+        [(it.environment, styled(it.said, STYLES[it.state])) for it in found.places],
+        empty="no environment runs this service",
+    )
+    for place in found.places:
+        for line in place.holds:
+            out().print(f"{place.environment}: {line}", style="yellow", markup=False)
+        if place.ask:
+            out().print(f"{place.environment}: {place.ask}", markup=False)
+    for note in found.notes:
+        out().print(f"note: {note}", style="yellow", markup=False)
+
+
+def why(
+    environment: Environment,
+    service: Annotated[str, typer.Argument(help="A service of headway.yaml.", metavar="SERVICE")],
+    output: Format = Output.table,
+) -> None:
+    """Show why a service runs what it runs in an environment, and what comes next.
+
+    Example: headway why production orders
+    """
+    from headway.operations.connections import Connections
+    from headway.operations.why import why
+
+    with Connections() as connections:
+        found = why(connections, connections.at(connections.repo.fetch()), environment, service)
+    if output is Output.json:
+        print_json(found.as_dict())
+        return
+    for name, value in found.facts:
+        out().print(f"{name + ':':13}", style="bold", end="")
+        out().print(value, markup=False)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put these commands on the command line."""
+    for command in (where, why):
+        app.command()(command)
