@@ -25,7 +25,7 @@ def audit(
     limit: Limit = 20,
     output: Format = Output.table,
 ) -> None:
-    """List what people and CI asked `headway serve` for, also what was denied.
+    """List requests to `headway serve`, also those that were denied.
 
     Reads the file of that server (HEADWAY_AUDIT), so run it there. What was released is in `headway history`.
 

@@ -22,7 +22,10 @@ def where(
     ],
     output: Format = Output.table,
 ) -> None:
-    """Show where a change is: built or not, in which environments since when, and what holds it back.
+    """Show where a commit or an image is, and what holds it back.
+
+    Built or not, in which environments since when, and what keeps it from the others: a rule, a veto, a lock, a
+    window, a soak time, or an approval.
 
     Example: headway where 1f3c9ab
 
@@ -64,7 +67,7 @@ def why(
     service: Annotated[str, typer.Argument(help="A service of headway.yaml.", metavar="SERVICE")],
     output: Format = Output.table,
 ) -> None:
-    """Show why a service runs what it runs in an environment, and what comes next.
+    """Show who brought what a service runs, and what comes next.
 
     Example: headway why production orders
     """

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from headway.domain.images.reference import ImageRef, InvalidImage
+from headway.domain.images.reference import NOWHERE, Image, ImageRef
 from headway.domain.policy.gates import gates, is_automatic, not_promoted
 from headway.domain.releases.ledger import Entry, short_tag
 from headway.domain.releases.plans import Change, images_of
 from headway.domain.releases.whereabouts import (
     COMMIT,
     DIGEST,
+    Stay,
     Wanted,
     newer_has_it,
     stays,
@@ -169,7 +170,7 @@ class _Search:
         digest = self.text.removeprefix("sha256:") if DIGEST.fullmatch(self.text) else ""
         return Wanted(self.service, frozenset({self.text}), digest)
 
-    def _history(self, name: str) -> Iterator[tuple[Entry, tuple[str, ...]]]:
+    def _history(self, name: str) -> Iterator[tuple[Entry, tuple[Image, ...]]]:
         """Yield an environment's commits that may have changed the service, with its images after each."""
         rules = self.snapshot.rules(name)
         log = self.connections.repo.log(name, path=rules.path, limit=LOOK_BACK, head=self.snapshot.commit)
@@ -189,14 +190,13 @@ class _Search:
         self,
         wanted: Wanted,
         in_registry: list[str],
-        histories: dict[str, list[tuple[Entry, tuple[str, ...]]]],
+        histories: dict[str, list[tuple[Entry, tuple[Image, ...]]]],
     ) -> ImageRef | None:
         """Return the image, with its digest where an environment or the registry tells it."""
         for history in histories.values():
-            for value in (it for _, values in history for it in values if wanted.has(it)):
-                found = _parsed(value)
-                if found is not None and found.digest:
-                    return found
+            for each in (it for _, images in history for it in images if wanted.has(it)):
+                if each.ref is not None and each.digest:
+                    return each.ref
         if not in_registry:
             return None
         image = self.snapshot.config.service(self.service).ref.pinned(in_registry[0], None)
@@ -206,7 +206,7 @@ class _Search:
             self.notes.append(f"its digest is not known: {error.message}")
             return image
 
-    def _place(self, name: str, came: list, image: ImageRef | None) -> Place | None:  # type: ignore[type-arg]
+    def _place(self, name: str, came: list[Stay], image: ImageRef | None) -> Place | None:
         try:
             runs = images_of(self.snapshot.config, self.snapshot.environment(name).indexes).get(self.service)
         except HeadwayError as error:
@@ -222,16 +222,15 @@ class _Search:
         holds, ask = self._held_back(name, image) if image is not None else ((), "")
         return Place(name, "past" if came else "absent", past, tuple(holds), ask)
 
-    def _newer(self, runs: tuple[str, ...]) -> bool:
+    def _newer(self, runs: tuple[Image, ...]) -> bool:
         if self.line is None or not self.commit:
             return False
-        places = [self._place_of(value) for value in runs]
+        places = list(map(self._place_of, runs))
         return newer_has_it(places, self.line.places.get(self.commit))
 
-    def _place_of(self, value: str) -> int | None:
+    def _place_of(self, image: Image) -> int | None:
         assert self.line is not None
-        image = _parsed(value)
-        for word in (image.tag or "").replace("_", "-").replace(".", "-").split("-") if image else ():
+        for word in image.tag.replace("_", "-").replace(".", "-").split("-"):
             if COMMIT.fullmatch(word):
                 found = self.line.place(word)
                 return None if isinstance(found, Refused) else found
@@ -242,7 +241,9 @@ class _Search:
         config, holds = self.snapshot.config, self.snapshot.holds
         found = [
             str(it)
-            for it in gates(config, holds, name, [Change(self.service, "", str(image))], self.now, undo=False)
+            for it in gates(
+                config, holds, name, [Change(self.service, NOWHERE, Image(str(image)))], self.now, undo=False
+            )
         ]
         rule = own_rule(config, name, self.service)
         taken = rule.taken(image.tag or "") if rule is not None else None
@@ -267,7 +268,7 @@ class _Search:
         there = images_of(self.snapshot.config, self.snapshot.environment(source).indexes).get(
             self.service, ()
         )
-        if not any((it := _parsed(value)) and it.digest and it.digest == image.digest for value in there):
+        if not any(it.digest and it.digest == image.digest for it in there):
             return [f"{source}, which {name} is promoted from, does not run it"]
         if not automatic:
             return []
@@ -275,10 +276,3 @@ class _Search:
             self.connections, self.snapshot, AutomaticServices(name, (self.service,), source), self.now
         )
         return list(found.waits)
-
-
-def _parsed(value: str) -> ImageRef | None:
-    try:
-        return ImageRef.parse(value)
-    except InvalidImage:
-        return None

@@ -47,7 +47,7 @@ def why(connections: Connections, snapshot: Snapshot, environment: str, service:
             hint=f"no manifest below {snapshot.rules(environment).path}/ has its image {config.service(service).image}",
         )
     now = datetime.now(UTC)
-    facts = [("runs", value) for value in runs]
+    facts = [("runs", str(it)) for it in runs]
     facts += _brought(_bringer(connections, snapshot, environment, service))
     if is_automatic(config, snapshot.holds, environment, service):
         facts.append(("released", "automatically, when its rule picks something newer"))

@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 
 from headway.cli.main import run
 from headway.domain.policy.tokens import digest, read_tokens
+from headway.operations.audit import Audit
 from headway.requests import ReleaseRequest, ServiceImage
 from headway.settings import Settings
 from headway.systems.prefect.endpoint import Endpoint
@@ -80,7 +81,9 @@ def prefect(monkeypatch: pytest.MonkeyPatch) -> Iterator[Prefect]:
 @pytest.fixture
 def address(prefect: Prefect) -> Iterator[str]:
     """The address of headway's endpoint before that server."""
-    routes = Api(Settings(), lambda: read_tokens(TOKENS, "tokens.yaml")).routes
+    routes = Api(
+        Settings(), lambda: read_tokens(TOKENS, "tokens.yaml"), lambda: None, Audit(Settings())
+    ).routes
     server = uvicorn.Server(
         uvicorn.Config(Starlette(routes=routes), host="127.0.0.1", port=0, log_level="error")
     )

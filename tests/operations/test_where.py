@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from headway.domain.images.reference import Image
 from headway.domain.releases.ledger import Outcome, ReleaseRecord, format_message
 from headway.errors import UsageError
 from headway.operations.connections import Connections
@@ -57,7 +58,7 @@ class Place:
     def release(self, environment: str, old: int, new: int, *states: str) -> str:
         """Commit a release, and record its outcomes."""
         record = ReleaseRecord(
-            f"r-{environment}-{new}", environment, "release", (("web", self.pinned(old), self.pinned(new)),), "bob", "fix"
+            f"r-{environment}-{new}", environment, "release", (("web", Image(self.pinned(old)), Image(self.pinned(new))),), "bob", "fix"
         )  # fmt: skip
         commit = self.config.push({f"{environment}/web.yaml": self.web(new)}, format_message(record))
         with Connections(self.settings) as connections:

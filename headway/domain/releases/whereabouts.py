@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from headway.domain.images.reference import ImageRef, InvalidImage
+from headway.domain.images.reference import Image
 from headway.domain.releases.ledger import Entry
 
 DIGEST = re.compile(r"(?:sha256:)?[0-9a-f]{12,64}")
@@ -24,14 +24,10 @@ class Wanted:
     tags: frozenset[str] = frozenset()
     digest: str = ""
 
-    def has(self, value: str) -> bool:
-        """Return whether an image value, as manifests and commits spell it, is one of them."""
-        try:
-            image = ImageRef.parse(value)
-        except InvalidImage:
-            return False
-        hexadecimal = (image.digest or "").partition(":")[2]
-        return (image.tag or "") in self.tags or bool(self.digest and hexadecimal.startswith(self.digest))
+    def has(self, image: Image) -> bool:
+        """Return whether an image is one of them."""
+        hexadecimal = image.digest.partition(":")[2]
+        return image.tag in self.tags or bool(self.digest and hexadecimal.startswith(self.digest))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +67,7 @@ def _by(entry: Entry) -> str:
     return f"{verb} by {entry.actor}" if entry.kind != "push" else f"{verb} of {entry.actor}"
 
 
-def stays(history: Iterable[tuple[Entry, Collection[str]]], wanted: Wanted) -> list[Stay]:
+def stays(history: Iterable[tuple[Entry, Collection[Image]]], wanted: Wanted) -> list[Stay]:
     """Return when an environment named what is wanted, the newest time first.
 
     `history` has the environment's commits, the newest first, each with the images of the service after it; a commit

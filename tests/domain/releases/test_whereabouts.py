@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from headway.domain.images.reference import Image
 from headway.domain.releases.ledger import Entry, Outcome, ReleaseRecord
 from headway.domain.releases.whereabouts import Wanted, newer_has_it, stays, tags_of_commit
 
@@ -55,7 +56,7 @@ def entry(minute: int, kind: str = "release", *states: str, cause: str = "") -> 
 )  # fmt: skip
 def test_when_it_was_there(history: list[tuple[Entry, str]], said: list[str]) -> None:
     """Each time that the environment named it is told, the newest first."""
-    images = [(it, (f"registry.example.com/web:{tag}",)) for it, tag in history]
+    images = [(it, (Image(f"registry.example.com/web:{tag}"),)) for it, tag in history]
     assert [it.words for it in stays(images, WEB)] == said
 
 
@@ -74,7 +75,7 @@ def test_when_it_was_there(history: list[tuple[Entry, str]], said: list[str]) ->
 )
 def test_which_images_are_meant(wanted: Wanted, value: str, found: bool) -> None:
     """By a whole tag or the beginning of a digest, and never by a part of a tag."""
-    assert wanted.has(value) is found
+    assert wanted.has(Image(value)) is found
 
 
 def test_tags_that_name_a_commit() -> None:
