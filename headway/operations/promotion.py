@@ -125,7 +125,7 @@ def _put_off(
         held = [it for _, it in several if it.verdict.put_off == "held"]
         idle = [it for _, it in several if it.verdict.put_off == "idle"]
         if why := held or (idle if len(idle) == len(several) else []):
-            found[service] = why[0].verdict.message
+            found[service] = why[0].verdict.cause.text
     return found
 
 

@@ -65,7 +65,7 @@ class Result:
             state=state,
             cause=cause,
             verdicts=rollout.verdicts,
-            blames=not failed or any(it.blames for it in failed),
+            blames=not failed or any(it.cause.blames for it in failed),
         )
 
     def rejected(self, error: RejectedError, blames: bool) -> Self:

@@ -167,7 +167,7 @@ def _service(
         missing = (
             found.fresh
             and standing is not None
-            and (standing.verdict.reason == "NotFound" or not standing.wanted)
+            and (standing.verdict.cause.code == "NotFound" or not standing.wanted)
         )
         rows.append(
             {

@@ -81,9 +81,9 @@ def blamed(
         named = _services(desired, objects)
         return [it for it in changes if it[0] in named]
     verdicts = [it for it in verdicts if it.status == "failed" and it.changed]
-    if verdicts and not any(it.blames for it in verdicts):
+    if verdicts and not any(it.cause.blames for it in verdicts):
         return []
-    found = _services(desired, {it.workload for it in verdicts if it.blames})
+    found = _services(desired, {it.workload for it in verdicts if it.cause.blames})
     brought = {service for service, _, _ in failed.record.changes} if failed.record else set()
     for services in (found, brought):
         if guilty := [it for it in changes if it[0] in services]:

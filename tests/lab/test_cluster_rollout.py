@@ -63,7 +63,7 @@ def test_ready_pods_of_another_digest_are_no_success(place: Place, images: tuple
     other = {web: {"app": images[1].partition("@")[2]}}
     rollout = place.watch(text, planned=other)
     assert not rollout.live
-    assert [it.reason for it in rollout.verdicts] == ["DigestDiffers"]
+    assert [it.cause.code for it in rollout.verdicts] == ["DigestDiffers"]
     proof = prove(place.cluster, place.manifests(text), place.namespace, place.owner, other)
     assert not proof.equal
     assert [it.workload for it in proof.wrong] == [web]
@@ -84,8 +84,8 @@ def test_no_room_is_waited_for_and_blames_no_image(place: Place, images: tuple[s
     said: list[str] = []
     rollout = place.watch(text, timeout=5, on_progress=said.append)
     (verdict,) = rollout.verdicts
-    assert (verdict.status, verdict.reason, verdict.blames) == ("failed", "Unschedulable", False)
-    assert "Insufficient cpu" in verdict.message
+    assert (verdict.status, verdict.cause.code, verdict.cause.blames) == ("failed", "Unschedulable", False)
+    assert "Insufficient cpu" in verdict.cause.text
     assert any("waiting: no node takes the pod" in it for it in said)
 
 
@@ -203,9 +203,9 @@ def test_each_way_to_break_has_its_verdict(
     rollout = place.watch(text)
     assert not rollout.live
     (verdict,) = rollout.verdicts
-    assert (verdict.status, verdict.reason) == ("failed", reason), str(verdict)
-    assert word in verdict.message
-    assert "not live after" not in verdict.message
+    assert (verdict.status, verdict.cause.code) == ("failed", reason), str(verdict)
+    assert word in verdict.cause.text
+    assert "not live after" not in verdict.cause.text
     assert str(verdict) in rollout.cause
 
 
@@ -215,8 +215,8 @@ def test_a_crash_at_start_is_reported_with_its_last_words(place: Place, images: 
     place.apply(text)
     rollout = place.watch(text)
     (verdict,) = rollout.verdicts
-    assert (verdict.status, verdict.reason) == ("failed", "CrashLoopBackOff"), str(verdict)
-    assert "code 3" in verdict.message
+    assert (verdict.status, verdict.cause.code) == ("failed", "CrashLoopBackOff"), str(verdict)
+    assert "code 3" in verdict.cause.text
     assert verdict.logs == ("no database",)
 
 
@@ -242,7 +242,7 @@ def test_a_stateful_set_comes_back_from_a_broken_version(
     assert place.watch(good).live
     bad = good.replace(images[0], f"{lab.registry}/cluster-tests/box:none")
     place.apply(bad)
-    assert [it.reason for it in place.watch(bad).verdicts] == ["ErrImagePull"]
+    assert [it.cause.code for it in place.watch(bad).verdicts] == ["ErrImagePull"]
     place.apply(good)
     rollout = place.watch(good)
     assert rollout.live, rollout.cause
@@ -278,8 +278,8 @@ def test_time_is_up_with_the_reason_that_is_known(place: Place, images: tuple[st
     place.apply(text)
     rollout = place.watch(text, timeout=3)
     (verdict,) = rollout.verdicts
-    assert (verdict.status, verdict.reason) == ("failed", "NotReady")
-    assert "not live after 3 s" in verdict.message
+    assert (verdict.status, verdict.cause.code) == ("failed", "NotReady")
+    assert "not live after 3 s" in verdict.cause.text
 
 
 def test_set_image_changes_what_runs_the_repository_and_is_drift_afterwards(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from headway.domain.health.cause import Cause
 from headway.domain.health.reporting_kinds import always_reports
 from headway.domain.health.self_report import (
     UNSEEN,
@@ -92,11 +93,11 @@ class Rules:
             return Health(True, "", settle=0.0 if reports_generation(item) else SETTLE)
         if state == "held":
             return Health(True, said or "its controller holds it back", put_off="held")
-        message = f"{kind} is not ready: {said}" if said else f"{kind} is not ready"
+        text = f"{kind} is not ready: {said}" if said else f"{kind} is not ready"
         if state == "failed":
             grace = FAILED_GRACE if reports_generation(item) else STALE_GRACE
-            return Health(False, message, (Signal("Degraded", said or message, grace, blames=blames),))
-        return Health(False, message, (Signal("NotReady", said or message, NEVER, blames=blames),))
+            return Health(False, text, (Signal(Cause("Degraded", said or text, blames=blames), grace),))
+        return Health(False, text, (Signal(Cause("NotReady", said or text, blames=blames), NEVER),))
 
     def find(self, item: Object, group: str, kind: str) -> Found:
         """Return an object's state, by the first rule that knows it."""

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from headway.domain.health.cause import Cause
 from headway.domain.health.shortage import LACK_GRACE, absent_config
 from headway.domain.health.verdict import NEVER, Signal
 from headway.domain.manifests.expected import containers_of, digest_of
@@ -88,14 +89,15 @@ def pod_signals(pod: Mapping[str, Any]) -> list[Signal]:
     ]
     scheduled = _condition(pod, "PodScheduled")
     if scheduled.get("status") == "False" and scheduled.get("reason") in ("Unschedulable", "SchedulingGated"):
-        found.append(Signal("Unschedulable", _unschedulable(pod, scheduled), NEVER, name, blames=False))
-    if status.get("phase") == "Failed":
-        why = status.get("message") or status.get("reason") or "a container ended with an error"
         found.append(
-            Signal("PodFailed", str(why), NEVER, name, blames=status.get("reason") not in _TAKEN_AWAY)
+            Signal(Cause("Unschedulable", _unschedulable(pod, scheduled), name, blames=False), NEVER)
         )
+    if status.get("phase") == "Failed":
+        text = str(status.get("message") or status.get("reason") or "a container ended with an error")
+        blames = status.get("reason") not in _TAKEN_AWAY
+        found.append(Signal(Cause("PodFailed", text, name, blames=blames), NEVER))
     if not found and (silent := _silent_node(pod)):
-        found.append(Signal("NodeNotReady", silent, NEVER, name, blames=False))
+        found.append(Signal(Cause("NodeNotReady", silent, name, blames=False), NEVER))
     return found
 
 
@@ -113,10 +115,10 @@ def last_run(pod: Mapping[str, Any]) -> float:
 def _unschedulable(pod: Mapping[str, Any], scheduled: Mapping[str, Any]) -> str:
     if scheduled.get("reason") == "SchedulingGated":
         return f"the pod is held back by a scheduling gate: {scheduled.get('message', '')}"
-    message = f"no node takes the pod: {scheduled.get('message', '')}"
+    text = f"no node takes the pod: {scheduled.get('message', '')}"
     if node := (pod.get("status") or {}).get("nominatedNodeName"):
-        message += f" (room is made for it on {node})"
-    return message
+        text += f" (room is made for it on {node})"
+    return text
 
 
 def _silent_node(pod: Mapping[str, Any]) -> str:
@@ -160,33 +162,31 @@ def _container(pod: str, status: Mapping[str, Any], whole: Mapping[str, Any], in
     again = int(status.get("restartCount") or 0)
     last = terminated or (status.get("lastState") or {}).get("terminated") or {}
     if reason in ("InvalidImageName", "ErrImageNeverPull"):
-        yield Signal(reason, f"{status.get('image', '')}: {said}", 0, pod, name)
+        yield Signal(Cause(reason, f"{status.get('image', '')}: {said}", pod, name), 0)
     elif reason in _PULL:
         yield _pull(pod, name, status.get("image", ""), said)
     elif reason == "CreateContainerConfigError":
         absent = absent_config(said)
-        grace, message = (
-            (LACK_GRACE if absent else CONFIG_GRACE),
-            f"container {name} cannot be configured: {said}",
-        )
-        yield Signal(reason, message, grace, pod, name, blames=not absent)
+        text = f"container {name} cannot be configured: {said}"
+        grace = LACK_GRACE if absent else CONFIG_GRACE
+        yield Signal(Cause(reason, text, pod, name, blames=not absent), grace)
     elif reason == "CreateContainerError":
-        message = f"container {name} cannot be created: {said}"
-        yield Signal(reason, message, START_GRACE, pod, name, blames=False)
+        text = f"container {name} cannot be created: {said}"
+        yield Signal(Cause(reason, text, pod, name, blames=False), START_GRACE)
     elif reason in ("RunContainerError", "StartError") or last.get("reason") == "StartError":
-        why = _one_line(last.get("message", "")) or said
-        wrong = bool(_WRONG_COMMAND.search(why))
-        message = f"container {name} cannot be started: {why}"
-        yield Signal("RunContainerError", message, 0 if wrong else START_GRACE, pod, name, blames=wrong)
+        error = _one_line(last.get("message", "")) or said
+        wrong = bool(_WRONG_COMMAND.search(error))
+        text = f"container {name} cannot be started: {error}"
+        yield Signal(Cause("RunContainerError", text, pod, name, blames=wrong), 0 if wrong else START_GRACE)
     elif again and (reason == "CrashLoopBackOff" or terminated):
         yield _crash(pod, name, again, last, whole, INIT_CRASHES if init else CRASHES)
     elif terminated and int(terminated.get("exitCode") or 0):
-        yield Signal("CrashLoopBackOff", f"container {name} {_ended(terminated)}", NEVER, pod, name)
+        yield Signal(Cause("CrashLoopBackOff", f"container {name} {_ended(terminated)}", pod, name), NEVER)
     elif "running" in state and not status.get("ready"):
-        message = f"container {name} runs but is not ready"
+        text = f"container {name} runs but is not ready"
         if again:
-            message += f" ({again} restarts; it {_ended(last)} before)"
-        yield Signal("NotReady", message, NEVER, pod, name)
+            text += f" ({again} restarts; it {_ended(last)} before)"
+        yield Signal(Cause("NotReady", text, pod, name), NEVER)
 
 
 def _pull(pod: str, container: str, image: str, said: str) -> Signal:
@@ -198,8 +198,8 @@ def _pull(pod: str, container: str, image: str, said: str) -> Signal:
             grace = ACCESS_GRACE
         elif _FINAL.search(said):
             grace, blames = 0.0, True
-    message = f"{image} cannot be pulled: {said}" if said else f"{image} cannot be pulled"
-    return Signal("ErrImagePull", message, grace, pod, container, f"pull {container}", blames)
+    text = f"{image} cannot be pulled: {said}" if said else f"{image} cannot be pulled"
+    return Signal(Cause("ErrImagePull", text, pod, container, blames), grace, f"pull {container}")
 
 
 def _crash(
@@ -212,14 +212,8 @@ def _crash(
     # A pod that runs to an end says itself how often it may be tried: a Job's backoffLimit counts, and nobody here.
     to_an_end = (whole.get("spec") or {}).get("restartPolicy") in ("OnFailure", "Never")
     certain = again >= accidents and not to_an_end and _seconds(last) < STEADY
-    return Signal(
-        "OOMKilled" if killed else "CrashLoopBackOff",
-        what,
-        0.0 if certain else NEVER,
-        pod,
-        container,
-        f"crash {container}",
-    )
+    cause = Cause("OOMKilled" if killed else "CrashLoopBackOff", what, pod, container)
+    return Signal(cause, 0.0 if certain else NEVER, f"crash {container}")
 
 
 def _seconds(run: Mapping[str, Any]) -> float:

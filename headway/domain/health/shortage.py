@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from headway.domain.health.cause import Cause
 from headway.domain.health.verdict import NEVER, Signal
 
 CREATE_GRACE = 5.0
@@ -52,8 +53,8 @@ def failed_create(said: str, pods: int) -> Signal:
     text = _WHOSE.sub("", said)
 
     def signal(grace: float, blames: bool, more: str = "") -> Signal:
-        message = f"pods cannot be created: {text}{more}"
-        return Signal("FailedCreate", message, grace, key=f"create {pods}", blames=blames)
+        cause = Cause("FailedCreate", f"pods cannot be created: {text}{more}", blames=blames)
+        return Signal(cause, grace, f"create {pods}")
 
     if over := never_fits(said):
         return signal(CREATE_GRACE, False, f" (one pod asks for more {over} than the quota allows at all)")
@@ -81,13 +82,12 @@ def never_fits(said: str) -> str:
 def not_started(reason: str, said: str) -> Signal | None:
     """Weigh a warning about a pod whose containers were not started yet; None for other warnings."""
     if reason in _VOLUME and _CONFIG.search(said):
-        return Signal(
-            "CreateContainerConfigError", f"a volume cannot be mounted: {said}", NEVER, blames=False
-        )
+        cause = Cause("CreateContainerConfigError", f"a volume cannot be mounted: {said}", blames=False)
+        return Signal(cause, NEVER)
     if reason in _VOLUME:
-        return Signal("VolumeNotReady", f"a volume is not there yet: {said}", NEVER, blames=False)
+        return Signal(Cause("VolumeNotReady", f"a volume is not there yet: {said}", blames=False), NEVER)
     if reason == "FailedCreatePodSandBox":
-        return Signal("NodeNotReady", f"the node cannot start the pod: {said}", NEVER, blames=False)
+        return Signal(Cause("NodeNotReady", f"the node cannot start the pod: {said}", blames=False), NEVER)
     return None
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Set
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from headway.domain.health.cause import NO_CAUSE, Cause
 from headway.domain.objects.identity import ObjectId
 
 Status = Literal["live", "applied", "progressing", "failed"]
@@ -20,31 +21,23 @@ Status = Literal["live", "applied", "progressing", "failed"]
 NEVER = math.inf
 """The grace of a sign that explains a deadline and never proves anything by itself."""
 DEADLINE = "ProgressDeadlineExceeded"
-"""The reason of a Deployment's own deadline."""
+"""The code of a Deployment's own deadline."""
 # A kubelet that tries again shows no trouble for a moment; that does not restart the clock.
 _GAP = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """One sign of trouble. `grace` is in seconds; `key` tells which sign it is the same as later.
+    """One sign of trouble. `grace` is in seconds; `key` tells which sign it is the same as later."""
 
-    `blames` says whether it speaks of the image or its configuration. What the cluster lacks does not:
-    it is waited for, and never a reason for a veto.
-    """
-
-    reason: str
-    message: str
+    cause: Cause
     grace: float
-    pod: str = ""
-    container: str = ""
     key: str = ""
-    blames: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """A workload's health at one look: whether it is done, what it waits for, what is wrong.
+    """A workload's health at one look: whether it is done, what it waits for (`text`), what is wrong.
 
     `settle` is how many seconds "done" must last, where the pods' own word is worth little.
     `put_off` says of one that is done that no pod runs it, or not all do, until somebody changes that:
@@ -52,7 +45,7 @@ class Health:
     """
 
     done: bool
-    message: str
+    text: str
     signals: tuple[Signal, ...] = ()
     settle: float = 0.0
     put_off: Literal["", "idle", "held"] = ""
@@ -62,29 +55,23 @@ class Health:
 class Verdict:
     """Where a workload stands, and why.
 
-    `changed` says that this release touched it, `blames` that its failure speaks of the image or its
-    configuration. `logs` are the container's last lines, `events` what the cluster said about the pod
-    or the workload. `put_off` and `images` are those of a workload that is done.
+    `changed` says that this release touched it. `logs` are the container's last lines, `events` what the cluster
+    said about the pod or the workload. `put_off` and `images` are those of a workload that is done.
     """
 
     status: Status
     workload: ObjectId
-    reason: str = ""
-    message: str = ""
-    pod: str = ""
-    container: str = ""
+    cause: Cause = NO_CAUSE
     logs: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
     changed: bool = True
-    blames: bool = True
     put_off: str = ""
     images: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
-        cause = ": ".join(part for part in (self.reason, self.message) if part)
         before = "" if self.changed else " (not touched by this release)"
         status = "applied, not running" if self.status == "applied" else self.status
-        return f"{self.workload} is {status}{before}" + (f": {cause}" if cause else "")
+        return f"{self.workload} is {status}{before}" + (f": {self.cause}" if self.cause else "")
 
     def with_details(self, logs: Iterable[str], events: Iterable[str]) -> Verdict:
         """Add what was fetched to explain it."""
@@ -102,7 +89,9 @@ _RANK = (
 
 def most_useful(signals: Iterable[Signal]) -> Signal | None:
     """Choose the sign that explains the most."""
-    ranked = sorted(signals, key=lambda it: _RANK.index(it.reason) if it.reason in _RANK else len(_RANK))
+    ranked = sorted(
+        signals, key=lambda it: _RANK.index(code) if (code := it.cause.code) in _RANK else len(_RANK)
+    )
     return ranked[0] if ranked else None
 
 
@@ -116,7 +105,7 @@ class Patience:
 
     def decide(self, workload: ObjectId, health: Health, now: float) -> tuple[Verdict, float]:
         """Turn a workload's health into a verdict; also return when to look again without an event."""
-        keys = {(workload, signal.key or signal.reason) for signal in health.signals}
+        keys = {(workload, signal.key or signal.cause.code) for signal in health.signals}
         for key in self._first:
             if key[0] == workload and key not in keys:
                 self._gone.setdefault(key, now)
@@ -128,29 +117,29 @@ class Patience:
             status: Status = "applied" if health.put_off else "live"
             live_at = self._done.setdefault(workload, now) + health.settle
             if live_at <= now:
-                return Verdict(status, workload, message=health.message, put_off=health.put_off), NEVER
-            return Verdict("progressing", workload, message=health.message), live_at
+                return Verdict(status, workload, Cause(text=health.text), put_off=health.put_off), NEVER
+            return Verdict("progressing", workload, Cause(text=health.text)), live_at
         self._done.pop(workload, None)
-        due = {it: self._first[workload, it.key or it.reason] + it.grace for it in health.signals}
+        due = {it: self._first[workload, it.key or it.cause.code] + it.grace for it in health.signals}
         if certain := most_useful(it for it, at in due.items() if at <= now):
-            if certain.reason != DEADLINE:
-                return _verdict("failed", workload, certain), NEVER
+            if certain.cause.code != DEADLINE:
+                return Verdict("failed", workload, certain.cause), NEVER
             verdict = deadline_verdict(workload, health, certain)
             # A controller's deadline knows nothing of somebody at work to end a shortage; the environment's does.
-            if verdict.blames or verdict.reason == DEADLINE:
+            if verdict.cause.blames or verdict.cause.code == DEADLINE:
                 return verdict, NEVER
         again = min((at for at in due.values() if at > now), default=NEVER)
-        likely = most_useful(it for it in health.signals if it.reason != DEADLINE)
+        likely = most_useful(it for it in health.signals if it.cause.code != DEADLINE)
         if likely is None:
-            return Verdict("progressing", workload, message=health.message), again
-        return _verdict("progressing", workload, replace(likely, message=_waiting(health))), again
+            return Verdict("progressing", workload, Cause(text=health.text)), again
+        return Verdict("progressing", workload, likely.cause.saying(_waiting(health))), again
 
 
 def _waiting(health: Health) -> str:
     """Return what is waited for, with what the cluster lacks in its own words."""
-    lacks = dict.fromkeys(it.message for it in health.signals if not it.blames)
+    lacks = dict.fromkeys(it.cause.text for it in health.signals if not it.cause.blames)
     said = "; ".join(list(lacks)[:2])
-    return f"{health.message}; waiting: {said}" if said else health.message
+    return f"{health.text}; waiting: {said}" if said else health.text
 
 
 def deadline_verdict(workload: ObjectId, health: Health, passed: Signal) -> Verdict:
@@ -158,11 +147,11 @@ def deadline_verdict(workload: ObjectId, health: Health, passed: Signal) -> Verd
 
     Where no sign explains it, nothing is known against the image.
     """
-    cause = most_useful(it for it in health.signals if it.reason not in (passed.reason, DEADLINE))
-    if cause is None:
-        passed = replace(passed, message=f"{passed.message}: {health.message}", blames=False)
-        return _verdict("failed", workload, passed)
-    return _verdict("failed", workload, replace(cause, message=f"{cause.message} ({passed.message})"))
+    limit = passed.cause
+    sign = most_useful(it for it in health.signals if it.cause.code not in (limit.code, DEADLINE))
+    if sign is None:
+        return Verdict("failed", workload, replace(limit, text=f"{limit.text}: {health.text}", blames=False))
+    return Verdict("failed", workload, sign.cause.saying(f"{sign.cause.text} ({limit.text})"))
 
 
 def one_deadline(late: Iterable[Verdict]) -> list[Verdict]:
@@ -172,9 +161,9 @@ def one_deadline(late: Iterable[Verdict]) -> list[Verdict]:
     they may need it.
     """
     verdicts = list(late)
-    if all(it.blames for it in verdicts):
+    if all(it.cause.blames for it in verdicts):
         return verdicts
-    return [replace(it, blames=False) for it in verdicts]
+    return [replace(it, cause=replace(it.cause, blames=False)) for it in verdicts]
 
 
 def silent_node(still_open: Iterable[Health]) -> Signal | None:
@@ -184,9 +173,9 @@ def silent_node(still_open: Iterable[Health]) -> Signal | None:
     cannot end there are the same sign, and a workload without a sign may wait for one on that node.
     """
     signals = [
-        it for each in still_open for it in each.signals if it.reason not in (DEADLINE, "OldPodEnding")
+        it for each in still_open for it in each.signals if it.cause.code not in (DEADLINE, "OldPodEnding")
     ]
-    silent = [it for it in signals if it.reason == "NodeNotReady"]
+    silent = [it for it in signals if it.cause.code == "NodeNotReady"]
     return silent[0] if silent and len(silent) == len(signals) else None
 
 
@@ -203,9 +192,3 @@ def not_run(verdicts: Iterable[Verdict], ran: Set[str] = frozenset()) -> list[Ve
         for it in verdicts
         if it.changed and it.status == "applied" and (it.put_off == "held" or not it.images <= running)
     ]
-
-
-def _verdict(status: Status, workload: ObjectId, signal: Signal) -> Verdict:
-    return Verdict(
-        status, workload, signal.reason, signal.message, signal.pod, signal.container, blames=signal.blames
-    )

@@ -12,9 +12,10 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Literal
 
+from headway.domain.health.cause import Cause
 from headway.domain.health.pods import is_leaving, is_ready, last_run, pod_signals, restarts, wrong_digests
 from headway.domain.health.shortage import failed_create, not_started
-from headway.domain.health.verdict import NEVER, Health, Signal
+from headway.domain.health.verdict import DEADLINE, NEVER, Health, Signal
 
 DIGEST_GRACE = 5.0
 BLOCKED_GRACE = 2.0
@@ -66,22 +67,22 @@ def assess_workload(
 
     `warnings` are reasons and messages of events about the workload or its pods, `past` the restarts of
     pods, by uid, that were over when the rollout began.
-    A kind that is not known here counts as done when it is applied, and the message says so.
+    A kind that is not known here counts as done when it is applied, and its text says so.
     """
     kind = str(workload.get("kind"))
     rule = _RULES.get(kind)
     if rule is None:
         return Health(True, f"applied; when a {kind} is ready is not known to headway")
     newest = newest_pods(workload, replica_sets, pods)
-    done, message, signals = rule(workload, newest)
+    done, text, signals = rule(workload, newest)
     if done is None:
         return _UNSEEN
     if done == "idle" or done == "held":
-        return Health(True, message, put_off=done)
+        return Health(True, text, put_off=done)
     if done:
-        if not message:
+        if not text:
             return _confirmed(workload, newest, planned, past)
-        return Health(True, message)
+        return Health(True, text)
     signals = [*signals, *(signal for pod in newest for signal in pod_signals(pod))]
     short = len(newest) < wanted_pods(workload)
     starting = any((pod.get("status") or {}).get("phase") == "Pending" for pod in newest)
@@ -91,18 +92,18 @@ def assess_workload(
         elif reason == "Unhealthy":
             signals = [_explained(signal, said) for signal in signals]
         elif starting and (lack := not_started(reason, said)) is not None:
-            signals = [*(it for it in signals if it.reason != "NodeNotReady"), lack]
+            signals = [*(it for it in signals if it.cause.code != "NodeNotReady"), lack]
     signals.extend(_blocked(workload, [pod for pod in pods if pod not in newest]))
     if ending := [pod for pod in pods if is_leaving(pod)]:
         signals.append(_ending(ending))
-    return Health(False, message, tuple(signals))
+    return Health(False, text, tuple(signals))
 
 
 def _ending(pods: Sequence[Object]) -> Signal:
     most = max(int((pod.get("metadata") or {}).get("deletionGracePeriodSeconds") or 0) for pod in pods)
     many = f"{len(pods)} pods are" if len(pods) > 1 else f"pod {pods[0]['metadata']['name']} is"
-    message = f"{many} still ending (at most {most} s)" if most else f"{many} still ending"
-    return Signal("OldPodEnding", message, NEVER, blames=False)
+    text = f"{many} still ending (at most {most} s)" if most else f"{many} still ending"
+    return Signal(Cause("OldPodEnding", text, blames=False), NEVER)
 
 
 Ruling = tuple[bool | Literal["idle", "held"] | None, str, list[Signal]]
@@ -124,7 +125,7 @@ def _deployment(item: Object, newest: Sequence[Object]) -> Ruling:
     progressing = conditions.get("Progressing", {})
     if progressing.get("status") == "False" and progressing.get("reason") == "ProgressDeadlineExceeded":
         limit = (item.get("spec") or {}).get("progressDeadlineSeconds", 600)
-        signals.append(Signal("ProgressDeadlineExceeded", f"no progress for {limit} s", 0))
+        signals.append(Signal(Cause(DEADLINE, f"no progress for {limit} s"), 0))
     total = int(status.get("replicas") or 0)
     if (item.get("spec") or {}).get("paused") and (updated < wanted or total > updated):
         return "held", "paused: its pods stay as they are", []
@@ -202,7 +203,7 @@ def _job(item: Object, newest: Sequence[Object]) -> Ruling:
         pod = next((pod for pod in newest if (pod.get("status") or {}).get("phase") == "Failed"), None)
         name = pod["metadata"]["name"] if pod else ""
         said = f"{failed.get('reason', '')}: {failed.get('message', '')}"
-        return False, said, [Signal("JobFailed", said, 0, name)]
+        return False, said, [Signal(Cause("JobFailed", said, name), 0)]
     if (item.get("spec") or {}).get("suspend"):
         return "idle", "suspended: it does not run", []
     return False, "it has not completed yet", []
@@ -213,8 +214,8 @@ def _pod(item: Object, newest: Sequence[Object]) -> Ruling:
     if phase == "Succeeded":
         return True, "succeeded", []
     if phase == "Failed":
-        why = (item.get("status") or {}).get("message") or "a container ended with an error"
-        return False, why, [Signal("PodFailed", why, 0, item["metadata"]["name"])]
+        text = (item.get("status") or {}).get("message") or "a container ended with an error"
+        return False, text, [Signal(Cause("PodFailed", text, item["metadata"]["name"]), 0)]
     return (
         (True, "", []) if is_ready(item) else (False, f"the pod is {phase or 'not started'}, not ready", [])
     )
@@ -246,7 +247,7 @@ def _confirmed(
         return Health(False, "its new pods have not reported yet")
     signals = _wrong(ready, planned)
     if signals:
-        return Health(False, signals[0].message, tuple(signals))
+        return Health(False, signals[0].cause.text, tuple(signals))
     if restarted := [it for it in ready if restarts(it) > past.get(str(it["metadata"].get("uid")), 0)]:
         # What passed its probe once and then ended may do so again: it must stay up for longer than it did.
         longer = min(max(map(last_run, restarted)) + RESTARTED_SETTLE, MOST_SETTLE)
@@ -262,7 +263,7 @@ def with_pods(found: Health, pods: Sequence[Object] | None, planned: Mapping[str
         return found
     if found.done and not found.put_off:
         if wrong := _wrong([it for it in pods if is_ready(it)], planned):
-            return Health(False, wrong[0].message, tuple(wrong))
+            return Health(False, wrong[0].cause.text, tuple(wrong))
         return found
     if found.done:
         return found
@@ -272,11 +273,13 @@ def with_pods(found: Health, pods: Sequence[Object] | None, planned: Mapping[str
 def _wrong(pods: Sequence[Object], planned: Mapping[str, str]) -> list[Signal]:
     return [
         Signal(
-            "DigestDiffers",
-            f"container {container} should run {planned[container]} and reports {reported}",
+            Cause(
+                "DigestDiffers",
+                f"container {container} should run {planned[container]} and reports {reported}",
+                pod["metadata"]["name"],
+                container,
+            ),
             DIGEST_GRACE,
-            pod["metadata"]["name"],
-            container,
         )
         for pod in pods
         for container, reported in wrong_digests(pod, planned)
@@ -289,10 +292,9 @@ def _unprobed(pod: Object) -> bool:
 
 
 def _explained(signal: Signal, said: str) -> Signal:
-    if signal.reason != "NotReady":
+    if signal.cause.code != "NotReady":
         return signal
-    message = f"{signal.message}: {said}"
-    return replace(signal, message=message)
+    return replace(signal, cause=signal.cause.saying(f"{signal.cause.text}: {said}"))
 
 
 def _blocked(workload: Object, pods: Sequence[Object]) -> list[Signal]:
@@ -303,14 +305,16 @@ def _blocked(workload: Object, pods: Sequence[Object]) -> list[Signal]:
     broken = [signal for pod in pods if not is_leaving(pod) for signal in pod_signals(pod)]
     return [
         Signal(
-            "BlockedByOldPod",
-            f"pod {it.pod} of the version before is broken and must be deleted first ({it.reason})",
+            Cause(
+                "BlockedByOldPod",
+                f"pod {it.cause.pod} of the version before is broken and must be deleted first ({it.cause.code})",
+                it.cause.pod,
+                it.cause.container,
+            ),
             BLOCKED_GRACE,
-            it.pod,
-            it.container,
         )
         for it in broken[:1]
-        if it.grace != NEVER or it.reason == "CrashLoopBackOff"
+        if it.grace != NEVER or it.cause.code == "CrashLoopBackOff"
     ]
 
 

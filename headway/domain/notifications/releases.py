@@ -155,7 +155,7 @@ def ended_lately(notified: Entry, now: datetime, kept: timedelta) -> bool:
 def details_of(verdicts: Iterable[Verdict]) -> tuple[str, ...]:
     """Return the last log lines of what failed, each pod's under its name."""
     failed = [it for it in verdicts if it.status == "failed" and it.logs]
-    return tuple(line for it in failed for line in (f"{it.pod}:", *it.logs))
+    return tuple(line for it in failed for line in (f"{it.cause.pod}:", *it.logs))
 
 
 def that_follow(recipients: Iterable[Recipient], notice: Notice) -> list[Recipient]:

@@ -180,7 +180,7 @@ def _objects(result: Result) -> str:
 
 def _state(verdict: Verdict) -> str:
     """Return how a workload is, in a few words; the cause is told whole elsewhere."""
-    said = verdict.reason if verdict.status == "failed" else verdict.message
+    said = verdict.cause.code if verdict.status == "failed" else verdict.cause.text
     return verdict.status + (f": {inline(said)}" if said else "")
 
 
@@ -188,7 +188,7 @@ def _last_words(verdicts: Iterable[Verdict]) -> list[str]:
     """Return what the cluster and the container said of those that failed."""
     lines: list[str] = []
     for it in [it for it in verdicts if it.status == "failed" and (it.logs or it.events)][:EXPLAINED]:
-        name = code(it.pod or str(it.workload))
+        name = code(it.cause.pod or str(it.workload))
         if it.events:
             lines += [f"Events of {name}:", fence(it.events)]
         if it.logs:
@@ -204,8 +204,8 @@ def _commands(context: str, verdicts: Iterable[Verdict]) -> str:
             words = asked.setdefault((it.workload.namespace, "get"), {})
             if len(words) < COMMANDED:
                 words[_kubectl_name(it.workload)] = None
-            if it.status == "failed" and it.pod:
-                asked.setdefault((it.workload.namespace, "describe"), {})[f"pod/{it.pod}"] = None
+            if it.status == "failed" and it.cause.pod:
+                asked.setdefault((it.workload.namespace, "describe"), {})[f"pod/{it.cause.pod}"] = None
     place = ["--context", context] if context else []
     lines = [
         shlex.join(["kubectl", *place, *(["--namespace", space] if space else []), verb, *words])

@@ -72,7 +72,7 @@ def explained(
         f"{it.get('reason')}: {' '.join(str(it.get('message', '')).split())}" for it in warnings[-EVENTS:]
     ]
     lines: tuple[str, ...] = ()
-    if pod is not None and verdict.reason in _HAVE_LOGS:
-        crashed = verdict.reason in ("CrashLoopBackOff", "OOMKilled")
-        lines = logs(cluster, namespace, meta["name"], verdict.container, previous=crashed)
+    if pod is not None and verdict.cause.code in _HAVE_LOGS:
+        crashed = verdict.cause.code in ("CrashLoopBackOff", "OOMKilled")
+        lines = logs(cluster, namespace, meta["name"], verdict.cause.container, previous=crashed)
     return verdict.with_details(lines, dict.fromkeys(said))

@@ -77,7 +77,7 @@ class Standing:
         return f"{self.ready}/{self.wanted}"
 
     def __str__(self) -> str:
-        cause = self.verdict.reason or self.verdict.message
+        cause = self.verdict.cause.code or self.verdict.cause.text
         status = "applied, not running" if self.verdict.status == "applied" else self.verdict.status
         return status + (f": {cause}" if cause else "")
 

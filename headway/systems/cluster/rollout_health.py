@@ -11,6 +11,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
+from headway.domain.health.cause import Cause
 from headway.domain.health.custom_rules import Rules
 from headway.domain.health.custom_workloads import new_pods
 from headway.domain.health.kinds import RULES
@@ -117,11 +118,12 @@ class RolloutHealth:
         Raises FailedError where a node that tells nothing is all that is known: that is no verdict.
         """
         if silent := silent_node(self._health[it] for it in self._open):
+            seen = f"{silent.cause.text} (pod {silent.cause.pod})"
             raise FailedError(
-                f"not live after {timeout:g} s, and how it goes is not known: {silent.message} (pod {silent.pod})",
+                f"not live after {timeout:g} s, and how it goes is not known: {seen}",
                 hint="see `kubectl get nodes`; once the node is back, or its pods are elsewhere, it goes on",
             )
-        passed = Signal("DeadlineExceeded", f"not live after {timeout:g} s", 0)
+        passed = Signal(Cause("DeadlineExceeded", f"not live after {timeout:g} s"), 0)
         late = [deadline_verdict(it, self._health[it], passed) for it in sorted(self._open)]
         for verdict in one_deadline(late):
             self._fail(verdict)
@@ -158,16 +160,16 @@ class RolloutHealth:
         health = self._with_help(identity, workload, health, now, first)
         self._health[identity] = health
         verdict, again = self._patience.decide(identity, health, now)
-        if verdict.reason == "BlockedByOldPod" and verdict.status == "failed" and counts:
+        if verdict.cause.code == "BlockedByOldPod" and verdict.status == "failed" and counts:
             verdict = self._unblocked(identity, verdict, health, now)
         if not counts:
             verdict = replace(verdict, changed=False)
         self._crashed.pop(identity, None)
-        if verdict.status == "failed" and verdict.reason == "CrashLoopBackOff" and counts:
+        if verdict.status == "failed" and verdict.cause.code == "CrashLoopBackOff" and counts:
             verdict = self._unless_others_start(identity, verdict)
         if verdict.status == "failed":
             self._again.pop(identity, None)
-            together = self._crashed.values() if counts and verdict.reason == "CrashLoopBackOff" else ()
+            together = self._crashed.values() if counts and verdict.cause.code == "CrashLoopBackOff" else ()
             for each in [*together, verdict]:
                 self._fail(each)
             return
@@ -175,12 +177,12 @@ class RolloutHealth:
         if verdict.status in ("live", "applied") and (asked := workload or known) is not None:
             images = (it.get("image", "") for it in containers_of(pod_spec(asked) or {}))
             verdict = replace(verdict, images=frozenset(map(str, images)))
-        if any(it.reason == "Unschedulable" for it in health.signals):
+        if any(it.cause.code == "Unschedulable" for it in health.signals):
             again = min(again, now + ASK_EVERY)
         self._again[identity] = again
         self._verdicts[identity] = verdict
         self._set_open(identity, counts and verdict.status == "progressing", first)
-        line = f"{identity}: {verdict.message or verdict.status}"
+        line = f"{identity}: {verdict.cause.text or verdict.status}"
         if counts and self._logged.get(identity) != line:
             self._logged[identity] = line
             self._tell(line)
@@ -213,7 +215,7 @@ class RolloutHealth:
         rest = (
             f"; waiting: {names} of this release may be what it needs" if names else "; it is started again"
         )
-        return replace(verdict, status="progressing", message=verdict.message + rest)
+        return replace(verdict, status="progressing", cause=verdict.cause.saying(verdict.cause.text + rest))
 
     def _finished(self, identity: ObjectId) -> bool:
         """Return whether this was a Job or the like that had finished when it was last seen; its TTL removes it."""
@@ -236,18 +238,20 @@ class RolloutHealth:
         self, identity: ObjectId, workload: Object | None, health: Health, now: float, first: bool
     ) -> Health:
         """Add what an autoscaler says about a pod that no node takes; it is asked every now and then."""
-        stuck = next((it for it in health.signals if it.reason == "Unschedulable"), None)
+        stuck = next((it for it in health.signals if it.cause.code == "Unschedulable"), None)
         if stuck is None or workload is None or not self._counts(identity):
             return health
         asked, said = self._asked.get(identity, (now, ""))
-        if now - asked >= ASK_EVERY and (pod := self._cache.pod(workload, stuck.pod)) is not None:
+        if now - asked >= ASK_EVERY and (pod := self._cache.pod(workload, stuck.cause.pod)) is not None:
             meta = pod["metadata"]
             asked, said = now, help_on_its_way(events_of(self._cluster, meta["namespace"], meta["uid"]))
         self._asked[identity] = asked, said
         if not said:
             return health
         signals = (
-            replace(it, message=f"{it.message} ({said})") if it.reason == "Unschedulable" else it
+            replace(it, cause=it.cause.saying(f"{it.cause.text} ({said})"))
+            if it.cause.code == "Unschedulable"
+            else it
             for it in health.signals
         )
         return replace(health, signals=tuple(signals))
@@ -262,7 +266,9 @@ class RolloutHealth:
                 return Health(True, f"applied; a {identity.kind} is not watched")
             if identity in self._ran or self._finished(identity):
                 return Health(True, "done, and gone")
-            return Health(False, "it is not in the cluster", (Signal("NotFound", "it is not there", 10.0),))
+            return Health(
+                False, "it is not in the cluster", (Signal(Cause("NotFound", "it is not there"), 10.0),)
+            )
         sets, pods = self._cache.below(workload)
         digests = planned_for(self._planned, identity)
         if (identity.group, identity.kind) not in WORKLOADS:
@@ -275,7 +281,7 @@ class RolloutHealth:
         signals = list(found.signals)
         if first_look and counts:
             self._since[identity] = now
-        if any(it.reason == DEADLINE for it in signals):
+        if any(it.cause.code == DEADLINE for it in signals):
             signals = self._own_deadline(identity, workload, now, signals)
         else:
             self._missed.pop(identity, None)
@@ -294,12 +300,14 @@ class RolloutHealth:
         limit = float((workload.get("spec") or {}).get("progressDeadlineSeconds") or 600)
         seen = self._missed.setdefault(identity, now)
         grace = max(0.0, self._since.get(identity, now - limit) + limit - seen)
-        return [replace(it, grace=grace, key="deadline") if it.reason == DEADLINE else it for it in signals]
+        return [
+            replace(it, grace=grace, key="deadline") if it.cause.code == DEADLINE else it for it in signals
+        ]
 
     def _unblocked(self, identity: ObjectId, verdict: Verdict, health: Health, now: float) -> Verdict:
         """Delete the broken pod of an older version that a StatefulSet waits for, once; it makes a new one."""
         workload = self._cache.workload(identity)
-        pod = self._cache.pod(workload, verdict.pod) if workload else None
+        pod = self._cache.pod(workload, verdict.cause.pod) if workload else None
         if pod is None or pod["metadata"]["uid"] in self._deleted:
             return verdict
         self._deleted.add(pod["metadata"]["uid"])
@@ -307,9 +315,9 @@ class RolloutHealth:
             delete_pod(self._cluster, pod)
         except HeadwayError:
             return verdict
-        self._tell(f"{identity}: {verdict.message}; it was deleted")
-        rest = tuple(it for it in health.signals if it.reason != verdict.reason)
-        return self._patience.decide(identity, Health(False, health.message, rest), now)[0]
+        self._tell(f"{identity}: {verdict.cause.text}; it was deleted")
+        rest = tuple(it for it in health.signals if it.cause.code != verdict.cause.code)
+        return self._patience.decide(identity, Health(False, health.text, rest), now)[0]
 
     def _fail(self, verdict: Verdict) -> None:
         identity = verdict.workload
@@ -317,7 +325,7 @@ class RolloutHealth:
         if before is not None and before.status == "failed":
             return
         workload = self._cache.workload(identity)
-        pod = self._cache.pod(workload, verdict.pod) if workload and verdict.pod else None
+        pod = self._cache.pod(workload, verdict.cause.pod) if workload and verdict.cause.pod else None
         verdict = explained(self._cluster, verdict, workload, pod)
         self._verdicts[identity] = verdict
         self._open.discard(identity)

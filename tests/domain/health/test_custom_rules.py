@@ -91,7 +91,7 @@ def test_what_is_wrong_with_it_blames_no_image_unless_it_runs_one() -> None:
     plain = RULES.assess(thing("example.com", "Thing", failed), "example.com", "Thing").signals[0]
     template = {"template": {"spec": {"containers": [{"name": "a", "image": "r/a:1"}]}}}
     running = RULES.assess(thing("example.com", "Thing", failed, template), "example.com", "Thing").signals[0]
-    assert (plain.blames, running.blames) == (False, True)
+    assert (plain.cause.blames, running.cause.blames) == (False, True)
 
 
 def test_what_may_be_about_the_state_before_has_to_last() -> None:

@@ -169,15 +169,15 @@ def test_each_sign_is_named_and_weighed(label: str) -> None:
     """A sign that is final counts at once, one that may pass has to last; what the cluster lacks blames no image."""
     status, reason, grace, blames = CASES[label]
     (signal,) = pod_signals(pod(status))
-    assert (signal.reason, signal.grace, signal.blames) == (reason, grace, blames)
-    assert (signal.pod, signal.container) == ("frontend-1", "app")
+    assert (signal.cause.code, signal.grace, signal.cause.blames) == (reason, grace, blames)
+    assert (signal.cause.pod, signal.cause.container) == ("frontend-1", "app")
 
 
 def test_an_init_container_that_crashes_is_named() -> None:
     """A broken init container keeps the others waiting, and it is the one that is blamed."""
     init = {"name": "migrate", **waiting("CrashLoopBackOff", restartCount=2, lastState=ended(4))}
     found = pod_signals(pod(waiting("PodInitializing"), initContainerStatuses=[init]))
-    assert [it.container for it in found] == ["migrate"]
+    assert [it.cause.container for it in found] == ["migrate"]
 
 
 @pytest.mark.parametrize(("again", "grace"), [(2, NEVER), (3, NEVER), (4, 0)])
@@ -204,7 +204,7 @@ def test_a_node_that_says_nothing_is_no_fault_of_the_image() -> None:
     del never["status"]["containerStatuses"]
     for each in (silent, never):
         each["spec"]["nodeName"] = "n1"
-        assert [(it.reason, it.grace, it.blames) for it in pod_signals(each)] == [
+        assert [(it.cause.code, it.grace, it.cause.blames) for it in pod_signals(each)] == [
             ("NodeNotReady", NEVER, False)
         ]
 
@@ -224,21 +224,21 @@ def test_a_pod_that_no_node_takes_says_what_the_scheduler_said() -> None:
     """It never fails by itself, since somebody may be making room, and it carries the scheduler's words."""
     condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes"}
     found = pod_signals({"metadata": {"name": "p"}, "spec": {}, "status": {"conditions": [condition]}})
-    assert [(it.reason, it.grace, it.blames) for it in found] == [("Unschedulable", NEVER, False)]
-    assert "0/3 nodes" in found[0].message
+    assert [(it.cause.code, it.grace, it.cause.blames) for it in found] == [("Unschedulable", NEVER, False)]
+    assert "0/3 nodes" in found[0].cause.text
 
 
 def test_out_of_memory_names_the_limit() -> None:
     """Whoever reads it sees which limit was too small."""
     status = waiting("CrashLoopBackOff", restartCount=2, lastState=ended(137, "OOMKilled"))
-    assert "64Mi" in pod_signals(pod(status))[0].message
+    assert "64Mi" in pod_signals(pod(status))[0].cause.text
 
 
 def test_the_runtime_s_protocol_noise_is_left_out() -> None:
     """The message is about the image and not about the kubelet's RPC."""
     (signal,) = pod_signals(pod(waiting("ErrImagePull", NOT_FOUND)))
-    assert "rpc error" not in signal.message
-    assert "not found" in signal.message
+    assert "rpc error" not in signal.cause.text
+    assert "not found" in signal.cause.text
 
 
 @pytest.mark.parametrize(

@@ -44,12 +44,12 @@ AWAY = 'Internal error occurred: failed calling webhook "policy.example": connec
 def test_why_pods_cannot_be_created(label: str, said: str, grace: float, blames: bool) -> None:
     """What passes is waited for; what the API server has judged is certain, and only that blames the release."""
     found = failed_create(said, 0)
-    assert (found.reason, found.grace, found.blames) == ("FailedCreate", grace, blames)
+    assert (found.cause.code, found.grace, found.cause.blames) == ("FailedCreate", grace, blames)
 
 
 def test_a_line_about_a_quota_is_the_same_for_each_pod() -> None:
     """The name of the pod that was not made changes with each try, and is left out."""
-    assert failed_create(FORBIDDEN + FULL, 1).message == f"pods cannot be created: {FULL}"
+    assert failed_create(FORBIDDEN + FULL, 1).cause.text == f"pods cannot be created: {FULL}"
 
 
 @pytest.mark.parametrize(
@@ -65,8 +65,8 @@ def test_a_line_about_a_quota_is_the_same_for_each_pod() -> None:
 def test_what_keeps_a_pod_from_being_started(reason: str, said: str, found: str) -> None:
     """Volumes and networks are the cluster's matter: waited for, and no reason for a veto."""
     signal = not_started(reason, said)
-    assert (signal.reason if signal else "") == found
-    assert signal is None or (signal.grace, signal.blames) == (NEVER, False)
+    assert (signal.cause.code if signal else "") == found
+    assert signal is None or (signal.grace, signal.cause.blames) == (NEVER, False)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from headway.domain.health.cause import Cause
 from headway.domain.health.verdict import (
     NEVER,
     Health,
@@ -23,15 +24,15 @@ def unhealthy(*signals: Signal) -> Health:
     return Health(False, "0 of 1 new pods are ready", signals)
 
 
-SLOW = Signal("ErrImagePull", "registry does not answer", 30, "web-1", "app")
+SLOW = Signal(Cause("ErrImagePull", "registry does not answer", "web-1", "app"), 30)
 
 
 def test_a_final_sign_fails_at_once() -> None:
     """Nobody waits for an image that does not exist."""
     verdict, _ = Patience().decide(
-        WEB, unhealthy(Signal("ErrImagePull", "not found", 0, "web-1", "app")), 5.0
+        WEB, unhealthy(Signal(Cause("ErrImagePull", "not found", "web-1", "app"), 0)), 5.0
     )
-    assert (verdict.status, verdict.reason, verdict.pod) == ("failed", "ErrImagePull", "web-1")
+    assert (verdict.status, verdict.cause.code, verdict.cause.pod) == ("failed", "ErrImagePull", "web-1")
     assert str(verdict) == "shop Deployment/web is failed: ErrImagePull: not found"
 
 
@@ -72,53 +73,55 @@ def test_no_news_is_no_gap() -> None:
 
 def test_a_deadline_is_explained_by_the_best_sign() -> None:
     """ "Progress deadline exceeded" alone helps nobody."""
-    passed = Signal("ProgressDeadlineExceeded", "no progress for 60 s", 0)
-    probe = Signal("NotReady", "readiness probe failed: 503", NEVER, "web-1", "app")
+    passed = Signal(Cause("ProgressDeadlineExceeded", "no progress for 60 s"), 0)
+    probe = Signal(Cause("NotReady", "readiness probe failed: 503", "web-1", "app"), NEVER)
     verdict, _ = Patience().decide(WEB, unhealthy(passed, probe), 0.0)
-    assert (verdict.status, verdict.reason) == ("failed", "NotReady")
-    assert "503" in verdict.message
-    assert "60 s" in verdict.message
+    assert (verdict.status, verdict.cause.code) == ("failed", "NotReady")
+    assert "503" in verdict.cause.text
+    assert "60 s" in verdict.cause.text
 
 
 def test_a_deadline_without_any_sign_says_what_was_waited_for() -> None:
     """When nothing is known, the numbers are."""
     verdict, _ = Patience().decide(
-        WEB, unhealthy(Signal("ProgressDeadlineExceeded", "no progress for 60 s", 0)), 0.0
+        WEB, unhealthy(Signal(Cause("ProgressDeadlineExceeded", "no progress for 60 s"), 0)), 0.0
     )
-    assert verdict.message == "no progress for 60 s: 0 of 1 new pods are ready"
+    assert verdict.cause.text == "no progress for 60 s: 0 of 1 new pods are ready"
 
 
-LACK = Signal("Unschedulable", "no node takes the pod", NEVER, "web-1", blames=False)
-PASSED = Signal("ProgressDeadlineExceeded", "no progress for 60 s", 0)
-PROBE = Signal("NotReady", "readiness probe failed: 503", NEVER, "web-1", "app")
-LATE = Signal("DeadlineExceeded", "not live after 90 s", 0)
+LACK = Signal(Cause("Unschedulable", "no node takes the pod", "web-1", blames=False), NEVER)
+PASSED = Signal(Cause("ProgressDeadlineExceeded", "no progress for 60 s"), 0)
+PROBE = Signal(Cause("NotReady", "readiness probe failed: 503", "web-1", "app"), NEVER)
+LATE = Signal(Cause("DeadlineExceeded", "not live after 90 s"), 0)
 
 
 def test_a_shortage_outlasts_a_controller_s_deadline() -> None:
     """A Deployment's own deadline knows nothing of the node that is being made; what is waited for is said."""
     verdict, _ = Patience().decide(WEB, unhealthy(LACK, PASSED), 0.0)
     assert verdict.status == "progressing"
-    assert verdict.message == "0 of 1 new pods are ready; waiting: no node takes the pod"
+    assert verdict.cause.text == "0 of 1 new pods are ready; waiting: no node takes the pod"
 
 
 def test_at_the_deadline_a_shortage_blames_nobody() -> None:
     """The release ends, and its image may come again."""
     verdict = deadline_verdict(WEB, unhealthy(LACK), LATE)
-    assert (verdict.status, verdict.reason, verdict.blames) == ("failed", "Unschedulable", False)
-    assert not deadline_verdict(WEB, FINE, LATE).blames, "of what no sign explains nothing is known"
-    assert deadline_verdict(WEB, unhealthy(PROBE), LATE).blames
+    assert (verdict.status, verdict.cause.code, verdict.cause.blames) == ("failed", "Unschedulable", False)
+    assert not deadline_verdict(WEB, FINE, LATE).cause.blames, "of what no sign explains nothing is known"
+    assert deadline_verdict(WEB, unhealthy(PROBE), LATE).cause.blames
 
 
 def test_what_is_late_beside_a_shortage_is_not_blamed_either() -> None:
     """A program that is not ready may wait for the one that no node takes."""
     verdicts = [deadline_verdict(WEB, unhealthy(it), LATE) for it in (LACK, PROBE)]
-    assert [it.blames for it in one_deadline(verdicts)] == [False, False]
-    assert [it.blames for it in one_deadline(verdicts[1:])] == [True]
+    assert [it.cause.blames for it in one_deadline(verdicts)] == [False, False]
+    assert [it.cause.blames for it in one_deadline(verdicts[1:])] == [True]
 
 
-GONE = Signal("NodeNotReady", "node a has stopped telling how the pod is", NEVER, "web-1", blames=False)
-ENDING = Signal("OldPodEnding", "pod web-0 is still ending", NEVER, blames=False)
-CRASHED = Signal("CrashLoopBackOff", "exited with code 1", 60, "web-1", "app")
+GONE = Signal(
+    Cause("NodeNotReady", "node a has stopped telling how the pod is", "web-1", blames=False), NEVER
+)
+ENDING = Signal(Cause("OldPodEnding", "pod web-0 is still ending", blames=False), NEVER)
+CRASHED = Signal(Cause("CrashLoopBackOff", "exited with code 1", "web-1", "app"), 60)
 
 
 @pytest.mark.parametrize(
@@ -150,9 +153,9 @@ def test_what_is_put_off_is_applied_and_not_live() -> None:
 
 def test_a_cause_goes_before_its_consequence() -> None:
     """Of two certain signs the one that explains the other is told."""
-    crash = Signal("CrashLoopBackOff", "exited with code 1", 0)
-    quota = Signal("FailedCreate", "exceeded quota", 0)
-    assert Patience().decide(WEB, unhealthy(quota, crash), 0.0)[0].reason == "CrashLoopBackOff"
+    crash = Signal(Cause("CrashLoopBackOff", "exited with code 1"), 0)
+    quota = Signal(Cause("FailedCreate", "exceeded quota"), 0)
+    assert Patience().decide(WEB, unhealthy(quota, crash), 0.0)[0].cause.code == "CrashLoopBackOff"
 
 
 def test_done_must_last_where_the_pods_word_is_worth_little() -> None:

@@ -67,7 +67,7 @@ def test_a_deployment_is_done_by_the_rules_of_rollout_status(
     """It says what it waits for, in numbers, and is done only when nothing is left to wait for."""
     found = assess_workload(item, SETS, PODS, PLAN)
     assert found.done is (message == "")
-    assert message in found.message
+    assert message in found.text
 
 
 def test_no_replicas_wanted_is_applied_and_not_live() -> None:
@@ -80,8 +80,8 @@ def test_a_pod_with_another_digest_is_not_success() -> None:
     """Everything is ready, and still it is not what was released."""
     found = assess_workload(deployment(), SETS, [pod("a"), pod("b", digest="sha256:bb")], PLAN)
     assert not found.done
-    assert [it.reason for it in found.signals] == ["DigestDiffers"]
-    assert "sha256:bb" in found.message
+    assert [it.cause.code for it in found.signals] == ["DigestDiffers"]
+    assert "sha256:bb" in found.text
 
 
 def test_pods_that_are_not_known_yet_are_waited_for() -> None:
@@ -96,7 +96,7 @@ def test_an_old_broken_pod_does_not_fail_the_fix() -> None:
     found = assess_workload(
         deployment(updatedReplicas=1, availableReplicas=1), SETS, [pod("a", ready=False), broken], PLAN
     )
-    assert [it.pod for it in found.signals] == ["a"]
+    assert [it.cause.pod for it in found.signals] == ["a"]
 
 
 def test_a_pod_that_leaves_counts_for_nothing() -> None:
@@ -112,8 +112,8 @@ def test_quota_is_named_and_a_pod_more_restarts_its_clock() -> None:
         assess_workload(deployment(updatedReplicas=count, conditions=[failure]), SETS, [], {}).signals[0]
         for count in (0, 1)
     )
-    assert (one.reason, one.grace, one.blames) == ("FailedCreate", NEVER, False)
-    assert "exceeded quota" in one.message
+    assert (one.cause.code, one.grace, one.cause.blames) == ("FailedCreate", NEVER, False)
+    assert "exceeded quota" in one.cause.text
     assert one.key != two.key
 
 
@@ -126,7 +126,7 @@ def test_a_stateful_set_s_quota_is_known_from_its_events() -> None:
         "status": {"observedGeneration": 1},
     }
     found = assess_workload(item, [], [], {}, [("FailedCreate", "exceeded quota: q")])
-    assert [it.reason for it in found.signals] == ["FailedCreate"]
+    assert [it.cause.code for it in found.signals] == ["FailedCreate"]
 
 
 def test_a_probe_that_fails_is_quoted() -> None:
@@ -138,29 +138,31 @@ def test_a_probe_that_fails_is_quoted() -> None:
         {},
         [("Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503")],
     )
-    assert "statuscode: 503" in found.signals[0].message
+    assert "statuscode: 503" in found.signals[0].cause.text
 
 
 def test_a_paused_deployment_is_said_and_not_waited_for() -> None:
     """Its pods will not change, and the verdict says why."""
     found = assess_workload(deployment(paused=True, updatedReplicas=0), SETS, [], PLAN)
     assert (found.done, found.put_off) == (True, "held")
-    assert "paused" in found.message
+    assert "paused" in found.text
 
 
 def test_a_paused_deployment_whose_pods_are_the_new_ones_is_live() -> None:
     """Pausing what runs changes nothing about what runs; the digests are looked at as ever."""
     assert assess_workload(deployment(paused=True), SETS, PODS, PLAN).put_off == ""
     wrong = assess_workload(deployment(paused=True), SETS, [pod("a"), pod("b", digest="sha256:bb")], PLAN)
-    assert [it.reason for it in wrong.signals] == ["DigestDiffers"]
+    assert [it.cause.code for it in wrong.signals] == ["DigestDiffers"]
 
 
 def test_pods_that_are_still_ending_are_named() -> None:
     """A rollout that waits for an old pod to end says so, and that blames nobody."""
     leaving = pod("old", "rs1", deletionTimestamp="2026-01-01T00:00:00Z", deletionGracePeriodSeconds=25)
     found = assess_workload(deployment(updatedReplicas=0), SETS, [leaving], PLAN)
-    assert [(it.reason, it.grace, it.blames) for it in found.signals] == [("OldPodEnding", NEVER, False)]
-    assert found.signals[0].message == "pod old is still ending (at most 25 s)"
+    assert [(it.cause.code, it.grace, it.cause.blames) for it in found.signals] == [
+        ("OldPodEnding", NEVER, False)
+    ]
+    assert found.signals[0].cause.text == "pod old is still ending (at most 25 s)"
 
 
 def test_a_pod_that_was_restarted_must_stay_up_longer_than_it_did() -> None:
@@ -200,7 +202,7 @@ def test_a_stateful_set_updates_above_its_partition_only() -> None:
     canary = stateful_set({"rollingUpdate": {"partition": 1}}, updatedReplicas=1)
     found = assess_workload(canary, [], [revision_pod("a", "r2"), revision_pod("b", "r1")], {})
     assert (found.done, found.put_off) == (True, "held")
-    assert "partition 1" in found.message
+    assert "partition 1" in found.text
     assert not assess_workload(stateful_set(updatedReplicas=1), [], [], {}).done
 
 
@@ -210,7 +212,7 @@ def test_a_stateful_set_that_updates_on_delete_is_not_waited_for() -> None:
         stateful_set({"type": "OnDelete"}, updatedReplicas=0, currentRevision="r1"), [], [], {}
     )
     assert (found.done, found.put_off) == (True, "held")
-    assert "delete" in found.message
+    assert "delete" in found.text
 
 
 def test_a_stateful_set_held_up_by_an_old_broken_pod_says_which() -> None:
@@ -220,7 +222,7 @@ def test_a_stateful_set_held_up_by_an_old_broken_pod_says_which() -> None:
     found = assess_workload(
         stateful_set(updatedReplicas=1, readyReplicas=1), [], [revision_pod("db-0", "r2"), broken], {}
     )
-    assert [(it.reason, it.pod) for it in found.signals] == [("BlockedByOldPod", "db-1")]
+    assert [(it.cause.code, it.cause.pod) for it in found.signals] == [("BlockedByOldPod", "db-1")]
 
 
 @pytest.mark.parametrize(
@@ -243,7 +245,7 @@ def test_a_job_is_done_when_it_is_complete(
     """A job that failed fails the release, one that is suspended does not hold it up."""
     item = {"kind": "Job", "metadata": {}, "spec": {"suspend": suspend}, "status": {"conditions": conditions}}
     found = assess_workload(item, [], [], {})
-    assert (found.done, [it.reason for it in found.signals]) == (done, reasons)
+    assert (found.done, [it.cause.code for it in found.signals]) == (done, reasons)
     assert found.put_off == ("idle" if suspend else "")
 
 
@@ -269,4 +271,4 @@ def test_a_kind_that_nobody_knows_is_live_when_applied_and_that_is_said() -> Non
     """No false promise: the message says that readiness is not known."""
     found = assess_workload({"kind": "Rollout", "metadata": {}}, [], [], {})
     assert found.done
-    assert "not known" in found.message
+    assert "not known" in found.text

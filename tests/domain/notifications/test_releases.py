@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from headway.domain.health.cause import Cause
 from headway.domain.health.verdict import Verdict
 from headway.domain.notifications.notices import Notice, Recipient
 from headway.domain.notifications.releases import (
@@ -162,9 +163,9 @@ def test_only_what_failed_and_said_something_has_details() -> None:
     """The log lines of each such pod stand under its name."""
     web = ObjectId("apps/v1", "Deployment", "s", "web")
     verdicts = [
-        Verdict("failed", web, pod="web-1", logs=("Traceback", "KeyError")),
-        Verdict("failed", web, pod="web-2"),
-        Verdict("live", web, pod="web-3", logs=("hello",)),
+        Verdict("failed", web, Cause(pod="web-1"), logs=("Traceback", "KeyError")),
+        Verdict("failed", web, Cause(pod="web-2")),
+        Verdict("live", web, Cause(pod="web-3"), logs=("hello",)),
     ]
     assert details_of(verdicts) == ("web-1:", "Traceback", "KeyError")
 

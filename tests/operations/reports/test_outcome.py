@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from headway.domain.health.cause import Cause
 from headway.domain.health.verdict import Verdict
 from headway.domain.images.reference import ImageRef
 from headway.domain.objects.applied import Applied
@@ -20,7 +21,7 @@ ROLLOUT = ObjectId("argoproj.io", "Rollout", "shop", "edge")
 COMMIT, BACK, BY = "a" * 40, "b" * 40, "c" * 40
 IMAGE = f"r.example/shop/web:2.0.0@sha256:{'1' * 64}"
 CRASHED = Verdict(
-    "failed", WEB, "CrashLoopBackOff", "container web ended with code 3", "web-1", "web",
+    "failed", WEB, Cause("CrashLoopBackOff", "container web ended with code 3", "web-1", "web"),
     logs=("no `database`", "```", "bye"), events=("BackOff: Back-off restarting | failed container",),
 )  # fmt: skip
 
@@ -59,7 +60,7 @@ def test_what_the_cluster_and_the_container_said() -> None:
 
 def test_commands_that_show_the_objects() -> None:
     """One that gets the workloads and one that describes the failed pod; kinds of others have their group."""
-    result = failed(verdicts=(CRASHED, Verdict("progressing", ROLLOUT, message="1 of 3 pods are ready")))
+    result = failed(verdicts=(CRASHED, Verdict("progressing", ROLLOUT, Cause(text="1 of 3 pods are ready"))))
     said = result_report(result, no_page, context="my cluster")
     kubectl = "kubectl --context 'my cluster' --namespace shop"
     assert (
@@ -102,7 +103,7 @@ def test_nothing_was_to_do() -> None:
 def test_a_large_environment_is_counted() -> None:
     """A page of a first release of hundreds of objects is still read: the rest is a number."""
     keys = tuple(ObjectId("apps", "Deployment", "shop", f"web-{it}") for it in range(200))
-    verdicts = tuple(Verdict("failed", it, "NotReady", pod=it.name, logs=("x",)) for it in keys)
+    verdicts = tuple(Verdict("failed", it, Cause("NotReady", pod=it.name), logs=("x",)) for it in keys)
     result = Result("staging", COMMIT, "failed", 1.0, applied=Applied(created=keys), verdicts=verdicts)
     said = result_report(result, no_page)
     assert "| … and 170 more |" in said

@@ -87,7 +87,7 @@ def test_no_node_is_waited_for_until_time_is_up() -> None:
     assert "waiting: no node takes the pod: 0/1 nodes" in told[-1]
     it.time_is_up(600)
     found = it.verdict(WEB)
-    assert (found.status, found.reason, found.blames) == ("failed", "Unschedulable", False)
+    assert (found.status, found.cause.code, found.cause.blames) == ("failed", "Unschedulable", False)
 
 
 def test_a_kubelet_that_is_gone_is_no_verdict_when_time_is_up() -> None:
@@ -153,7 +153,7 @@ def test_a_crash_waits_for_what_comes_up_in_the_same_release() -> None:
     it.update([WEB], 51.0)
     assert not it.failed
     it.update(news(cache, PODS, crashing(5)), 60.0)
-    assert (it.failed, it.verdict(WEB).reason) == (True, "CrashLoopBackOff")
+    assert (it.failed, it.verdict(WEB).cause.code) == (True, "CrashLoopBackOff")
 
 
 def test_a_crash_that_its_database_ends_is_live() -> None:
@@ -239,7 +239,7 @@ def test_a_workload_that_is_not_there_is_said() -> None:
     it.update([WEB], 0.0, first=True)
     it.update(cache.take(Event("gone", DEPLOYMENTS, "shop", deployment())), 1.0)
     it.update([], 20.0)
-    assert it.verdict(WEB).reason == "NotFound"
+    assert it.verdict(WEB).cause.code == "NotFound"
 
 
 MIGRATE = ObjectId("batch", "Job", "shop", "migrate")
@@ -276,4 +276,4 @@ def test_a_job_that_ran_before_may_be_gone() -> None:
     )
     it.update([MIGRATE], 0.0, first=True)
     it.update([], 30.0)
-    assert (it.verdict(MIGRATE).status, it.verdict(MIGRATE).message) == ("live", "done, and gone")
+    assert (it.verdict(MIGRATE).status, it.verdict(MIGRATE).cause.text) == ("live", "done, and gone")
