@@ -33,7 +33,7 @@ GROUPS = {
     "Hold back": ("lock", "unlock", "veto", "unveto", "automate", "deautomate"),
     "Cluster": ("reconcile", "rebuild", "set-image"),
     "Run": ("watch", "serve", "worker", "notify"),
-    "Set up": ("init", "lint", "doctor", "token"),
+    "Set up": ("init", "lint", "adopt", "doctor", "token"),
 }
 
 

@@ -16,6 +16,7 @@ from typer.exceptions import TyperException
 
 from headway import __version__
 from headway.cli import (
+    adopting,
     approving,
     auditing,
     cancelling,
@@ -81,6 +82,7 @@ for module in (
     holding,
     serving,
     setup,
+    adopting,
     working,
 ):
     module.add_to(app)

@@ -27,11 +27,11 @@ def init(
         bool, typer.Option("--dry-run", "-n", help="Print the file instead of writing it.")
     ] = False,
 ) -> None:
-    """Write headway.yaml for a repo that plain YAML, Flux, Argo CD, Kargo or Keel describe.
+    """Write headway.yaml for a repo, from what is in it.
 
-    Reads the working tree: manifests, kustomizations, charts with values for environments, and what the other tools'
-    objects and annotations say. The file says beside each line where it comes from, and at its end what could not be
-    carried over.
+    Reads the working tree: manifests, kustomizations, charts with values for environments, and what the objects and
+    annotations of Flux, Argo CD, Kargo and Keel say. The file says beside each line where it comes from, and at its
+    end what could not be carried over.
 
     Example: headway init --dry-run
 

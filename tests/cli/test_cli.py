@@ -38,7 +38,7 @@ def in_process_of_its_own(*arguments: str) -> Done:
 def test_all_commands_are_there() -> None:
     """What the README promises can be typed."""
     assert set(COMMANDS) == {
-        "approve", "audit", "automate", "build", "cancel", "ci", "deautomate", "deliver", "diff", "doctor", "history", "images", "init", "lint", "lock",
+        "adopt", "approve", "audit", "automate", "build", "cancel", "ci", "deautomate", "deliver", "diff", "doctor", "history", "images", "init", "lint", "lock",
         "metrics", "notify", "plan", "promote", "rebuild", "reconcile", "reject", "release", "rollback", "serve", "set-image",
         "show", "status", "token", "unlock", "unveto", "veto", "watch", "where", "why", "worker",
     }  # fmt: skip

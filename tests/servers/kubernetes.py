@@ -62,6 +62,8 @@ class _Handler(BaseHTTPRequestHandler):
         asked = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
         merge = self.headers.get("Content-Type") == "application/merge-patch+json"
         kube = self.server.answering
+        if isinstance(asked, list):
+            asked = {"metadata": {}, "json-patch": asked}
         code, answer = kube.respond(self.command, self.path, asked, merge=merge)
         if code <= 0:
             self.close_connection = True
@@ -163,6 +165,8 @@ class KubeServer:
         if method == "GET":
             found = self.objects.get(path)
             return (200, found) if found else (404, {"kind": "Status", "reason": "NotFound"})
+        if "json-patch" in body:
+            return self._patched(path, body["json-patch"], dry="dryRun" in query)
         if "dryRun" not in query and "/leases" not in path:
             self.changes.append((method, path))
         if method == "DELETE":
@@ -184,6 +188,27 @@ class KubeServer:
             self.objects[path] = after
             if "/leases" not in path:
                 self.changes.append(("PATCH", path))
+        return 200, after
+
+    def _patched(self, path: str, patch: list[dict[str, Any]], *, dry: bool) -> tuple[int, dict[str, Any]]:
+        """Carry out a JSON patch of fields that are maps' (RFC 6902); what it tests must be so."""
+        after = json.loads(json.dumps(self.objects[path]))
+        for change in patch:
+            *above, last = change["path"].strip("/").split("/")
+            holder = after
+            for name in above:
+                holder = holder[name]
+            if change["op"] == "test":
+                if holder.get(last) != change["value"]:
+                    return 422, {"kind": "Status", "reason": "Invalid", "message": "the test failed"}
+            elif change["op"] == "remove":
+                del holder[last]
+            else:
+                holder[last] = change["value"]
+        if not dry:
+            after["metadata"]["resourceVersion"] = self._next_version()
+            self.objects[path] = after
+            self.changes.append(("PATCH", path))
         return 200, after
 
     def _next_version(self) -> str:

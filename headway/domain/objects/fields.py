@@ -202,6 +202,40 @@ def handover(
     return paths, [*(each for each in rest if each is not ours), entry]
 
 
+def taken_over(
+    meta: Mapping[str, Any], wanted: Mapping[str, Any], managers: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return new managedFields in which the fields of these managers are headway's; as they are if there are none.
+
+    Metadata, status, `kubectl rollout restart`'s mark and replicas that the manifest leaves open stay with who
+    set them, as in `handover`. No value changes by this.
+    """
+    entries = list(meta.get("managedFields") or ())
+    taken: Fields = {}
+    rest: list[dict[str, Any]] = []
+    version = ""
+    for entry in entries:
+        if entry.get("subresource") or entry.get("manager") not in managers:
+            rest.append(entry)
+            continue
+        theirs, left = _split(entry.get("fieldsV1") or {}, wanted)
+        if not theirs:
+            rest.append(entry)
+            continue
+        _merge(taken, theirs)
+        version = entry.get("apiVersion", "")
+        if left:
+            rest.append({**entry, "fieldsV1": left})
+    if not taken:
+        return entries
+    ours = applied_entry(meta)
+    mine: Fields = json.loads(json.dumps(ours["fieldsV1"])) if ours else {}
+    _merge(mine, taken)
+    entry = {**(ours or {"manager": MANAGER, "operation": "Apply", "apiVersion": version}), "fieldsV1": mine}
+    entry["fieldsType"] = "FieldsV1"
+    return [*(each for each in rest if each is not ours), entry]
+
+
 def owns_replicas(meta: Mapping[str, Any]) -> bool:
     """Return whether headway set an object's `spec.replicas`."""
     fields = (applied_entry(meta) or {}).get("fieldsV1") or {}
