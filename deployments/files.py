@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from headway.domain.config.reading import Config
+from headway.domain.runs.deployments import deployment_of
 from headway.errors import UsageError
 
 HERE = Path(__file__).resolve().parent
@@ -64,7 +65,7 @@ def wanted_deployments(project: Any, config: Config | None, prefix: str = "") ->
                 continue
             for name, environment in config.environments.items():
                 if wanted.flow != "promote" or environment.promote_from is not None:
-                    _add(made, _wanted(_for(keys, wanted.environment, name), prefix))
+                    _add(made, _wanted(_for(keys, wanted.flow, wanted.environment, name), prefix))
         else:
             _add(made, _wanted(keys, prefix))
     return list(made.values())
@@ -89,10 +90,10 @@ def _wanted(keys: dict[str, Any], prefix: str) -> Wanted:
     return Wanted(flow, prefix + str(keys["name"]), entrypoint, str(request.get("environment", "")), keys)
 
 
-def _for(keys: dict[str, Any], pattern: str, environment: str) -> dict[str, Any]:
+def _for(keys: dict[str, Any], flow: str, pattern: str, environment: str) -> dict[str, Any]:
     """Make a deployment for another environment after a pattern."""
     made = copy.deepcopy(keys)
-    made["name"] = environment
+    made["name"] = deployment_of(flow, environment, "")
     made["tags"] = [it.replace(f"environment:{pattern}", f"environment:{environment}") for it in made["tags"]]
     made["parameters"]["request"]["environment"] = environment
     return made

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from headway.domain.runs.deployments import deployment_of
 from lab import machines
 from lab.balancer import Balancer
 from lab.place import ROOT, LabError, Place
@@ -64,13 +65,13 @@ class ControlRoom:
             except (OSError, ValueError):
                 time.sleep(0.2)
 
-    def start(self, flow: str, deployment: str, request: dict[str, Any], key: str) -> str:
+    def start(self, flow: str, environment: str, request: dict[str, Any], key: str) -> str:
         """Start a run as CI does; give its id. The same key is the same run."""
-        _, found = self.call("GET", f"/deployments/name/{flow}/{deployment}")
+        _, found = self.call("GET", f"/deployments/name/{flow}/{deployment_of(flow, environment, '')}")
         body = {"parameters": {"request": request}, "idempotency_key": key}
         code, run = self.call("POST", f"/deployments/{found['id']}/create_flow_run", body)
         if code not in (200, 201):
-            raise LabError(f"{flow}/{deployment} was not started: {code} {run}")
+            raise LabError(f"{flow} to {environment} was not started: {code} {run}")
         return str(run["id"])
 
     def ended(self, run: str, poll: float = POLL) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from headway.domain.config.reading import Config
 from headway.domain.health.verification import unaskable
 from headway.domain.objects.rights import described
 from headway.domain.runs.claims import Claim
+from headway.domain.runs.deployments import deployment_of
 from headway.errors import ConfigError, FailedError, HeadwayError, UsageError, explained
 from headway.operations.comparison import fights
 from headway.operations.connections import Connections
@@ -184,12 +185,9 @@ def _deployments(connections: Connections, config: Config) -> str:
     from headway.systems.prefect.api import PrefectApi
 
     prefix = connections.settings.deployments
-    names = [
-        f"{flow}/{prefix}{environment}"
-        for flow in ("release", "rollback")
-        for environment in config.environments
-    ]
-    names += [f"{flow}/{prefix}{flow}" for flow in ("reconcile", "watch-registry")]
+    flows = [(flow, name) for flow in ("release", "rollback") for name in config.environments]
+    flows += [("reconcile", ""), ("watch-registry", "")]
+    names = [f"{flow}/{deployment_of(flow, name, prefix)}" for flow, name in flows]
     with PrefectApi(connections.settings.prefect_url()) as api:
         found = {name: it for name in names if (it := api.find(f"/deployments/name/{name}"))}
     for name, it in found.items():

@@ -37,7 +37,11 @@ class Prefect:
         self.server = HttpServer()
         self.runs: dict[str, dict[str, Any]] = {}
         self.ends = ("COMPLETED", "Completed", "")
-        for flow, name in [("deliver", "deliver"), ("build-images", "build-images"), ("release", "staging")]:
+        for flow, name in [
+            ("deliver", "deliver"),
+            ("build-images", "build-images"),
+            ("release", "release-staging"),
+        ]:
             self.server.standing[f"/api/deployments/name/{flow}/{name}"] = lambda _: {"id": "d"}
             self.server.standing[f"/api/deployments/name/{flow}/shop-{name}"] = lambda _: {"id": "d"}
         self.server.standing |= {

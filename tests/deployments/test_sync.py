@@ -151,7 +151,7 @@ def test_unknown_parameters_are_refused_and_those_of_schedules_are_not(wanted: W
 @pytest.mark.parametrize("config", [CONFIG, None])
 def test_one_click_takes_no_environment_back(config: Config | None) -> None:
     """*Quick run* sends what the deployment has and nothing else: the server refuses it, and names what is missing."""
-    wanted = WANTED["rollback/production"]
+    wanted = WANTED["rollback/rollback-production"]
     made = desired_deployment(wanted, config, Settings(), SHOP, "headway")
     schema, quick = made["parameter_openapi_schema"], made["parameters"]
     for each in (quick, {"request": {**quick["request"], "reason": ""}}):
@@ -166,7 +166,7 @@ def test_one_click_takes_no_environment_back(config: Config | None) -> None:
 
 def test_only_a_rollback_needs_a_reason() -> None:
     """What has its own questions, such as which image, is started by no click alone."""
-    schema = body(WANTED["promote/production"])["parameter_openapi_schema"]
+    schema = body(WANTED["promote/promote-production"])["parameter_openapi_schema"]
     validate({"request": {"environment": "production"}}, schema, raise_on_error=True)
     assert "reason" not in as_form(ReleaseRequest.model_validate(RELEASE))
 

@@ -117,7 +117,11 @@ def test_to_stop_following_leaves_the_run_alone(
         return {"state": {"type": "RUNNING", "name": "Running", "message": ""}}
 
     server.standing |= {
-        "/api/deployments/name/rollback/staging": lambda _: {"id": "d", "tags": ["app:shop"], "labels": {}},
+        "/api/deployments/name/rollback/rollback-staging": lambda _: {
+            "id": "d",
+            "tags": ["app:shop"],
+            "labels": {},
+        },
         "/api/deployments/d/create_flow_run": lambda _: (201, {"id": RUN}, {}),
         f"/api/flow_runs/{RUN}": look,
         "/api/logs/filter": lambda _: [],

@@ -23,7 +23,10 @@ def server() -> Iterator[HttpServer]:
     """A Prefect server whose deployments are of the application store."""
     made = HttpServer()
     made.standing |= {
-        **{f"/api/deployments/name/{it}": lambda _: THEIRS for it in ("rollback/staging", "deliver/deliver")},
+        **{
+            f"/api/deployments/name/{it}": lambda _: THEIRS
+            for it in ("rollback/rollback-staging", "deliver/deliver")
+        },
         "/api/deployments/d/create_flow_run": lambda _: (201, {"id": RUN}, {}),
         f"/api/flow_runs/{RUN}": lambda _: {
             "state": {"type": "COMPLETED", "name": "Completed", "message": ""}
@@ -54,7 +57,7 @@ def test_another_applications_deployment_is_refused(place: Place, server: HttpSe
 def test_a_copy_of_the_repo_is_refused_too(place: Place, server: HttpServer) -> None:
     """The application's name is the same; the config repo is not."""
     copy = {"id": "d", "tags": ["app:shop"], "labels": {"headway.repo": "git.example.com/copy/of-it"}}
-    server.standing["/api/deployments/name/rollback/staging"] = lambda _: copy
+    server.standing["/api/deployments/name/rollback/rollback-staging"] = lambda _: copy
     done = asked(place, server, "rollback", "staging")
     assert done.code == 2, done.said
     assert "belongs to the config repo git.example.com/copy/of-it" in done.err

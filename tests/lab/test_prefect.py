@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from headway.domain.runs.deployments import PER_ENVIRONMENT
+from headway.domain.runs.deployments import deployment_of
 from headway.systems.prefect.api import PrefectApi
 from tests.lab.app import App
 from tests.lab.conftest import Lab
@@ -38,7 +38,7 @@ def call(lab: Lab, method: str, path: str, body: object = None) -> tuple[int, An
 
 def start(lab: Lab, app: App, flow: str, request: dict[str, Any], key: str = "") -> tuple[int, Any]:
     """Create a run of a deployment for a test's own config repo."""
-    name = request.get("environment", "staging") if flow in PER_ENVIRONMENT else flow
+    name = deployment_of(flow, request.get("environment", "staging"), "")
     _, deployment = call(lab, "GET", f"/deployments/name/{flow}/{name}")
     environment = {name: it for name, it in app.environment().items() if name.startswith("HEADWAY_")}
     environment |= {"HEADWAY_KUBECONFIG": lab.kubeconfig, "HEADWAY_DOCKER_CONFIG": lab.docker_config}

@@ -61,9 +61,13 @@ def test_every_environment_has_its_verbs_and_twice_changes_nothing(lab: Lab, app
     assert names(lab, app) == set()
     made = app.sync()
     assert made.code == 0, made.said
-    verbs = {f"{verb}/{place}" for verb in ("release", "rollback") for place in ("staging", "production")}
+    verbs = {
+        f"{verb}/{verb}-{place}" for verb in ("release", "rollback") for place in ("staging", "production")
+    }
     assert names(lab, app) >= verbs | {"reconcile/reconcile", "watch-registry/watch-registry"}
-    assert "promote/production" not in names(lab, app), "nothing is promoted where promote_from is not set"
+    assert "promote/promote-production" not in names(lab, app), (
+        "nothing is promoted where promote_from is not set"
+    )
     assert app.sync().out == "equal already\n"
     assert app.sync("--check").code == 0
 
@@ -82,11 +86,11 @@ def test_the_server_refuses_wrong_input_by_the_name_of_its_field(
 ) -> None:
     """A service that is not there, another environment, an unknown key, a wrong type: no run exists afterwards."""
     app.sync()
-    code, answer = ask(lab, app, "release", "staging", wrong)
+    code, answer = ask(lab, app, "release", "release-staging", wrong)
     assert code == 409
     assert field in answer["detail"]
     right = {"environment": "staging", "images": [{"service": "web", "image": "v2"}], "dry_run": True}
-    assert ask(lab, app, "release", "staging", right)[0] == 201
+    assert ask(lab, app, "release", "release-staging", right)[0] == 201
 
 
 def test_the_server_refuses_an_unknown_parameter_and_takes_what_automations_give(lab: Lab, app: App) -> None:
@@ -165,7 +169,7 @@ def test_what_an_older_headway_made_is_taken_over(lab: Lab, app: App) -> None:
 def test_two_applications_under_one_name(lab: Lab, app: App, tmp_path: Path) -> None:
     """The second one is refused before anything changes, and told of the first one and of prefixes."""
     app.sync()
-    before = deployment(lab, app, "release", "staging")["tags"]
+    before = deployment(lab, app, "release", "release-staging")["tags"]
     other = App(lab.git_dir, lab.git_url, lab.registry, tmp_path)
     other.create()
     for options in ([], ["--check"]):
@@ -173,7 +177,7 @@ def test_two_applications_under_one_name(lab: Lab, app: App, tmp_path: Path) -> 
         assert done.code == 2
         assert f"is the application {app.name}'s, and headway.yaml is that of {other.name}" in done.err
         assert "HEADWAY_DEPLOYMENTS" in done.err
-    assert deployment(lab, app, "release", "staging")["tags"] == before
+    assert deployment(lab, app, "release", "release-staging")["tags"] == before
     assert names(lab, other) == set()
     assert app.sync().out == "equal already\n"
 
@@ -269,7 +273,7 @@ def test_prefects_own_command_deploys_all(lab: Lab, app: App, tmp_path: Path) ->
                 check=False,
             )
             assert done.returncode == 0, done.stdout + done.stderr
-        code, found = call(lab, "GET", f"/deployments/name/rollback/{pool}-production")
+        code, found = call(lab, "GET", f"/deployments/name/rollback/{pool}-rollback-production")
         assert (code, found["work_pool_name"]) == (200, pool)
     finally:
         wanted = {"work_pools": {"name": {"any_": [pool]}}}

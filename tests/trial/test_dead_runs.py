@@ -29,7 +29,7 @@ def synced(app: App) -> Iterator[App]:
 
 def start(lab: Lab, app: App, version: str) -> str:
     """Start a release of a version that takes a while to be ready; return the run's id."""
-    _, found = call(lab, "GET", f"/deployments/name/release/{app.name}-staging")
+    _, found = call(lab, "GET", f"/deployments/name/release/{app.name}-release-staging")
     request = {"environment": "staging", "images": [{"service": "web", "image": app.image("web", version)}]}
     code, run = call(
         lab, "POST", f"/deployments/{found['id']}/create_flow_run", {"parameters": {"request": request}}

@@ -93,7 +93,7 @@ def history(room: ControlRoom, run: str) -> list[str]:
 def test_nobody_without_a_login(room: ControlRoom) -> None:
     """The API asks for one; health does not."""
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(room.api + "/deployments/name/release/staging", timeout=10)
+        urllib.request.urlopen(room.api + "/deployments/name/release/release-staging", timeout=10)
     assert refused.value.code == 401
 
 

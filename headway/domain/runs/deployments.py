@@ -7,5 +7,8 @@ PER_ENVIRONMENT = ("release", "promote", "rollback")
 
 
 def deployment_of(flow: str, environment: str, prefix: str) -> str:
-    """Return the name of a flow's deployment: the environment's own, where the flow has one for each."""
-    return prefix + ((environment if flow in PER_ENVIRONMENT else "") or flow)
+    """Return the name of a flow's deployment: `release-staging` where the flow has one for each environment.
+
+    Prefect's pages list deployments by this name alone, so it says what is done and where.
+    """
+    return prefix + (f"{flow}-{environment}" if flow in PER_ENVIRONMENT and environment else flow)
