@@ -87,7 +87,8 @@ class ImageSite:
     def writes(self, image: Image, tag: str = "") -> Iterator[tuple[Part, str]]:
         """Yield the new value of each part that gives the site another image.
 
-        `tag` is the image's tag for parts that are not shown. Raises UsageError for what cannot be said here.
+        `tag` is the image's tag for parts that are not shown, for which one that is not known is empty. Raises
+        UsageError for what cannot be said here.
         """
         _, said, digest = _split(image.text)
         apart = any(it.role == DIGEST for it in self.parts)
@@ -96,8 +97,7 @@ class ImageSite:
                 yield part, digest
                 continue
             if not part.shown:
-                if said or tag:
-                    yield part, said or tag
+                yield part, said or tag
                 continue
             new = _inner(part, said)
             after = f"@{digest}" if digest and part.pinned and not apart else ""

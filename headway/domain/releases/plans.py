@@ -229,7 +229,9 @@ class _Edits:
         """Yield what is written where; raise UsageError for what cannot be said there."""
         for part, text in site.writes(image, self.tags.get(service, "")):
             then = self.past(part.path)
-            yield part, text if then is None else restored(read(part.path), then, part, text)
+            said = text if then is None else restored(read(part.path), then, part, text)
+            if said or part.shown:
+                yield part, said
 
 
 def _plan(

@@ -13,7 +13,7 @@ from headway.domain.images.reference import Image
 from headway.domain.manifests.image_sites import DIGEST, TAG, ImageSite, ImageUse, Part
 from headway.domain.manifests.index import FileIndex
 from headway.domain.rendering.candidates import Candidate, candidates, split
-from headway.domain.rendering.containers import Container, containers, differences, identity
+from headway.domain.rendering.containers import Container, Item, containers, differences, identity
 from headway.domain.rendering.markers import Marker, with_markers
 from headway.domain.rendering.rendered import Rendered
 from headway.domain.rendering.scalars import Scalar, scalars
@@ -41,7 +41,7 @@ class _Shown:
 
 def find_sites(
     sources: Mapping[str, bytes],
-    rendered: Rendered,
+    objects: Iterable[Item],
     render: Render,
     owned: Callable[[str], bool],
     main: str,
@@ -49,12 +49,14 @@ def find_sites(
 ) -> tuple[FileIndex, ...]:
     """Return the places of the images that `owned` says yes to, one index for each file that has some.
 
-    `main` is the file of an image that no place is proven for: its site says so as its obstacle.
+    `objects` are those of the unit as it is, or the ones of them that are applied. `main` is the file of an image
+    that no place is proven for: its site says so as its obstacle.
     """
-    mine = [it for it in containers(rendered.objects) if owned(it.image)]
+    objects = list(objects)
+    mine = [it for it in containers(objects) if owned(it.image)]
     if not mine:
         return ()
-    search = _Search(dict(sources), rendered, render, mine, budget)
+    search = _Search(dict(sources), objects, render, mine, budget)
     search.run()
     found: dict[tuple[str, tuple[Part, ...]], list[Container]] = {}
     for it in mine:
@@ -80,12 +82,12 @@ class _Search:
     def __init__(
         self,
         sources: dict[str, bytes],
-        rendered: Rendered,
+        objects: list[Item],
         render: Render,
         mine: list[Container],
         budget: int,
     ) -> None:
-        self._sources, self._rendered, self._render, self._left = sources, rendered, render, budget
+        self._sources, self._objects, self._render, self._left = sources, objects, render, budget
         self._mine = mine
         self._tags: dict[tuple[object, ...], _Shown] = {}
         self._digests: dict[tuple[object, ...], _Shown] = {}
@@ -199,7 +201,7 @@ class _Search:
     def _look_at_labels(self, after: Rendered, markers: list[Marker]) -> None:
         """See which digests came into a label: none of those may have an @ in it."""
         digests = {it.digest: it.candidate.scalar for it in markers if it.pinned and not it.candidate.pinned}
-        for each in differences(self._rendered.objects, after.objects):
+        for each in differences(self._objects, after.objects):
             if isinstance(each.after, str) and _LABELS.intersection(map(str, each.field)):
                 self._bare |= {scalar for digest, scalar in digests.items() if digest in each.after}
 

@@ -13,6 +13,7 @@ from headway.domain.manifests.index import FileIndex
 from headway.domain.releases.plans import Plan, plan_as_it_was, plan_images
 from headway.domain.rendering.containers import containers, differences
 from headway.domain.rendering.sites import find_sites
+from headway.errors import UsageError
 from tests.units import Unit, tree
 
 CONFIG = load_config(
@@ -27,7 +28,11 @@ def indexed(unit: Unit, main: str = "main") -> tuple[FileIndex, ...]:
     rendered = unit.render()
     unit.renderings = 0
     return find_sites(
-        unit.files, rendered, unit.render, lambda it: CONFIG.owner(ImageRef.parse(it)) is not None, main
+        unit.files,
+        rendered.objects,
+        unit.render,
+        lambda it: CONFIG.owner(ImageRef.parse(it)) is not None,
+        main,
     )
 
 
@@ -118,3 +123,44 @@ def holds(unit: Unit, indexes: tuple[FileIndex, ...], place: str, lines: list[st
         unit.files.get,
     )
     assert {**later.files, **back.files} == unit.files
+
+
+CHARTS = {
+    "values-apart": ('chart/values.yaml: tag "1.0"', [f'tag: "2.0@{D2}"   # by hand']),
+    "values-whole": ("chart/values.yaml: image r.io/shop/users:1.0", [f"image: r.io/shop/users:2.0@{D2}"]),
+    "values-registry": (
+        f'chart/values.yaml: digest {D1}+chart/values.yaml: tag "1.0"',
+        [f"digest: {D2}", 'tag: "2.0"'],
+    ),
+    "values-label": (
+        'chart/values.yaml: tag "1.0"+chart/values.yaml: digest ""',
+        ['tag: "2.0"', f'digest: "{D2}"'],
+    ),
+    "values-label-alone": ('chart/values.yaml: tag "1.0"', ['tag: "2.0"']),
+    "app-version": ('chart/Chart.yaml: tag "1.0"', ['appVersion: "2.0"']),
+    "template-alone": ("chart/templates/users.yaml: image r.io/shop/users:1.0", None),
+    "values-per-environment": ('chart/values-staging.yaml: tag "1.0"', [f'tag: "2.0@{D2}"']),
+    "values-list": ("chart/values.yaml: tag v1", [f"tag: 2.0@{D2}"]),
+    "subchart": ('chart/values.yaml: tag "1.1"', [f'image: {{tag: "2.0@{D2}"}}']),
+}
+RENDERINGS = {"values-label": 2, "values-registry": 1}
+
+
+@pytest.mark.parametrize("form", CHARTS)
+def test_the_scalar_of_a_chart(form: str) -> None:
+    values = ("chart/values-staging.yaml",) if form == "values-per-environment" else ()
+    unit = Unit(tree(form), "chart", values)
+    place, lines = CHARTS[form]
+    indexes = indexed(unit)
+    assert unit.renderings == RENDERINGS.get(form, 1)
+    holds(unit, indexes, place, lines)
+
+
+def test_the_tag_is_a_piece_of_what_is_rendered() -> None:
+    """`v{{ .Chart.AppVersion }}` takes v2.0, and no other tag than one with a v."""
+    unit = Unit(tree("app-version-piece"), "chart")
+    indexes = indexed(unit)
+    plan = released(unit, indexes, users="v2.0")
+    assert changed_values(unit.files, plan.files) == [f'chart/Chart.yaml: appVersion: "2.0@{D2}"']
+    with pytest.raises(UsageError, match=r"chart/Chart\.yaml:4:13: the tag 2\.0 cannot be said here"):
+        released(unit, indexes, users="2.0")
