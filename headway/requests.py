@@ -11,15 +11,17 @@ import hashlib
 import json
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic import ConfigDict, Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from headway.domain.text.described import Described
 
-class Request(BaseModel):
+
+class Request(Described):
     """What every request carries."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     actor: str = ""
     """Who requests this: a name or an e-mail address. It is recorded in the commit."""
@@ -49,7 +51,7 @@ class Request(BaseModel):
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """Put a flow's own fields before those that every request has: forms show them in this order."""
-        schema = handler.resolve_ref_schema(handler(core))
+        schema = handler.resolve_ref_schema(super().__get_pydantic_json_schema__(core, handler))
         fields = schema.get("properties", {})
         last = [name for name in Forcible.model_fields if name in fields]
         schema["properties"] = {
@@ -58,10 +60,10 @@ class Request(BaseModel):
         return schema
 
 
-class ServiceImage(BaseModel):
+class ServiceImage(Described):
     """One service and the image it should run."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     service: str = Field(min_length=1)
     """A service of headway.yaml."""

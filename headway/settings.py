@@ -26,9 +26,7 @@ def _state_home() -> Path:
 class Settings(BaseSettings):
     """The `HEADWAY_*` environment variables."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="HEADWAY_", env_ignore_empty=True, frozen=True, use_attribute_docstrings=True
-    )
+    model_config = SettingsConfigDict(env_prefix="HEADWAY_", env_ignore_empty=True, frozen=True)
 
     def __init__(self, **values: Any) -> None:
         try:

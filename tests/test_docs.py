@@ -13,6 +13,7 @@ import yaml
 from headway.domain.config.model import Document
 from headway.domain.config.reading import load_config
 from headway.domain.runs.endings import FAILURES
+from headway.domain.text.described import descriptions
 from headway.flows import FLOWS
 from headway.requests import MODELS
 from headway.settings import Settings
@@ -212,7 +213,7 @@ def test_help_forms_and_keys_use_the_known_words() -> None:
     """In the help of commands and options, in the forms of the Prefect UI, and in what editors show."""
     texts = [it.help or "" for it in COMMANDS.values()]
     texts += [getattr(it, "help", "") or "" for command in COMMANDS.values() for it in command.params]
-    texts += [field.description or "" for flow in FLOWS for field in MODELS[flow].model_fields.values()]
+    texts += [it for flow in FLOWS for it in descriptions(MODELS[flow]).values()]
     texts.append((REPO / "docs/headway.schema.json").read_text())
     for name in ("prefect.yaml", "deployments/automations.yaml", "deployments/pool.yaml"):
         texts.append((REPO / name).read_text())

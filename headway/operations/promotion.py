@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from headway.domain.config.reading import Config
 from headway.domain.images.reference import ImageRef
@@ -18,9 +19,11 @@ from headway.operations.comparison import jobs_done
 from headway.operations.connections import Connections
 from headway.operations.desired import Desired
 from headway.operations.snapshot import Snapshot
-from headway.requests import PromoteRequest
 from headway.systems.cluster.rollout import Standing, look
 from headway.systems.git.config_repo import ConfigRepo
+
+if TYPE_CHECKING:
+    from headway.requests import PromoteRequest
 
 LOOK_BACK = 500
 """How many commits of an environment are searched for when an image came."""

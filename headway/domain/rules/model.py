@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from headway.domain.text.described import Described
 
 Words = str | list[str]
 
 
-class Part(BaseModel):
+class Part(Described):
     """A map in headway.yaml: only known keys, and nothing changes once it is read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Tags(Part):

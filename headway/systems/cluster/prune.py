@@ -26,6 +26,8 @@ LOOKS = 10
 """How often an object is looked at again that changes while it is being deleted."""
 SEARCH_SECONDS = 10.0
 """How long the API server may take to list one kind: others' kinds must not hold up an environment."""
+SEARCHES = 6
+"""So many kinds are listed at a time. Nearly all answers are empty: a handshake costs more than ten of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +206,7 @@ def _everywhere(
 
     searched = [resource for resource in resources if is_searched(resource.kind, resource.verbs)]
     found: list[tuple[Scope, list[dict[str, Any]]]] = []
-    for resource, objects in zip(searched, each(listed, searched), strict=True):
+    for resource, objects in zip(searched, each(listed, searched, SEARCHES), strict=True):
         if isinstance(objects, str):
             blind[resource] = objects
             continue
