@@ -20,7 +20,7 @@ from headway.domain.config.reading import load_config
 from headway.domain.images.reference import ImageRef
 from headway.domain.releases.ledger import ReleaseRecord, format_message, new_release_id
 from headway.domain.releases.plans import plan_images
-from headway.systems.git.config_repo import ConfigRepo, Draft
+from headway.systems.git.config_repo import ConfigRepo, ProposedCommit
 
 FILES = 5000
 PLUMBING = r"""
@@ -102,16 +102,16 @@ def write(repo: ConfigRepo, tag: str) -> None:
     release_id = new_release_id_now(tag)
     reference = ImageRef.parse(f"localhost:5000/app/s42:{tag}")
 
-    def draft(head: str) -> Draft:
+    def propose(head: str) -> ProposedCommit:
         data = repo.read(head, "headway.yaml")
         assert data is not None
         config = load_config(data)
         indexes = repo.index(repo.tree(head, "staging"))
         plan = plan_images(config, "staging", head, indexes, repo.reader(head), {"s42": (reference, "bench")})
         record = ReleaseRecord(id=release_id, environment="staging", kind="release", changes=plan.triples)
-        return Draft(message=format_message(record), files=dict(plan.files))
+        return ProposedCommit(message=format_message(record), files=dict(plan.files))
 
-    assert repo.publish(draft, release_id=release_id) is not None
+    assert repo.publish(propose, release_id=release_id) is not None
 
 
 def new_release_id_now(tag: str) -> str:

@@ -11,7 +11,7 @@ from headway.deployments.files import Wanted
 from headway.deployments.forms import chosen_from, with_reason
 from headway.deployments.owner import MADE, TAG, Owner
 from headway.domain.config.reading import Config
-from headway.domain.runs.looks import PEOPLE
+from headway.domain.runs.background import PEOPLE
 from headway.errors import UsageError
 from headway.flows import flow_named
 from headway.requests import RollbackRequest

@@ -22,8 +22,8 @@ from headway.deployments.files import HERE, PROJECT, read_yaml, wanted_deploymen
 from headway.deployments.owner import LABEL, TAG, Owner
 from headway.deployments.sameness import differences
 from headway.domain.config.reading import Config
+from headway.domain.runs.background import QUEUE
 from headway.domain.runs.claims import REPO_LABEL
-from headway.domain.runs.looks import QUEUE
 from headway.errors import HeadwayError, UsageError
 from headway.operations.connections import Connections
 from headway.settings import Settings
@@ -93,7 +93,7 @@ class Sync:
             self._do("PATCH", path, settings)
 
     def _queue(self, pool: str) -> None:
-        """See that the pool has a queue for looks. A new queue comes after those that are there."""
+        """See that the pool has a queue for background runs. A new queue comes after those that are there."""
         path = f"/work_pools/{pool}/queues"
         if self._api.find(f"{path}/{QUEUE}") is None:
             self._say("create", f"work queue {QUEUE} of {pool}")

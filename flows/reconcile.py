@@ -11,6 +11,7 @@ from headway.domain.releases.next_step import Step, next_step
 from headway.errors import FailedError, HeadwayError, UsageError
 from headway.operations.comparison import check_readable
 from headway.operations.connections import Connections
+from headway.operations.deployment_lock import deployment_lock
 from headway.operations.ended_runs import notify_cut_off
 from headway.operations.notices.unfinished import notify_missed
 from headway.operations.outcome import report_result, unfinished
@@ -20,9 +21,8 @@ from headway.operations.reports.metrics import report_metrics
 from headway.operations.reports.plan import drift_report
 from headway.operations.result import Result, Timed
 from headway.operations.snapshot import Snapshot
-from headway.operations.turn import one_at_a_time
 from headway.requests import ReconcileRequest
-from headway.runtime.leaving import leaves
+from headway.runtime.interruption import note_unfinished
 from headway.runtime.steps import alongside, flow, log, report
 from headway.tasks.config_repo import (
     confirm,
@@ -133,7 +133,7 @@ def make_equal(
     """
     began, steps, work = time.monotonic(), list(before), None
     try:
-        with one_at_a_time(connections, name, head, partial(fetch_head, connections)) as (held, newest):
+        with deployment_lock(connections, name, head, partial(fetch_head, connections)) as (held, newest):
             steps.append(("wait for its turn", time.monotonic() - began))
             was = connections.repo.live(name)
             refuse_older_push(connections.repo, connections.at(newest), name, forced)
@@ -146,5 +146,5 @@ def make_equal(
             raise
         raise error from problem
     finally:
-        leaves(name, "")
+        note_unfinished(name, "")
     return report_result(connections, work, steps, was)

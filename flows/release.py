@@ -107,7 +107,7 @@ def execute(proposed: Release, before: Iterable[Timed] = ()) -> dict[str, object
         proposed.check()
         proposed.approve()
         proposed.prepare()
-        head = proposed.committed(publish(proposed.connections, proposed.draft, request.release_id))
+        head = proposed.committed(publish(proposed.connections, proposed.propose_commit, request.release_id))
     steps = [*before, *proposed.steps]
     past = request.reason if request.force else ""
     return make_equal(proposed.connections, proposed.name, head, steps, past).check().as_dict()

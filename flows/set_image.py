@@ -14,7 +14,7 @@ from headway.operations.reports.outcome import set_image_report
 from headway.operations.reports.plan import asked_by, set_image_plan
 from headway.operations.result import Timed
 from headway.requests import SetImageRequest
-from headway.runtime.leaving import leaves
+from headway.runtime.interruption import note_unfinished
 from headway.runtime.steps import flow, log, report
 from headway.systems.cluster.rollout import Rollout
 from headway.systems.cluster.set_image import ImageSet
@@ -73,14 +73,14 @@ def set_image(request: SetImageRequest) -> dict[str, object]:
             }
         if warning:
             log(f"the config repo is now behind: {warning}")
-        leaves(
+        note_unfinished(
             namespace,
             f"{namespace}: the image is set, and its rollout is not watched; set-image again watches it",
         )
         try:
             _change(connections, context, namespace, reference, found, float(request.timeout))
         finally:
-            leaves(namespace, "")
+            note_unfinished(namespace, "")
         return {
             "namespace": namespace,
             "image": str(reference),

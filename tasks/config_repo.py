@@ -11,7 +11,7 @@ from headway.operations.connections import Connections
 from headway.operations.reconciliation import Reconciliation
 from headway.operations.snapshot import Snapshot
 from headway.runtime.steps import task
-from headway.systems.git.config_repo import Draft, Published
+from headway.systems.git.config_repo import ProposedCommit, Published
 
 
 @task(name="fetch the config repo", run_name="fetch the config repo")
@@ -22,10 +22,10 @@ def fetch_head(connections: Connections) -> str:
 
 @task(name="commit to the config repo", run_name="commit to the config repo", timeout=600)
 def publish(
-    connections: Connections, draft: Callable[[str], Draft | None], release_id: str
+    connections: Connections, propose: Callable[[str], ProposedCommit | None], release_id: str
 ) -> Published | None:
     """Push a commit made from the newest head; the same release id lands once."""
-    return connections.repo.publish(draft, release_id=release_id)
+    return connections.repo.publish(propose, release_id=release_id)
 
 
 @task(name="confirm the commit", run_name="see that the branch still has the commit of {work.name}")

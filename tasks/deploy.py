@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from headway.operations import deployment
 from headway.operations.connections import Connections
+from headway.operations.deployment_lock import Held
 from headway.operations.reconciliation import Reconciliation
-from headway.operations.turn import Held
 from headway.runtime.steps import task
 
 compare = task(name="compare with the cluster", run_name="compare {desired.name} with the cluster")(

@@ -62,7 +62,7 @@ def ci(
     from headway.domain.runs.endings import error_of
     from headway.domain.runs.keys import is_commit, key_of
     from headway.requests import BuildRequest, DeliverRequest, ReleaseRequest, Request
-    from headway.runtime.leaving import following
+    from headway.runtime.interruption import following
     from headway.settings import Settings
 
     settings, job = Settings(), job_of(os.environ)

@@ -12,7 +12,7 @@ from headway.domain.runs.deployments import deployment_of
 from headway.domain.runs.endings import error_of
 from headway.domain.runs.keys import key_of
 from headway.requests import Request, as_form
-from headway.runtime.leaving import following
+from headway.runtime.interruption import following
 from headway.settings import Settings
 
 

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
-from headway.runtime.leaving import goes_on, left
+from headway.runtime.interruption import running_elsewhere, unfinished
 
 WATCHED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 GRACE = 5.0
@@ -35,7 +35,7 @@ class _Handler:
         self._asked = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        held = left()
+        held = unfinished()
         if held and number == signal.SIGHUP:
             # The terminal is closed: nobody reads, and nobody can press a key once more.
             return
@@ -52,8 +52,8 @@ class _Handler:
         if held:
             _say("\nstopped; left as it is:")
             _say("\n".join(f"  {it}" for it in held))
-        elif goes_on():
-            _say("\nstopped following; " + "; ".join(goes_on()))
+        elif running_elsewhere():
+            _say("\nstopped following; " + "; ".join(running_elsewhere()))
         else:
             _say("\nstopped; no release was on its way")
         stopped = Stopped(number)

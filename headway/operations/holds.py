@@ -31,7 +31,7 @@ def change_holds(
     change: Change,
 ) -> str | None:
     """Commit a change of holds.yaml on the newest head; return the commit, None where it said so already."""
-    from headway.systems.git.config_repo import Draft
+    from headway.systems.git.config_repo import ProposedCommit
 
     config = connections.config(connections.repo.fetch())
     config.environment(environment)
@@ -47,13 +47,13 @@ def change_holds(
     )
     message = f"{subject}\n\n{format_message(record).split(chr(10), 2)[2]}"
 
-    def draft(head: str) -> Draft | None:
+    def propose(head: str) -> ProposedCommit | None:
         before = connections.holds(head)
         after = change(before)
         same = after.write() == before.write()
-        return None if same else Draft(message, files={FILE: after.write()}, author=actor)
+        return None if same else ProposedCommit(message, files={FILE: after.write()}, author=actor)
 
-    published = connections.repo.publish(draft, release_id=record.id)
+    published = connections.repo.publish(propose, release_id=record.id)
     return published.commit if published is not None else None
 
 

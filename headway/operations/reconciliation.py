@@ -18,6 +18,7 @@ from headway.domain.releases.next_step import Facts
 from headway.errors import HeadwayError, RejectedError, TransientError
 from headway.operations.connections import Connections
 from headway.operations.deployment import apply_manifests, verify_release, watch_rollout
+from headway.operations.deployment_lock import Held
 from headway.operations.desired import Desired
 from headway.operations.notices.commits import RolloutNotices, notify_entry
 from headway.operations.recording import record_outcome
@@ -25,10 +26,9 @@ from headway.operations.refused_push import refuse_older_push
 from headway.operations.result import Ended, Result
 from headway.operations.rollback import restore
 from headway.operations.superseded import left_the_branch
-from headway.operations.turn import Held
 from headway.operations.undone_by_people import notify_left_out, notify_older
 from headway.operations.vetoes import names_an_image
-from headway.runtime.leaving import leaves
+from headway.runtime.interruption import note_unfinished
 from headway.runtime.steps import log
 
 LOOK_FOR_NEWER = 5.0
@@ -114,7 +114,7 @@ class Reconciliation:
     def apply(self) -> Self:
         """Make the cluster's objects equal to the manifests."""
         self.held()
-        leaves(
+        note_unfinished(
             self.name,
             f"{self.name}: commit {self.last.commit[:9]} is being applied, and its outcome is not recorded; "
             f"`headway reconcile {self.name}` finishes it",
@@ -183,7 +183,7 @@ class Reconciliation:
         assert self.live is not None, "only what was live can be restored"
         began = time.monotonic()
         self.held()
-        leaves(
+        note_unfinished(
             self.name,
             f"{self.name}: commit {self.last.commit[:9]} failed and is not rolled back yet; "
             f"`headway reconcile {self.name}` rolls it back",

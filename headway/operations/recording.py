@@ -5,11 +5,11 @@ from __future__ import annotations
 from headway.domain.releases.ledger import Entry, Outcome
 from headway.errors import FailedError, HeadwayError, LostLease, TransientError
 from headway.operations.connections import Connections
+from headway.operations.deployment_lock import Held
 from headway.operations.desired import Desired
 from headway.operations.notices.commits import notify_end
 from headway.operations.result import Result
 from headway.operations.superseded import end_undone, pass_over
-from headway.operations.turn import Held
 from headway.runtime.steps import log
 
 _ENDS = {

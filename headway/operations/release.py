@@ -26,9 +26,9 @@ from headway.operations.reports.plan import asked_by, plan_report
 from headway.operations.result import Timed
 from headway.operations.scan.histories import source_of
 from headway.requests import Forcible
-from headway.runtime.leaving import leaves
+from headway.runtime.interruption import note_unfinished
 from headway.runtime.steps import asked_before, log, report, run_identity, warn
-from headway.systems.git.config_repo import Draft, Published
+from headway.systems.git.config_repo import ProposedCommit, Published
 
 
 class Release:
@@ -109,8 +109,8 @@ class Release:
         """Show and notify what is committed next, so that it does not wait for a server while others wait for it."""
         if self.first.plan:
             self._notify(self.first, "planned")
-        self.draft(self.connections.repo.head)
-        leaves(
+        self.propose_commit(self.connections.repo.head)
+        note_unfinished(
             self.name,
             f"{self.name}: the release may be pushed and is not applied; `headway history {self.name}` says whether "
             f"it is in the config repo, and `headway reconcile {self.name}` finishes it",
@@ -118,7 +118,7 @@ class Release:
 
         self._pushing = time.monotonic()
 
-    def draft(self, head: str) -> Draft | None:
+    def propose_commit(self, head: str) -> ProposedCommit | None:
         """Return the commit on a head, having seen that it may still be done there; None where nothing would change."""
         proposal = self._again(head)
         if not proposal.plan:
@@ -133,7 +133,7 @@ class Release:
                 f"plan-{self.name}", plan_report(proposal.plan, read, asked, proposal.files, cluster=cluster)
             )
         files = {**proposal.plan.files, **proposal.files}
-        return Draft(files=files, message=format_message(record), author=record.actor)
+        return ProposedCommit(files=files, message=format_message(record), author=record.actor)
 
     def committed(self, published: Published | None) -> str | None:
         """Return what was committed; return the branch's head where it is known."""
@@ -141,7 +141,7 @@ class Release:
             # Somebody else's call with the same id came between.
             same_request(self.connections.repo.entry(published.commit), self.request)
         self.steps.append(("commit", time.monotonic() - self._pushing))
-        leaves(self.name, "" if published is None else _not_applied(self.name, published.commit))
+        note_unfinished(self.name, "" if published is None else _not_applied(self.name, published.commit))
         if published is None:
             cause = "the config repo names these images already"
             log(f"{self.name}: {cause}")
@@ -159,7 +159,7 @@ class Release:
         try:
             yield
         except BaseException as error:
-            leaves(self.name, "")
+            note_unfinished(self.name, "")
             if self._pushing and isinstance(error, FailedError) and UNCHANGED not in error.message:
                 error.hint = "; ".join(filter(None, [error.hint, UNCHANGED]))
             if self._notified is not None and isinstance(error, HeadwayError):

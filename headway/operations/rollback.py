@@ -8,13 +8,13 @@ from headway.domain.policy.holds import FILE as HOLDS
 from headway.domain.releases.ledger import REVERTS, Entry, ReleaseRecord, derived_id, format_message
 from headway.domain.releases.plans import image_changes
 from headway.operations.connections import Connections
+from headway.operations.deployment_lock import Held
 from headway.operations.desired import Desired
 from headway.operations.result import Result
 from headway.operations.superseded import lines, named, undone_with
-from headway.operations.turn import Held
 from headway.operations.vetoes import blamed, vetoed
 from headway.runtime.steps import log
-from headway.systems.git.config_repo import Draft, Published
+from headway.systems.git.config_repo import ProposedCommit, Published
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +52,15 @@ def restore(
     )
     guilty = blamed(desired, failed, record.changes, result.verdicts, result.refused) if result.blames else []
 
-    def draft(head: str) -> Draft | None:
+    def propose(head: str) -> ProposedCommit | None:
         held()
         if connections.repo.last_change(name, folder, head).commit != failed.commit:
             return None
         holds = vetoed(connections, head, name, guilty, why, "headway")
         message = format_message(record)
-        return Draft(files=holds, trees={folder: live.tree}, message=message, author="headway")
+        return ProposedCommit(files=holds, trees={folder: live.tree}, message=message, author="headway")
 
-    published = connections.repo.publish(draft, release_id=release_id)
+    published = connections.repo.publish(propose, release_id=release_id)
     if published is None:
         return None
     return Restoration(published, _writes_holds(connections, published.commit), lines(others))

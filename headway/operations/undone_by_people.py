@@ -19,7 +19,7 @@ from headway.operations.pushes import undone_in
 from headway.operations.snapshot import Snapshot
 from headway.operations.vetoes import vetoed
 from headway.runtime.steps import log
-from headway.systems.git.config_repo import Draft
+from headway.systems.git.config_repo import ProposedCommit
 
 LOOK_BACK = 100
 """So many changes of an environment are searched for the one that brought a file."""
@@ -137,12 +137,12 @@ def _hold(connections: Connections, config: Config, name: str, commit: str, gone
     services = ", ".join(dict.fromkeys(it.step.service for it in gone))
     message = f"Hold back what {commit[:9]} undid: {services} in {name}\n\n{body}"
 
-    def draft(head: str) -> Draft | None:
+    def propose(head: str) -> ProposedCommit | None:
         by = first.who or "headway"
         files = vetoed(connections, head, name, changes, gone[0].why, by, by_choice=True)
-        return Draft(files=files, message=message, author="headway") if files else None
+        return ProposedCommit(files=files, message=message, author="headway") if files else None
 
-    published = connections.repo.publish(draft, release_id=record.id)
+    published = connections.repo.publish(propose, release_id=record.id)
     if published is None or published.already:
         log(f"{name}: {services}: {gone[0].why}; automation leaves it alone")
         return

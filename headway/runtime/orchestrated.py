@@ -34,22 +34,22 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import ConfigDict, Field
 
 from headway.domain.notifications.notices import Notice
+from headway.domain.runs.background import LATE
 from headway.domain.runs.claims import apps_in
 from headway.domain.runs.endings import state_name
-from headway.domain.runs.looks import LATE
 from headway.domain.text.visible import visible, visible_line
 from headway.errors import HeadwayError, TransientError, explained
-from headway.runtime.leaving import left
+from headway.runtime.interruption import unfinished
 from headway.runtime.retry import ATTEMPTS, FIRST, GROWTH, JITTER, LONGEST
 from headway.systems.prefect import ended as prefect_ended
 from headway.systems.prefect.api import DeadRun, PrefectApi, Waiting
 from headway.systems.prefect.ended import EndedRun
 from headway.systems.prefect.run_log import ERROR
-from headway.systems.prefect.runs import drop_late_looks
+from headway.systems.prefect.runs import drop_late_runs
 
 F = TypeVar("F", bound=Callable[..., Any])
 R = TypeVar("R")
-LOOKS = ("watch-registry", "reconcile")
+BACKGROUND = ("watch-registry", "reconcile")
 """The flows that read what is true, and do what is missing."""
 DEAD_SINCE, DEAD_FOR = timedelta(hours=6), timedelta(seconds=4)
 CUT_OFF_SINCE = timedelta(days=3)
@@ -122,7 +122,7 @@ def flow(*, name: str, run_name: Callable[[dict[str, Any]], str] | None = None) 
     def decorate(function: F) -> F:
         @functools.wraps(function)
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            if name in LOOKS:
+            if name in BACKGROUND:
                 _stand_for_late_ones()
             try:
                 return function(*args, **kwargs)
@@ -133,7 +133,7 @@ def flow(*, name: str, run_name: Callable[[dict[str, Any]], str] | None = None) 
                 get_run_logger().error("%s", visible(f"{ERROR}{error}"))
                 return Failed(name=state_name(error), message=visible(str(error)))
             except TerminationSignal:
-                for it in left():
+                for it in unfinished():
                     log(f"it was ended in the middle: {it}")
                 # Ended by whoever carries out that it was cancelled, and says so: then it did not crash.
                 if _cancelled():
@@ -156,13 +156,13 @@ def flow(*, name: str, run_name: Callable[[dict[str, Any]], str] | None = None) 
 
 
 def _stand_for_late_ones() -> None:
-    """End the looks that should have begun before this one, where this one is late: it sees what they would."""
+    """End the background runs that are late as this one is: it sees what they would."""
     started, run = run_identity()
     if datetime.now(UTC) - started < LATE:
         return
     try:
         with _api() as api:
-            dropped = drop_late_looks(api, run, datetime.now(UTC))
+            dropped = drop_late_runs(api, run, datetime.now(UTC))
     except HeadwayError as error:
         warn(f"late scans could not be dropped: {error.message}")
         return

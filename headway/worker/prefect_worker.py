@@ -29,7 +29,7 @@ from prefect.states import Cancelled
 from prefect.workers.base import BaseWorker, BaseWorkerResult
 from prefect.workers.process import ProcessJobConfiguration, ProcessVariables
 
-from headway.domain.runs.looks import Look, look_of, needless
+from headway.domain.runs.background import BackgroundRun, background_run, needless
 from headway.systems.prefect.api import CANCELLED
 from headway.systems.prefect.runs import NEEDLESS
 from headway.worker.processes import Processes
@@ -83,27 +83,28 @@ class WarmWorker(BaseWorker[ProcessJobConfiguration, ProcessVariables, WarmResul
     async def _submit_scheduled_flow_runs(
         self, flow_run_response: list[WorkerFlowRunResponse]
     ) -> list[FlowRun]:
-        """Start the runs, but of the looks that are late only one of each kind."""
-        looks = {it.flow_run.id: look for it in flow_run_response if (look := _look(it.flow_run)) is not None}
-        dropped = needless(looks.values(), self._begun)
+        """Start the runs, but of the background runs that are late only one of each kind."""
+        known = ((it.flow_run.id, _background(it.flow_run)) for it in flow_run_response)
+        waiting = {run_id: it for run_id, it in known if it is not None}
+        dropped = needless(waiting.values(), self._begun)
         async with anyio.create_task_group() as group:
-            for look in dropped:
-                group.start_soon(self._drop, look)
+            for it in dropped:
+                group.start_soon(self._drop, it)
         gone = {it.run_id for it in dropped}
         taken = await super()._submit_scheduled_flow_runs(
             [it for it in flow_run_response if str(it.flow_run.id) not in gone]
         )
         for run in taken:
-            if run.id in looks:
-                self._begun[looks[run.id].scope] = max(datetime.now(UTC), looks[run.id].due)
+            if (mine := waiting.get(run.id)) is not None:
+                self._begun[mine.scope] = max(datetime.now(UTC), mine.due)
         return taken
 
-    async def _drop(self, look: Look) -> None:
-        """End a look that another one stands for; where that fails, it is looked at again with the next poll."""
+    async def _drop(self, run: BackgroundRun) -> None:
+        """End a run that another one stands for; where that fails, the next poll tries it again."""
         state: State[Any] = Cancelled(name="Superseded", message=NEEDLESS)
         try:
-            await self.client.set_flow_run_state(uuid.UUID(look.run_id), state)
-        except Exception as error:  # noqa: BLE001 - a look too many does no harm
+            await self.client.set_flow_run_state(uuid.UUID(run.run_id), state)
+        except Exception as error:  # noqa: BLE001 - a scan too many does no harm
             self._logger.warning("A late scan could not be dropped: %s: %s", type(error).__name__, error)
 
     async def _see_to_cancelled(self) -> None:
@@ -169,10 +170,10 @@ class WarmWorker(BaseWorker[ProcessJobConfiguration, ProcessVariables, WarmResul
         await found.end(grace_seconds)
 
 
-def _look(run: FlowRun) -> Look | None:
-    """Return a run as a look; None where it is more than that."""
+def _background(run: FlowRun) -> BackgroundRun | None:
+    """Return a run as a background run; None where it is none."""
     made_by = run.created_by.type if run.created_by is not None else None
-    return look_of(
+    return background_run(
         str(run.id),
         str(run.deployment_id),
         run.tags,

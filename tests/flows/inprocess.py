@@ -20,7 +20,7 @@ from pathlib import Path
 from unittest import mock
 
 from headway.cli.main import run
-from headway.runtime import leaving
+from headway.runtime import interruption
 
 PATIENCE = 20.0
 """Seconds that what a command used may take to go; a server's end of a connection goes after the client's."""
@@ -42,7 +42,7 @@ def called(work: Callable[[], object], environment: dict[str, str]) -> tuple[int
             code = int(ended.code or 0)
         finally:
             # Whoever ends in the middle of a release has said what is left, and its process would be gone.
-            leaving._left.clear()
+            interruption._left.clear()
     return code, *(it.buffer.getvalue().decode() for it in (out, err))  # type: ignore[attr-defined]
 
 

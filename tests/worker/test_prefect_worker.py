@@ -283,7 +283,7 @@ def test_reconcile_ends_a_cancelled_run_that_says_it_crashed(
 
 
 def scheduled(number: int, *tags: str, minutes: float, made_by: str = "SCHEDULE") -> WorkerFlowRunResponse:
-    """Return a run as a poll does: due so many minutes ago, of the one deployment that looks."""
+    """Return a run as a poll does: due so many minutes ago, of the one deployment that scans."""
     due = datetime.now(UTC) - timedelta(minutes=minutes)
     run = FlowRun(
         id=uuid.UUID(int=number),
@@ -299,10 +299,10 @@ def scheduled(number: int, *tags: str, minutes: float, made_by: str = "SCHEDULE"
 
 @pytest.mark.parametrize("limit", [None, 2])
 @pytest.mark.slow
-def test_many_late_looks_are_one_and_a_persons_run_goes_first(
+def test_many_late_scans_are_one_and_a_persons_run_goes_first(
     server: HttpServer, monkeypatch: pytest.MonkeyPatch, limit: int | None
 ) -> None:
-    """After a night without a worker, 200 looks wait beside a person's release: that starts, and one look."""
+    """After a night without a worker, 200 scans wait beside a person's release: that starts, and one scan."""
     night = [scheduled(number, "watch", "auto-scheduled", minutes=number) for number in range(3, 203)]
     person = scheduled(1, "release", "cli", minutes=0, made_by="USER")
     asked = scheduled(2, "watch", "cli", minutes=1, made_by="USER")

@@ -22,7 +22,6 @@ from headway.domain.policy.people import author_of
 from headway.domain.releases.ledger import Entry, Outcome, is_release_id
 from headway.errors import FailedError, LostLease, TransientError, UsageError
 from headway.systems.git.commits import Commits, author_line
-from headway.systems.git.drafts import Draft, Published
 from headway.systems.git.errors import LostRace, NoAtomicPush
 from headway.systems.git.folder_states import FolderStates
 from headway.systems.git.index_cache import IndexCache
@@ -30,10 +29,11 @@ from headway.systems.git.ledger import Ledger
 from headway.systems.git.mirror import Mirror, Push
 from headway.systems.git.notes import NOTES, Notes
 from headway.systems.git.own_refs import live_ref, push_release
+from headway.systems.git.proposed_commit import ProposedCommit, Published
 from headway.systems.git.push_trial import try_pushing
 from headway.systems.git.tree import FOLDER, Tree, Trees, folder_path
 
-__all__ = ["ConfigRepo", "Draft", "Published", "live_ref"]
+__all__ = ["ConfigRepo", "ProposedCommit", "Published", "live_ref"]
 
 TRIES = 8
 FRESH = 2.0
@@ -259,10 +259,12 @@ class ConfigRepo:
 
     # --- writing ---
 
-    def publish(self, draft: Callable[[str], Draft | None], *, release_id: str) -> Published | None:
-        """Commit what `draft` plans on the newest head and push it; None where that changes nothing.
+    def publish(
+        self, propose: Callable[[str], ProposedCommit | None], *, release_id: str
+    ) -> Published | None:
+        """Commit what `propose` plans on the newest head and push it; None where that changes nothing.
 
-        `draft` is called again on each newer head that somebody else's push makes. A release
+        `propose` is called again on each newer head that somebody else's push makes. A release
         whose id is on the branch is not committed twice, whoever committed it.
         Raises TransientError after eight lost races.
         """
@@ -275,9 +277,9 @@ class ConfigRepo:
             for attempt in range(1, TRIES + 1):
                 fresh = time.monotonic() - self._looked > FRESH or attempt > 1
                 head = self.fetch() if fresh else self.head
-                published = self._try(draft, release_id, head, attempt)
+                published = self._try(propose, release_id, head, attempt)
                 if published is None and not fresh and self.fetch() != head:
-                    published = self._try(draft, release_id, self.head, attempt)
+                    published = self._try(propose, release_id, self.head, attempt)
                 if not isinstance(published, LostRace):
                     return published
                 time.sleep(random.uniform(0.2, 1) * min(0.02 * 2**attempt, 2))
@@ -286,12 +288,12 @@ class ConfigRepo:
         )
 
     def _try(
-        self, draft: Callable[[str], Draft | None], release_id: str, head: str, attempt: int
+        self, propose: Callable[[str], ProposedCommit | None], release_id: str, head: str, attempt: int
     ) -> Published | LostRace | None:
         found = self.find_release(release_id, head)
         if found is not None:
             return Published(found, head, already=True, tries=attempt)
-        made = draft(head)
+        made = propose(head)
         if made is None:
             return None
         before = self._commits.get(head).tree

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from headway.domain.runs.looks import PEOPLE, QUEUE
+from headway.domain.runs.background import PEOPLE, QUEUE
 from headway.errors import TransientError, UsageError
 from headway.systems.prefect.http import PrefectHttp
 from headway.systems.prefect.run_log import PAGE, TAIL, RunLog, ends, lines, page
@@ -129,7 +129,7 @@ class PrefectApi(PrefectHttp):
         # Always a key, since the call is sent again where the server was busy or lost.
         body = {"parameters": parameters, "idempotency_key": key or uuid.uuid4().hex, "tags": tags}
         if found.get("work_queue_name") == QUEUE and set(tags) & {"cli", "ci", "api"}:
-            # Somebody waits for it, so it does not stand behind what only looks.
+            # Somebody waits for it, so it does not stand behind background runs.
             body["work_queue_name"] = PEOPLE
         answer = self.send("POST", f"/deployments/{found['id']}/create_flow_run", body, keyed=True)
         return str(answer.json()["id"]), answer.status_code == 201

@@ -16,9 +16,9 @@ from headway.systems.prefect.api import ASKING, DeadRun, PrefectApi
 
 NOTIFIED = "notified"
 """The tag of a run whose end people were notified of."""
-LOOK = "watch-registry"
+WATCH = "watch-registry"
 RELEASING = (*ASKING, "rollback")
-"""The flows that release something to one environment; a look does to several."""
+"""The flows that release something to one environment; a watch run does to several."""
 TIMED_OUT = "timed out waiting for approval"
 BY = "cancelled by "
 """How `headway cancel` begins to say who cancelled a run."""
@@ -43,12 +43,12 @@ class EndedRun:
 def ended_runs(api: PrefectApi, since: datetime, app: str) -> list[EndedRun]:
     """Return the runs that released something, ended since a time without an outcome, and are not marked as notified.
 
-    Releases that died are left out, since they are restarted; looks are not, and the next one does the same.
+    Releases that died are left out, since they are restarted; watch runs are not, and the next one does the same.
     """
     found = [
         (it, why)
-        # Apart, since looks fail often, and would leave no room on the page.
-        for flows, kinds in ((RELEASING, ["CANCELLED", "FAILED"]), ([LOOK], ["CANCELLED", "CRASHED"]))
+        # Apart, since watch runs fail often, and would leave no room on the page.
+        for flows, kinds in ((RELEASING, ["CANCELLED", "FAILED"]), ([WATCH], ["CANCELLED", "CRASHED"]))
         for it in api.call("POST", "/flow_runs/filter", _filter(since, flows, kinds))
         if NOTIFIED not in it["tags"] and app in (apps_in(it["tags"]) or [app]) and (why := _why(it))
     ]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from headway.domain.runs.background import LATE, BackgroundRun, background_run
 from headway.domain.runs.claims import APP_TAG
-from headway.domain.runs.looks import LATE, Look, look_of
 from headway.errors import UsageError
 from headway.systems.prefect.http import PrefectHttp
 
@@ -53,12 +53,12 @@ def going_on(api: PrefectHttp, app: str = "") -> list[Going]:
     return [_going(it) for it in api.call("POST", "/flow_runs/filter", body)]
 
 
-def drop_late_looks(api: PrefectHttp, run_id: str, now: datetime) -> int:
-    """End the looks that were to begin before now and have not, where a run that begins now looks at the same.
+def drop_late_runs(api: PrefectHttp, run_id: str, now: datetime) -> int:
+    """End the background runs that are late, where one that begins now does what they would do.
 
-    Gives how many there were; none where that run is no look, or is not late itself.
+    Return how many there were; none where that run is no background run, or is not late itself.
     """
-    mine = _look(api.call("GET", f"/flow_runs/{run_id}"))
+    mine = _background(api.call("GET", f"/flow_runs/{run_id}"))
     if mine is None or now - mine.due < LATE:
         return 0
     due = {
@@ -71,10 +71,10 @@ def drop_late_looks(api: PrefectHttp, run_id: str, now: datetime) -> int:
         "sort": "EXPECTED_START_TIME_ASC",
         "limit": PAGE,
     }
-    looks: list[Look | None] = []
-    while page := api.call("POST", "/flow_runs/filter", {**body, "offset": len(looks)}):
-        looks += map(_look, page)
-    found = [it.run_id for it in looks if it is not None and it.scope == mine.scope and it.run_id != run_id]
+    late: list[BackgroundRun | None] = []
+    while page := api.call("POST", "/flow_runs/filter", {**body, "offset": len(late)}):
+        late += map(_background, page)
+    found = [it.run_id for it in late if it is not None and it.scope == mine.scope and it.run_id != run_id]
     for at in range(0, len(found), AT_ONCE):
         some = {**due, "id": {"any_": found[at : at + AT_ONCE]}}
         state = {"type": "CANCELLED", "name": "Superseded", "message": NEEDLESS}
@@ -82,10 +82,10 @@ def drop_late_looks(api: PrefectHttp, run_id: str, now: datetime) -> int:
     return len(found)
 
 
-def _look(run: dict[str, Any]) -> Look | None:
+def _background(run: dict[str, Any]) -> BackgroundRun | None:
     due = datetime.fromisoformat(run["expected_start_time"] or run["created"])
     made_by = (run.get("created_by") or {}).get("type") or ""
-    return look_of(
+    return background_run(
         str(run["id"]), str(run["deployment_id"]), run["tags"], run["parameters"] or {}, due, made_by
     )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from headway.domain.images.reference import Image
 from headway.domain.releases.ledger import ReleaseRecord, format_message
-from headway.systems.git.config_repo import ConfigRepo, Draft, Published
+from headway.systems.git.config_repo import ConfigRepo, ProposedCommit, Published
 
 FILE = "staging/app.yaml"
 
@@ -19,12 +19,14 @@ FILE = "staging/app.yaml"
 def add_line(repo: ConfigRepo, release_id: str, line: str, file: str = FILE) -> Published | None:
     """Release one more line in a file, planned again on each head."""
 
-    def draft(head: str) -> Draft | None:
+    def draft(head: str) -> ProposedCommit | None:
         old = repo.reader(head)(file)
         record = ReleaseRecord(
             release_id, "staging", "release", (("app", Image("a:1"), Image(f"a:{line}")),), "ann", "a test"
         )
-        return Draft(files={file: old + line.encode() + b"\n"}, message=format_message(record), author="ann")
+        return ProposedCommit(
+            files={file: old + line.encode() + b"\n"}, message=format_message(record), author="ann"
+        )
 
     return repo.publish(draft, release_id=release_id)
 

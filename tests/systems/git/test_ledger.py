@@ -11,7 +11,7 @@ import pytest
 from headway.domain.releases.ledger import Outcome, ReleaseRecord, format_message, new_release_id
 from headway.errors import FailedError, UsageError
 from headway.systems.git import folder_states
-from headway.systems.git.config_repo import ConfigRepo, Draft, Published
+from headway.systems.git.config_repo import ConfigRepo, ProposedCommit, Published
 from tests.images import moved
 from tests.repos import Remote
 
@@ -21,7 +21,7 @@ AT = datetime(2026, 11, 23, 10, tzinfo=UTC)
 def release(repo: ConfigRepo, environment: str, text: str, kind: str = "release") -> Published:
     release_id = new_release_id(datetime.now(UTC), f"{environment} {text}")
     record = ReleaseRecord(release_id, environment, kind, (moved("app", "a:1", f"a:{text}"),), "ann", "why")
-    draft = Draft(
+    draft = ProposedCommit(
         files={f"{environment}/app.yaml": text.encode()}, message=format_message(record), author="ann"
     )
     published = repo.publish(lambda head: draft, release_id=release_id)

@@ -14,7 +14,7 @@ import pytest
 from headway.domain.config.reading import load_config
 from headway.errors import FailedError, UsageError
 from headway.settings import Settings
-from headway.systems.git.config_repo import ConfigRepo, Draft
+from headway.systems.git.config_repo import ConfigRepo, ProposedCommit
 from headway.systems.git.login import Login, split_login
 from headway.systems.git.source import SourceRepo
 from headway.systems.machine.lock import environment_lock
@@ -78,7 +78,7 @@ def test_the_login_reaches_the_server_and_no_process_list(
     with ConfigRepo.open(url, "main", tmp_path / "state") as repo:
         head = repo.fetch()
         assert head == seeded.head()
-        draft = Draft("a change\n", {"new.txt": b"x"})
+        draft = ProposedCommit("a change\n", {"new.txt": b"x"})
         assert repo.publish(lambda _: draft, release_id="20261128T101502Z-7f3a") is not None
         assert repo.url == f"http://{served.host}/{seeded.folder.name}"
     assert seeded.file("new.txt") == b"x"

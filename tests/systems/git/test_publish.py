@@ -9,7 +9,7 @@ import pytest
 
 from headway.domain.releases.ledger import new_release_id
 from headway.errors import UsageError
-from headway.systems.git.config_repo import ConfigRepo, Draft
+from headway.systems.git.config_repo import ConfigRepo, ProposedCommit
 from tests.repos import Remote
 from tests.systems.git.releasing import add_line
 
@@ -42,7 +42,7 @@ def test_a_commit_is_by_gits_own_user_where_that_is_who_asks(
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
     with ConfigRepo.open(seeded.url, "main", tmp_path / "state") as repo:
         repo.fetch()
-        assert repo.publish(lambda _: Draft("x\n", {"new.txt": b"x"}, author=asks), release_id=ID)
+        assert repo.publish(lambda _: ProposedCommit("x\n", {"new.txt": b"x"}, author=asks), release_id=ID)
     assert seeded.git("log", "-1", "--format=%an <%ae>", "main").strip() == author
 
 
@@ -84,10 +84,13 @@ def test_a_release_is_found_though_people_merged_over_it(repo: ConfigRepo, seede
 
 def test_nothing_to_change_makes_no_commit(repo: ConfigRepo, seeded: Remote) -> None:
     """A draft that says nothing, or that writes what is there, leaves the repo as it was."""
-    same = Draft(files={"staging/app.yaml": b"image: a:1\n"}, message="x")
+    same = ProposedCommit(files={"staging/app.yaml": b"image: a:1\n"}, message="x")
     assert repo.publish(lambda head: None, release_id=ID) is None
     assert repo.publish(lambda head: same, release_id=ID) is None
-    assert repo.publish(lambda head: Draft(files={"gone.yaml": None}, message="x"), release_id=ID) is None
+    assert (
+        repo.publish(lambda head: ProposedCommit(files={"gone.yaml": None}, message="x"), release_id=ID)
+        is None
+    )
     assert len(seeded.commits()) == 1
 
 
@@ -95,9 +98,13 @@ def test_nothing_to_change_is_only_said_of_the_newest_head(repo: ConfigRepo, see
     """A push of a second ago is looked at before a release is called needless."""
     seeded.push({"staging/app.yaml": "image: a:7\n"})
 
-    def draft(head: str) -> Draft | None:
+    def draft(head: str) -> ProposedCommit | None:
         old = repo.reader(head)("staging/app.yaml")
-        return Draft(files={"staging/app.yaml": b"image: a:1\n"}, message="x") if b"a:7" in old else None
+        return (
+            ProposedCommit(files={"staging/app.yaml": b"image: a:1\n"}, message="x")
+            if b"a:7" in old
+            else None
+        )
 
     assert repo.publish(draft, release_id=ID) is not None
     assert seeded.file("staging/app.yaml") == b"image: a:1\n"
@@ -115,7 +122,7 @@ def test_modes_links_and_odd_names_of_untouched_files_survive(repo: ConfigRepo, 
     seeded.push(files, modes={"staging/run.sh": "100755", "README": "120000"})
     before = seeded.git("ls-tree", "-r", "main")
     paths = {"staging/run.sh": b"#!/bin/sh\n:\n", "staging/mit Leer zeichen/ü.yaml": b"a: 2\n"}
-    assert repo.publish(lambda head: Draft(files=paths, message="x"), release_id=ID) is not None
+    assert repo.publish(lambda head: ProposedCommit(files=paths, message="x"), release_id=ID) is not None
     after = seeded.git("ls-tree", "-r", "main")
     changed = set(after.splitlines()) - set(before.splitlines())
     assert sorted(line.split("\t")[1] for line in changed) == [
@@ -130,7 +137,7 @@ def test_modes_links_and_odd_names_of_untouched_files_survive(repo: ConfigRepo, 
 def test_files_and_emptied_folders_go_away(repo: ConfigRepo, seeded: Remote) -> None:
     """Removing a folder's last file removes the folder, as Git has no empty ones."""
     new = {"staging/app.yaml": None, "a/b/c.yaml": b"deep\n"}
-    assert repo.publish(lambda head: Draft(files=new, message="x"), release_id=ID) is not None
+    assert repo.publish(lambda head: ProposedCommit(files=new, message="x"), release_id=ID) is not None
     names = seeded.git("ls-tree", "-r", "--name-only", "main").split()
     assert names == ["a/b/c.yaml", "headway.yaml", "production/app.yaml"]
 
@@ -142,7 +149,7 @@ def test_a_folder_is_set_back_as_a_whole(repo: ConfigRepo, seeded: Remote) -> No
         {"staging/app.yaml": "broken", "staging/more.yaml": "x", "production/app.yaml": "image: a:5\n"}
     )
     repo.fetch()
-    draft = Draft(trees={"staging": good}, message="back")
+    draft = ProposedCommit(trees={"staging": good}, message="back")
     assert repo.publish(lambda head: draft, release_id=ID) is not None
     assert repo.tree_sha(repo.head, "staging") == good
     assert seeded.file("production/app.yaml") == b"image: a:5\n"
@@ -153,7 +160,10 @@ def test_the_root_can_be_set_back_too(repo: ConfigRepo, seeded: Remote) -> None:
     good = repo.tree_sha(repo.head, ".")
     seeded.push({"app.yaml": "new"})
     repo.fetch()
-    assert repo.publish(lambda head: Draft(trees={".": good}, message="back"), release_id=ID) is not None
+    assert (
+        repo.publish(lambda head: ProposedCommit(trees={".": good}, message="back"), release_id=ID)
+        is not None
+    )
     assert repo.tree_sha(repo.head, "") == good
 
 
@@ -161,7 +171,7 @@ def test_the_root_can_be_set_back_too(repo: ConfigRepo, seeded: Remote) -> None:
 def test_a_path_that_is_no_place_for_a_file_is_refused(repo: ConfigRepo, seeded: Remote, path: str) -> None:
     """Nothing is written outside the repo, into Git's own folder, or below a file."""
     with pytest.raises(UsageError):
-        repo.publish(lambda head: Draft(files={path: b"x"}, message="x"), release_id=ID)
+        repo.publish(lambda head: ProposedCommit(files={path: b"x"}, message="x"), release_id=ID)
     assert len(seeded.commits()) == 1
 
 
@@ -173,7 +183,7 @@ def test_an_id_that_could_be_a_trailer_is_refused(repo: ConfigRepo) -> None:
 
 def test_a_name_cannot_break_a_commit(repo: ConfigRepo, seeded: Remote) -> None:
     """An author with brackets and newlines gives a commit that Git accepts."""
-    draft = Draft(files={"x": b"1"}, message="x\0y", author="Eve <e@x>\ncommitter Ann <a@x>")
+    draft = ProposedCommit(files={"x": b"1"}, message="x\0y", author="Eve <e@x>\ncommitter Ann <a@x>")
     assert repo.publish(lambda head: draft, release_id=ID) is not None
     assert seeded.git("log", "-1", "--format=%cn", "main").strip() == "headway"
     seeded.git("fsck", "--strict", "--full")

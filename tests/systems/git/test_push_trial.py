@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from headway.errors import FailedError
-from headway.systems.git.config_repo import ConfigRepo, Draft
+from headway.systems.git.config_repo import ConfigRepo, ProposedCommit
 from tests.repos import Remote
 
 ONLY_BRANCHES = 'case "$1" in refs/heads/*) ;; *) echo "only branches may be pushed" >&2; exit 1;; esac'
@@ -78,7 +78,7 @@ def test_commits_are_signed_where_git_says_so(
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
     seeded.hook("update", SIGNED)
     assert repo.try_push().startswith("a branch, notes and refs/headway/* can be written, signed")
-    draft = Draft("a change — ünïcode\n\nBody.\n", {"new.txt": b"x"}, author="Ann <ann@example.com>")
+    draft = ProposedCommit("a change — ünïcode\n\nBody.\n", {"new.txt": b"x"}, author="Ann <ann@example.com>")
     published = repo.publish(lambda _: draft, release_id="20261128T101502Z-7f3a")
     assert published is not None
     raw = seeded.git("cat-file", "commit", published.commit)
@@ -99,7 +99,7 @@ def test_a_key_that_cannot_sign_is_reported(
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
     repo.fetch()
     with pytest.raises(FailedError, match="could not be signed") as told:
-        repo.publish(lambda _: Draft("x\n", {"new.txt": b"x"}), release_id="20261128T101502Z-7f3a")
+        repo.publish(lambda _: ProposedCommit("x\n", {"new.txt": b"x"}), release_id="20261128T101502Z-7f3a")
     assert "user.signingkey" in told.value.hint
 
 
@@ -120,10 +120,12 @@ def test_a_release_is_refused_where_its_record_would_be(
     seeded.hook("update", hook)
     before, files = seeded.head(), {"new.txt": b"x"}
     with pytest.raises(FailedError, match=f"refused the push to {ref}") as told:
-        repo.publish(lambda _: Draft(RELEASE.format("release"), files), release_id="20261128T101502Z-7f3a")
+        repo.publish(
+            lambda _: ProposedCommit(RELEASE.format("release"), files), release_id="20261128T101502Z-7f3a"
+        )
     assert ("no notes here" in told.value.message) or ("only branches may be pushed" in told.value.message)
     assert seeded.head() == before
-    back = Draft(RELEASE.format("rollback"), files)
+    back = ProposedCommit(RELEASE.format("rollback"), files)
     assert repo.publish(lambda _: back, release_id="20261128T101502Z-7f3a") is not None
 
 
@@ -133,7 +135,7 @@ def test_a_release_goes_where_pushes_are_not_atomic(seeded: Remote, repo: Config
     for number in (1, 2):
         release_id = f"20261128T10150{number}Z-7f3a"
         text = RELEASE.format("release").replace("20261128T101502Z-7f3a", release_id)
-        draft = Draft(text, {"new.txt": str(number).encode()})
+        draft = ProposedCommit(text, {"new.txt": str(number).encode()})
         published = repo.publish(lambda _, draft=draft: draft, release_id=release_id)  # type: ignore[misc]
         assert published is not None
         assert seeded.head() == published.commit

@@ -12,7 +12,7 @@ import pytest
 
 from headway.domain.releases.ledger import Outcome, new_release_id
 from headway.errors import TransientError
-from headway.systems.git.config_repo import TRIES, ConfigRepo, Draft
+from headway.systems.git.config_repo import TRIES, ConfigRepo, ProposedCommit
 from tests import REPO
 from tests.repos import Remote
 from tests.systems.git.releasing import add_line
@@ -135,11 +135,11 @@ def test_a_race_that_is_always_lost_ends(repo: ConfigRepo, seeded: Remote) -> No
     """When somebody pushes each time just before, the release gives up, says so, and has overwritten nothing."""
     count = 0
 
-    def draft(head: str) -> Draft:
+    def draft(head: str) -> ProposedCommit:
         nonlocal count
         count += 1
         seeded.push({"other.txt": str(count)})
-        return Draft(files={"mine.txt": b"x"}, message="x")
+        return ProposedCommit(files={"mine.txt": b"x"}, message="x")
 
     with pytest.raises(TransientError, match="somebody else pushed"):
         repo.publish(draft, release_id=ids(1)[0])

@@ -103,7 +103,7 @@ def test_what_somebody_else_has_moved_is_left_alone(
     assert [it.method for it in server.sent] == ["GET", "GET", "POST"]
 
 
-def test_one_look_for_events_that_come_before_it_begins(
+def test_one_run_for_events_that_come_before_it_begins(
     server: HttpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run that waits for a worker sees what is pushed until it begins; what is pushed later is another look."""

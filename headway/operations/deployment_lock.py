@@ -28,10 +28,10 @@ class _Waiting:
 
 
 @contextlib.contextmanager
-def one_at_a_time(
+def deployment_lock(
     connections: Connections, name: str, head: str | None, fetch: Callable[[], str]
 ) -> Iterator[tuple[Held, str]]:
-    """Hold the environment on this machine, then on all of them; return a check that it still is held, and the head.
+    """Lock an environment on this machine, then on all of them; return a check that it still is held, and the head.
 
     `head` saves a fetch where nobody had to wait.
     """

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class ProposedCommit:
     """What a release would commit: files (None: removed), whole folders set to a tree, and by whom."""
 
     message: str

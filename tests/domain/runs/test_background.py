@@ -1,4 +1,4 @@
-"""Which runs only look, and which of them are needless."""
+"""Which runs are background runs, and which of them are needless."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from headway.domain.runs.looks import Look, look_of, needless
+from headway.domain.runs.background import BackgroundRun, background_run, needless
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 WATCH = ["headway", "watch", "app:shop", "auto-scheduled"]
@@ -19,7 +19,7 @@ def at(minutes: float) -> datetime:
 
 
 @pytest.mark.parametrize(
-    ("tags", "made_by", "is_look"),
+    ("tags", "made_by", "expected"),
     [
         (WATCH, "", True),
         (["headway", "reconcile", "auto-scheduled"], "", True),
@@ -32,9 +32,9 @@ def at(minutes: float) -> datetime:
         (["headway", "release"], "AUTOMATION", False),
     ],
 )
-def test_what_only_looks(tags: list[str], made_by: str, is_look: bool) -> None:
+def test_what_nobody_waits_for(tags: list[str], made_by: str, expected: bool) -> None:
     """A schedule's, an event's, an automation's; never what a person or CI has asked for."""
-    assert (look_of("1", "d", tags, {}, NOW, made_by) is not None) is is_look
+    assert (background_run("1", "d", tags, {}, NOW, made_by) is not None) is expected
 
 
 @pytest.mark.parametrize(
@@ -47,16 +47,16 @@ def test_what_only_looks(tags: list[str], made_by: str, is_look: bool) -> None:
         ({}, {"request": {}}, True),
     ],
 )
-def test_what_looks_at_the_same(one: dict[str, Any], other: dict[str, Any], same: bool) -> None:
-    """Who asks and why changes nothing of what is looked at."""
-    left, right = (look_of("1", "d", WATCH, it, NOW) for it in (one, other))
+def test_what_does_the_same(one: dict[str, Any], other: dict[str, Any], same: bool) -> None:
+    """Who asks and why changes nothing of what such a run does."""
+    left, right = (background_run("1", "d", WATCH, it, NOW) for it in (one, other))
     assert left is not None
     assert right is not None
     assert (left.scope == right.scope) is same
 
 
 @pytest.mark.parametrize(
-    ("looks", "begun", "dropped"),
+    ("runs", "begun", "dropped"),
     [
         ([("a", "w", 15), ("b", "w", 10), ("c", "w", 5)], {}, "ab"),
         ([("c", "w", 5), ("a", "w", 15), ("b", "w", 10)], {}, "ab"),
@@ -69,12 +69,12 @@ def test_what_looks_at_the_same(one: dict[str, Any], other: dict[str, Any], same
         ([], {"w": 0}, ""),
     ],
 )
-def test_one_look_stands_for_those_before_it(
-    looks: list[tuple[str, str, float]], begun: dict[str, float], dropped: str
+def test_one_run_stands_for_those_before_it(
+    runs: list[tuple[str, str, float]], begun: dict[str, float], dropped: str
 ) -> None:
     """The newest of each kind is left, or none where one has begun since; not what another clock may call older."""
     found = needless(
-        [Look(name, scope, at(due)) for name, scope, due in looks],
+        [BackgroundRun(name, scope, at(due)) for name, scope, due in runs],
         {scope: at(began) for scope, began in begun.items()},
     )
     assert sorted(it.run_id for it in found) == list(dropped)

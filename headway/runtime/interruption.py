@@ -1,4 +1,4 @@
-"""What this process would leave behind if it ended now, said by the steps as they go.
+"""What an interruption would leave unfinished, noted by the steps as they go.
 
 A release is a commit first and a rollout after that. Whoever stops a process in between must learn
 what is left, and a first Ctrl-C must not stop it there at all.
@@ -13,7 +13,7 @@ _left: dict[str, str] = {}
 _followed: list[str] = []
 
 
-def leaves(environment: str, said: str) -> None:
+def note_unfinished(environment: str, said: str) -> None:
     """Note what would be left of a release to an environment, and what finishes it; an empty text means nothing."""
     if said:
         _left[environment] = said
@@ -21,7 +21,7 @@ def leaves(environment: str, said: str) -> None:
         _left.pop(environment, None)
 
 
-def left() -> tuple[str, ...]:
+def unfinished() -> tuple[str, ...]:
     """Return what would be left now; nothing where no release is on its way."""
     return tuple(_left.copy().values())
 
@@ -36,6 +36,6 @@ def following(run: str) -> Iterator[None]:
         _followed.clear()
 
 
-def goes_on() -> tuple[str, ...]:
+def running_elsewhere() -> tuple[str, ...]:
     """Return what goes on elsewhere."""
     return tuple(_followed)
