@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from headway.operations.connections import Connections
-from headway.operations.turn import one_at_a_time
+from headway.operations.deployment_lock import deployment_lock
 from headway.systems.cluster.takeover import Foreign, foreign_objects, take_over
 
 
@@ -39,7 +39,7 @@ def adopt(connections: Connections, name: str) -> int:
     """Take these objects over while nobody else deploys there; return how many."""
     from headway.runtime.steps import log
 
-    with one_at_a_time(connections, name, None, connections.repo.fetch) as (held, head):
+    with deployment_lock(connections, name, None, connections.repo.fetch) as (held, head):
         desired = connections.at(head).environment(name)
         cluster = connections.environment_cluster(desired.environment).fenced(held)
         return len(take_over(cluster, desired.manifests, desired.namespace, desired.owner, log))
