@@ -20,7 +20,7 @@ from headway.domain.manifests.image_sites import ImageSite, ImageUse
 from headway.domain.manifests.mentions import Mention, mentions, placeholders
 from headway.domain.manifests.shape import misfits
 from headway.domain.text.yaml_nodes import YamlProblem, child, compose, decode, problem_at, scalar_span
-from headway.domain.text.yaml_values import node_at, value_of
+from headway.domain.text.yaml_values import may_alias, node_at, value_of
 from headway.errors import Problem
 
 FORMAT = 3
@@ -81,7 +81,7 @@ class FileIndex:
         """Return the same index for a file at a path; what is cached knows no path."""
         return FileIndex(
             path,
-            tuple(replace(it, path=path) for it in self.manifests),
+            tuple(Manifest(path, it.document, it.line, it.object) for it in self.manifests),
             self.images,
             tuple(replace(it, file=path) for it in self.problems),
             self.mentions,
@@ -140,9 +140,10 @@ def index_file(data: bytes) -> FileIndex:
         if text.startswith(_BOM):
             text, shift = text[1:], 1
         _refuse_pointer(text)
+        aliases = may_alias(text)
         for document, node in enumerate(compose(text)):
             try:
-                for item, value in _objects(node, value_of(node)):
+                for item, value in _objects(node, value_of(node, aliases=aliases)):
                     manifest = _manifest(document, item, value, problems)
                     if manifest is not None:
                         manifests.append(manifest)
@@ -174,15 +175,13 @@ def _refuse_pointer(text: str) -> None:
 
 def _objects(node: Node, value: Any) -> Iterator[tuple[Node, Any]]:
     """Yield the objects of a document; a List's items may leave its own kind and version to it."""
-    items = value.get("items") if isinstance(value, dict) else None
     kind = value.get("kind") if isinstance(value, dict) else None
-    nodes = child(node, "items")
-    if not (
-        isinstance(kind, str) and kind.endswith("List") and isinstance(items, list) and nodes is not None
-    ):
+    listed = isinstance(kind, str) and kind.endswith("List")
+    nodes, items = (child(node, "items"), value.get("items")) if listed else (None, None)
+    if nodes is None or not isinstance(items, list):
         yield node, value
         return
-    own = {"apiVersion": value.get("apiVersion"), "kind": kind.removesuffix("List")}
+    own = {"apiVersion": value.get("apiVersion"), "kind": str(kind).removesuffix("List")}
     for below, item in zip(nodes.value, items, strict=True):
         if isinstance(item, dict) and kind != "List":
             item = {**own, **{key: each for key, each in item.items() if key not in own or each}}
@@ -221,10 +220,16 @@ def _collect(found: dict[int, tuple[ScalarNode, list[ImageUse]]], node: Node, ma
     kind = manifest.object["kind"]
     meta = manifest.object["metadata"]
     for path in (("spec",),) if kind == "Pod" else _TEMPLATES:
+        value: Any = manifest.object
+        for key in path:
+            value = value.get(key) if isinstance(value, dict) else None
+        roles = [it for it in _ROLES if it[0] in value] if isinstance(value, dict) else ()
+        if not roles:
+            continue
         spec: Node | None = node
         for key in path:
             spec = child(spec, key)
-        for field, role in _ROLES:
+        for field, role in roles:
             containers = child(spec, field)
             if not isinstance(containers, SequenceNode):
                 continue

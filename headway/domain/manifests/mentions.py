@@ -22,8 +22,8 @@ _IMAGE = re.compile(
     r"(?::[A-Za-z0-9_][\w.-]{0,127}(?:@sha256:[0-9a-f]{64})?|@sha256:[0-9a-f]{64})"
     r"(?![\w/:@-])"
 )
-_TAG_OR_DIGEST = re.compile(r":[A-Za-z0-9_]|@sha256:")
-"""What every image with a tag or digest has in it."""
+_TAG_OR_DIGEST = re.compile(r":[A-Za-z0-9_]")
+"""What every image with a tag or digest has in it. One literal in front is found many times faster than two."""
 _COMMENT = re.compile(r"(?:^|\s)#")
 _PLACEHOLDER = re.compile(r"\$\{[A-Za-z_][^{}\n]*\}")
 MOST = 200
@@ -62,9 +62,12 @@ def mentions(text: str, known: list[tuple[int, int]]) -> list[Mention]:
 
 def _may_hold_more(text: str, known: list[tuple[int, int]]) -> bool:
     """Return whether there is a tag or a digest outside of the known spans; most files have none."""
-    return any(
-        not any(start <= each.start() < end for start, end in known) for each in _TAG_OR_DIGEST.finditer(text)
-    )
+    after = 0
+    for start, end in known:
+        if _TAG_OR_DIGEST.search(text, after, start + 1):
+            return True
+        after = end
+    return _TAG_OR_DIGEST.search(text, after) is not None
 
 
 def placeholders(top: Node) -> Iterator[YamlProblem]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from headway.domain.objects.identity import split_api_version
@@ -20,21 +20,24 @@ from headway.domain.objects.ordering import built_in
 Path = tuple[str | int, ...]
 Misfit = tuple[Path, str]
 """Where in the object, and what is wrong there."""
-Check = Callable[[Any, Path], Iterator[Misfit]]
+Misfits = Sequence[Misfit]
+Check = Callable[[Any], Misfits]
+"""What is wrong in a value: paths are made on the way back, so that a value with nothing wrong costs none."""
 
 
-def misfits(item: Mapping[str, Any]) -> Iterator[Misfit]:
-    """Yield what is wrong with the shape of an object that has apiVersion, kind and metadata.name."""
+def misfits(item: Mapping[str, Any]) -> list[Misfit]:
+    """Return what is wrong with the shape of an object that has apiVersion, kind and metadata.name."""
     group, _ = split_api_version(item["apiVersion"])
-    kind = item["kind"]
-    yield from _META(item["metadata"], ("metadata",))
-    name, namespace = item["metadata"]["name"], item["metadata"].get("namespace")
-    if wrong := name_problem(group, kind, name):
-        yield ("metadata", "name"), f"metadata.name: {wrong}"
+    kind, meta = item["kind"], item["metadata"]
+    found = [(path, f"{_said(path)}: {what}") for path, what in _below("metadata", _META(meta))]
+    if wrong := name_problem(group, kind, meta["name"]):
+        found.append((("metadata", "name"), f"metadata.name: {wrong}"))
+    namespace = meta.get("namespace")
     if isinstance(namespace, str) and namespace and (wrong := namespace_problem(namespace)):
-        yield ("metadata", "namespace"), f"metadata.namespace: {wrong}"
+        found.append((("metadata", "namespace"), f"metadata.namespace: {wrong}"))
     if built_in(group):
-        yield from _KINDS.get(kind, _ANY_KIND)(item, ())
+        found += [(path, f"{_said(path)}: {what}") for path, what in _KINDS.get(kind, _ANY_KIND)(item)]
+    return found
 
 
 def _said(path: Path) -> str:
@@ -50,86 +53,93 @@ def _kind_of(value: Any) -> str:
     return "a map" if isinstance(value, dict) else "a list" if isinstance(value, list) else "text"
 
 
-def _misfit(value: Any, path: Path, expected: str) -> Iterator[Misfit]:
-    found = _kind_of(value)
+def _misfit(value: Any, expected: str) -> Misfits:
     quotes = ": put it in quotes" if expected == "text" and not isinstance(value, dict | list) else ""
-    yield path, f"{_said(path)}: {expected} is expected, and YAML reads this as {found}{quotes}"
+    return [((), f"{expected} is expected, and YAML reads this as {_kind_of(value)}{quotes}")]
 
 
-def _text(value: Any, path: Path) -> Iterator[Misfit]:
-    if not isinstance(value, str | None):
-        yield from _misfit(value, path, "text")
+def _below(step: str | int, found: Misfits) -> list[Misfit]:
+    return [((step, *path), what) for path, what in found]
 
 
-def _whole(value: Any, path: Path) -> Iterator[Misfit]:
+def _text(value: Any) -> Misfits:
+    return () if isinstance(value, str) or value is None else _misfit(value, "text")
+
+
+def _whole(value: Any) -> Misfits:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return ()
     if isinstance(value, float) and value.is_integer():
-        return
-    if not isinstance(value, int | None) or isinstance(value, bool):
-        yield from _misfit(value, path, "a whole number")
+        return ()
+    return _misfit(value, "a whole number")
 
 
-def _flag(value: Any, path: Path) -> Iterator[Misfit]:
-    if not isinstance(value, bool | None):
-        yield from _misfit(value, path, "true or false")
+def _flag(value: Any) -> Misfits:
+    return () if isinstance(value, bool) or value is None else _misfit(value, "true or false")
 
 
-def _quantity(value: Any, path: Path) -> Iterator[Misfit]:
-    if isinstance(value, dict | list | bool):
-        yield from _misfit(value, path, "a quantity such as 500m")
+def _quantity(value: Any) -> Misfits:
+    return _misfit(value, "a quantity such as 500m") if isinstance(value, dict | list | bool) else ()
 
 
-def _base64(value: Any, path: Path) -> Iterator[Misfit]:
-    if not isinstance(value, str | None):
-        yield from _misfit(value, path, "text")
-    elif value:
+def _base64(text_goes_into: str) -> Check:
+    def look(value: Any) -> Misfits:
+        if not isinstance(value, str):
+            return _text(value)
         try:
             base64.b64decode(value.translate({10: None, 13: None}), validate=True)
         except (binascii.Error, ValueError):
-            hint = "put text as it is into stringData" if path[0] == "data" else "put text as it is into data"
-            yield path, f"{_said(path)}: this is not base64; {hint}"
+            return [((), f"this is not base64; put text as it is into {text_goes_into}")]
+        return ()
+
+    return look
 
 
-def _anything(value: Any, path: Path) -> Iterator[Misfit]:
-    yield from ()
+def _anything(value: Any) -> Misfits:
+    return ()
 
 
 def _map_of(check: Check) -> Check:
-    def look(value: Any, path: Path) -> Iterator[Misfit]:
-        if isinstance(value, dict):
-            for name, each in value.items():
-                yield from check(each, (*path, name))
-        elif value is not None:
-            yield from _misfit(value, path, "a map")
+    def look(value: Any) -> Misfits:
+        if not isinstance(value, dict):
+            return () if value is None else _misfit(value, "a map")
+        found: list[Misfit] = []
+        for name, each in value.items():
+            if wrong := check(each):
+                found += _below(name, wrong)
+        return found
 
     return look
 
 
 def _list_of(check: Check) -> Check:
-    def look(value: Any, path: Path) -> Iterator[Misfit]:
-        if isinstance(value, list):
-            for place, each in enumerate(value):
-                if each is None:
-                    yield (*path, place), f"{_said((*path, place))}: nothing stands here"
-                else:
-                    yield from check(each, (*path, place))
-        elif value is not None:
-            yield from _misfit(value, path, "a list")
+    def look(value: Any) -> Misfits:
+        if not isinstance(value, list):
+            return () if value is None else _misfit(value, "a list")
+        found: list[Misfit] = []
+        for place, each in enumerate(value):
+            if wrong := check(each) if each is not None else _NOTHING:
+                found += _below(place, wrong)
+        return found
 
     return look
 
 
 def _fields(**checks: Check) -> Check:
-    def look(value: Any, path: Path) -> Iterator[Misfit]:
-        if isinstance(value, dict):
-            for name, check in checks.items():
-                if name in value:
-                    yield from check(value[name], (*path, name))
-        elif value is not None:
-            yield from _misfit(value, path, "a map")
+    def look(value: Any) -> Misfits:
+        if not isinstance(value, dict):
+            return () if value is None else _misfit(value, "a map")
+        found: list[Misfit] = []
+        for name, each in value.items():
+            check = checks.get(name)
+            if check is not None and (wrong := check(each)):
+                found += _below(name, wrong)
+        return found
 
     return look
 
 
+_NOTHING: Misfits = [((), "nothing stands here")]
 _MAP = _fields()
 _MAPS = _list_of(_MAP)
 _TEXTS = _list_of(_text)
@@ -179,8 +189,8 @@ _KINDS: Mapping[str, Check] = {
         )
     ),
     "PodTemplate": _fields(template=_TEMPLATE),
-    "ConfigMap": _fields(data=_TEXT_MAP, binaryData=_map_of(_base64), immutable=_flag),
-    "Secret": _fields(data=_map_of(_base64), stringData=_TEXT_MAP, type=_text, immutable=_flag),
+    "ConfigMap": _fields(data=_TEXT_MAP, binaryData=_map_of(_base64("data")), immutable=_flag),
+    "Secret": _fields(data=_map_of(_base64("stringData")), stringData=_TEXT_MAP, type=_text, immutable=_flag),
     "Service": _fields(spec=_fields(selector=_TEXT_MAP, ports=_MAPS, type=_text, clusterIP=_text)),
     "CustomResourceDefinition": _fields(spec=_DEFINITION),
     "HorizontalPodAutoscaler": _fields(

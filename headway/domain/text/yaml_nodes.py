@@ -19,6 +19,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from headway.errors import Problem
 
 PLAIN = "plain"
+"""The tag of a scalar without quotes and tag. It is known by its identity: `!<plain>` is a tag that a file may set."""
 MERGE = "tag:yaml.org,2002:merge"
 DEPTH = 200
 """Levels of maps and lists in one document; the deepest public CRD has about 60."""
@@ -28,6 +29,7 @@ _PROPERTIES = re.compile(r"(?:(?:&\S+|!<[^>]*>|!\S*)(?:[ \t]|\r?\n(?:[ \t]*#[^\n
 _TEMPLATE = re.compile(r"\{\{.*\}\}")
 _FEW_BRACKETS = 500
 _COMPACT = re.compile(r"(?:[-?:][ \t]+){100}")
+_COMPACT_LENGTH = 200
 _PAIR = re.compile(r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 _PAIR_MARK = "\ue8f5\ue8f7"
 _MARKED_PAIR = re.compile(f"{_PAIR_MARK}([0-9a-fA-F]{{8}}){_PAIR_MARK}")
@@ -49,9 +51,7 @@ class _Loader(CParser):
     """libyaml's parser, with nothing but the difference between plain and quoted decided."""
 
     def resolve(self, kind: type[Node], value: str | None, implicit: Any) -> str:
-        if kind is ScalarNode and implicit[0]:
-            return PLAIN
-        return _TAGS[kind]
+        return PLAIN if kind is ScalarNode and implicit[0] else _TAGS[kind]
 
     def descend_resolver(self, *_: object) -> None:
         """Do nothing: no value is decided by its path."""
@@ -94,7 +94,7 @@ def compose(text: str) -> Iterator[Node]:
         for node in _documents(text):
             if pairs:
                 _restore_pairs(node)
-            if not (isinstance(node, ScalarNode) and node.tag == PLAIN and node.value in ("", "null", "~")):
+            if not (isinstance(node, ScalarNode) and node.tag is PLAIN and node.value in ("", "null", "~")):
                 yield node
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -165,7 +165,8 @@ def _compose_event(loader: Any, anchors: dict[str, Node]) -> Node:
 
 
 def _refuse_deep(text: str) -> None:
-    if text.count("[") + text.count("{") < _FEW_BRACKETS and not _COMPACT.search(text):
+    long_line = len(max(text.split("\n"), key=len)) >= _COMPACT_LENGTH
+    if text.count("[") + text.count("{") < _FEW_BRACKETS and not (long_line and _COMPACT.search(text)):
         # Levels of other kinds take more indentation each, so there cannot be too many for a stack.
         return
     depth = 0
@@ -220,7 +221,7 @@ def child(node: Node | None, key: str) -> Node | None:
     for name, value in node.value:
         if name.value == key:
             return cast(Node, value)
-        if name.value == "<<" and name.tag in (PLAIN, MERGE):
+        if name.value == "<<" and (name.tag is PLAIN or name.tag == MERGE):
             merged += value.value if isinstance(value, SequenceNode) else [value]
     for source in merged:
         if (found := child(source, key)) is not None:

@@ -13,6 +13,7 @@ import base64
 import binascii
 import math
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -33,6 +34,8 @@ _FIXED: dict[str, Any] = {
     **dict.fromkeys(["-.inf", "-.Inf", "-.INF"], -math.inf),
 }  # fmt: skip
 _NUMBER = re.compile(r"[-+.0-9]")
+_ODD = frozenset({*"-+.0123456789<", *(it[:1] for it in _FIXED)})
+"""What a plain scalar begins with that may mean anything but its text; the empty one begins with nothing."""
 _DECIMAL = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 _OCTAL = re.compile(r"([-+]?)0[oO]?([0-7]+)")
 _HEX = re.compile(r"([-+]?)0[xX]([0-9a-fA-F]+)")
@@ -44,9 +47,19 @@ _LONGEST_NUMBER = 400
 _CHECKED: dict[str, Any] = {"int": int, "float": (int, float), "bool": bool, "null": type(None)}
 
 
-def value_of(node: Node) -> Any:
-    """Return the value that kubectl would read; raise YamlProblem for what it would refuse or change."""
-    return _Reader().read(node, 0, aliased=False)
+def value_of(node: Node, *, aliases: bool = True) -> Any:
+    """Return the value that kubectl would read; raise YamlProblem for what it would refuse or change.
+
+    `aliases` is false where the text cannot hold any: reading it takes half the time then.
+    """
+    if aliases:
+        _Aliases().look(node, 0, aliased=False)
+    return _value(node, 0)
+
+
+def may_alias(text: str) -> bool:
+    """Return whether a text may hold an alias, which is `*name` and needs an anchor, `&name`."""
+    return "&" in text and "*" in text
 
 
 def plain_value(text: str) -> Any:
@@ -54,6 +67,8 @@ def plain_value(text: str) -> Any:
 
     Raises ValueError for a number that JSON cannot hold as it stands.
     """
+    if text[:1] not in _ODD:
+        return text
     if text in _FIXED:
         return _finite(_FIXED[text])
     if not _NUMBER.match(text):
@@ -97,12 +112,13 @@ def _finite(value: Any) -> Any:
 
 
 def _scalar(node: ScalarNode) -> Any:
-    if node.tag == TEXT:
-        return node.value
-    kind = node.tag.removeprefix("tag:yaml.org,2002:")
+    tag, value = node.tag, node.value
+    if tag == TEXT or (tag is PLAIN and value[:1] not in _ODD):
+        return value
+    kind = tag.removeprefix("tag:yaml.org,2002:")
     try:
-        if node.tag == PLAIN:
-            return plain_value(node.value)
+        if tag is PLAIN:
+            return plain_value(value)
         if kind == "binary":
             return base64.b64decode(node.value, validate=True).decode()
         if kind in _CHECKED:
@@ -125,7 +141,7 @@ def _key(node: Node) -> str:
         template = "; {{ }} looks like a chart's template, and charts are not supported yet"
         braces = isinstance(node, MappingNode) and node.flow_style
         raise problem_at(node, "a key must be a word, not a list or a map" + (template if braces else ""))
-    value = node.value if node.tag != PLAIN else _scalar(node)
+    value = _scalar(node) if node.tag is PLAIN else node.value
     if isinstance(value, str):
         return value
     if value is None:
@@ -141,21 +157,65 @@ def _key(node: Node) -> str:
     return str(value)
 
 
-class _Reader:
-    """Reads one document; counts what comes through aliases, so that a few lines cannot become millions."""
+def _value(node: Node, depth: int) -> Any:
+    if isinstance(node, ScalarNode):
+        return _scalar(node)
+    if depth >= DEPTH:
+        raise too_deep(node.start_mark.line + 1, node.start_mark.column + 1)
+    if isinstance(node, SequenceNode):
+        return [_value(each, depth + 1) for each in node.value]
+    assert isinstance(node, MappingNode)
+    return _mapping(node, depth + 1)
+
+
+def _mapping(node: MappingNode, depth: int) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    merged: list[dict[str, Any]] = []
+    for key, each in node.value:
+        if key.tag is PLAIN and key.value[:1] not in _ODD:
+            name = key.value
+        elif _merges(key):
+            merged += [_value(source, depth) for source in _merged(each)]
+            continue
+        else:
+            name = _key(key)
+        if name in made:
+            raise problem_at(key, f"the key {name} stands here a second time")
+        made[name] = _scalar(each) if isinstance(each, ScalarNode) else _value(each, depth)
+    for source in merged:
+        for name, each in source.items():
+            made.setdefault(name, each)
+    return made
+
+
+def _merges(key: Node) -> bool:
+    return isinstance(key, ScalarNode) and key.value == "<<" and (key.tag is PLAIN or key.tag == MERGE)
+
+
+def _merged(given: Node) -> list[Node]:
+    sources = given.value if isinstance(given, SequenceNode) else [given]
+    for source in sources:
+        if not isinstance(source, MappingNode):
+            raise problem_at(source, "<<: merges maps only")
+    return sources
+
+
+class _Aliases:
+    """Counts what a document holds through aliases, so that a few lines cannot become millions."""
 
     def __init__(self) -> None:
         self._seen: set[int] = set()
         self._above: set[int] = set()
         self._all = self._aliased = self._text = 0
 
-    def read(self, node: Node, depth: int, *, aliased: bool) -> Any:
+    def look(self, node: Node, depth: int, *, aliased: bool) -> None:
+        """Raise YamlProblem for an alias that multiplies, or names what it stands in."""
         if isinstance(node, ScalarNode):
             if aliased or id(node) in self._seen:
                 self._count(node, 1, len(node.value))
             elif node.value:
                 self._seen.add(id(node))
-            return _scalar(node)
+            return
         if id(node) in self._above:
             raise problem_at(node, "this alias names what it stands in")
         if depth >= DEPTH:
@@ -166,13 +226,9 @@ class _Reader:
             self._count(node, len(node.value) + 1, 0)
         self._seen.add(id(node))
         self._above.add(id(node))
-        try:
-            if isinstance(node, SequenceNode):
-                return [self.read(each, depth + 1, aliased=aliased) for each in node.value]
-            assert isinstance(node, MappingNode)
-            return self._mapping(node, depth + 1, aliased)
-        finally:
-            self._above.discard(id(node))
+        for each in _read_below(node):
+            self.look(each, depth + 1, aliased=aliased)
+        self._above.discard(id(node))
 
     def _count(self, node: Node, values: int, characters: int) -> None:
         self._aliased += values
@@ -182,21 +238,13 @@ class _Reader:
         if mostly or self._aliased > ALIASED or self._text > ALIASED_TEXT:
             raise problem_at(node, "excessive aliasing: the aliases of this document multiply what it holds")
 
-    def _mapping(self, node: MappingNode, depth: int, aliased: bool) -> dict[str, Any]:
-        made: dict[str, Any] = {}
-        merged: list[dict[str, Any]] = []
+
+def _read_below(node: Node) -> Iterator[Node]:
+    if isinstance(node, SequenceNode):
+        yield from node.value
+    else:
         for key, each in node.value:
-            if isinstance(key, ScalarNode) and key.value == "<<" and key.tag in (PLAIN, MERGE):
-                for source in each.value if isinstance(each, SequenceNode) else [each]:
-                    if not isinstance(source, MappingNode):
-                        raise problem_at(source, "<<: merges maps only")
-                    merged.append(self.read(source, depth, aliased=aliased))
-                continue
-            name = key.value if getattr(key, "tag", "").endswith(":str") else _key(key)
-            if name in made:
-                raise problem_at(key, f"the key {name} stands here a second time")
-            made[name] = self.read(each, depth, aliased=aliased)
-        for source in merged:
-            for name, each in source.items():
-                made.setdefault(name, each)
-        return made
+            if _merges(key):
+                yield from _merged(each)
+            else:
+                yield each

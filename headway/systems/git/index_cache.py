@@ -8,6 +8,8 @@ memory alone.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import json
 import threading
 from collections import OrderedDict
@@ -28,6 +30,8 @@ CREATE TABLE IF NOT EXISTS file_index (
   sha TEXT NOT NULL, format INTEGER NOT NULL, used INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (sha, format)
 ) WITHOUT ROWID;
 """
+_ENCODER = json.JSONEncoder(separators=(",", ":"), check_circular=False)
+"""Values that were read from text hold no circle: an alias that names what it stands in is a problem."""
 _WITH_SECRETS = 1
 """The last format that kept Secrets' values; such rows are wiped out."""
 
@@ -69,9 +73,10 @@ class IndexCache:
         return found
 
     def _learn(self, unknown: list[str], read_many: Callable[[Sequence[str]], Iterator[bytes]]) -> None:
-        self._known.update(self._load(unknown))
-        missing = [sha for sha in unknown if sha not in self._known]
-        fresh = {sha: index_file(data) for sha, data in zip(missing, read_many(missing), strict=True)}
+        with _without_collector():
+            self._known.update(self._load(unknown))
+            missing = [sha for sha in unknown if sha not in self._known]
+            fresh = {sha: index_file(data) for sha, data in zip(missing, read_many(missing), strict=True)}
         self._known.update(fresh)
         if fresh:
             self._store(fresh)
@@ -110,7 +115,7 @@ class IndexCache:
                 sha,
                 manifests.FORMAT,
                 day,
-                json.dumps(index.to_json(), separators=(",", ":")).encode(),
+                _ENCODER.encode(index.to_json()).encode(),
             )
             for sha, index in fresh.items()
             if not index.secret
@@ -122,6 +127,19 @@ class IndexCache:
                 make_room(database, "file_index", "sha, format", self._limits[1])
 
         self._cache.use(store)
+
+
+@contextlib.contextmanager
+def _without_collector() -> Iterator[None]:
+    """Let Python's collector of circles rest: thousands of values are made, which hold none, and all are kept."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _wipe_secrets(database: Database) -> None:

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from headway.domain.manifests.index import FileIndex, index_file
 from headway.domain.text.yaml_nodes import YamlProblem, compose
-from headway.domain.text.yaml_values import value_of
+from headway.domain.text.yaml_values import may_alias, value_of
 
 
 def read(text: str) -> list[Any]:
     """Read all documents of a text."""
-    return [value_of(node) for node in compose(text)]
+    return [value_of(node, aliases=may_alias(text)) for node in compose(text)]
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,8 @@ def read(text: str) -> list[Any]:
         ("2020-01-01", "2020-01-01"), ("190:20:30", "190:20:30"), ("<<", "<<"), ("=", "="), (".", "."),
         ("!!binary aGVsbG8=", "hello"), ('!!int "1"', 1), ('!!float "1.5"', 1.5), ("!!str 1", "1"),
         ('!!bool "yes"', True), ('!!null ""', None), ("!foo 1", "1"), ("!!timestamp 2020-01-01", "2020-01-01"),
-        ("!<tag:yaml.org,2002:str> 5", "5"), ("!!str", ""), ("!!merge x", "x"), ("12:30", "12:30"),
+        ("!<tag:yaml.org,2002:str> 5", "5"), ("!!str", ""), ("!!merge x", "x"), ("12:30", "12:30"), ("!<plain> 5", "5"),
+        ("", None), ("<", "<"), ("~x", "~x"), ("nothing", "nothing"), ("&a", None),
     ],
 )  # fmt: skip
 def test_a_scalar_is_what_kubectl_reads(text: str, value: object) -> None:
@@ -76,6 +77,7 @@ def test_documents_are_what_kubectl_reads(text: str, documents: list[Any]) -> No
         ("a: !!binary zz\n", 1, "base64"),
         ("~: a\n", 1, "null"),
         ("? [a]\n: b\n", 1, "a key must be a word"),
+        ("? !<plain> [a]\n: b\n", 1, "a key must be a word"),
         ("a:\n  <<: 1\n", 2, "merges maps only"),
         ("a: 1\nb: 2\na: 3\n", 3, "a second time"),
         ("a: &a [*a]\n", 1, "names what it stands in"),
