@@ -81,6 +81,9 @@ class Forcible(Request):
     Requires a reason, which is recorded.
     """
 
+    plan: str = Field(default="", pattern=r"^[0-9a-f]{12}$|^$")
+    """Leave this empty. Who has seen a plan sends its fingerprint, so that another one is refused instead of done."""
+
 
 class BuildRequest(Request):
     """Build images of services at a commit, and push them."""

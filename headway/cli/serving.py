@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from headway.domain.config.model import Role
     from headway.settings import Settings
+    from headway.web.board.setup import BoardServer
+    from headway.web.serving import Event, Here, Tell, There
 
 
 def serve(
@@ -99,16 +101,17 @@ def _serve(
     def tell(line: str) -> None:
         teller("log", "", line)
 
-    if here:
-        from headway.runtime import local as steps
-
-        steps.listen(lambda kind, key, text: tell(text) if kind == "log" else None)
     looks = Here(tell) if here else There(tell)
     config = looks.warm_up()
-    bursts = Bursts(looks.take)
-    app = make_app(
-        bursts.add, secret, insecure=insecure, more=_api(settings, lambda: roles_now(looks.connections))
-    )
+    board = _board(settings, looks, host, tell)
+
+    def take(events: Iterable[Event]) -> None:
+        looks.take(events)
+        board.board.read_repo()
+
+    bursts = Bursts(take)
+    first, last = board.routes()
+    app = make_app(bursts.add, secret, insecure=insecure, more=[*_api(settings, lambda: roles_now(looks.connections)), *first], last=last)
     Guarded.most = connections_at_most()
     serving = uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False, http=Guarded)
     server = _Server(serving)
@@ -118,13 +121,19 @@ def _serve(
     socket.listen(1024)
     try:
         tell(
-            f"listening on http://{host}:{socket.getsockname()[1]}/hooks/… for {config.app}: "
+            f"the board is at http://{host}:{socket.getsockname()[1]}/, push events go to /hooks/…; {config.app}: "
             f"{len(config.services)} services, {len(config.environments)} environments"
         )
         for clock in clocks:
             clock.start()
+        board.start()
+
+        def end(*_: object) -> None:
+            server.should_exit = True
+            board.leave()
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: setattr(server, "should_exit", True))
+            signal.signal(number, end)
         server.run(sockets=[socket])
         tell("ending when what runs has ended; once more ends at once, and `headway reconcile` finishes it")
     finally:
@@ -133,8 +142,33 @@ def _serve(
         for clock in clocks:
             clock.stop()
         bursts.close()
+        board.close()
         looks.close()
     sys.exit(0)
+
+
+def _board(settings: Settings, looks: Here | There, host: str, tell: Tell) -> BoardServer:
+    """Return the board. What it plans, it plans in this process, also where Prefect runs it."""
+    from headway.web.serving import Here
+
+    here, before = isinstance(looks, Here), os.environ.get("HEADWAY_LOCAL")
+    os.environ["HEADWAY_LOCAL"] = "1"
+    from headway.runtime import local as steps
+    from headway.web.board.setup import BoardServer
+
+    if before is None:
+        del os.environ["HEADWAY_LOCAL"]
+    board = BoardServer(looks.connections, local_name=settings.who(), here=here, tell=tell)
+
+    def said(kind: str, key: str, text: str) -> None:
+        if kind != "log":
+            return
+        if here:
+            tell(text)
+        board.heard(text)
+
+    steps.listen(said)
+    return board
 
 
 def _api(settings: Settings, roles: Callable[[], Mapping[str, Role] | None]) -> list[Route]:

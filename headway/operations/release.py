@@ -15,7 +15,7 @@ from headway.domain.policy.gates import Blocked
 from headway.domain.policy.people import actor_of
 from headway.domain.releases.ledger import APPROVED, REQUEST, ReleaseRecord, format_message
 from headway.domain.releases.rehearsal import Rehearsal
-from headway.errors import FailedError, HeadwayError
+from headway.errors import FailedError, HeadwayError, RefusedError
 from headway.operations.approvals import Trailers, ask_people, before_asking, needs_approval, plan_changed
 from headway.operations.connections import Connections
 from headway.operations.gates import blocked_by, refuse_blocked
@@ -79,6 +79,7 @@ class Release:
 
     def check(self) -> None:
         """Refuse what is held back, or what the cluster would refuse."""
+        self._as_seen(self.first)
         if notified_before(self.connections, self.first.snapshot.config, self.request.release_id):
             self._notified = self.first
         self._blocked = blocked_by(self.connections, self.first)
@@ -171,6 +172,7 @@ class Release:
         proposal, first = self.at(head), self.first
         if head == first.base:
             return proposal
+        self._as_seen(proposal)
         self._blocked = blocked_by(self.connections, proposal)
         refuse_blocked(self.request, self._blocked)
         if differs(self.name, first.snapshot, proposal.snapshot):
@@ -180,6 +182,15 @@ class Release:
         if other and needs_approval(proposal, self.request):
             raise plan_changed(self.name, f"it would now be {proposal.plan.fingerprint}")
         return proposal
+
+    def _as_seen(self, proposal: Proposal) -> None:
+        """Refuse a plan that is another one than whoever asks has seen."""
+        seen, now = self.request.plan, proposal.plan.fingerprint
+        if seen and proposal.plan and now != seen:
+            raise RefusedError(
+                f"{self.name}: the plan {seen} is no longer what would be done; it would now be {now}",
+                hint="look at the new plan, and start it again",
+            )
 
     def _record(self, proposal: Proposal) -> ReleaseRecord:
         plan = proposal.plan

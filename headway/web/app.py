@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -34,8 +35,11 @@ def make_app(
     insecure: bool = False,
     body_limit: int = BODY_LIMIT,
     more: Sequence[Route] = (),
+    last: Sequence[Route] = (),
 ) -> Starlette:
     """Make the ASGI application; it calls `on_events` with what was pushed, in the server's thread.
+
+    Routes in `more` come before its own, those in `last` after them.
 
     Without a secret it refuses to be made, unless the caller says that this is meant.
     """
@@ -100,8 +104,10 @@ def make_app(
             Route("/hooks/{sender}", hook, methods=["POST", "OPTIONS"]),
             Route("/healthz", health),
             Route("/", home),
+            *last,
         ],
-        middleware=[Middleware(Refusals)],
+        # What streams is left as it is.
+        middleware=[Middleware(Refusals), Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)],
     )
 
 

@@ -101,6 +101,8 @@ class Service(Part):
     """Where it is built from. Only needed if headway builds the image or orders its tags by commit."""
     tags: Tags | None = None
     """Tag rule for this service in every environment."""
+    owner: str = ""
+    """Who to ask about it: a team or a person. The board shows it."""
 
     @property
     def ref(self) -> ImageRef:

@@ -169,6 +169,26 @@ def opening(windows: Iterable[Window], freezes: Iterable[Window], now: datetime)
     return Opening(False, f"frozen: {why}" if frozen is not None else outside, _next(windows, freezes, now))
 
 
+def closing(windows: Iterable[Window], freezes: Iterable[Window], now: datetime) -> datetime | None:
+    """Return when what is open now closes: at its window's end or a freeze's start; None where it does not."""
+    windows, freezes = list(windows), list(freezes)
+    end = now if windows else None
+    if windows:
+        # One window may begin where another ends.
+        while (found := _inside(windows, end or now)[0]) is not None and found != end:
+            end = found
+            if end - now > timedelta(days=AHEAD):
+                end = None
+                break
+    starts = (
+        start
+        for window in freezes
+        for start, _ in window.spans(_day(now, window, -1), _day(now, window, 8))
+        if start > now
+    )
+    return min((it for it in (end, min(starts, default=None)) if it is not None), default=None)
+
+
 def _inside(windows: list[Window], now: datetime) -> tuple[datetime | None, str]:
     """Return the latest end of the stretches that hold `now`, and which window that is."""
     ends = [

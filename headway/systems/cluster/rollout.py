@@ -115,7 +115,7 @@ def watch(
         timeout=timeout,
         stop=stop,
         on_progress=on_progress,
-        unwatched=_unwatched(manifests, namespace),
+        unwatched=unwatched_of(manifests, namespace),
         custom_resources=custom_resources,
         rules=rules,
         ran=ran,
@@ -194,7 +194,7 @@ def look(
 ) -> dict[ObjectId, Standing]:
     """Return how each workload of the manifests is now, without waiting for anything; those that `ran` may be gone."""
     manifests = list(manifests)
-    followed, unwatched = workloads_of(manifests, namespace), _unwatched(manifests, namespace)
+    followed, unwatched = workloads_of(manifests, namespace), unwatched_of(manifests, namespace)
     custom_resources = custom_resources_of(
         cluster, [it for it in manifests if pod_spec(it.object)], namespace, RULES
     )
@@ -221,7 +221,7 @@ def workloads_of(manifests: Iterable[Manifest], namespace: str) -> list[ObjectId
     return [id_of(it.object, namespace) for it in manifests if pod_spec(it.object) is not None]
 
 
-def _unwatched(manifests: Iterable[Manifest], namespace: str) -> dict[ObjectId, Mapping[str, Any]]:
+def unwatched_of(manifests: Iterable[Manifest], namespace: str) -> dict[ObjectId, Mapping[str, Any]]:
     """Return the CronJobs: what they run is started later, so that their manifests say all there is to say."""
     return {id_of(it.object, namespace): it.object for it in manifests if it.object.get("kind") == "CronJob"}
 

@@ -189,11 +189,19 @@ class ConfigRepo:
         paths: Mapping[str, str],
         *,
         limit: int | None = None,
-        since: datetime | None = None,
+        since: datetime | str | None = None,
         head: str | None = None,
     ) -> Iterator[Entry]:
-        """Return what changed any of the environments (name → folder) or their rules, the newest first."""
+        """Return what changed any of the environments (name → folder) or their rules; `since` may be a commit."""
         return self._ledger.entries(head or self.head, paths, limit=limit, since=since)
+
+    def refreshed(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Return entries of the ledger with the outcomes that are recorded now."""
+        return self._ledger.refreshed(entries)
+
+    def noted(self) -> str:
+        """Return the newest commit of the notes, as last looked at: while it is the same, so is every outcome."""
+        return self._notes.head() or ""
 
     def commits_between(self, old: str, new: str, path: str = "") -> list[Entry]:
         """Return the commits after `old` up to `new` that changed a folder, the newest first."""

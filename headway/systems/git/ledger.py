@@ -60,6 +60,10 @@ class Ledger:
         entry = Entry(it.sha, it.parents, it.author, it.time, it.subject, record, (), environments)
         return self._with_outcomes([entry])[0]
 
+    def refreshed(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Return entries with the outcomes that their notes have now."""
+        return self._with_outcomes([replace(it, outcomes=()) for it in entries])
+
     def find_release(self, release_id: str, head: str) -> str | None:
         """Return the commit of a release; None where the branch has none with that id."""
         if not is_release_id(release_id):

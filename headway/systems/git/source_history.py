@@ -10,6 +10,7 @@ import bisect
 import re
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ AGAIN = 30.0
 """Seconds before a branch is looked at again for a commit that it did not have."""
 
 _SHA = re.compile(r"[0-9a-f]{7,40}")
+_FULL = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,16 @@ class SourceHistory:
                 self._line = self._read()
                 self._unknown = frozenset(it for it in unknown if isinstance(self._line.find(it), Refused))
             return self._line
+
+    def subjects(self, shas: Iterable[str]) -> dict[str, str]:
+        """Return the subjects of commits that are here already, by their full SHA-1; others are left out."""
+        names = [it for it in shas if _FULL.fullmatch(it)]
+        if not names or not self._mirror.made:
+            return {}
+        command = ["log", "--no-walk=unsorted", "--ignore-missing", "--no-show-signature", "--format=%H %s"]
+        result = self._mirror.run(*command, "--stdin", stdin="\n".join(names).encode())
+        lines = result.stdout.decode("utf-8", "replace").splitlines()
+        return {sha: subject for sha, _, subject in (it.partition(" ") for it in lines)}
 
     def _read(self) -> Line:
         head = self._mirror.seen(f"refs/heads/{self._branch}") or ""

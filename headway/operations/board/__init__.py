@@ -1,0 +1,1 @@
+"""What the board reads, and what its buttons plan and do."""

@@ -1,0 +1,258 @@
+"""The board: what is read from each system, put together, and told on when it changes.
+
+Nothing is kept that cannot be read again. Each source has an age and an error of its own, and one that is
+down takes nothing from the others: what it said last stands, and the board says since when.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from headway.domain.board.facts import Candidate, Question, Run, Source, Workload
+from headway.domain.board.grid import Facts, column, grid, head
+from headway.domain.board.values import Cell, Grid, Head
+from headway.domain.policy.holds import Holds
+from headway.errors import HeadwayError, explained
+from headway.operations.board.clusters import Clusters
+from headway.operations.board.record import Record
+from headway.operations.board.sources import candidates_of, drifted_in, subjects_of
+from headway.operations.connections import Connections
+from headway.operations.snapshot import Snapshot
+
+Changed = Callable[[Grid, frozenset[str], frozenset[str]], None]
+"""Is told of a new board: which cells (by their ids) and which heads (by environment) are others; all where `whole`."""
+WHOLE = frozenset({"*"})
+
+
+class Board:
+    """Everything that the board shows. Safe to use from several threads; `grid` is the newest."""
+
+    def __init__(self, connections: Connections) -> None:
+        self.connections = connections
+        self._lock = threading.RLock()
+        self._record = Record(connections)
+        self._clusters = Clusters(connections, self._standing)
+        self._holds, self._holds_problem = Holds(), ""
+        self._workloads: dict[str, dict[str, tuple[Workload, ...]]] = {}
+        self._drifted: dict[str, frozenset[str]] = {}
+        self._candidates: dict[str, Candidate] = {}
+        self._subjects: dict[str, str] = {}
+        self._questions: tuple[Question, ...] = ()
+        self._runs: tuple[Run, ...] = ()
+        self._sources: dict[str, Source] = {}
+        self._columns: dict[str, dict[str, Cell]] = {}
+        self._heads: dict[str, Head] = {}
+        self._listeners: list[Changed] = []
+        self.grid = Grid("", "")
+
+    # --- who is told ---
+
+    def listen(self, changed: Changed) -> None:
+        """Call `changed` whenever the board is another one."""
+        self._listeners.append(changed)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The config repo as the board shows it; it is read where that was not done yet."""
+        with self._lock:
+            if self._record.snapshot is None:
+                self.read_repo()
+            assert self._record.snapshot is not None
+            return self._record.snapshot
+
+    # --- looking ---
+
+    def fetch(self) -> None:
+        """Look at the config repo's remote, and read what is new."""
+        try:
+            self.connections.repo.fetch()
+        except HeadwayError as error:
+            self._failed("Git", error)
+            return
+        self.read_repo(seen=True)
+
+    def read_repo(self, *, seen: bool = False) -> None:
+        """Read what is new in the config repo's mirror."""
+        with self._lock:
+            try:
+                is_new = self._record.read()
+                snapshot = self._record.snapshot
+                assert snapshot is not None
+                if is_new:
+                    self._read_holds(snapshot)
+            except Exception as error:  # noqa: BLE001 - what was read before stands, and the board says what is wrong
+                self._failed("Git", error)
+                return
+            if seen or "Git" not in self._sources or self._sources["Git"].error:
+                self._answered("Git", self._holds_problem)
+            if is_new:
+                self._clusters.follow(snapshot)
+                self.put_together()
+
+    def start(self) -> None:
+        """Begin to follow the clusters."""
+        self._clusters.begin()
+        self._clusters.follow(self.snapshot)
+
+    def look_at_registry(self) -> None:
+        """Ask the registries what each rule would take now."""
+        try:
+            found, error = candidates_of(self.connections, self.snapshot)
+        except Exception as problem:  # noqa: BLE001 - the board goes on without
+            self._failed("Registry", problem)
+            return
+        with self._lock:
+            changed = found != self._candidates
+            self._candidates = found
+            self._answered("Registry", error)
+            self.put_together(whole=changed)
+
+    def look_at_sources(self) -> None:
+        """Read the subjects of the source commits that images were built from, where they are not known yet."""
+        images = {it for column in self._columns.values() for it in (each.image for each in column.values())}
+        found = subjects_of(self.connections, self.snapshot, images - self._subjects.keys())
+        with self._lock:
+            self._subjects |= found
+            if found:
+                self.put_together()
+
+    def compare(self) -> None:
+        """Ask the clusters how they differ from the repo."""
+        for name in list(self._columns):
+            try:
+                found = drifted_in(self.connections, self.snapshot, name)
+            except Exception as error:  # noqa: BLE001 - the board goes on without
+                self._failed(f"Drift in {name}", error)
+                continue
+            with self._lock:
+                self._sources.pop(f"Drift in {name}", None)
+                if found != self._drifted.get(name, frozenset()):
+                    self._drifted[name] = found
+                    self.put_together([name])
+
+    def set_runs(self, runs: Iterable[Run]) -> None:
+        """Take in what is under way."""
+        found = tuple(runs)
+        with self._lock:
+            if found != self._runs:
+                touched = {it.environment for it in (*found, *self._runs)}
+                self._runs = found
+                self.put_together(touched & self._columns.keys())
+
+    def set_questions(self, questions: Iterable[Question]) -> None:
+        """Take in what waits for an approval, as the Prefect server tells it."""
+        found = tuple(questions)
+        with self._lock:
+            self._answered("Prefect")
+            if found != self._questions:
+                touched = {it.environment for it in (*found, *self._questions)}
+                self._questions = found
+                self.put_together(touched & self._columns.keys())
+
+    def prefect_failed(self, error: Exception) -> None:
+        """Note that the Prefect server cannot be asked."""
+        self._failed("Prefect", error)
+
+    def heads_again(self) -> None:
+        """Work the heads out again: what they say of windows and soaks goes by the clock."""
+        with self._lock:
+            self.put_together(())
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """What is under way."""
+        return self._runs
+
+    @property
+    def record(self) -> Record:
+        """The config repo's history as the board knows it."""
+        return self._record
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """What waits for an approval."""
+        return self._questions
+
+    def facts(self) -> Facts:
+        """Return everything that is known now."""
+        with self._lock:
+            environments = {
+                name: replace(
+                    it,
+                    workloads=self._workloads.get(name),
+                    drifted=self._drifted.get(name, frozenset()),
+                )
+                for name, it in self._record.environments.items()
+            }
+            return Facts(
+                self.snapshot.config,
+                self._holds,
+                self.snapshot.commit,
+                environments,
+                self._candidates,
+                self._subjects,
+                self._runs,
+                self._questions,
+                tuple(self._sources.values()),
+            )
+
+    # --- putting together ---
+
+    def put_together(self, names: Iterable[str] | None = None, *, whole: bool = False) -> None:
+        """Work the board out again, of the named environments or of all, and tell what is another."""
+        with self._lock:
+            facts = self.facts()
+            now = datetime.now(UTC)
+            known = facts.config.environments
+            for name in known if names is None or not self._columns else names:
+                self._columns[name] = column(facts, name)
+            self._columns = {name: self._columns[name] for name in known}
+            self._heads = {name: head(facts, name, self._columns[name], now) for name in known}
+            before = self.grid
+            self.grid = grid(facts, self._columns, list(self._heads.values()))
+            # The order of the rows stays as the page has it; which rows and columns there are does not.
+            same = sorted(it.service for it in before.rows) == sorted(it.service for it in self.grid.rows)
+            if whole or not same or len(before.heads) != len(self.grid.heads):
+                cells, heads = WHOLE, WHOLE
+            else:
+                old = {it.id: it for it in before.cells()}
+                cells = frozenset(it.id for it in self.grid.cells() if old.get(it.id) != it)
+                was = {it.environment: it for it in before.heads}
+                heads = frozenset(it.environment for it in self.grid.heads if was.get(it.environment) != it)
+            if cells or heads or before.sources != self.grid.sources:
+                for changed in self._listeners:
+                    changed(self.grid, cells, heads)
+
+    def _read_holds(self, snapshot: Snapshot) -> None:
+        try:
+            self._holds, self._holds_problem = snapshot.holds, ""
+        except HeadwayError as error:
+            self._holds_problem = error.message
+
+    def _standing(self, name: str, workloads: Mapping[str, tuple[Workload, ...]], error: str) -> None:
+        with self._lock:
+            self._answered(f"Cluster of {name}", error)
+            if not error:
+                self._workloads[name] = dict(workloads)
+            if name in self._columns:
+                self.put_together([name])
+
+    def _answered(self, source: str, error: str = "") -> None:
+        before = self._sources.get(source)
+        seen = before.seen if before is not None and error else datetime.now(UTC).replace(microsecond=0)
+        self._sources[source] = Source(source, seen, error)
+
+    def _failed(self, source: str, problem: Exception) -> None:
+        with self._lock:
+            before = self._sources.get(source)
+            error = explained(problem).message
+            self._sources[source] = Source(source, before.seen if before else None, error)
+            if self._columns and (before is None or before.error != error):
+                self.put_together(())
+
+    def close(self) -> None:
+        """End what follows the clusters."""
+        self._clusters.close()

@@ -1,0 +1,83 @@
+"""What the board asks now and then: the registries, the source repos, and the clusters for drift."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from headway.domain.board.facts import Candidate
+from headway.domain.images.reference import ImageRef, InvalidImage
+from headway.domain.rules.tags import Refused
+from headway.errors import HeadwayError
+from headway.operations.board.clusters import services_by_object
+from headway.operations.comparison import drift_of
+from headway.operations.connections import Connections
+from headway.operations.preview import would_release
+from headway.operations.snapshot import Snapshot
+
+_SHA = re.compile(r"[0-9a-f]{7,40}")
+
+
+def candidates_of(connections: Connections, snapshot: Snapshot) -> tuple[dict[str, Candidate], str]:
+    """Return for each service what its rule takes from the registry now, or why nothing, and any error."""
+    found: dict[str, Candidate] = {}
+    errors: dict[str, None] = {}
+    now = datetime.now(UTC)
+    for name, rules in snapshot.config.environments.items():
+        if rules.promote_from:
+            continue
+        try:
+            rows = would_release(connections, snapshot.config, snapshot.holds, name, snapshot.commit, now)
+        except HeadwayError as error:
+            errors[error.message] = None
+            continue
+        for row in rows:
+            if row["service"] not in found:
+                found[row["service"]] = Candidate(row["image"], row["why"])
+    return found, "; ".join(errors)
+
+
+def subjects_of(connections: Connections, snapshot: Snapshot, images: Iterable[str]) -> dict[str, str]:
+    """Return the subjects of the source commits that images' tags name; empty where the history has none.
+
+    An image whose source repo cannot be read is left out, and asked for again.
+    """
+    by_source: dict[str, list[tuple[str, set[str]]]] = {}
+    found: dict[str, str] = {}
+    for image in images:
+        try:
+            reference = ImageRef.parse(image)
+        except InvalidImage:
+            continue
+        service = snapshot.config.owner(reference)
+        names = {it for it in re.split(r"[-_.]", reference.tag or "") if _SHA.fullmatch(it)}
+        if service is None or snapshot.config.services[service].source is None or not names:
+            found[image] = ""
+            continue
+        by_source.setdefault(service, []).append((image, names))
+    for service, several in by_source.items():
+        source = snapshot.config.services[service].source
+        assert source is not None
+        try:
+            history = connections.history(source)
+            line = history.line({it for _, names in several for it in names})
+            commits = {
+                image: next((it for it in map(line.find, names) if not isinstance(it, Refused)), "")
+                for image, names in several
+            }
+            subjects = history.subjects(filter(None, commits.values()))
+        except HeadwayError:
+            continue
+        found |= {image: subjects.get(commit, "") for image, commit in commits.items()}
+    return found
+
+
+def drifted_in(connections: Connections, snapshot: Snapshot, name: str) -> frozenset[str]:
+    """Return the services of an environment that have an object which is not in the cluster as in the repo."""
+    desired = snapshot.environment(name)
+    services = services_by_object(desired)
+    drifts = drift_of(connections, desired, lambda line: None)
+    return frozenset(
+        service for it in drifts if it.action != "keep" for service in services.get(it.object, ())
+    )

@@ -1,0 +1,1 @@
+"""The board: one page that shows what runs where, and its buttons."""

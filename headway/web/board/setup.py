@@ -1,0 +1,87 @@
+"""Put the board together for `headway serve`: its routes, and the clocks that read what changes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from starlette.routing import Route
+
+from headway.operations.board.gathering import Board
+from headway.operations.connections import Connections
+from headway.web.board.answers import Desk
+from headway.web.board.forms import Tokens
+from headway.web.board.live import Hub
+from headway.web.board.pages import Reading
+from headway.web.board.rendering import Pages
+from headway.web.board.starting import StartsHere, StartsThere
+from headway.web.board.verbs import Acting
+from headway.web.serving import Clock
+
+FETCH, REGISTRY, PREFECT, HEADS, COMPARE = 10.0, 60.0, 3.0, 30.0, 300.0
+"""Seconds between two looks, each by one thread for all who look."""
+SHARE = 50
+"""A comparison with the clusters waits so many times as long as it took, so that it never takes more than 2 %."""
+Tell = Callable[[str], None]
+
+
+class BoardServer:
+    """The board of one server process."""
+
+    def __init__(self, connections: Connections, *, local_name: str, here: bool, tell: Tell) -> None:
+        self.board = Board(connections)
+        self.board.read_repo()
+        pages = Pages()
+        self.hub = Hub(pages)
+        self.board.listen(self.hub.changed)
+        app = self.board.snapshot.config.app
+        self.starter: StartsHere | StartsThere = (
+            StartsHere(connections, self.board) if here else StartsThere(connections, self.board, app)
+        )
+        desk = Desk(self.board, pages, self.hub, Tokens(), local_name)
+        reading = Reading(desk)
+        self._routes = [*reading.routes, *Acting(desk, self.starter).routes], reading.last_routes
+        self._due = 0.0
+        self.clocks = [
+            Clock(FETCH, self.board.fetch, tell),
+            Clock(FETCH, self.board.look_at_sources, tell),
+            Clock(REGISTRY, self.board.look_at_registry, tell),
+            Clock(HEADS, self.board.heads_again, tell),
+            Clock(COMPARE, self._compare, tell),
+        ]
+        if isinstance(self.starter, StartsThere):
+            self.clocks.append(Clock(PREFECT, self.starter.look, tell))
+
+    def routes(self) -> tuple[list[Route], list[Route]]:
+        """Return the board's routes: those that come first, and those that fit nearly every address."""
+        return self._routes
+
+    def start(self) -> None:
+        """Begin to look."""
+        self.board.start()
+        for clock in self.clocks:
+            clock.start()
+
+    def heard(self, line: str) -> None:
+        """Take in a line that a flow in this process said."""
+        if isinstance(self.starter, StartsHere):
+            self.starter.heard(line)
+
+    def _compare(self) -> None:
+        began = time.monotonic()
+        if began < self._due:
+            return
+        self.board.compare()
+        took = time.monotonic() - began
+        self._due = time.monotonic() + took * SHARE
+
+    def leave(self) -> None:
+        """Let go of every open board, so that the server can end."""
+        self.hub.close()
+
+    def close(self) -> None:
+        """Let what runs end, and look no more."""
+        for clock in self.clocks:
+            clock.stop()
+        self.starter.close()
+        self.board.close()

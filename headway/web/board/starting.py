@@ -1,0 +1,175 @@
+"""How a button starts a flow: as a Prefect run, or in this process; and what is under way."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+
+from headway.domain.board.facts import Run
+from headway.domain.runs.deployments import deployment_of
+from headway.errors import HeadwayError, RefusedError, explained
+from headway.operations.board.gathering import Board
+from headway.operations.board.prefect import Asked
+from headway.operations.connections import Connections
+from headway.requests import Forcible, as_form
+
+AT_ONCE = 16
+TOLD = timedelta(minutes=10)
+"""How long the board says why something that it started came to nothing."""
+
+
+class Starter(Protocol):
+    """Starts what was pressed, and answers what waits."""
+
+    def start(self, flow: str, request: Forcible, services: Sequence[str]) -> str:
+        """Start a flow; return the address of its page, empty where it has none."""
+        ...
+
+    def answer(self, run: str, decision: str, by: str, reason: str, plan: str) -> None:
+        """Answer a run that waits for an approval."""
+        ...
+
+
+@dataclass
+class Going:
+    """What runs in this process."""
+
+    runs: dict[str, Run] = field(default_factory=dict)
+    ended: dict[str, datetime] = field(default_factory=dict)
+
+
+class StartsHere:
+    """Runs flows in this process, with connections that stay open, and follows what they say."""
+
+    def __init__(self, connections: Connections, board: Board) -> None:
+        self._connections, self._board = connections, board
+        self._pool = ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="press")
+        self._lock = threading.Lock()
+        self._going = Going()
+        from headway.flows.promote import promote_images
+        from headway.flows.reconcile import reconcile_images
+        from headway.flows.rollback import roll_back
+
+        self._flows: dict[str, Callable[[Connections, Any], object]] = {
+            "promote": promote_images,
+            "rollback": roll_back,
+            "reconcile": reconcile_images,
+        }
+
+    def start(self, flow: str, request: Forcible, services: Sequence[str]) -> str:
+        """Start a flow in a thread."""
+        key, environment = uuid.uuid4().hex, str(getattr(request, "environment", ""))
+        words = {"promote": "promotion", "rollback": "rollback", "reconcile": "reconcile"}
+        run = Run(
+            environment, f"{words[flow]} by {request.actor}", datetime.now(UTC), services=frozenset(services)
+        )
+        with self._lock:
+            self._going.runs[key] = run
+        self._tell()
+        self._pool.submit(self._run, key, flow, request)
+        return ""
+
+    def answer(self, run: str, decision: str, by: str, reason: str, plan: str) -> None:
+        """Refuse: nothing waits without Prefect."""
+        raise RefusedError("nothing waits for an approval without Prefect")
+
+    def heard(self, line: str) -> None:
+        """Take in a line that something in this process said."""
+        with self._lock:
+            going = {key: it for key, it in self._going.runs.items() if not it.error}
+            mine = [
+                key
+                for key, it in going.items()
+                if line.startswith((f"{it.environment}:", f"{it.environment} ")) or len(going) == 1
+            ]
+            for key in mine:
+                self._going.runs[key] = replace(self._going.runs[key], line=line.partition("\n")[0][:300])
+        if mine:
+            self._tell()
+
+    def _run(self, key: str, flow: str, request: Forcible) -> None:
+        error = ""
+        try:
+            self._flows[flow](self._connections, request)
+        except Exception as problem:  # noqa: BLE001 - whoever pressed sees why it came to nothing
+            error = _said(explained(problem))
+        with self._lock:
+            run = self._going.runs.pop(key)
+            now = datetime.now(UTC)
+            if error:
+                self._going.runs[key] = replace(run, error=error, line="")
+                self._going.ended[key] = now
+            for old in [it for it, at in self._going.ended.items() if now - at > TOLD]:
+                del self._going.ended[old]
+                self._going.runs.pop(old, None)
+        self._tell()
+
+    def _tell(self) -> None:
+        with self._lock:
+            runs = list(self._going.runs.values())
+        self._board.read_repo()
+        self._board.set_runs(runs)
+
+    def close(self) -> None:
+        """Let what runs end."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+class StartsThere:
+    """Starts flows as Prefect runs, the same deployments as the command does."""
+
+    def __init__(self, connections: Connections, board: Board, app: str) -> None:
+        from headway.systems.prefect.api import PrefectApi
+
+        self._connections, self._board = connections, board
+        settings = connections.settings
+        self._page = settings.prefect_url().removesuffix("/api")
+        self._api = PrefectApi(settings.prefect_url())
+        self._asked = Asked(self._api, app)
+
+    def start(self, flow: str, request: Forcible, services: Sequence[str]) -> str:
+        """Start the flow's deployment."""
+        prefix = self._connections.settings.deployments
+        name = deployment_of(flow, getattr(request, "environment", ""), prefix)
+        run, _ = self._api.started(
+            flow,
+            name,
+            {"request": as_form(request)},
+            f"board-{uuid.uuid4().hex}",
+            ["board"],
+            self._connections.see_that_it_is_ours,
+        )
+        self.look()
+        return f"{self._page}/runs/flow-run/{run}"
+
+    def answer(self, run: str, decision: str, by: str, reason: str, plan: str) -> None:
+        """Answer a run that waits for an approval."""
+        self._asked.answer(run, decision, by, reason, plan)
+        self.look()
+
+    def look(self) -> None:
+        """Ask the server what waits and what goes on."""
+        try:
+            questions = self._asked.questions(self._board.snapshot.config.services)
+            runs = self._asked.runs()
+        except Exception as error:  # noqa: BLE001 - the board says since when it does not know
+            self._board.prefect_failed(error)
+            return
+        ended = len(runs) < len(self._board.runs)
+        self._board.set_questions(questions)
+        self._board.set_runs(runs)
+        if runs or ended:
+            self._board.fetch()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._api.__exit__()
+
+
+def _said(error: HeadwayError) -> str:
+    return f"{error.message}; {error.hint}" if error.hint else error.message

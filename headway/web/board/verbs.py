@@ -1,0 +1,234 @@
+"""The routes that do: a GET shows the plan, and the POST does it if it is still the same one.
+
+Whoever presses sends the fingerprint of what was shown. Where something else would be done by then,
+that is shown instead, and nothing has happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from headway.domain.board.facts import Question
+from headway.domain.policy.people import same_person
+from headway.errors import UsageError
+from headway.operations.board import plans
+from headway.operations.board.acts import change_lock
+from headway.operations.board.plans import Planned
+from headway.web.board.answers import Desk, Refused, check, drawer, in_thread, known, told
+from headway.web.board.forms import same_origin
+from headway.web.board.rights import Person, may
+from headway.web.board.starting import Starter
+
+CHANGED = "This is another plan than the one that you saw: something has changed since. Nothing was done."
+OLD = "This form is too old, or another browser's. Nothing was done; look again and press once more."
+TITLES = {
+    "promote": "Promote to",
+    "rollback": "Roll back",
+    "lock": "Lock",
+    "unlock": "Unlock",
+    "reconcile": "Reconcile",
+    "approve": "Approve for",
+}
+BUTTONS = {
+    "promote": "Promote",
+    "rollback": "Roll back",
+    "lock": "Lock",
+    "unlock": "Unlock",
+    "reconcile": "Reconcile",
+    "approve": "Approve",
+    "reject": "Reject",
+}
+FORM_FIELDS, FORM_SERVICES, FORM_BYTES = 40, 2000, 300_000
+
+
+class Acting:
+    """The buttons."""
+
+    def __init__(self, desk: Desk, starter: Starter) -> None:
+        self._desk, self._starter = desk, starter
+        self.routes = [
+            Route("/-/lock", known(desk, self._shown("lock")), methods=["GET"]),
+            Route("/-/lock", known(desk, self._pressed("lock")), methods=["POST"]),
+            Route("/-/approvals/{run}", known(desk, self._question), methods=["GET"]),
+            Route("/-/approvals/{run}", known(desk, self._answered), methods=["POST"]),
+        ]
+        for verb in ("promote", "rollback", "lock", "unlock", "reconcile"):
+            path = f"/-/{verb}/{{environment}}"
+            self.routes.append(Route(path, known(desk, self._shown(verb)), methods=["GET"]))
+            self.routes.append(Route(path, known(desk, self._pressed(verb)), methods=["POST"]))
+
+    def _shown(self, verb: str) -> Callable[[Request, Person], Awaitable[Response]]:
+        async def show(request: Request, person: Person) -> Response:
+            query = request.query_params
+            services = [str(it) for it in query.getlist("service")][:FORM_SERVICES]
+            check(person, "read", request.path_params.get("environment", ""), services)
+            plan = await in_thread(self._plan, verb, request, person, services, query.get("to", ""))
+            return self._page(request, person, plan)
+
+        return show
+
+    def _pressed(self, verb: str) -> Callable[[Request, Person], Awaitable[Response]]:
+        async def press(request: Request, person: Person) -> Response:
+            form = await _form(request)
+            services = [str(it) for it in form.getlist("service")]
+            name = request.path_params.get("environment", "")
+            for each in [name] if name else list(self._desk.board.snapshot.config.environments):
+                check(person, verb, each, services)
+            plan = await in_thread(self._plan, verb, request, person, services, str(form.get("to", "")))
+            if not self._desk.tokens.fits(request, str(form.get("token", "")), person.name):
+                return self._page(request, person, plan, OLD, str(form.get("reason", "")), status=409)
+            if plan.fingerprint != form.get("plan"):
+                return self._page(request, person, plan, CHANGED, str(form.get("reason", "")), status=409)
+            return await self._do(request, person, plan, form)
+
+        return press
+
+    def _plan(self, verb: str, request: Request, person: Person, services: list[str], to: str) -> Planned:
+        connections, name = self._desk.board.connections, request.path_params.get("environment", "")
+        if verb == "promote":
+            return plans.promotion(connections, name, services, person.name)
+        if verb == "rollback":
+            return plans.rollback(connections, self._desk.board.record, name, services, to, person.name)
+        if verb == "reconcile":
+            return plans.reconciling(connections, name, person.name)
+        names = [name] if name else list(self._desk.board.snapshot.config.environments)
+        service = services[0] if services else ""
+        make = plans.locking if verb == "lock" else plans.unlocking
+        return make(connections, names, service)
+
+    async def _do(self, request: Request, person: Person, plan: Planned, form: FormData) -> Response:
+        reason, force = str(form.get("reason", "")).strip(), form.get("force") == "yes"
+        where = plan.environment or "every environment"
+        if plan.needs_reason and not reason:
+            raise Refused(422, "A reason is needed: it is recorded in the commit")
+        if force:
+            check(person, "force", plan.environment, plan.services)
+            if not reason:
+                raise Refused(422, "Overriding needs a reason: it is recorded")
+        if plan.verb in ("lock", "unlock"):
+            until = str(form.get("until", "")).strip()
+            why = f"{reason} (until {until})" if until else reason
+            names = (
+                [plan.environment]
+                if plan.environment
+                else list(self._desk.board.snapshot.config.environments)
+            )
+            service = plan.services[0] if plan.services else ""
+            commits = await in_thread(
+                change_lock, self._desk.board.connections, plan.verb, names, service, person.name, why
+            )
+            await in_thread(self._desk.board.read_repo)
+            done = f"{where} is {plan.verb}ed" if len(commits) else "It was so already"
+            said = f"commit {commits[-1][:9]}" if commits else ""
+            return told(self._desk, request, person, 200, done, said or done, state="live")
+        if plan.request is None:
+            raise Refused(409, "There is nothing to do any more")
+        asked = plan.request.model_copy(update={"actor": person.name, "reason": reason, "force": force})
+        page = await in_thread(self._starter.start, plan.verb, asked, plan.touched)
+        text = "It has been started; the board shows how it goes."
+        if plan.approvals:
+            text = f"It waits for {plan.approvals} approval{'s' if plan.approvals != 1 else ''}."
+        heading = f"{TITLES[plan.verb]} {where}: started"
+        return told(self._desk, request, person, 202, heading, text, state="rolling", link=page)
+
+    # --- approvals ---
+
+    async def _question(self, request: Request, person: Person) -> Response:
+        question = self._waiting(request)
+        check(person, "read", question.environment, question.services)
+        return self._question_page(request, person, question)
+
+    async def _answered(self, request: Request, person: Person) -> Response:
+        form = await _form(request)
+        question, reason = self._waiting(request), str(form.get("reason", "")).strip()
+        check(person, "approve", question.environment, question.services)
+        decision = "reject" if form.get("decision") == "reject" else "approve"
+        if not self._desk.tokens.fits(request, str(form.get("token", "")), person.name):
+            return self._question_page(request, person, question, OLD)
+        if question.plan != form.get("plan"):
+            return self._question_page(request, person, question, CHANGED)
+        if decision == "approve" and same_person(person.name, question.actor):
+            raise Refused(403, f"{person.name} asked for it, and cannot approve it too")
+        await in_thread(self._starter.answer, question.run, decision, person.name, reason, question.plan)
+        word = "Approved" if decision == "approve" else "Rejected"
+        return told(
+            self._desk, request, person, 200, word, f"{question.what}: plan {question.plan}", state="live"
+        )
+
+    def _waiting(self, request: Request) -> Question:
+        run = request.path_params["run"]
+        found = next((it for it in self._desk.board.questions if it.run == run), None)
+        if found is None:
+            raise Refused(404, "This does not wait for an approval any more")
+        return found
+
+    def _question_page(
+        self, request: Request, person: Person, question: Question, notice: str = ""
+    ) -> Response:
+        plan = plans.answering(question.plan, "approve", question.environment, question.run)
+        own = same_person(person.name, question.actor)
+        allowed = may(person, "approve", question.environment, question.services) and not own
+        refusal = "You asked for it: somebody else must approve it." if own else "You may not approve this."
+        return self._page(
+            request, person, plan, notice, status=409 if notice else 200,
+            question=question, allowed=allowed, refusal=refusal,
+        )  # fmt: skip
+
+    # --- the page of a plan ---
+
+    def _page(
+        self,
+        request: Request,
+        person: Person,
+        plan: Planned,
+        notice: str = "",
+        reason: str = "",
+        *,
+        status: int = 200,
+        question: Question | None = None,
+        allowed: bool | None = None,
+        refusal: str = "",
+    ) -> Response:
+        where = plan.environment or "every environment"
+        what = ", ".join(plan.services[:3]) + (
+            f" and {len(plan.services) - 3} more" if len(plan.services) > 3 else ""
+        )
+        middle = f" {what} in" if what and plan.verb != "promote" else f" {what} to" if what else ""
+        title = TITLES[plan.verb].removesuffix(" to") if what else TITLES[plan.verb]
+        can_act = may(person, plan.verb, plan.environment, plan.touched) if allowed is None else allowed
+        token = self._desk.tokens.made(self._desk.tokens.browser(request), person.name)
+        values: dict[str, Any] = {
+            "plan": plan,
+            "notice": notice,
+            "reason": reason,
+            "question": question,
+            "subjects": self._desk.board.facts().subjects,
+            "can_act": can_act,
+            "can_force": may(person, "force", plan.environment, plan.touched),
+            "refusal": refusal or f"You may not {plan.verb} here.",
+            "token": token,
+            "action": request.url.path,
+            "button": BUTTONS[plan.verb],
+            "second": question is not None,
+        }
+        return drawer(self._desk, request, person, "plan.html", f"{title}{middle} {where}", status, **values)
+
+
+async def _form(request: Request) -> FormData:
+    """Read a form that this server's own page has sent."""
+    if not same_origin(request):
+        raise Refused(403, "This did not come from the board's own page")
+    length = request.headers.get("content-length", "")
+    if not (length.isascii() and length.isdigit() and int(length) <= FORM_BYTES):
+        raise Refused(413, f"A form of at most {FORM_BYTES} bytes is taken")
+    try:
+        return await request.form(max_fields=FORM_FIELDS + FORM_SERVICES, max_files=0)
+    except HTTPException as error:
+        raise UsageError(f"the form cannot be read: {error.detail}") from None
