@@ -111,7 +111,8 @@ def _serve(
 
     bursts = Bursts(take)
     first, last = board.routes()
-    app = make_app(bursts.add, secret, insecure=insecure, more=[*_api(settings, lambda: roles_now(looks.connections)), *first], last=last)
+    routes = [*_api(settings, lambda: roles_now(looks.connections)), *first]
+    app = make_app(bursts.add, secret, insecure=insecure, more=routes, last=last)
     Guarded.most = connections_at_most()
     serving = uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False, http=Guarded)
     server = _Server(serving)
@@ -149,6 +150,7 @@ def _serve(
 
 def _board(settings: Settings, looks: Here | There, host: str, tell: Tell) -> BoardServer:
     """Return the board. What it plans, it plans in this process, also where Prefect runs it."""
+    from headway.web.login.people import Who, by_machine, by_proxy, nobody, way_in
     from headway.web.serving import Here
 
     here, before = isinstance(looks, Here), os.environ.get("HEADWAY_LOCAL")
@@ -158,7 +160,14 @@ def _board(settings: Settings, looks: Here | There, host: str, tell: Tell) -> Bo
 
     if before is None:
         del os.environ["HEADWAY_LOCAL"]
-    board = BoardServer(looks.connections, local_name=settings.who(), here=here, tell=tell)
+    found, login = way_in(settings, host), ""
+    who: Who = nobody
+    if found == "local":
+        who = by_machine(settings.who())
+    elif found == "proxy":
+        secret = settings.proxy_secret.get_secret_value()
+        who = by_proxy(settings.proxy_user_header, settings.proxy_groups_header, secret)
+    board = BoardServer(looks.connections, who=who, login=login, here=here, tell=tell)
 
     def said(kind: str, key: str, text: str) -> None:
         if kind != "log":

@@ -82,7 +82,7 @@ def test_an_object_that_waits_for_a_finalizer_is_not_called_pruned(place: Place)
 def test_an_api_that_does_not_answer_is_no_reason_to_look_for_a_crd(place: Place) -> None:
     """Its server is away: nothing is known of its kinds, and nothing is a failed release."""
     place.start(staging="release: manual")
-    discovery = kube_server._discovery(core=False)
+    discovery = kube_server._discovery(kube_server.KINDS, core=False)
     version = {"version": "v1", "freshness": "Stale", "resources": []}
     discovery["items"].append({"metadata": {"name": "away.example.com"}, "versions": [version]})
     place.kube.mood = lambda method, path, body: (200, discovery) if path == "/apis" else None

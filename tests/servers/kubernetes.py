@@ -6,8 +6,10 @@ release is live as soon as it is applied.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
@@ -64,6 +66,9 @@ class _Handler(BaseHTTPRequestHandler):
         kube = self.server.answering
         if isinstance(asked, list):
             asked = {"metadata": {}, "json-patch": asked}
+        if self.command == "GET" and kube.watched and "watch=true" in self.path:
+            kube.watch(self)
+            return
         code, answer = kube.respond(self.command, self.path, asked, merge=merge)
         if code <= 0:
             self.close_connection = True
@@ -104,9 +109,18 @@ class KubeServer:
         """What the user may do, as a SelfSubjectRulesReview says it."""
         self.touched = False
         """Whether anybody has asked for anything."""
+        self.kinds = KINDS
+        """The kinds that it has, by group."""
+        self.watched = False
+        """Whether it tells of changes; without, each watch ends at once."""
+        self.settle: Callable[[str], None] = lambda path: None
+        """Is told of each object that was put, as a controller would be; called without the server's lock."""
+        self.news: list[tuple[int, str, str, dict[str, Any]]] = []
+        """What happened: the resourceVersion, ADDED or the like, the address, the object."""
         self.version = 0
         """The last resourceVersion that was given to anything."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._over = threading.Event()
         self._listener = listener or ApiListener()
         self._listener.answering = self
@@ -119,11 +133,64 @@ class KubeServer:
         with self._lock:
             if found := self.mood(method, address, body):
                 return found
-            return (
+            before = self.version
+            answer = (
                 self._merged(url.path, body)
                 if merge
                 else self._answer(method, url.path, parse_qs(url.query), body)
             )
+            put = self.version != before
+        if put:
+            self.settle(url.path)
+        return answer
+
+    def put(self, path: str, item: dict[str, Any]) -> None:
+        """Put an object there as a controller does, and tell who watches."""
+        with self._lock:
+            what = "MODIFIED" if path in self.objects else "ADDED"
+            item["metadata"].setdefault("uid", uuid.uuid4().hex)
+            item["metadata"]["resourceVersion"] = self._next_version()
+            self.objects[path] = item
+            self._tell(what, path, item)
+
+    def drop(self, path: str) -> None:
+        """Take an object away, and tell who watches."""
+        with self._lock:
+            item = self.objects.pop(path, None)
+            if item is not None:
+                self._next_version()
+                self._tell("DELETED", path, item)
+
+    def _tell(self, what: str, path: str, item: dict[str, Any]) -> None:
+        if self.watched:
+            self.news.append((self.version, what, path, json.loads(json.dumps(item))))
+            self._changed.notify_all()
+
+    def watch(self, handler: BaseHTTPRequestHandler) -> None:
+        """Tell a client what happens to the objects of a kind, until its time is over or the server's is."""
+        url = urlsplit(handler.path)
+        query = parse_qs(url.query)
+        since = int(query.get("resourceVersion", ["0"])[0] or 0)
+        until = time.monotonic() + float(query.get("timeoutSeconds", ["30"])[0])
+        handler.send_response(200)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        handler.wfile.flush()
+        with contextlib.suppress(OSError):
+            while not self._over.is_set():
+                with self._lock:
+                    found = [it for it in self.news if it[0] > since and it[2].startswith(url.path + "/")]
+                    if not found and not self._changed.wait(max(0.0, min(until - time.monotonic(), 1.0))):
+                        if time.monotonic() >= until:
+                            break
+                        continue
+                for version, what, _, item in found:
+                    since = version
+                    said = {**item, "metadata": {**item["metadata"], "resourceVersion": str(version)}}
+                    line = json.dumps({"type": what, "object": said}).encode() + b"\n"
+                    handler.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
+                handler.wfile.flush()
+            handler.wfile.write(b"0\r\n\r\n")
 
     def keep_silent(self) -> None:
         """Let a request wait until the test is over."""
@@ -152,16 +219,17 @@ class KubeServer:
         self, method: str, path: str, query: dict[str, list[str]], body: dict[str, Any]
     ) -> tuple[int, dict[str, Any]]:
         if path in ("/api", "/apis"):
-            return 200, _discovery(core=path == "/api")
+            return 200, _discovery(self.kinds, core=path == "/api")
         if path == "/readyz":
             return 200, {}
         if self.forbidden and self.forbidden in path:
             return 403, {"kind": "Status", "reason": "Forbidden", "message": f"{path} is forbidden"}
         if path.startswith("/apis/authorization.k8s.io/"):
             return 201, {"status": {"resourceRules": self.rules, "allowed": False}}
-        plurals = {plural for kinds in KINDS.values() for _, plural, _, _ in kinds}
+        plurals = {plural for kinds in self.kinds.values() for _, plural, _, _ in kinds}
         if method == "GET" and path.rpartition("/")[2] in plurals:
-            return 200, {"metadata": {"resourceVersion": "1"}, "items": self._list(path)}
+            version = str(self.version) if self.watched else "1"
+            return 200, {"metadata": {"resourceVersion": version}, "items": self._list(path)}
         if method == "GET":
             found = self.objects.get(path)
             return (200, found) if found else (404, {"kind": "Status", "reason": "NotFound"})
@@ -170,7 +238,11 @@ class KubeServer:
         if "dryRun" not in query and "/leases" not in path:
             self.changes.append((method, path))
         if method == "DELETE":
-            return 200, self.objects.pop(path, {})
+            gone = self.objects.pop(path, {})
+            if gone and self.watched:
+                self._next_version()
+                self._tell("DELETED", path, gone)
+            return 200, gone
         if method == "PATCH" and "metadata" not in body:
             return 200, _merge(self.objects[path], body)
         if method == "POST":
@@ -243,6 +315,7 @@ class KubeServer:
         if "dryRun" not in query:
             meta["resourceVersion"] = self._next_version()
             self.objects[path] = after
+            self._tell("MODIFIED" if before is not None else "ADDED", path, after)
         return 200, after
 
 
@@ -280,7 +353,7 @@ def _merge(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     return old
 
 
-def _discovery(*, core: bool) -> dict[str, Any]:
+def _discovery(known: dict[str, list[tuple[str, str, str, str]]], *, core: bool) -> dict[str, Any]:
     """List the kinds as aggregated discovery does."""
     groups = [
         {
@@ -295,7 +368,7 @@ def _discovery(*, core: bool) -> dict[str, Any]:
                 for version, plural, kind, scope in kinds
             ],
         }
-        for group, kinds in KINDS.items()
+        for group, kinds in known.items()
         if (group == "") is core
     ]
     return {"kind": "APIGroupDiscoveryList", "items": groups}

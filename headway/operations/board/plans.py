@@ -83,13 +83,12 @@ class Planned:
 
 def promotion(connections: Connections, name: str, services: Sequence[str], actor: str) -> Planned:
     """Plan a promotion: of some services, or of all that differ."""
-    config = connections.config(connections.repo.fetch())
+    snapshot = connections.at(connections.repo.fetch())
     request = PromoteRequest(environment=name, services=list(services), actor=actor)
-    source = source_environment(config, request)
-    snapshot = connections.at(connections.repo.head)
+    source = source_environment(snapshot.config, request)
 
     def propose(chosen: Sequence[str]) -> Proposal:
-        live = live_or_applied(connections, config, source, chosen)
+        live = live_or_applied(connections, snapshot, source, chosen)
         return propose_promotion(
             request.model_copy(update={"services": list(chosen)}), source, live, snapshot
         )
@@ -105,15 +104,15 @@ def rollback(
     connections: Connections, record: Record, name: str, services: Sequence[str], to: str, actor: str
 ) -> Planned:
     """Plan a rollback: to a state that is named, or to the last that was live with other images."""
-    config = connections.config(connections.repo.fetch())
-    config.environment(name)
+    snapshot = connections.at(connections.repo.fetch())
+    snapshot.rules(name)
     request = RollbackRequest(environment=name, services=list(services), to=to, actor=actor)
     for each in services:
-        config.service(each)
+        snapshot.config.service(each)
     states = earlier_states(record, name, services)
-    target = rollback_target(connections, config, request)
+    target = rollback_target(connections.repo, snapshot, request)
     request = request.model_copy(update={"to": target})
-    proposal = propose_rollback(connections, request, target, connections.at(connections.repo.head))
+    proposal = propose_rollback(connections, request, target, snapshot)
     words = ["headway", "rollback", name, *(it for each in services for it in ("--service", each))]
     command = shlex.join([*words, "--to", target[:9]])
     return _planned(connections, "rollback", proposal, request, services, command, states=states, to=target)

@@ -63,9 +63,7 @@ class Record:
         mine = tuple(it.of(name) for it in self._entries if name in (it.environment, *it.environments))
         for entry in mine:
             if entry.record is None and entry.commit not in self._pushed:
-                self._pushed[entry.commit] = frozenset(
-                    services_pushed(self._connections, snapshot.config, entry)
-                )
+                self._pushed[entry.commit] = frozenset(services_pushed(snapshot, entry))
         images, problem = self._images_of(snapshot, name)
         return EnvironmentFacts(
             name, images, mine, history_of(name, _with_folder(mine, name), self._pushed), problem=problem

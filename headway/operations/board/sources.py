@@ -28,7 +28,7 @@ def candidates_of(connections: Connections, snapshot: Snapshot) -> tuple[dict[st
         if rules.promote_from:
             continue
         try:
-            rows = would_release(connections, snapshot.config, snapshot.holds, name, snapshot.commit, now)
+            rows = would_release(connections, snapshot, name, now)
         except HeadwayError as error:
             errors[error.message] = None
             continue

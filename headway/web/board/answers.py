@@ -2,36 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from headway.domain.board.filters import CHIPS, counts, filtered
 from headway.domain.board.times import duration
 from headway.domain.board.values import Grid
+from headway.domain.config.model import Role
 from headway.errors import HeadwayError, RefusedError, TransientError, UsageError, explained
+from headway.operations.audit import Audit
 from headway.operations.board.gathering import Board
 from headway.web.board.asked import cells_for, runs_for
 from headway.web.board.forms import Tokens, keep
 from headway.web.board.headers import guarded
 from headway.web.board.live import Hub
 from headway.web.board.rendering import Pages
-from headway.web.board.rights import Person, may, person_of, rights_in
+from headway.web.board.rights import Visitor
+from headway.web.login.people import Who
 
 
 @dataclass(frozen=True)
 class Desk:
-    """What the routes share; `local_name` is who a person on this machine is, empty where there is none."""
+    """What the routes share; `login` is where people log in, empty where there is no such page."""
 
     board: Board
     pages: Pages
     hub: Hub
     tokens: Tokens
-    local_name: str
+    who: Who
+    audit: Audit
+    login: str = ""
+
+    async def visitor(self, request: Request) -> Visitor | None:
+        """Return who sends a request; None where that is nobody."""
+        who = await self.who(request)
+        return Visitor(who, self.roles()) if who.kind == "person" else None
+
+    def roles(self) -> Mapping[str, Role] | None:
+        """Return the roles of headway.yaml as they are now."""
+        connections = self.board.connections
+        return connections.config(connections.repo.head).document.roles
 
 
 class Refused(Exception):
@@ -42,7 +57,7 @@ class Refused(Exception):
         self.status, self.text, self.hint = status, text, hint
 
 
-Work = Callable[[Request, Person], Awaitable[Response]]
+Work = Callable[[Request, Visitor], Awaitable[Response]]
 STATUS = ((UsageError, 422), (RefusedError, 403), (TransientError, 503))
 
 
@@ -50,9 +65,12 @@ def known(desk: Desk, work: Work) -> Callable[[Request], Awaitable[Response]]:
     """Return a route that answers people who are known, and says what went wrong where something did."""
 
     async def answer(request: Request) -> Response:
-        person = person_of(request, desk.local_name)
+        try:
+            person = await desk.visitor(request)
+        except HeadwayError as error:
+            return PlainTextResponse(f"{error.message}\n", status_code=503)
         if person is None:
-            return HTMLResponse(desk.pages.page("nobody.html"), status_code=401)
+            return HTMLResponse(desk.pages.page("nobody.html", login=desk.login), status_code=401)
         try:
             return await work(request, person)
         except Refused as error:
@@ -65,18 +83,18 @@ def known(desk: Desk, work: Work) -> Callable[[Request], Awaitable[Response]]:
     return guarded(answer)
 
 
-def seen_by(grid: Grid, person: Person) -> Grid:
+def seen_by(grid: Grid, person: Visitor) -> Grid:
     """Return what a person may see of the board."""
-    heads = tuple(it for it in grid.heads if may(person, "read", it.environment))
-    if len(heads) == len(grid.heads) and person.local:
+    if person.sees_everything:
         return grid
+    heads = tuple(it for it in grid.heads if person.sees(it.environment))
     names = {it.environment for it in heads}
     rows = tuple(
         replace(
             row,
             cells=tuple(
                 it
-                if may(person, "read", it.environment, [it.service])
+                if person.sees(it.environment, it.service)
                 else replace(it, state="absent", version="", image="", marks=(), behind=0)
                 for it in row.cells
                 if it.environment in names
@@ -87,7 +105,7 @@ def seen_by(grid: Grid, person: Person) -> Grid:
     return replace(grid, heads=heads, rows=tuple(it for it in rows if any(c.version for c in it.cells)))
 
 
-def board_values(desk: Desk, request: Request, person: Person) -> dict[str, Any]:
+def board_values(desk: Desk, request: Request, person: Visitor) -> dict[str, Any]:
     """Return what the board's own templates need."""
     version, grid = desk.hub.version, seen_by(desk.board.grid, person)
     mine, runs = cells_for(grid, person), runs_for(grid, person)
@@ -98,7 +116,7 @@ def board_values(desk: Desk, request: Request, person: Person) -> dict[str, Any]
         {
             "environment": it.environment,
             "opened": it.needs_somebody if urgent else at == len(grid.heads) - 1,
-            "html": markup(desk.pages.head(it, at, rights_in(person, it.environment), runs)),
+            "html": markup(desk.pages.head(it, at, person.rights(it.environment), runs)),
         }
         for at, it in enumerate(grid.heads)
     ]
@@ -111,7 +129,7 @@ def board_values(desk: Desk, request: Request, person: Person) -> dict[str, Any]
         "counts": counts(grid, mine),
         "query": query,
         "chip": chip,
-        "can_stop": all(may(person, "lock", it.environment) for it in grid.heads),
+        "can_stop": all(person.may("lock", it.environment) for it in grid.heads),
     }
 
 
@@ -123,7 +141,7 @@ def markup(text: str) -> Any:
 
 
 def drawer(
-    desk: Desk, request: Request, person: Person, part: str, heading: str, status: int = 200, **values: Any
+    desk: Desk, request: Request, person: Visitor, part: str, heading: str, status: int = 200, **values: Any
 ) -> Response:
     """Return what the drawer shows: alone for a page that is open, or the whole page with it."""
     values = {"heading": heading, "span": duration, **values}
@@ -144,7 +162,7 @@ def drawer(
 def told(
     desk: Desk,
     request: Request,
-    person: Person,
+    person: Visitor,
     status: int,
     heading: str,
     text: str,
@@ -163,8 +181,7 @@ async def in_thread(work: Callable[..., Any], *arguments: Any) -> Any:
     return await run_in_threadpool(work, *arguments)
 
 
-def check(person: Person, verb: str, environment: str, services: Collection[str] = ()) -> None:
-    """Refuse what a person may not do here."""
-    if not may(person, verb, environment, services):
-        what = f"{', '.join(services)} in {environment}" if services else environment
-        raise Refused(403, f"{person.name} may not {verb.replace('rollback', 'roll back')} {what}")
+def see(person: Visitor, environment: str, services: Collection[str] = ()) -> None:
+    """Refuse to show what somebody may not see, as if it were not there."""
+    if not all(person.sees(environment, it) for it in services or [""]):
+        raise Refused(404, f"There is no {', '.join(services)[:60] or environment[:60]} that you may see")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 from headway.domain.board.filters import counts
@@ -16,7 +16,7 @@ from headway.domain.board.values import Cell, Grid
 from headway.operations.board.gathering import WHOLE
 from headway.web.board.asked import cells_for, runs_for
 from headway.web.board.rendering import Pages
-from headway.web.board.rights import Person, may, rights_in
+from headway.web.board.rights import Visitor
 
 MANY = 300
 """Where more cells than these have changed, the grid is loaded instead."""
@@ -24,13 +24,14 @@ TOGETHER = 0.03
 """Seconds in which changes are gathered, so that a burst is one message."""
 MOST = 1000
 """So many boards may be open at a time."""
+Known = Callable[[], Awaitable[Visitor | None]]
 
 
 @dataclass(eq=False, slots=True)
 class Client:
     """One open board: what has changed since it was last told."""
 
-    person: Person
+    person: Visitor
     cells: set[str] = field(default_factory=set)
     heads: set[str] = field(default_factory=set)
     top: bool = False
@@ -88,8 +89,11 @@ class Hub:
         for client in self.clients:
             client.news.set()
 
-    async def follow(self, person: Person, grid: Grid, version: str) -> AsyncIterator[tuple[str, str]]:
-        """Yield (event, HTML) for an open board that shows a version."""
+    async def follow(self, known: Known, grid: Grid, version: str) -> AsyncIterator[tuple[str, str]]:
+        """Yield (event, HTML) for an open board that shows a version, as long as `known` says who looks at it."""
+        person = await known()
+        if person is None:
+            return
         self._loop = asyncio.get_running_loop()
         self._grid = self._grid if self._grid.commit else grid
         client = Client(person, stale=version != self.version)
@@ -103,6 +107,11 @@ class Hub:
                 await asyncio.sleep(TOGETHER)
                 if self._closed:
                     return
+                # Whose session or right has ended is told nothing more.
+                now = await known()
+                if now is None:
+                    return
+                client.person = now
                 if client.stale:
                     client.stale, client.top = False, False
                     yield "stale", "-"
@@ -112,7 +121,7 @@ class Hub:
             self.clients.discard(client)
 
     def _news(self, client: Client) -> str:
-        grid, found = self._grid, list[str]()
+        grid, found, person = self._grid, list[str](), client.person
         cells, heads = client.cells, client.heads
         client.cells, client.heads = set(), set()
         places = {it.environment: at for at, it in enumerate(grid.heads)}
@@ -120,18 +129,18 @@ class Hub:
             self._by_id = self._by_id or {it.id: it for it in grid.cells()}
             for each in sorted(cells & self._by_id.keys()):
                 it = self._by_id[each]
-                if not may(client.person, "read", it.environment, [it.service]):
+                if not person.sees(it.environment, it.service):
                     continue
                 if each not in self._cells:
                     self._cells[each] = self._pages.cell(it, places[it.environment], swapped=True)
                 found.append(self._cells[each])
         for head in grid.heads:
-            if head.environment in heads and may(client.person, "read", head.environment):
-                rights, mine = rights_in(client.person, head.environment), runs_for(grid, client.person)
+            if head.environment in heads and person.sees(head.environment):
+                rights, mine = person.rights(head.environment), runs_for(grid, person)
                 found.append(self._pages.head(head, places[head.environment], rights, mine, swapped=True))
         if client.top:
             client.top = False
             self._counts = self._counts or counts(grid)
-            counted = {**self._counts, "mine": len(cells_for(grid, client.person))}
+            counted = {**self._counts, "mine": len(cells_for(grid, person))}
             found.append(self._pages.page("top_news.html", counts=counted, grid=grid))
         return "".join(found)

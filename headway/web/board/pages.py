@@ -11,12 +11,12 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from headway.operations.board.details import details
-from headway.web.board.answers import Desk, Refused, board_values, check, drawer, in_thread, known
+from headway.web.board.answers import Desk, Refused, board_values, drawer, in_thread, known, see
 from headway.web.board.forms import keep
 from headway.web.board.headers import HEADERS
 from headway.web.board.live import MOST
 from headway.web.board.rendering import STATIC
-from headway.web.board.rights import Person, person_of, rights_in
+from headway.web.board.rights import Visitor
 
 HISTORY = 40
 """So many entries of an environment's history are shown."""
@@ -41,39 +41,39 @@ class Reading:
             Route("/{environment}/{service}", known(desk, self._service), methods=["GET"]),
         ]
 
-    async def _home(self, request: Request, person: Person) -> Response:
+    async def _home(self, request: Request, person: Visitor) -> Response:
         values = board_values(self._desk, request, person)
         response = HTMLResponse(self._desk.pages.page("page.html", **values))
         keep(request, response, self._desk.tokens.browser(request))
         return response
 
-    async def _grid(self, request: Request, person: Person) -> Response:
+    async def _grid(self, request: Request, person: Visitor) -> Response:
         return HTMLResponse(self._desk.pages.page("board.html", **board_values(self._desk, request, person)))
 
-    async def _environment(self, request: Request, person: Person) -> Response:
+    async def _environment(self, request: Request, person: Visitor) -> Response:
         name = request.path_params["environment"]
         head = self._desk.board.grid.head(name)
         if head is None:
             raise Refused(404, f"There is no environment {name[:60]!r}")
-        check(person, "read", name)
+        see(person, name)
         facts = self._desk.board.facts()
         entries = facts.environments[name].entries[:HISTORY]
         return drawer(self._desk, request, person, "environment.html", name, head=head, entries=entries)
 
-    async def _service(self, request: Request, person: Person) -> Response:
+    async def _service(self, request: Request, person: Visitor) -> Response:
         name, service = request.path_params["environment"], request.path_params["service"]
         cell = self._desk.board.grid.cell(name, service)
         if cell is None:
             raise Refused(404, f"There is no {service[:60]!r} in {name[:60]!r}")
-        check(person, "read", name, [service])
+        see(person, name, [service])
         found = await in_thread(details, self._desk.board.connections, self._desk.board.facts(), cell)
         return drawer(
             self._desk, request, person, "service.html", f"{service} in {name}",
-            it=found, rights=rights_in(person, name, [service]),
+            it=found, rights=person.rights(name, service),
         )  # fmt: skip
 
     async def _live(self, request: Request) -> Response:
-        desk, person = self._desk, person_of(request, self._desk.local_name)
+        desk, person = self._desk, await self._desk.visitor(request)
         if person is None:
             return Response(status_code=401, headers=HEADERS)
         if len(desk.hub.clients) >= MOST:
@@ -81,7 +81,7 @@ class Reading:
         version = request.query_params.get("v", "")
 
         async def events() -> AsyncIterator[ServerSentEvent]:
-            async for event, html in desk.hub.follow(person, desk.board.grid, version):
+            async for event, html in desk.hub.follow(lambda: desk.visitor(request), desk.board.grid, version):
                 yield ServerSentEvent(html, event=event)
 
         return EventSourceResponse(events(), ping=PING, send_timeout=PATIENCE, headers=HEADERS)

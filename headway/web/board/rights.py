@@ -1,63 +1,52 @@
-"""Who asks, and whether they may: every route of the board asks these two functions and no others.
-
-Until people log in there is one local person: whoever reaches the server on its own machine's loopback
-address, under a loopback name, and through no proxy. Anybody else is nobody.
-"""
+"""Whoever looks at the board, and what they may do: every route and every message asks this, and nothing else does."""
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from starlette.requests import Request
-
-VERBS = (
-    "read",
-    "release",
-    "promote",
-    "approve",
-    "rollback",
-    "lock",
-    "unlock",
-    "force",
-    "reconcile",
-    "rebuild",
-)
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+from headway.domain.config.model import Role, Verb
+from headway.domain.policy.roles import Denied, Identity, may, rights
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """Who asks; `local` where nobody logged in and the request comes from this machine."""
+class Visitor:
+    """Who asks, and the roles of headway.yaml as they are now; None where it has none."""
 
-    name: str
-    local: bool = False
+    who: Identity
+    roles: Mapping[str, Role] | None
 
+    @property
+    def name(self) -> str:
+        """The name that commits record."""
+        return self.who.actor
 
-def person_of(request: Request, local_name: str) -> Person | None:
-    """Return who sends a request; None where nobody can say."""
-    host = request.url.hostname or ""
-    client = request.client.host if request.client is not None else ""
-    forwarded = any(name in request.headers for name in _FORWARDED)
-    if local_name and not forwarded and is_loopback(client) and is_loopback(host):
-        return Person(local_name, local=True)
-    return None
+    @property
+    def sees_everything(self) -> bool:
+        """Whether nothing of the board is kept from anybody."""
+        return self.roles is None
 
+    def denied(
+        self, verb: Verb, environment: str, services: Collection[str] = (), *, force: bool = False
+    ) -> Denied | None:
+        """Return why they may not do something; None where they may. No services means all of the environment."""
+        return may(self.roles, self.who, verb, environment, list(services), force=force)
 
-def may(person: Person | None, verb: str, environment: str, services: Collection[str] = ()) -> bool:
-    """Return whether a person may do this here; no services means all of the environment."""
-    return person is not None and bool(person.name.strip()) and verb in VERBS
+    def may(self, verb: Verb, environment: str, services: Collection[str] = ()) -> bool:
+        """Return whether they may do something."""
+        return self.denied(verb, environment, services) is None
 
+    def sees(self, environment: str, service: str = "") -> bool:
+        """Return whether they may see a service, or an environment of which they see any service."""
+        if self.sees_everything or service:
+            return self.may("read", environment, [service] if service else ())
+        return any(
+            self.may("read", environment, [each])
+            for role in (self.roles or {}).values()
+            for each in role.services or [""]
+        )
 
-def rights_in(person: Person | None, environment: str, services: Collection[str] = ()) -> frozenset[str]:
-    """Return everything that a person may do somewhere."""
-    return frozenset(verb for verb in VERBS if may(person, verb, environment, services))
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a host's name or address is this machine's own."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
+    def rights(self, environment: str, service: str = "") -> frozenset[str]:
+        """Return everything that they may do somewhere; a lock is taken away by the same right."""
+        found: frozenset[str] = rights(self.roles, self.who, environment, service)
+        return found

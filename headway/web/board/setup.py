@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from starlette.routing import Route
 
+from headway.operations.audit import Audit
 from headway.operations.board.gathering import Board
 from headway.operations.connections import Connections
 from headway.web.board.answers import Desk
@@ -16,6 +17,7 @@ from headway.web.board.pages import Reading
 from headway.web.board.rendering import Pages
 from headway.web.board.starting import StartsHere, StartsThere
 from headway.web.board.verbs import Acting
+from headway.web.login.people import Who
 from headway.web.serving import Clock
 
 FETCH, REGISTRY, PREFECT, HEADS, COMPARE = 10.0, 60.0, 3.0, 30.0, 300.0
@@ -28,7 +30,9 @@ Tell = Callable[[str], None]
 class BoardServer:
     """The board of one server process."""
 
-    def __init__(self, connections: Connections, *, local_name: str, here: bool, tell: Tell) -> None:
+    def __init__(
+        self, connections: Connections, *, who: Who, login: str = "", here: bool, tell: Tell
+    ) -> None:
         self.board = Board(connections)
         self.board.read_repo()
         pages = Pages()
@@ -38,7 +42,7 @@ class BoardServer:
         self.starter: StartsHere | StartsThere = (
             StartsHere(connections, self.board) if here else StartsThere(connections, self.board, app)
         )
-        desk = Desk(self.board, pages, self.hub, Tokens(), local_name)
+        desk = Desk(self.board, pages, self.hub, Tokens(), who, Audit(connections.settings), login)
         reading = Reading(desk)
         self._routes = [*reading.routes, *Acting(desk, self.starter).routes], reading.last_routes
         self._due = 0.0

@@ -6,7 +6,8 @@ that is shown instead, and nothing has happened.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.datastructures import FormData
@@ -16,14 +17,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from headway.domain.board.facts import Question
+from headway.domain.config.model import Verb
+from headway.domain.policy.audit import act_of, answered
 from headway.domain.policy.people import same_person
 from headway.errors import UsageError
 from headway.operations.board import plans
 from headway.operations.board.acts import change_lock
 from headway.operations.board.plans import Planned
-from headway.web.board.answers import Desk, Refused, check, drawer, in_thread, known, told
+from headway.web.board.answers import Desk, Refused, drawer, in_thread, known, see, told
 from headway.web.board.forms import same_origin
-from headway.web.board.rights import Person, may
+from headway.web.board.rights import Visitor
 from headway.web.board.starting import Starter
 
 CHANGED = "This is another plan than the one that you saw: something has changed since. Nothing was done."
@@ -45,6 +48,15 @@ BUTTONS = {
     "approve": "Approve",
     "reject": "Reject",
 }
+RIGHTS: dict[str, Verb] = {
+    "promote": "promote",
+    "rollback": "rollback",
+    "lock": "lock",
+    "unlock": "unlock",
+    "reconcile": "reconcile",
+    "approve": "approve",
+    "reject": "approve",
+}
 FORM_FIELDS, FORM_SERVICES, FORM_BYTES = 40, 2000, 300_000
 
 
@@ -64,24 +76,27 @@ class Acting:
             self.routes.append(Route(path, known(desk, self._shown(verb)), methods=["GET"]))
             self.routes.append(Route(path, known(desk, self._pressed(verb)), methods=["POST"]))
 
-    def _shown(self, verb: str) -> Callable[[Request, Person], Awaitable[Response]]:
-        async def show(request: Request, person: Person) -> Response:
+    def _shown(self, verb: str) -> Callable[[Request, Visitor], Awaitable[Response]]:
+        async def show(request: Request, person: Visitor) -> Response:
             query = request.query_params
             services = [str(it) for it in query.getlist("service")][:FORM_SERVICES]
-            check(person, "read", request.path_params.get("environment", ""), services)
+            for each in self._places(request):
+                see(person, each, services)
             plan = await in_thread(self._plan, verb, request, person, services, query.get("to", ""))
             return self._page(request, person, plan)
 
         return show
 
-    def _pressed(self, verb: str) -> Callable[[Request, Person], Awaitable[Response]]:
-        async def press(request: Request, person: Person) -> Response:
+    def _pressed(self, verb: str) -> Callable[[Request, Visitor], Awaitable[Response]]:
+        async def press(request: Request, person: Visitor) -> Response:
             form = await _form(request)
             services = [str(it) for it in form.getlist("service")]
-            name = request.path_params.get("environment", "")
-            for each in [name] if name else list(self._desk.board.snapshot.config.environments):
-                check(person, verb, each, services)
+            for each in self._places(request):
+                see(person, each, services)
             plan = await in_thread(self._plan, verb, request, person, services, str(form.get("to", "")))
+            # The roles are those of the commit that the plan was worked out on.
+            person = Visitor(person.who, self._desk.roles())
+            self._allow(request, person, verb, plan.touched, form)
             if not self._desk.tokens.fits(request, str(form.get("token", "")), person.name):
                 return self._page(request, person, plan, OLD, str(form.get("reason", "")), status=409)
             if plan.fingerprint != form.get("plan"):
@@ -90,7 +105,26 @@ class Acting:
 
         return press
 
-    def _plan(self, verb: str, request: Request, person: Person, services: list[str], to: str) -> Planned:
+    def _places(self, request: Request) -> list[str]:
+        """Return the environments that a request is about."""
+        name = request.path_params.get("environment", "")
+        return [name] if name else list(self._desk.board.snapshot.config.environments)
+
+    def _allow(
+        self, request: Request, person: Visitor, verb: str, services: Sequence[str], form: FormData
+    ) -> None:
+        """See that somebody may do what they press, and write down that they asked, and the answer."""
+        right, force, plan = RIGHTS[verb], form.get("force") == "yes", str(form.get("plan", ""))[:12]
+        for each in self._places(request) if verb != "approve" else [str(request.path_params["environment"])]:
+            act = act_of(person.who, verb, datetime.now(UTC), environment=each, services=services, plan=plan)
+            denied = person.denied(right, each, services, force=force)
+            self._desk.audit.record(
+                answered(act, "denied", str(denied)) if denied else answered(act, "allowed")
+            )
+            if denied:
+                raise Refused(403, denied.message, denied.hint)
+
+    def _plan(self, verb: str, request: Request, person: Visitor, services: list[str], to: str) -> Planned:
         connections, name = self._desk.board.connections, request.path_params.get("environment", "")
         if verb == "promote":
             return plans.promotion(connections, name, services, person.name)
@@ -103,15 +137,13 @@ class Acting:
         make = plans.locking if verb == "lock" else plans.unlocking
         return make(connections, names, service)
 
-    async def _do(self, request: Request, person: Person, plan: Planned, form: FormData) -> Response:
+    async def _do(self, request: Request, person: Visitor, plan: Planned, form: FormData) -> Response:
         reason, force = str(form.get("reason", "")).strip(), form.get("force") == "yes"
         where = plan.environment or "every environment"
         if plan.needs_reason and not reason:
             raise Refused(422, "A reason is needed: it is recorded in the commit")
-        if force:
-            check(person, "force", plan.environment, plan.services)
-            if not reason:
-                raise Refused(422, "Overriding needs a reason: it is recorded")
+        if force and not reason:
+            raise Refused(422, "Overriding needs a reason: it is recorded")
         if plan.verb in ("lock", "unlock"):
             until = str(form.get("until", "")).strip()
             why = f"{reason} (until {until})" if until else reason
@@ -140,15 +172,16 @@ class Acting:
 
     # --- approvals ---
 
-    async def _question(self, request: Request, person: Person) -> Response:
+    async def _question(self, request: Request, person: Visitor) -> Response:
         question = self._waiting(request)
-        check(person, "read", question.environment, question.services)
+        see(person, question.environment, question.services)
         return self._question_page(request, person, question)
 
-    async def _answered(self, request: Request, person: Person) -> Response:
+    async def _answered(self, request: Request, person: Visitor) -> Response:
         form = await _form(request)
         question, reason = self._waiting(request), str(form.get("reason", "")).strip()
-        check(person, "approve", question.environment, question.services)
+        request.path_params["environment"] = question.environment
+        self._allow(request, person, "approve", sorted(question.services), form)
         decision = "reject" if form.get("decision") == "reject" else "approve"
         if not self._desk.tokens.fits(request, str(form.get("token", "")), person.name):
             return self._question_page(request, person, question, OLD)
@@ -170,11 +203,11 @@ class Acting:
         return found
 
     def _question_page(
-        self, request: Request, person: Person, question: Question, notice: str = ""
+        self, request: Request, person: Visitor, question: Question, notice: str = ""
     ) -> Response:
         plan = plans.answering(question.plan, "approve", question.environment, question.run)
         own = same_person(person.name, question.actor)
-        allowed = may(person, "approve", question.environment, question.services) and not own
+        allowed = person.may("approve", question.environment, question.services) and not own
         refusal = "You asked for it: somebody else must approve it." if own else "You may not approve this."
         return self._page(
             request, person, plan, notice, status=409 if notice else 200,
@@ -183,10 +216,13 @@ class Acting:
 
     # --- the page of a plan ---
 
+    def _may(self, request: Request, person: Visitor, plan: Planned) -> bool:
+        return all(person.may(RIGHTS[plan.verb], it, plan.touched) for it in self._places(request))
+
     def _page(
         self,
         request: Request,
-        person: Person,
+        person: Visitor,
         plan: Planned,
         notice: str = "",
         reason: str = "",
@@ -202,7 +238,7 @@ class Acting:
         )
         middle = f" {what} in" if what and plan.verb != "promote" else f" {what} to" if what else ""
         title = TITLES[plan.verb].removesuffix(" to") if what else TITLES[plan.verb]
-        can_act = may(person, plan.verb, plan.environment, plan.touched) if allowed is None else allowed
+        can_act = self._may(request, person, plan) if allowed is None else allowed
         token = self._desk.tokens.made(self._desk.tokens.browser(request), person.name)
         values: dict[str, Any] = {
             "plan": plan,
@@ -211,7 +247,7 @@ class Acting:
             "question": question,
             "subjects": self._desk.board.facts().subjects,
             "can_act": can_act,
-            "can_force": may(person, "force", plan.environment, plan.touched),
+            "can_force": person.may("force", plan.environment, plan.touched),
             "refusal": refusal or f"You may not {plan.verb} here.",
             "token": token,
             "action": request.url.path,

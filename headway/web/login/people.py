@@ -23,6 +23,11 @@ PROOF = "x-headway-proof"
 Who = Callable[["HTTPConnection"], Awaitable[Identity]]
 
 
+async def nobody(request: HTTPConnection) -> Identity:
+    """Return nobody: at this address no way in is set."""
+    return NOBODY
+
+
 def by_proxy(user: str, groups: str, secret: str) -> Who:
     """Return who the proxy's headers name, where they come with its proof."""
 
