@@ -41,7 +41,7 @@ def cell(
         state,
         version=", ".join(dict.fromkeys(map(short_tag, images))),
         image=images[0],
-        subject=subject,
+        subject=subject or _reason(changes),
         since=_live_since(changes, images),
         began=newest.time if newest is not None and state == "rolling" else None,
         by=newest.actor if newest is not None else "",
@@ -103,14 +103,19 @@ def _live_since(changes: Sequence[tuple[Entry, str]], images: tuple[str, ...]) -
     digests = {digest_in(it) or it for it in images}
     found: datetime | None = None
     for entry, image in changes:
-        if image and (digest_in(image) or image) not in digests:
+        if (digest_in(image) or image) not in digests:
             break
         came = [it.at for it in entry.outcomes if it.state == "live"]
         if came:
             found = min(came)
-        if not image:
-            break
     return found
+
+
+def _reason(changes: Sequence[tuple[Entry, str]]) -> str:
+    """Return why the image that is here was first brought; that it is promoted is no news."""
+    image = changes[0][1] if changes else ""
+    found = [it.reason for it, brought in changes if brought == image and it.kind != "rollback"]
+    return next((it for it in reversed(found) if it and not it.startswith("live in ")), "")
 
 
 def _behind(images: tuple[str, ...], service: str, before: EnvironmentFacts | None) -> tuple[int, bool]:

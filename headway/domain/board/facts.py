@@ -73,7 +73,7 @@ class Source:
 
 
 Changes = tuple[tuple[Entry, str], ...]
-"""The changes of one service, the newest first, each with the image that it brought; empty where a person pushed it."""
+"""The changes of one service, the newest first, each with the image that it brought; empty where it left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +94,14 @@ class EnvironmentFacts:
 
 
 def history_of(
-    name: str, entries: Iterable[Entry], pushed: Mapping[str, frozenset[str]]
+    name: str, entries: Iterable[Entry], pushed: Mapping[str, Mapping[str, str]]
 ) -> dict[str, Changes]:
-    """Return the changes of each service in an environment; `pushed` says which ones a person's push changed."""
+    """Return the changes of each service in an environment; `pushed` has the images that each person's push brought."""
     found: dict[str, list[tuple[Entry, str]]] = {}
     for entry in entries:
         if entry.record is None:
-            for service in pushed.get(entry.commit, ()):
-                found.setdefault(service, []).append((entry, ""))
+            for service, image in pushed.get(entry.commit, {}).items():
+                found.setdefault(service, []).append((entry, image))
         elif entry.environment in ("", name):
             # A service that ran two images has two changes; the first stands for both.
             for service, new in {it: new for it, _, new in reversed(entry.record.changes)}.items():

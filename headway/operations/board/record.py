@@ -24,7 +24,7 @@ class Record:
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
         self._entries: list[Entry] = []
-        self._pushed: dict[str, frozenset[str]] = {}
+        self._pushed: dict[str, dict[str, dict[str, str]]] = {}
         self._head = self._noted = ""
         self._paths: dict[str, str] = {}
         self.snapshot: Snapshot | None = None
@@ -61,12 +61,13 @@ class Record:
 
     def _environment(self, snapshot: Snapshot, name: str) -> EnvironmentFacts:
         mine = tuple(it.of(name) for it in self._entries if name in (it.environment, *it.environments))
+        pushed = self._pushed.setdefault(name, {})
         for entry in mine:
-            if entry.record is None and entry.commit not in self._pushed:
-                self._pushed[entry.commit] = frozenset(services_pushed(snapshot, entry))
+            if entry.record is None and entry.commit not in pushed:
+                pushed[entry.commit] = _brought(snapshot, name, entry)
         images, problem = self._images_of(snapshot, name)
         return EnvironmentFacts(
-            name, images, mine, history_of(name, _with_folder(mine, name), self._pushed), problem=problem
+            name, images, mine, history_of(name, _with_folder(mine, name), pushed), problem=problem
         )
 
     def _images_of(self, snapshot: Snapshot, name: str) -> tuple[Mapping[str, tuple[str, ...]], str]:
@@ -74,6 +75,16 @@ class Record:
             return images_of(snapshot.config, snapshot.environment(name).indexes), ""
         except HeadwayError as error:
             return {}, error.message
+
+
+def _brought(snapshot: Snapshot, name: str, entry: Entry) -> dict[str, str]:
+    """Return the images that a person's push brought to an environment, by service; empty for one that it took away."""
+    services = services_pushed(snapshot, entry.at(name))
+    try:
+        images = images_of(snapshot.config, snapshot.past(name, entry.commit).indexes)
+    except HeadwayError:
+        images = {}
+    return {it: next(iter(images.get(it, ())), "") for it in services}
 
 
 def _with_folder(entries: tuple[Entry, ...], name: str) -> list[Entry]:

@@ -19,6 +19,7 @@ from pathlib import Path
 import httpx
 import yaml
 
+from headway.domain.objects.identity import Owner
 from headway.domain.releases.ledger import Outcome, ReleaseRecord, format_message
 from tests.repos import Remote
 from tests.servers.deployments import Cluster
@@ -149,6 +150,8 @@ class Shop:
         path = f"/apis/apps/v1/namespaces/{name}/deployments/{service}"
         if (before := self.cluster.objects.get(path)) is not None:
             item["metadata"]["uid"] = before["metadata"]["uid"]
+        item["metadata"]["labels"] = Owner("shop", name).labels_at(name)
+        item["metadata"]["managedFields"] = [{"manager": "headway", "operation": "Apply", "fieldsV1": {}}]
         self.cluster.put(path, item)
         self.cluster.settle(path)
 
