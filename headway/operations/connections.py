@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from headway.domain.config.reading import Config, Environment, Source, load_config
 from headway.domain.policy.holds import FILE as HOLDS_FILE
-from headway.domain.policy.holds import Holds, read_holds, unknown_names
+from headway.domain.policy.holds import Holds, read_holds
 from headway.domain.runs.claims import Claim, mismatch
 from headway.domain.text.addresses import repo_address
-from headway.errors import HeadwayError, Problem, UsageError
+from headway.errors import HeadwayError, UsageError
 from headway.settings import Settings
 
 if TYPE_CHECKING:
@@ -172,13 +172,8 @@ class Connections:
             )
 
     def holds(self, commit: str) -> Holds:
-        """Read holds.yaml as it stands at a commit."""
+        """Read holds.yaml as it stands at a commit, also where its headway.yaml cannot be read."""
         return read_holds(self.repo.own_file(commit, HOLDS_FILE))
-
-    def unknown_holds(self, commit: str) -> list[Problem]:
-        """Return the lines of holds.yaml that are about nothing in headway.yaml: they hold nothing back."""
-        config = self.config(commit)
-        return unknown_names(self.repo.own_file(commit, HOLDS_FILE), config.environments, config.services)
 
     def history(self, source: Source) -> SourceHistory:
         """Return the history of a service's source branch."""

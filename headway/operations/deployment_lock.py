@@ -39,7 +39,7 @@ def deployment_lock(
     lock = environment_lock(settings.state, settings.config_repo(), name, wait=LOCK_WAIT, on_wait=waiting)
     with lock as machine:
         newest = fetch() if waiting.happened or head is None else head
-        environment = connections.config(newest).environment(name)
+        environment = connections.at(newest).rules(name)
         cluster = connections.environment_cluster(environment)
         with environment_lease(
             cluster, environment.cluster.namespace, name, machine, wait=LOCK_WAIT, on_wait=waiting

@@ -100,8 +100,9 @@ def _standing(connections: Connections, name: str) -> str:
     """Return what the config repo knows of an environment; nothing where it cannot be asked."""
     repo = connections.repo
     try:
-        path = connections.config(repo.head).environment(name).path
-        last, live = repo.last_change(name, path), repo.live(name)
+        snapshot = connections.at(repo.head)
+        last = repo.last_change(name, snapshot.rules(name).path, snapshot.commit)
+        live = repo.live(name)
     except HeadwayError:
         return ""
     state = f"its recorded outcome is {last.state}" if last.state else "no outcome of it is recorded yet"

@@ -39,14 +39,14 @@ def hold_rewritten(connections: Connections, snapshot: Snapshot) -> None:
             continue
         about = f"rewritten-{before[:12]}"
         notify_noticed(connections, config, name, what, commit=now, about=about, cause=cause)
-        hold_undone(connections, config, name, _lost(connections, snapshot, name, before, now))
+        hold_undone(connections, config, name, _lost(snapshot, name, before, now))
 
 
 def hold_pushed(connections: Connections, snapshot: Snapshot, name: str) -> None:
     """Hold back what a person's push undid in an environment, where that was not reconciled yet."""
-    config, head = snapshot.config, snapshot.commit
-    last = connections.repo.last_change(name, snapshot.rules(name).path, head)
-    services = [it for it in config.services if _automatic(connections, config, name, it, head)]
+    config = snapshot.config
+    last = connections.repo.last_change(name, snapshot.rules(name).path, snapshot.commit)
+    services = [it for it in config.services if _automatic(snapshot, name, it)]
     if last.record is None and last.parents and not last.outcomes and services:
         found = undone_in(connections.repo, snapshot, name, services, _older(config, name))
         hold_undone(connections, config, name, found)
@@ -153,9 +153,7 @@ def _hold(connections: Connections, config: Config, name: str, commit: str, gone
     )
 
 
-def _lost(
-    connections: Connections, snapshot: Snapshot, name: str, before: str, now: str
-) -> dict[str, tuple[Undone, ...]]:
+def _lost(snapshot: Snapshot, name: str, before: str, now: str) -> dict[str, tuple[Undone, ...]]:
     """Return what a rewritten branch took away, service by service."""
     try:
         old, new = (snapshot.past(name, it).indexes for it in (before, now))
@@ -165,7 +163,7 @@ def _lost(
     at, subject = datetime.now(UTC), f"the branch was reset from {before[:9]}"
     steps: dict[str, list[Step]] = {}
     for service, image, was in moved_images(config, new, old):
-        if _automatic(connections, config, name, service, now):
+        if _automatic(snapshot, name, service):
             step = Step(service, was, image, False, now, "somebody", subject, at)
             steps.setdefault(service, []).append(step)
     found = {service: undone(each, _older(config, name)(service)) for service, each in steps.items()}
@@ -179,9 +177,9 @@ def _older(config: Config, name: str) -> Callable[[str], Older]:
     return of
 
 
-def _automatic(connections: Connections, config: Config, name: str, service: str, head: str) -> bool:
+def _automatic(snapshot: Snapshot, name: str, service: str) -> bool:
     try:
-        return is_automatic(config, connections.holds(head), name, service)
+        return is_automatic(snapshot.config, snapshot.holds, name, service)
     except ConfigError:
         # Nothing automatic happens while holds.yaml cannot be read, and what is pushed is reconciled all the same.
         return False
