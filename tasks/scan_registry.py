@@ -6,7 +6,7 @@ from headway.domain.images.reference import ImageRef
 from headway.domain.rules.lookups import Key
 from headway.errors import RefusedError
 from headway.operations.connections import Connections
-from headway.operations.promotion import Live, live_or_applied, unhealthy
+from headway.operations.live_images import Live, live_or_applied, unhealthy
 from headway.operations.scan.result import Scan
 from headway.operations.scan.scanning import scan
 from headway.operations.snapshot import Snapshot

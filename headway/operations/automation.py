@@ -13,7 +13,8 @@ from headway.domain.releases.undone import older_by
 from headway.domain.rules.tags import Refused
 from headway.errors import RefusedError
 from headway.operations.connections import Connections
-from headway.operations.promotion import live_in, live_since, own_rule, ran_before, unhealthy
+from headway.operations.live_images import live_in, live_since, unhealthy
+from headway.operations.promotion import own_rule, ran_before
 from headway.operations.pushes import undone_in
 from headway.operations.snapshot import Snapshot
 from headway.systems.git.config_repo import ConfigRepo

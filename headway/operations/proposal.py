@@ -18,8 +18,9 @@ from headway.domain.releases.plans import Plan, plan_as_it_was, plan_images
 from headway.errors import UsageError
 from headway.operations.automation import AutomaticServices, automatic_services, eligible
 from headway.operations.connections import Connections
+from headway.operations.live_images import Live
 from headway.operations.older_release import held_back
-from headway.operations.promotion import Live, kept_out, never_live, not_running, promoted
+from headway.operations.promotion import kept_out, never_live, not_running, promoted
 from headway.operations.pushes import services_pushed
 from headway.operations.scan.result import Scan
 from headway.operations.snapshot import Snapshot

@@ -19,7 +19,8 @@ from headway.operations.approvals import needs_approval
 from headway.operations.board.record import Record
 from headway.operations.connections import Connections
 from headway.operations.gates import blocked_by
-from headway.operations.promotion import live_or_applied, source_environment
+from headway.operations.live_images import live_or_applied
+from headway.operations.promotion import source_environment
 from headway.operations.proposal import Proposal, propose_promotion, propose_rollback
 from headway.operations.reports.plan import plan_diff
 from headway.operations.targets import rollback_target
