@@ -7,7 +7,7 @@ from datetime import datetime
 
 from headway.domain.board.facts import EnvironmentFacts, Question, Run, Workload
 from headway.domain.board.values import Cell, Mark, State
-from headway.domain.policy.gates import digest_in
+from headway.domain.images.reference import Image
 from headway.domain.policy.holds import Holds
 from headway.domain.releases.ledger import Entry, short_tag
 
@@ -40,7 +40,7 @@ def cell(
         service,
         state,
         version=", ".join(dict.fromkeys(map(short_tag, images))),
-        image=images[0],
+        image=images[0].text,
         subject=subject or _reason(changes),
         since=_live_since(changes, images),
         began=newest.time if newest is not None and state == "rolling" else None,
@@ -98,12 +98,12 @@ def _undone_by(here: EnvironmentFacts, newest: Entry) -> str | None:
     return (failed.cause if failed is not None else "") or newest.reason or "it failed"
 
 
-def _live_since(changes: Sequence[tuple[Entry, str]], images: tuple[str, ...]) -> datetime | None:
+def _live_since(changes: Sequence[tuple[Entry, Image]], images: tuple[Image, ...]) -> datetime | None:
     """Return since when the images that the repo names now have been live; None where they are not, or nobody knows."""
-    digests = {digest_in(it) or it for it in images}
+    digests = set(map(_key, images))
     found: datetime | None = None
     for entry, image in changes:
-        if (digest_in(image) or image) not in digests:
+        if _key(image) not in digests:
             break
         came = [it.at for it in entry.outcomes if it.state == "live"]
         if came:
@@ -111,22 +111,22 @@ def _live_since(changes: Sequence[tuple[Entry, str]], images: tuple[str, ...]) -
     return found
 
 
-def _reason(changes: Sequence[tuple[Entry, str]]) -> str:
+def _reason(changes: Sequence[tuple[Entry, Image]]) -> str:
     """Return why the image that is here was first brought; that it is promoted is no news."""
-    image = changes[0][1] if changes else ""
+    image = changes[0][1] if changes else None
     found = [it.reason for it, brought in changes if brought == image and it.kind != "rollback"]
     return next((it for it in reversed(found) if it and not it.startswith("live in ")), "")
 
 
-def _behind(images: tuple[str, ...], service: str, before: EnvironmentFacts | None) -> tuple[int, bool]:
+def _behind(images: tuple[Image, ...], service: str, before: EnvironmentFacts | None) -> tuple[int, bool]:
     """Return how many versions were live in the environment before since this one, and whether that is all of them."""
     there = before.images.get(service, ()) if before is not None else ()
-    mine = {digest_in(it) or it for it in images}
-    if before is None or not there or {digest_in(it) or it for it in there} <= mine:
+    mine = set(map(_key, images))
+    if before is None or not there or set(map(_key, there)) <= mine:
         return 0, True
     newer: dict[str, None] = {}
     for entry, image in before.history.get(service, ()):
-        key = digest_in(image) or image
+        key = _key(image)
         if key in mine:
             return max(len(newer), 1), True
         if key and "live" in entry.states and not entry.reverts:
@@ -136,13 +136,18 @@ def _behind(images: tuple[str, ...], service: str, before: EnvironmentFacts | No
 
 def between(here: EnvironmentFacts, before: EnvironmentFacts, service: str) -> tuple[Entry, ...]:
     """Return the changes of a service in the environment before since the version that runs here, the newest first."""
-    mine = {digest_in(it) or it for it in here.images.get(service, ())}
+    mine = set(map(_key, here.images.get(service, ())))
     found = []
     for entry, image in before.history.get(service, ()):
-        if (digest_in(image) or image) in mine:
+        if _key(image) in mine:
             break
         found.append(entry)
     return tuple(found)
+
+
+def _key(image: Image) -> str:
+    """Return what tells one image from another: its digest, or its text where it is pinned to none."""
+    return image.digest or image.text
 
 
 def _pods(workloads: Sequence[Workload]) -> str:

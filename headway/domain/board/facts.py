@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from headway.domain.images.reference import Image
 from headway.domain.releases.ledger import Entry
 
 
@@ -72,7 +73,7 @@ class Source:
     error: str = ""
 
 
-Changes = tuple[tuple[Entry, str], ...]
+Changes = tuple[tuple[Entry, Image], ...]
 """The changes of one service, the newest first, each with the image that it brought; empty where it left."""
 
 
@@ -85,7 +86,7 @@ class EnvironmentFacts:
     """
 
     name: str
-    images: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    images: Mapping[str, tuple[Image, ...]] = field(default_factory=dict)
     entries: tuple[Entry, ...] = ()
     history: Mapping[str, Changes] = field(default_factory=dict)
     workloads: Mapping[str, tuple[Workload, ...]] | None = None
@@ -94,10 +95,10 @@ class EnvironmentFacts:
 
 
 def history_of(
-    name: str, entries: Iterable[Entry], pushed: Mapping[str, Mapping[str, str]]
+    name: str, entries: Iterable[Entry], pushed: Mapping[str, Mapping[str, Image]]
 ) -> dict[str, Changes]:
     """Return the changes of each service in an environment; `pushed` has the images that each person's push brought."""
-    found: dict[str, list[tuple[Entry, str]]] = {}
+    found: dict[str, list[tuple[Entry, Image]]] = {}
     for entry in entries:
         if entry.record is None:
             for service, image in pushed.get(entry.commit, {}).items():

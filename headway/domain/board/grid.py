@@ -47,7 +47,7 @@ def column(facts: Facts, name: str) -> dict[str, Cell]:
             before,
             runs,
             questions,
-            facts.subjects.get(next(iter(here.images.get(service, ())), ""), ""),
+            facts.subjects.get(str(next(iter(here.images.get(service, ())), "")), ""),
         )
         for service in config.services
     }

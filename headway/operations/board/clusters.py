@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from headway.domain.board.facts import Workload
+from headway.domain.images.reference import Image
 from headway.domain.manifests.expected import containers_of, pod_spec
 from headway.domain.objects.identity import ObjectId
 from headway.domain.releases.plans import service_of
@@ -123,7 +124,7 @@ def services_by_object(desired: Desired) -> dict[ObjectId, set[str]]:
     """Return the services whose images each workload of an environment runs."""
     found: dict[ObjectId, set[str]] = {}
     for key, manifest in desired.by_id.items():
-        images = (str(it.get("image", "")) for it in containers_of(pod_spec(manifest.object) or {}))
+        images = (Image(str(it.get("image", ""))) for it in containers_of(pod_spec(manifest.object) or {}))
         if services := {it for it in (service_of(desired.config, image) for image in images) if it}:
             found[key] = services
     return found
@@ -131,7 +132,7 @@ def services_by_object(desired: Desired) -> dict[ObjectId, set[str]]:
 
 def _workload(key: ObjectId, standing: Standing) -> Workload:
     verdict = standing.verdict
-    cause = ": ".join(it for it in (verdict.reason, verdict.message) if it)
+    cause = str(verdict.cause) if verdict.cause else ""
     # One whose manifest asks for no pods is as the repo wants it.
     status = "live" if verdict.put_off == "idle" and not standing.wanted else verdict.status
     details = (*verdict.events, *verdict.logs)

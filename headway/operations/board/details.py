@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from headway.domain.board.cells import between
-from headway.domain.board.facts import Candidate, Question, Workload
+from headway.domain.board.facts import Candidate, Changes, Question, Workload
 from headway.domain.board.grid import Facts
 from headway.domain.board.values import Cell
-from headway.domain.releases.ledger import Entry, short_tag
+from headway.domain.releases.ledger import short_tag
 from headway.domain.releases.links import commit_page
 from headway.operations.connections import Connections
 
@@ -72,7 +72,7 @@ def details(connections: Connections, facts: Facts, cell: Cell) -> Details:
     source = facts.config.environments[name].promote_from or ""
     before = facts.environments.get(source)
     steps = between(here, before, service) if before is not None and cell.behind else ()
-    images = {entry.commit: image for entry, image in before.history.get(service, ())} if before else {}
+    images = {it.commit: str(image) for it, image in before.history.get(service, ())} if before else {}
     commands = [shlex.join(["headway", "history", name, "--service", service])]
     if cell.behind:
         commands.append(shlex.join(["headway", "promote", name, "--service", service]))
@@ -101,7 +101,7 @@ def details(connections: Connections, facts: Facts, cell: Cell) -> Details:
     )
 
 
-def _stays(connections: Connections, history: tuple[tuple[Entry, str], ...]) -> list[Stay]:
+def _stays(connections: Connections, history: Changes) -> list[Stay]:
     settings, found = connections.settings, list[Stay]()
     until: datetime | None = None
     for number, (entry, image) in enumerate(history):
@@ -109,8 +109,8 @@ def _stays(connections: Connections, history: tuple[tuple[Entry, str], ...]) -> 
         since = min(came, default=entry.time)
         found.append(
             Stay(
-                short_tag(image) if image else "a push",
-                image,
+                short_tag(image) if image.text else "gone",
+                image.text,
                 entry.commit,
                 commit_page(connections.repo.url, entry.commit, settings.commit_url),
                 entry.kind,

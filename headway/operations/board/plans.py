@@ -133,7 +133,7 @@ def _planned(
 ) -> Planned:
     plan = proposal.plan
     changes = tuple(
-        ChangeShown(it.service, short_tag(it.old), short_tag(it.new), it.old, it.new, it.why)
+        ChangeShown(it.service, short_tag(it.old), short_tag(it.new), str(it.old), str(it.new), it.why)
         for it in plan.changes
     )
     return Planned(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from headway.domain.board.facts import EnvironmentFacts, history_of
+from headway.domain.images.reference import Image
 from headway.domain.releases.ledger import Entry
 from headway.domain.releases.plans import images_of
 from headway.errors import HeadwayError
@@ -24,7 +25,7 @@ class Record:
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
         self._entries: list[Entry] = []
-        self._pushed: dict[str, dict[str, dict[str, str]]] = {}
+        self._pushed: dict[str, dict[str, dict[str, Image]]] = {}
         self._head = self._noted = ""
         self._paths: dict[str, str] = {}
         self.snapshot: Snapshot | None = None
@@ -70,21 +71,21 @@ class Record:
             name, images, mine, history_of(name, _with_folder(mine, name), pushed), problem=problem
         )
 
-    def _images_of(self, snapshot: Snapshot, name: str) -> tuple[Mapping[str, tuple[str, ...]], str]:
+    def _images_of(self, snapshot: Snapshot, name: str) -> tuple[Mapping[str, tuple[Image, ...]], str]:
         try:
             return images_of(snapshot.config, snapshot.environment(name).indexes), ""
         except HeadwayError as error:
             return {}, error.message
 
 
-def _brought(snapshot: Snapshot, name: str, entry: Entry) -> dict[str, str]:
+def _brought(snapshot: Snapshot, name: str, entry: Entry) -> dict[str, Image]:
     """Return the images that a person's push brought to an environment, by service; empty for one that it took away."""
     services = services_pushed(snapshot, entry.at(name))
     try:
         images = images_of(snapshot.config, snapshot.past(name, entry.commit).indexes)
     except HeadwayError:
         images = {}
-    return {it: next(iter(images.get(it, ())), "") for it in services}
+    return {it: next(iter(images.get(it, ())), Image("")) for it in services}
 
 
 def _with_folder(entries: tuple[Entry, ...], name: str) -> list[Entry]:

@@ -9,14 +9,15 @@ import pytest
 
 from headway.domain.board.cells import between, cell
 from headway.domain.board.facts import EnvironmentFacts, Question, Run, Workload, history_of
+from headway.domain.images.reference import Image
 from headway.domain.policy.holds import Holds, Lock, Veto
 from headway.domain.releases.ledger import REVERTS, Entry, Outcome, ReleaseRecord
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
 
-def image(number: int) -> str:
-    return f"registry.example.com/shop/web:1.{number}.0@sha256:{number:064x}"
+def image(number: int) -> Image:
+    return Image(f"registry.example.com/shop/web:1.{number}.0@sha256:{number:064x}")
 
 
 def entry(

@@ -13,6 +13,7 @@ from headway.domain.board.grid import Facts, column, grid, head
 from headway.domain.board.times import window_words
 from headway.domain.board.values import Grid
 from headway.domain.config.reading import load_config
+from headway.domain.images.reference import Image
 from headway.domain.policy.holds import Holds, Lock
 from tests.domain.board.test_cells import NOON, entry, image
 
@@ -33,7 +34,7 @@ def facts(web: str = "live", **more: object) -> Facts:
     environments = {
         name: EnvironmentFacts(
             name,
-            {"api": (image(1).replace("/web", "/api"),), "web": (image(1),)},
+            {"api": (Image(image(1).text.replace("/web", "/api")),), "web": (image(1),)},
             (entry(1, "live"),),
             workloads={
                 "api": (Workload("Deployment/api", "live"),),

@@ -19,6 +19,7 @@ from pathlib import Path
 import httpx
 import yaml
 
+from headway.domain.images.reference import Image
 from headway.domain.objects.identity import Owner
 from headway.domain.releases.ledger import Outcome, ReleaseRecord, format_message
 from tests.repos import Remote
@@ -118,7 +119,7 @@ class Shop:
             id=f"release-{self.count}",
             environment=name,
             kind=kind,
-            changes=tuple((it, self.runs[name, it], image) for it, image in new.items()),
+            changes=tuple((it, Image(self.runs[name, it]), Image(image)) for it, image in new.items()),
             actor=who,
             reason=why,
             trailers=trailers,
