@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from headway.cli import completing
 from headway.cli.options import (
     AnyEnvironment,
     DryRun,
@@ -26,11 +27,19 @@ if TYPE_CHECKING:
 Images = Annotated[
     list[str],
     typer.Argument(
-        help="A service and its image: a tag, a digest or a full reference.", metavar="SERVICE=IMAGE"
+        help="A service and its image: a tag, a digest or a full reference.",
+        metavar="SERVICE=IMAGE",
+        autocompletion=completing.images,
     ),
 ]
 Services = Annotated[
-    list[str] | None, typer.Option("--service", "-s", help="A service of headway.yaml; can be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--service",
+        "-s",
+        help="A service of headway.yaml; can be repeated.",
+        autocompletion=completing.services,
+    ),
 ]
 Ref = Annotated[str, typer.Option("--ref", help="Commit, tag or branch of the source repo.")]
 
@@ -74,7 +83,12 @@ def promote(
     environment: Environment,
     services: Services = None,
     source: Annotated[
-        str, typer.Option("--from", help="The environment to promote from; default: promote_from.")
+        str,
+        typer.Option(
+            "--from",
+            help="The environment to promote from; default: promote_from.",
+            autocompletion=completing.environments,
+        ),
     ] = "",
     reason: Reason = "",
     force: Force = False,
@@ -123,7 +137,12 @@ def rollback(
     environment: Environment,
     services: Services = None,
     to: Annotated[
-        str, typer.Option("--to", help="A release id, a commit, or a time: 2026-11-23T10:00 (UTC), 90m, 2d.")
+        str,
+        typer.Option(
+            "--to",
+            help="A release id, a commit, or a time: 2026-11-23T10:00 (UTC), 90m, 2d.",
+            autocompletion=completing.releases,
+        ),
     ] = "",
     reason: Reason = "",
     force: Annotated[

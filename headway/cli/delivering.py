@@ -7,12 +7,19 @@ from typing import Annotated, Any
 
 import typer
 
+from headway.cli import completing
 from headway.cli.options import DryRun, Format, Reason
 from headway.cli.output import Output, out, print_json, waits_for_server
 from headway.errors import UsageError
 
 Services = Annotated[
-    list[str] | None, typer.Option("--service", "-s", help="A service of headway.yaml; can be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--service",
+        "-s",
+        help="A service of headway.yaml; can be repeated.",
+        autocompletion=completing.services,
+    ),
 ]
 
 
@@ -25,7 +32,11 @@ def ci(
     ] = "",
     images: Annotated[
         list[str] | None,
-        typer.Argument(help="Images that CI has built; they are only released.", metavar="SERVICE=IMAGE"),
+        typer.Argument(
+            help="Images that CI has built; they are only released.",
+            metavar="SERVICE=IMAGE",
+            autocompletion=completing.images,
+        ),
     ] = None,
     services: Services = None,
     ref: Annotated[

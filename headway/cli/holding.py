@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from headway.cli import completing
 from headway.cli.options import DryRun, Environment
 from headway.cli.output import out
 from headway.errors import UsageError
@@ -16,8 +17,18 @@ if TYPE_CHECKING:
     from headway.domain.config.reading import Config
     from headway.operations import holds as holding
 
-Service = Annotated[str, typer.Argument(help="A service; default: the whole environment.", metavar="SERVICE")]
-OneService = Annotated[str, typer.Argument(help="A service of headway.yaml.", metavar="SERVICE")]
+Service = Annotated[
+    str,
+    typer.Argument(
+        help="A service; default: the whole environment.",
+        metavar="SERVICE",
+        autocompletion=completing.services,
+    ),
+]
+OneService = Annotated[
+    str,
+    typer.Argument(help="A service of headway.yaml.", metavar="SERVICE", autocompletion=completing.services),
+]
 Reason = Annotated[
     str,
     typer.Option("--reason", "-m", help="Why; recorded in the commit. Required; a terminal prompts for it."),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from headway.cli import completing
 from headway.cli.options import AnyEnvironment, Format, Limit
 from headway.cli.output import Output, out, print_json, print_table
 from headway.errors import UsageError
@@ -25,7 +26,9 @@ STATE_STYLE = {
     "rolled-back": "yellow",
     "superseded": "dim",
 }
-Service = Annotated[str, typer.Option("--service", "-s", help="Only this service.")]
+Service = Annotated[
+    str, typer.Option("--service", "-s", help="Only this service.", autocompletion=completing.services)
+]
 Since = Annotated[str, typer.Option("--since", help="Only after this time: 2026-11-23T10:00, 12h, 7d.")]
 Until = Annotated[str, typer.Option("--until", help="Only before this time.")]
 
@@ -114,7 +117,12 @@ def _ending(entry: Entry) -> Text:
 
 
 def show(
-    release: Annotated[str, typer.Argument(help="A release's id, or a commit.", metavar="RELEASE")],
+    release: Annotated[
+        str,
+        typer.Argument(
+            help="A release's id, or a commit.", metavar="RELEASE", autocompletion=completing.releases
+        ),
+    ],
     output: Format = Output.table,
 ) -> None:
     """Show one release: who, why, what changed, outcome and diff.

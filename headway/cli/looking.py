@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from headway.cli import completing
 from headway.cli.options import AnyEnvironment, Environment, Format
 from headway.cli.output import Output, err, out, print_json, print_table
 
@@ -88,7 +89,12 @@ def _remains(found: dict[str, Any]) -> list[str]:
 def diff(
     environment: Environment,
     other: Annotated[
-        str, typer.Argument(help="Another environment, to compare the images of the two.", metavar="OTHER")
+        str,
+        typer.Argument(
+            help="Another environment, to compare the images of the two.",
+            metavar="OTHER",
+            autocompletion=completing.environments,
+        ),
     ] = "",
     exit_code: ExitCode = False,
     output: Format = Output.table,

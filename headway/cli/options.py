@@ -6,11 +6,22 @@ from typing import Annotated
 
 import typer
 
+from headway.cli import completing
 from headway.cli.output import Output
 
-Environment = Annotated[str, typer.Argument(help="An environment of headway.yaml.", metavar="ENV")]
+Environment = Annotated[
+    str,
+    typer.Argument(
+        help="An environment of headway.yaml.", metavar="ENV", autocompletion=completing.environments
+    ),
+]
 AnyEnvironment = Annotated[
-    str, typer.Argument(help="An environment of headway.yaml; default: all.", metavar="ENV")
+    str,
+    typer.Argument(
+        help="An environment of headway.yaml; default: all.",
+        metavar="ENV",
+        autocompletion=completing.environments,
+    ),
 ]
 Local = Annotated[
     bool,

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from headway.cli import completing
 from headway.cli.options import AnyEnvironment, Environment, Format, Limit
 from headway.cli.output import Output, err, out, print_json, print_table, styled
 from headway.errors import UsageError
@@ -18,7 +19,12 @@ STYLE = {
 
 
 def images(
-    service: Annotated[str, typer.Argument(help="A service of headway.yaml.", metavar="SERVICE")],
+    service: Annotated[
+        str,
+        typer.Argument(
+            help="A service of headway.yaml.", metavar="SERVICE", autocompletion=completing.services
+        ),
+    ],
     environment: AnyEnvironment = "",
     limit: Limit = 20,
     output: Format = Output.table,
@@ -73,7 +79,9 @@ def plan(
     images: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Images to release; default: what the rules would pick now.", metavar="SERVICE=IMAGE"
+            help="Images to release; default: what the rules would pick now.",
+            metavar="SERVICE=IMAGE",
+            autocompletion=completing.images,
         ),
     ] = None,
     output: Format = Output.table,
