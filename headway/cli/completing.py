@@ -1,18 +1,22 @@
 """What a shell offers after TAB: environments, services, tags and releases, as they were last looked at.
 
-Nothing is fetched from the config repo, so that an answer comes at once; tags are asked for, for two seconds.
+The config repo is fetched the first time only, so that an answer comes at once; the registry has two seconds.
 Whatever goes wrong, nothing is offered: a completion says nothing and breaks nothing.
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, TypeVar
 
+from headway.errors import HeadwayError
+
 if TYPE_CHECKING:
+    from headway.domain.images.reference import ImageRef
     from headway.operations.connections import Connections
     from headway.operations.snapshot import Snapshot
 
@@ -45,7 +49,7 @@ def images(incomplete: str) -> list[str]:
     def found(connections: Connections, snapshot: Snapshot) -> list[str]:
         if not equals:
             return [f"{it}=" for it in _fitting(snapshot.config.services, name)]
-        tags = connections.registry.tags(snapshot.config.service(name).ref)
+        tags = _tags(connections, snapshot.config.service(name).ref)
         return [it if ends_word else f"{name}={it}" for it in _fitting(reversed(tags), begun)]
 
     return _offered(found)
@@ -68,19 +72,25 @@ def _fitting(names: Iterable[str], begun: str) -> list[str]:
 
 
 def _offered(work: Callable[[Connections, Snapshot], list[T]]) -> list[T]:
-    """Return what some work finds in the config repo as it was last looked at; nothing where it fails or is slow."""
+    """Return what some work finds in the config repo as it was last looked at; nothing where it fails."""
     from headway.operations.connections import Connections
 
-    offered: list[T] = []
+    try:
+        with Connections() as connections:
+            return work(connections, connections.at(connections.repo.head))
+    except Exception:  # noqa: BLE001 - what went wrong is said by the command itself, once it is called
+        return []
 
-    def run() -> None:
-        try:
-            with Connections() as connections:
-                offered.extend(work(connections, connections.at(connections.repo.head)))
-        except Exception:  # noqa: BLE001 - what went wrong is said by the command itself, once it is called
-            return
 
-    thread = threading.Thread(target=run, daemon=True)
+def _tags(connections: Connections, image: ImageRef) -> list[str]:
+    """Return a repository's tags; none where the registry does not answer soon."""
+    found: list[str] = []
+
+    def ask() -> None:
+        with contextlib.suppress(HeadwayError):
+            found.extend(connections.registry.tags(image))
+
+    thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(SECONDS)
-    return list(offered)
+    return list(found)

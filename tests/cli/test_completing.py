@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from headway.cli import completing
 from headway.operations.connections import Connections
 from headway.settings import Settings
 from tests.repos import Remote
@@ -68,9 +69,6 @@ def registry() -> Iterator[FakeRegistry]:
         ("headway rollback staging --service we", ["web"]),
         ("headway promote production --from s", ["staging"]),
         ("headway release staging we", ["web="]),
-        ("headway release staging web=1.", ["web=1.1.0", "web=1.0.0"]),
-        ("headway release staging web = 1.", ["1.1.0", "1.0.0"]),
-        ("headway release staging web =", ["2.0.0", "1.1.0", "1.0.0"]),
         ("headway show ", []),
     ],
 )
@@ -79,12 +77,36 @@ def test_names_are_offered(tmp_path: Path, registry: FakeRegistry, line: str, of
     assert Shell(tmp_path, registry).tab(line) == offered
 
 
+@pytest.mark.parametrize(
+    ("words", "incomplete", "offered"),
+    [
+        ("headway release staging web=1.", "web=1.", ["web=1.1.0", "web=1.0.0"]),
+        # bash ends a word at `=`.
+        ("headway release staging web = 1.", "1.", ["1.1.0", "1.0.0"]),
+        ("headway release staging web =", "=", ["2.0.0", "1.1.0", "1.0.0"]),
+        ("headway release staging nothing=1.", "nothing=1.", []),
+    ],
+)
+def test_tags_are_offered(
+    tmp_path: Path,
+    registry: FakeRegistry,
+    monkeypatch: pytest.MonkeyPatch,
+    words: str,
+    incomplete: str,
+    offered: list[str],
+) -> None:
+    """Those of the registry, the newest first, in the form that the shell wants."""
+    for name, value in {**Shell(tmp_path, registry).environment, "COMP_WORDS": words}.items():
+        monkeypatch.setenv(name, value)
+    # The limit is for people who wait; here the machine may be busy.
+    monkeypatch.setattr(completing, "SECONDS", 120.0)
+    assert completing.images(incomplete) == offered
+
+
 def test_nothing_is_offered_where_nothing_can_be_read(tmp_path: Path, registry: FakeRegistry) -> None:
-    """Without a repo, with a registry that is away, or before the first look: no word and no traceback."""
+    """Without a repo, or with a registry that is away: no word and no traceback."""
     shell = Shell(tmp_path, registry)
     registry.close()
     assert shell.tab("headway release staging web=1.") == []
-    shell.environment["HEADWAY_STATE"] = str(tmp_path / "other")
-    assert shell.tab("headway status ") == []
     shell.environment["HEADWAY_REPO"] = ""
     assert shell.tab("headway status ") == []
