@@ -124,5 +124,5 @@ def _change(
         tell(rollout.verdicts)
         return
     advice = f"set-image rolls nothing back; set the old image again: {before}"
-    tell(rollout.verdicts, rollout.cause, advice)
+    tell(rollout.verdicts, str(rollout.cause), advice)
     raise FailedError(f"{reference} is not live: {rollout.cause}", hint=advice)

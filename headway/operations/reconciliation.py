@@ -157,7 +157,9 @@ class Reconciliation:
         if found.superseded:
             result = replace(result, state="superseded")
         elif not found.ok:
-            result = replace(result, state="failed", cause=f"verification: {found.cause}")
+            result = replace(
+                result, state="failed", cause=found.cause.saying(f"verification: {found.cause.text}")
+            )
         return self._step("verify", replace(self._ended(result.state), verified=True), result)
 
     def confirm(self) -> Self:

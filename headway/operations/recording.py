@@ -65,7 +65,7 @@ def _record(
     if not back:
         # What a failed commit took along is rolled back with it, and recorded as that.
         pass_over(connections, desired, live, last, held)
-    outcome = Outcome.now(result.state, result.seconds, last.release_id, result.cause, result.blames)
+    outcome = Outcome.now(result.state, result.seconds, last.release_id, result.cause)
     notify_end(connections, config, name, last, result)
     if succeeded and last.reverts:
         # First the commit that failed, since "live" is what ends this: killed in between, it is done again.
@@ -78,7 +78,7 @@ def _record(
 def only_unrecorded(result: Result, error: HeadwayError) -> None:
     """Put before an error how the rollout ended, of which only the record is missing, and what writes that."""
     name = result.environment
-    ended = _ENDS.get(result.state, f"it failed: {result.cause.partition(chr(10))[0]}")
+    ended = _ENDS.get(result.state, f"it failed: {result.cause.text.partition(chr(10))[0]}")
     error.message = f"{name}: {result.commit[:9]}: {ended}; only the record of it is missing: {error.message}"
     kept = "nothing is rolled back for it; once the config repo takes the record, "
     error.hint = "; ".join(filter(None, [error.hint, f"{kept}`headway reconcile {name}` writes it"]))

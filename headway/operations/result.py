@@ -6,6 +6,7 @@ from collections.abc import Hashable, Set
 from dataclasses import dataclass, replace
 from typing import Literal, Self
 
+from headway.domain.health.cause import NO_CAUSE, Cause
 from headway.domain.health.verdict import Verdict, not_run
 from headway.domain.objects.applied import Applied
 from headway.errors import FailedError, RejectedError
@@ -38,11 +39,10 @@ class Result:
     seconds: float
     applied: Applied | None = None
     verdicts: tuple[Verdict, ...] = ()
-    cause: str = ""
+    cause: Cause = NO_CAUSE
     steps: tuple[Timed, ...] = ()
     untouched: bool = False
     refused: frozenset[Hashable] = frozenset()
-    blames: bool = True
     back_to: str = ""
     back_by: str = ""
     back: tuple[Verdict, ...] = ()
@@ -52,20 +52,18 @@ class Result:
 
     def rolled_out(self, rollout: Rollout, ran: Set[str]) -> Self:
         """Return the result with a rollout's end; `ran` are the images that ran here before."""
-        failed = [it for it in rollout.verdicts if it.changed and it.status == "failed"]
         state: Ended = "failed"
         cause = rollout.cause
         if rollout.superseded:
             state = "superseded"
         elif rollout.done:
             idle = not_run(rollout.verdicts, ran)
-            state, cause = "applied" if idle else "live", "\n".join(map(str, idle))
+            state, cause = "applied" if idle else "live", Cause(text="\n".join(map(str, idle)))
         return replace(
             self,
             state=state,
             cause=cause,
             verdicts=rollout.verdicts,
-            blames=not failed or any(it.cause.blames for it in failed),
         )
 
     def rejected(self, error: RejectedError, blames: bool) -> Self:
@@ -74,10 +72,9 @@ class Result:
         return replace(
             self,
             state="failed",
-            cause=str(error),
+            cause=Cause(text=str(error), blames=blames),
             untouched=untouched,
             refused=error.objects,
-            blames=blames,
         )
 
     def rolled_back(
@@ -85,16 +82,16 @@ class Result:
     ) -> Self:
         """Return how it ended after commit `by` put the environment back to `to`; `back` is how that ended."""
         again = back.state in ("live", "unchanged", "applied")
-        cause = self.cause
+        said = self.cause.text
         if back.state == "applied":
-            cause += f"\nwhat it was rolled back to is {back.cause or 'applied, not running'}"
+            said += f"\nwhat it was rolled back to is {back.cause or 'applied, not running'}"
         if not again:
-            cause += f"\nrolling back to {to[:9]} did not succeed either: {back.cause or back.state}"
+            said += f"\nrolling back to {to[:9]} did not succeed either: {back.cause or back.state}"
         return replace(
             self,
             state="rolled-back" if again else "failed",
             seconds=self.seconds + seconds,
-            cause=cause,
+            cause=self.cause.saying(said),
             steps=(*self.steps, *((f"roll back: {name}", took) for name, took in back.steps)),
             untouched=False,
             refused=frozenset(),
@@ -112,7 +109,7 @@ class Result:
             "commit": self.commit,
             "state": self.state,
             "seconds": round(self.seconds, 3),
-            "diagnosis": self.cause,
+            "diagnosis": str(self.cause),
             "back_to": self.back_to,
             "undone": list(self.undone),
             "versions": list(self.versions),

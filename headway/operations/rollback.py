@@ -35,7 +35,7 @@ def restore(
     """
     name, folder = desired.name, desired.environment.path
     release_id = derived_id(failed.commit, failed.time)
-    cause = result.cause.partition("\n")[0]
+    cause = result.cause.text.partition("\n")[0]
     log(f"{name}: rolling {failed.commit[:9]} back to {live.commit[:9]}, which was live: {cause}")
     others = undone_with(connections, desired, live, failed)
     for line in lines(others):
@@ -50,7 +50,11 @@ def restore(
         reason=why,
         trailers=((REVERTS, failed.commit), *named(others)),
     )
-    guilty = blamed(desired, failed, record.changes, result.verdicts, result.refused) if result.blames else []
+    guilty = (
+        blamed(desired, failed, record.changes, result.verdicts, result.refused)
+        if result.cause.blames
+        else []
+    )
 
     def propose(head: str) -> ProposedCommit | None:
         held()

@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Callable
 
 from headway.domain.config.reading import Config
+from headway.domain.health.cause import Cause
 from headway.domain.releases.ledger import UNDOES, Entry, Outcome
 from headway.errors import TransientError
 from headway.operations.connections import Connections
@@ -55,8 +56,9 @@ def end_undone(
         if entry.state == "rolled-back":
             continue
         log(f"{name}: {lines([entry])[0]} was {cause}")
-        notify_entry(connections, config, name, entry, "rolled-back", cause=cause)
-        outcome = Outcome.now("rolled-back", 0.0, entry.release_id, cause)
+        ended = Cause(text=cause)
+        notify_entry(connections, config, name, entry, "rolled-back", cause=ended)
+        outcome = Outcome.now("rolled-back", 0.0, entry.release_id, ended)
         connections.repo.record(name, commit, outcome, live=None, seen="", held=held)
 
 

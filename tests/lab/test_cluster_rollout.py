@@ -206,7 +206,7 @@ def test_each_way_to_break_has_its_verdict(
     assert (verdict.status, verdict.cause.code) == ("failed", reason), str(verdict)
     assert word in verdict.cause.text
     assert "not live after" not in verdict.cause.text
-    assert str(verdict) in rollout.cause
+    assert str(verdict) in rollout.cause.text
 
 
 def test_a_crash_at_start_is_reported_with_its_last_words(place: Place, images: tuple[str, str]) -> None:

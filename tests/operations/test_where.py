@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from headway.domain.health.cause import Cause
 from headway.domain.images.reference import Image
 from headway.domain.releases.ledger import Outcome, ReleaseRecord, format_message
 from headway.errors import UsageError
@@ -67,7 +68,7 @@ class Place:
                 connections.repo.record(
                     environment,
                     commit,
-                    Outcome.now(state, 1.0, cause="" if state == "live" else "OOMKilled"),
+                    Outcome.now(state, 1.0, cause=Cause(text="" if state == "live" else "OOMKilled")),
                     live=None,
                 )
         return commit

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from headway.domain.config.model import Verify, is_url
+from headway.domain.health.cause import Cause
 from headway.domain.manifests.index import index_file
 from headway.errors import ConfigError, UsageError
 
@@ -42,9 +43,9 @@ class Verification:
         return not self.superseded and all(it.ok for it in self.checks)
 
     @property
-    def cause(self) -> str:
+    def cause(self) -> Cause:
         """Return what was not true, in one line."""
-        return "; ".join(it.said for it in self.checks if not it.ok)
+        return Cause(text="; ".join(it.said for it in self.checks if not it.ok))
 
 
 @dataclass(frozen=True, slots=True)

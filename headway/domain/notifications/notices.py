@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from headway.domain.config.model import Notify, Route
+from headway.domain.health.cause import NO_CAUSE, Cause
 from headway.domain.images.reference import Image
 from headway.domain.releases.message import Triple
 from headway.domain.rules.windows import opening, parse_window
@@ -57,7 +58,7 @@ class Notice:
     actor: str = ""
     reason: str = ""
     commit: str = ""
-    cause: str = ""
+    cause: Cause = NO_CAUSE
     progress: str = ""
     seconds: float = 0.0
     automatic: bool = False
@@ -69,7 +70,11 @@ class Notice:
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain data, the images as they are spelled."""
         plain = {it.name: getattr(self, it.name) for it in dataclasses.fields(self)}
-        return {**plain, "changes": [(service, old.text, new.text) for service, old, new in self.changes]}
+        return {
+            **plain,
+            "changes": [(service, old.text, new.text) for service, old, new in self.changes],
+            "cause": str(self.cause),
+        }
 
     def to_json(self) -> str:
         """Return it as JSON."""
@@ -80,6 +85,7 @@ class Notice:
         """Read what `to_json` wrote, also that of a newer headway."""
         data = {key: it for key, it in json.loads(text).items() if key in cls.__slots__}
         data["changes"] = tuple((service, Image(old), Image(new)) for service, old, new in data["changes"])
+        data["cause"] = Cause(text=data.get("cause", ""))
         data["links"] = tuple(map(tuple, data["links"]))
         return cls(**{**data, "details": tuple(data["details"])})
 
@@ -87,7 +93,7 @@ class Notice:
     def mark(self) -> str:
         """Return a name of this state: the same for every sender, another one where the cause differs."""
         return (
-            f"{self.state}-{hashlib.sha256(self.cause.encode()).hexdigest()[:8]}"
+            f"{self.state}-{hashlib.sha256(str(self.cause).encode()).hexdigest()[:8]}"
             if self.cause
             else self.state
         )
@@ -95,7 +101,7 @@ class Notice:
     def says(self, other: Notice) -> bool:
         """Return whether it says the same; when and where it was written and how long it took is no news."""
         fields = {name: getattr(other, name) for name in ("at", "links", "seconds", "details", "corrects")}
-        return dataclasses.replace(self, **fields) == other
+        return dataclasses.replace(self, **fields).as_dict() == other.as_dict()
 
     def overtaken(self, state: str, at: str) -> bool:
         """Return whether a state with its time is as new as this one; clocks may differ by a little."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from headway.domain.health.cause import NO_CAUSE, Cause
 from headway.domain.health.verdict import Verdict
 from headway.domain.images.reference import NOWHERE, Image
 from headway.domain.notifications.notices import FAILURES, Notice, Recipient, stamp
@@ -34,7 +35,7 @@ def of_plan(
         changes=plan.triples,
         actor=actor,
         reason=reason,
-        cause=cause,
+        cause=Cause(text=cause),
         automatic=actor in AUTOMATIC,
     )
 
@@ -71,7 +72,7 @@ def of_request(
         changes=tuple((it["service"], NOWHERE, Image(it["image"])) for it in asked.get("images", ())),
         actor=str(asked.get("actor") or ""),
         reason=str(asked.get("reason") or ""),
-        cause=cause,
+        cause=Cause(text=cause),
     )
 
 
@@ -94,7 +95,7 @@ def of_push(
         state="noticed",
         changes=changes,
         reason=what,
-        cause=cause,
+        cause=Cause(text=cause),
         commit=commit,
     )
 
@@ -114,13 +115,13 @@ def as_known(known: Notice, new: Notice) -> Notice:
 def with_end(notice: Notice, notified: Entry) -> Notice:
     """Return the notice of a commit as its recorded outcome ended it, to correct what was shown before."""
     ended = notified.outcomes[-1]
-    cause = notified.cause if notified.state in FAILURES else ""
+    cause = notified.cause if notified.state in FAILURES else NO_CAUSE
     return dataclasses.replace(
         notice, cause=cause, seconds=round(ended.seconds, 1), at=stamp(ended.at), corrects=True
     )
 
 
-def end_of(last: Entry, notified: Entry, state: str, cause: str) -> tuple[str, str] | None:
+def end_of(last: Entry, notified: Entry, state: str, cause: Cause) -> tuple[str, Cause] | None:
     """Return the state and the cause that people are notified of; None where its end is no news.
 
     The end of a rollback (`last`) is also the end of the release that it rolls back, which they know (`notified`).
@@ -130,16 +131,18 @@ def end_of(last: Entry, notified: Entry, state: str, cause: str) -> tuple[str, s
     if state == "superseded":
         return None
     if state == "failed":
-        return "failed", f"{notified.cause}; rolling back did not succeed either: {cause}"
+        again = f"{notified.cause.text}; rolling back did not succeed either: {cause}"
+        return "failed", notified.cause.saying(again)
     return "rolled-back", notified.cause
 
 
-def unfinished_cause(last: Entry, notified: Entry, message: str, hint: str) -> str:
+def unfinished_cause(last: Entry, notified: Entry, message: str, hint: str) -> Cause:
     """Return why a change is unfinished, for people: of a rollback, with what it rolls back."""
     cause = "; ".join(filter(None, (message, hint)))
     if notified is last:
-        return cause
-    return f"{notified.cause or 'it failed'}; rolling back to what was live is unfinished: {cause}"
+        return Cause(text=cause)
+    back = f"rolling back to what was live is unfinished: {cause}"
+    return notified.cause.saying(f"{notified.cause.text or 'it failed'}; {back}")
 
 
 def is_overdue(last: Entry, now: datetime) -> bool:

@@ -40,14 +40,14 @@ def message(notice: Notice) -> dict[str, Any]:
     if notice.changes:
         blocks.append(_section(_changes(notice)))
     if notice.cause:
-        blocks.append(_section(f"*Cause:* {escaped(notice.cause, CAUSE)}"))
+        blocks.append(_section(f"*Cause:* {escaped(str(notice.cause), CAUSE)}"))
     blocks.append({"type": "context", "elements": [_markdown(it) for it in _small(notice)]})
     return {"text": escaped(notice.headline, 300), "blocks": blocks, **_metadata(notice, MESSAGE)}
 
 
 def reply(notice: Notice) -> dict[str, Any]:
     """Return the message for a release's thread: the state with all that the first message has no room for."""
-    lines = [notice.headline, *([f"Cause: {notice.cause}"] if len(escape(notice.cause)) > CAUSE else [])]
+    lines = [notice.headline, *([f"Cause: {notice.cause}"] if len(escape(str(notice.cause))) > CAUSE else [])]
     if notice.reason and notice.state in ("planned", "waiting"):
         lines.append(f"Why: {notice.reason}")
     details = escaped("\n".join(notice.details).replace("```", "'''"), DETAIL)

@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from headway.domain.health.cause import NO_CAUSE, Cause
 from headway.domain.releases.message import (
     ReleaseRecord,
     derived_id,
@@ -60,26 +61,22 @@ class Outcome:
     """How reaching a commit ended: `live`, `failed`, `rolled-back`, `superseded`.
 
     `at` is when that was known, `seconds` how long it took, `by` who saw it. A commit may change
-    several environments, and its note is one: `environment` says which of them this is about. `blames`
-    is false for a failure that says nothing about the images, such as a shortage.
+    several environments, and its note is one: `environment` says which of them this is about.
     """
 
     state: str
     at: datetime
     seconds: float = 0.0
     release_id: str = ""
-    cause: str = ""
+    cause: Cause = NO_CAUSE
     by: str = "headway"
     environment: str = ""
-    blames: bool = True
 
     @classmethod
-    def now(
-        cls, state: str, seconds: float, release_id: str = "", cause: str = "", blames: bool = True
-    ) -> Outcome:
+    def now(cls, state: str, seconds: float, release_id: str = "", cause: Cause = NO_CAUSE) -> Outcome:
         """Make the outcome of what has just ended."""
         at = datetime.now(UTC).replace(microsecond=0)
-        return cls(state, at, round(seconds, 3), release_id, cause, blames=blames)
+        return cls(state, at, round(seconds, 3), release_id, cause)
 
     def as_dict(self) -> dict[str, object]:
         """Return what `--output json` prints, without what is empty."""
@@ -88,10 +85,10 @@ class Outcome:
             "at": self.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "seconds": round(self.seconds, 3),
             "release": self.release_id,
-            "diagnosis": self.cause,
+            "diagnosis": str(self.cause),
             "by": self.by,
             "environment": self.environment,
-            "blames": "" if self.blames else False,
+            "blames": "" if self.cause.blames else False,
         }
         return {name: each for name, each in value.items() if each != ""}
 
@@ -113,10 +110,9 @@ class Outcome:
                 at=at,
                 seconds=float(value.get("seconds", 0)),
                 release_id=str(value.get("release", "")),
-                cause=str(value.get("diagnosis", "")),
+                cause=Cause(text=str(value.get("diagnosis", "")), blames=value.get("blames") is not False),
                 by=str(value.get("by", "")),
                 environment=str(value.get("environment", "")),
-                blames=value.get("blames") is not False,
             )
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             return None
@@ -219,12 +215,12 @@ class Entry:
     @property
     def blames(self) -> bool:
         """Return whether the failure, where it failed, says anything about its images."""
-        return not any(it.state == "failed" and not it.blames for it in self.outcomes)
+        return not any(it.state == "failed" and not it.cause.blames for it in self.outcomes)
 
     @property
-    def cause(self) -> str:
+    def cause(self) -> Cause:
         """Why it failed, as far as is known."""
-        return next((it.cause for it in reversed(self.outcomes) if it.cause), "")
+        return next((it.cause for it in reversed(self.outcomes) if it.cause), NO_CAUSE)
 
     def as_dict(self) -> dict[str, object]:
         """Return what `--output json` prints."""

@@ -6,6 +6,7 @@ import dataclasses
 import time
 
 from headway.domain.config.reading import Config
+from headway.domain.health.cause import NO_CAUSE, Cause
 from headway.domain.health.verdict import Verdict
 from headway.domain.notifications.notices import Notice
 from headway.domain.notifications.releases import details_of, end_of, of_commit, of_push, push_id
@@ -28,7 +29,7 @@ def notify_entry(
     entry: Entry,
     state: str,
     *,
-    cause: str = "",
+    cause: Cause = NO_CAUSE,
     seconds: float = 0.0,
     progress: str = "",
     verdicts: tuple[Verdict, ...] = (),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from headway.domain.config.reading import Config
+from headway.domain.health.cause import Cause
 from headway.domain.notifications.notices import IN_PLACE
 from headway.domain.notifications.releases import (
     ended_lately,
@@ -102,9 +103,8 @@ def notify_dead_run(
             return True
         left = f"its commit {found[:9]} stays, and reconcile finishes it"
         undo = f"`headway rollback {environment}` undoes it"
-        return notify_entry(
-            connections, config, environment, entry, "unfinished", cause=f"{cause}; {left}; {undo}"
-        )
+        left_over = Cause(text=f"{cause}; {left}; {undo}")
+        return notify_entry(connections, config, environment, entry, "unfinished", cause=left_over)
     notice = of_request(config.app, environment, own, run.flow, run.parameters, state, cause)
     page = run_page()
     links = (("run", f"{page.rpartition('/')[0]}/{run.run_id}"),) if page else ()

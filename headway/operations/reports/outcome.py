@@ -52,7 +52,7 @@ def result_report(
     out = [
         f"## {inline(result.environment)}: {headline}",
         f"Commit {_commit(result.commit, page)}{spent}.",
-        *_cause(result.cause),
+        *_cause(str(result.cause)),
         _undoing(result, page),
         _now(result.advice),
     ]
@@ -86,7 +86,7 @@ def unfinished_report(
         out.append(f"**Next:** {_sentence(error.hint)}")
     for each in failed:
         out.append(f"Before that, {_commit(each.commit, page)} had failed and was to be rolled back.")
-        out += [*_cause(each.cause), _objects(each), *_last_words(each.verdicts)]
+        out += [*_cause(str(each.cause)), _objects(each), *_last_words(each.verdicts)]
     return blocks([*out, _times([*before, *(step for each in failed for step in each.steps)])])
 
 
@@ -139,7 +139,7 @@ def _undoing(result: Result, page: Page) -> str:
         " Its `holds.yaml` vetoes what failed, so that automation does not bring it again."
         if result.vetoed
         else ""
-        if result.blames
+        if result.cause.blames
         else " No image is vetoed: what failed says nothing about an image."
     )
     return (

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from headway.domain.health.cause import Cause
 from headway.domain.health.custom_rules import Rules
 from headway.domain.health.custom_workloads import POD_KINDS
 from headway.domain.health.kinds import RULES
@@ -57,9 +58,11 @@ class Rollout:
         return self.done and not any(it.changed and it.status == "applied" for it in self.verdicts)
 
     @property
-    def cause(self) -> str:
-        """Return what failed and why; empty when nothing that counts has failed."""
-        return "\n".join(str(it) for it in self.verdicts if it.changed and it.status == "failed")
+    def cause(self) -> Cause:
+        """Return what failed and why, a line for each workload; falsy when nothing that counts has failed."""
+        failed = [it for it in self.verdicts if it.changed and it.status == "failed"]
+        blames = not failed or any(it.cause.blames for it in failed)
+        return Cause(text="\n".join(map(str, failed)), blames=blames)
 
 
 @dataclass(frozen=True, slots=True)

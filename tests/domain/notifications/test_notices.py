@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from headway.domain.config.reading import load_config
+from headway.domain.health.cause import Cause
 from headway.domain.notifications.notices import STATES, Notice, recipients_of
 from headway.errors import ConfigError
 from tests.images import moved
@@ -128,3 +129,11 @@ def test_what_older_headways_wrote_is_read_and_written_the_same() -> None:
     notice = Notice.from_json(text)
     assert notice.changes == (moved("web", "", "r/web:2@sha256:abc"), moved("api", "${OLD}", "r/api:2"))
     assert notice.to_json() == text
+
+
+def test_what_is_sent_already_is_no_news_in_other_parts() -> None:
+    """The outbox keeps what people read: a code beside its sentence makes no second message."""
+    cause = Cause("OOMKilled", "it was killed", "web-1", blames=False)
+    notice = dataclasses.replace(NOTICE, state="failed", cause=cause)
+    assert Notice.from_json(notice.to_json()).says(notice)
+    assert Notice.from_json(notice.to_json()).mark == notice.mark

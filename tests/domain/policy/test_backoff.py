@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from headway.domain.health.cause import Cause
 from headway.domain.policy.backoff import FIRST, MOST, tried_again_at, waiting_lines
 from headway.domain.releases.ledger import REVERTS, Entry, Outcome, ReleaseRecord
 from tests.images import moved
@@ -27,7 +28,7 @@ def failed_and_back(number: int, blames: bool) -> list[Entry]:
         changes=(moved("web", NEW, OLD),),
         trailers=((REVERTS, bad),),
     )
-    outcome = Outcome("failed", at, blames=blames)
+    outcome = Outcome("failed", at, cause=Cause(blames=blames))
     return [
         Entry(back, (), "headway", at, "back", undone, ()),
         Entry(bad, (), "watch-registry", at, "out", record, (outcome, Outcome("rolled-back", at))),

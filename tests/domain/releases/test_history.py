@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headway.domain.health.cause import Cause
 from headway.domain.images.reference import Image
 from headway.domain.releases.ledger import (
     Entry,
@@ -184,9 +185,24 @@ def test_an_id_tells_how_far_back_its_commit_can_be(release_id: str, expected: d
 @given(st.text(), st.text(), st.floats(0, 1e6))
 def test_an_outcome_is_one_line_and_reads_back(cause: str, state: str, seconds: float) -> None:
     """Whatever a pod printed, the note keeps one line for each outcome."""
-    outcome = Outcome(state or "live", NOW, round(seconds, 3), "id", cause)
+    outcome = Outcome(state or "live", NOW, round(seconds, 3), "id", Cause(text=cause))
     assert "\n" not in outcome.to_line()
     assert parse_note(f"{outcome.to_line()}\n") == (outcome,)
+
+
+def test_what_older_headways_noted_is_read_and_written_the_same() -> None:
+    """A note outlives every version: its keys stay, and a shortage goes on blaming no image."""
+    lines = (
+        '{"state":"failed","at":"2026-11-23T10:15:02Z","seconds":3.0,"release":"r-1",'
+        '"diagnosis":"no node takes the pod","by":"headway","environment":"staging","blames":false}',
+        '{"state":"failed","at":"2026-11-23T10:15:02Z","seconds":3.0,"diagnosis":"it crashes","by":"headway"}',
+        '{"state":"live","at":"2026-11-23T10:15:02Z","seconds":3.0,"by":"headway"}',
+    )
+    read = parse_note("\n".join(lines))
+    assert [it.cause for it in read] == [
+        Cause(text="no node takes the pod", blames=False), Cause(text="it crashes"), Cause(),
+    ]  # fmt: skip
+    assert tuple(it.to_line() for it in read) == lines
 
 
 def test_what_people_add_to_a_note_is_left_out_and_harms_nothing() -> None:
@@ -197,11 +213,14 @@ def test_what_people_add_to_a_note_is_left_out_and_harms_nothing() -> None:
 
 def test_an_entry_shows_the_last_state_and_the_reason_of_a_failure() -> None:
     """After a rollback the release still says why it failed."""
-    outcomes = (Outcome("failed", NOW, 3.0, "id", "crash loop"), Outcome("rolled-back", NOW, 2.0, "id"))
+    outcomes = (
+        Outcome("failed", NOW, 3.0, "id", Cause(text="crash loop")),
+        Outcome("rolled-back", NOW, 2.0, "id"),
+    )
     entry = Entry("c" * 40, (), "headway", NOW, "Release frontend", record(), outcomes)
     assert (entry.state, entry.cause, entry.states) == (
         "rolled-back",
-        "crash loop",
+        Cause(text="crash loop"),
         ("failed", "rolled-back"),
     )
     assert entry.what == "frontend sha-9ab2, users sha-e41a"

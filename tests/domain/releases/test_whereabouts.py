@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from headway.domain.health.cause import Cause
 from headway.domain.images.reference import Image
 from headway.domain.releases.ledger import Entry, Outcome, ReleaseRecord
 from headway.domain.releases.whereabouts import Wanted, newer_has_it, stays, tags_of_commit
@@ -18,7 +19,7 @@ WEB = Wanted("web", frozenset({"1.1"}))
 def entry(minute: int, kind: str = "release", *states: str, cause: str = "") -> Entry:
     """Make a commit of this minute, whose outcomes came a minute later."""
     at = START + timedelta(minutes=minute)
-    outcomes = tuple(Outcome(it, at + timedelta(minutes=1), cause=cause) for it in states)
+    outcomes = tuple(Outcome(it, at + timedelta(minutes=1), cause=Cause(text=cause)) for it in states)
     record = None if kind == "push" else ReleaseRecord(f"r-{minute}", "staging", kind, actor="bob")
     return Entry(f"{minute:040x}", (), "ann", at, "a push", record, outcomes)
 

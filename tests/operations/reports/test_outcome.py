@@ -34,7 +34,7 @@ def failed(**more: object) -> Result:
     applied = Applied(changed=(WEB,), unchanged=(API,))
     verdicts = (CRASHED, Verdict("live", API, changed=False))
     result = Result(
-        "staging", COMMIT, "failed", 61.0, applied=applied, verdicts=verdicts, cause=str(CRASHED),
+        "staging", COMMIT, "failed", 61.0, applied=applied, verdicts=verdicts, cause=Cause(text=str(CRASHED)),
         steps=(("apply", 0.4), ("roll out", 60.2)),
     )  # fmt: skip
     return replace(result, **more)  # type: ignore[arg-type]

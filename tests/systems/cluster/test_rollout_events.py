@@ -93,7 +93,7 @@ def test_what_a_last_look_finds_unready_has_failed(place: Place) -> None:
     """The look shows that the time was not enough."""
     rollout = place.watch(0.3)
     assert not rollout.live
-    assert "not live after 0.3 s" in rollout.cause
+    assert "not live after 0.3 s" in rollout.cause.text
 
 
 @pytest.mark.slow

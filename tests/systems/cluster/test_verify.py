@@ -70,15 +70,15 @@ def test_a_url_that_stays_wrong() -> None:
     with serving(lambda path: (500, b"")) as url:
         found = check(http=url)
         assert not found.ok
-        assert "answers 500 Internal Server Error" in found.cause
-    assert "does not answer: ConnectError" in check(http=url).cause
+        assert "answers 500 Internal Server Error" in found.cause.text
+    assert "does not answer: ConnectError" in check(http=url).cause.text
 
 
 def test_a_login_in_a_url_is_never_shown() -> None:
     """A URL may carry a login; what is told does not."""
     with serving(lambda path: (500, b"")) as url:
         found = check(http=url.replace("://", "://ann:hunter2@"))
-        assert "hunter2" not in found.cause
+        assert "hunter2" not in found.cause.text
         assert not found.ok
 
 
@@ -144,7 +144,7 @@ def test_a_wrong_query_fails_at_once() -> None:
 
     with serving(answer) as url:
         found = check(url, promql="up}", timeout="1m")
-    assert "parse error: unexpected }" in found.cause
+    assert "parse error: unexpected }" in found.cause.text
     assert len(asked) == 1
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from headway.domain.health.cause import Cause
 from headway.domain.releases.ledger import Outcome
 from headway.errors import LostLease, UsageError
 from headway.systems.git.config_repo import ConfigRepo
@@ -34,7 +35,7 @@ def test_an_outcome_and_what_is_live_are_reported_together(repo: ConfigRepo, see
 def test_the_same_outcome_twice_is_one_line(repo: ConfigRepo, seeded: Remote, tmp_path: Path) -> None:
     """A retry after a lost answer adds nothing; another outcome is added below."""
     published = release(repo, "staging", "2")
-    live, failed = Outcome("live", AT, 1.5, "id"), Outcome("failed", AT, 1.5, "id", "crash\nloop")
+    live, failed = Outcome("live", AT, 1.5, "id"), Outcome("failed", AT, 1.5, "id", Cause(text="crash\nloop"))
     for _ in range(2):
         repo.record("staging", published.commit, live, live=published.commit)
     with ConfigRepo.open(seeded.url, "main", tmp_path / "elsewhere") as other:

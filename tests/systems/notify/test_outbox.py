@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from headway.domain.health.cause import Cause
 from headway.domain.notifications.notices import Notice, Recipient, stamp
 from headway.operations.dispatcher import Dispatcher
 from headway.settings import Settings
@@ -63,7 +64,7 @@ def test_a_failure_at_night_sends_the_whole_release_at_once(slack: SlackServer, 
     due = here.outbox.next_due()
     assert due is not None
     assert due > NIGHT.total_seconds() - 60
-    here.outbox.put(told("failed", cause="CrashLoopBackOff"), recipients("slack:#releases"))
+    here.outbox.put(told("failed", cause=Cause(text="CrashLoopBackOff")), recipients("slack:#releases"))
     assert here.deliver() == 1
     assert [it["text"] for it in slack.posts()] == ["production: orders failed"]
     assert slack.thread() == [f"production: orders {it}" for it in ("planned", "rolling out", "failed")]
@@ -137,7 +138,7 @@ def test_what_was_sent_of_a_release_is_not_sent_again(server: HttpServer, tmp_pa
     here = hook(server, tmp_path)
     server.answers.extend([(200, {}, {}), (500, {}, {})])
     for state in ("failed", "rolled-back"):
-        here.outbox.put(told(state, cause="exit 3"), recipients("apprise:ops"))
+        here.outbox.put(told(state, cause=Cause(text="exit 3")), recipients("apprise:ops"))
     assert here.deliver() == 0
     with_time_passed(here)
     assert here.deliver() == 1
@@ -171,7 +172,7 @@ def test_a_failure_with_another_cause_is_news(server: HttpServer, tmp_path: Path
     """Going back failed too: programs hear it as an event of its own."""
     here = hook(server, tmp_path)
     for cause in ("exit 3", "exit 3; rolling back did not succeed either"):
-        here.outbox.put(told("failed", cause=cause), recipients(f"webhook:{server.url}/hook"))
+        here.outbox.put(told("failed", cause=Cause(text=cause)), recipients(f"webhook:{server.url}/hook"))
         here.deliver()
     assert len({it.data["id"] for it in server.sent}) == 2
     here.close()

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from headway.domain.health.cause import Cause
 from headway.domain.notifications.notices import Notice, Recipient, stamp
 from headway.errors import FailedError
 from headway.operations.dispatcher import Dispatcher
@@ -79,7 +80,7 @@ def test_states_that_come_together_are_sent_together(slack: SlackServer, tmp_pat
         send(
             here,
             state,
-            cause="CrashLoopBackOff" if state == "failed" else "",
+            cause=Cause(text="CrashLoopBackOff") if state == "failed" else Cause(),
             details=("web-1:", "no such file"),
         )
     assert here.deliver() == 1
@@ -278,7 +279,12 @@ def test_names_are_escaped_and_long_lists_are_cut(slack: SlackServer, tmp_path: 
     here = dispatcher(slack, tmp_path)
     many = tuple(moved(f"s{place}", "", f"r/s{place}:2") for place in range(60))
     send(
-        here, "failed", changes=many, cause="<!channel> & " + "x" * 9000, actor="<@U1>", details=("`" * 5000,)
+        here,
+        "failed",
+        changes=many,
+        cause=Cause(text="<!channel> & " + "x" * 9000),
+        actor="<@U1>",
+        details=("`" * 5000,),
     )
     assert here.deliver() == 1
     (message,) = slack.posts()
@@ -300,7 +306,7 @@ def test_nothing_is_cut_in_the_middle_of_an_escape(slack: SlackServer, tmp_path:
     send(
         here,
         "failed",
-        cause=text,
+        cause=Cause(text=text),
         reason=text,
         actor=text,
         details=(text, "```"),
