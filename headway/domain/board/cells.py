@@ -68,7 +68,7 @@ def _state(
     if broken is not None and not (under_way and run is not None):
         return "failed", broken.cause
     if newest is not None and ended == "failed":
-        return "failed", newest.cause
+        return "failed", str(newest.cause)
     if newest is not None and (undone := _undone_by(here, newest)) is not None:
         return "rolled-back", undone
     if asked:
@@ -91,11 +91,11 @@ def _state(
 def _undone_by(here: EnvironmentFacts, newest: Entry) -> str | None:
     """Return why a release failed that the newest change rolls back by itself; None where it is no such rollback."""
     if newest.state == "rolled-back":
-        return newest.cause or "it failed"
+        return str(newest.cause) or "it failed"
     if not newest.reverts:
         return None
     failed = next((it for it in here.entries if it.commit == newest.reverts), None)
-    return (failed.cause if failed is not None else "") or newest.reason or "it failed"
+    return (str(failed.cause) if failed is not None else "") or newest.reason or "it failed"
 
 
 def _live_since(changes: Sequence[tuple[Entry, Image]], images: tuple[Image, ...]) -> datetime | None:

@@ -136,4 +136,6 @@ def _workload(key: ObjectId, standing: Standing) -> Workload:
     # One whose manifest asks for no pods is as the repo wants it.
     status = "live" if verdict.put_off == "idle" and not standing.wanted else verdict.status
     details = (*verdict.events, *verdict.logs)
-    return Workload(f"{key.kind}/{key.name}", status, cause, standing.ready, standing.wanted, details)
+    return Workload(
+        f"{key.kind}/{key.name}", status, str(verdict.cause), standing.ready, standing.wanted, details
+    )

@@ -120,7 +120,7 @@ def _stays(connections: Connections, history: Changes) -> list[Stay]:
                 since,
                 until,
                 entry.state,
-                entry.cause.partition("\n")[0],
+                str(entry.cause).partition("\n")[0],
                 number == 0,
                 bool(number and came),
             )

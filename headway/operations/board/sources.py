@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from headway.domain.board.facts import Candidate
-from headway.domain.images.reference import ImageRef, InvalidImage
+from headway.domain.images.reference import Image
 from headway.domain.rules.tags import Refused
 from headway.errors import HeadwayError
 from headway.operations.board.clusters import services_by_object
@@ -46,9 +46,7 @@ def subjects_of(connections: Connections, snapshot: Snapshot, images: Iterable[s
     by_source: dict[str, list[tuple[str, set[str]]]] = {}
     found: dict[str, str] = {}
     for image in images:
-        try:
-            reference = ImageRef.parse(image)
-        except InvalidImage:
+        if (reference := Image(image).ref) is None:
             continue
         service = snapshot.config.owner(reference)
         names = {it for it in re.split(r"[-_.]", reference.tag or "") if _SHA.fullmatch(it)}

@@ -12,6 +12,7 @@ from headway.domain.board.facts import EnvironmentFacts, Question, Run, Workload
 from headway.domain.images.reference import Image
 from headway.domain.policy.holds import Holds, Lock, Veto
 from headway.domain.releases.ledger import REVERTS, Entry, Outcome, ReleaseRecord
+from tests.images import moved
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
@@ -35,18 +36,18 @@ def entry(
         id=f"r{number}-{minutes}",
         environment="production",
         kind=kind,
-        changes=(("web", image(old), image(number)),),
+        changes=(moved("web", image(old), image(number)),),
         actor="ann",
         trailers=((REVERTS, reverts),) if reverts else (),
     )
-    outcomes = tuple(Outcome(it, at + timedelta(minutes=1), cause=cause) for it in states)
+    outcomes = tuple(Outcome(it, at + timedelta(minutes=1), cause=Cause(text=cause)) for it in states)
     return Entry(f"{number:07x}{minutes:033x}", (), "ann", at, "subject", record, outcomes, ("production",))
 
 
 def facts(*entries: Entry, runs: int = 1, **more: object) -> EnvironmentFacts:
     found = EnvironmentFacts(
         "production",
-        {"web": (image(runs),)},
+        {"web": (Image(image(runs)),)},
         entries,
         history_of("production", entries, {}),
         workloads={"web": (Workload("Deployment/web", "live", ready=2, wanted=2),)},

@@ -138,7 +138,7 @@ class Shop:
     def note(self, commit: str, name: str, state: str, minutes: int, cause: str = "") -> None:
         """Record how a commit ended."""
         at = datetime.fromtimestamp(self._at(minutes) + 20, UTC)
-        line = replace(Outcome(state, at, 12.0, cause=cause), environment=name).to_line()
+        line = replace(Outcome(state, at, 12.0, cause=Cause(text=cause)), environment=name).to_line()
         self.remote.git("notes", "--ref=refs/notes/headway", "append", "-m", line, commit)
         if state == "live":
             self.remote.git("update-ref", f"refs/headway/{name}/live", commit)
