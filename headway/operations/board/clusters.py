@@ -132,7 +132,6 @@ def services_by_object(desired: Desired) -> dict[ObjectId, set[str]]:
 
 def _workload(key: ObjectId, standing: Standing) -> Workload:
     verdict = standing.verdict
-    cause = str(verdict.cause) if verdict.cause else ""
     # One whose manifest asks for no pods is as the repo wants it.
     status = "live" if verdict.put_off == "idle" and not standing.wanted else verdict.status
     details = (*verdict.events, *verdict.logs)

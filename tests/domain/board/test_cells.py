@@ -9,6 +9,7 @@ import pytest
 
 from headway.domain.board.cells import between, cell
 from headway.domain.board.facts import EnvironmentFacts, Question, Run, Workload, history_of
+from headway.domain.health.cause import Cause
 from headway.domain.images.reference import Image
 from headway.domain.policy.holds import Holds, Lock, Veto
 from headway.domain.releases.ledger import REVERTS, Entry, Outcome, ReleaseRecord

@@ -19,6 +19,7 @@ from pathlib import Path
 import httpx
 import yaml
 
+from headway.domain.health.cause import Cause
 from headway.domain.images.reference import Image
 from headway.domain.objects.identity import Owner
 from headway.domain.releases.ledger import Outcome, ReleaseRecord, format_message
