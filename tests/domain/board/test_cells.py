@@ -13,7 +13,6 @@ from headway.domain.health.cause import Cause
 from headway.domain.images.reference import Image
 from headway.domain.policy.holds import Holds, Lock, Veto
 from headway.domain.releases.ledger import REVERTS, Entry, Outcome, ReleaseRecord
-from tests.images import moved
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
@@ -37,7 +36,7 @@ def entry(
         id=f"r{number}-{minutes}",
         environment="production",
         kind=kind,
-        changes=(moved("web", image(old), image(number)),),
+        changes=(("web", image(old), image(number)),),
         actor="ann",
         trailers=((REVERTS, reverts),) if reverts else (),
     )
@@ -48,7 +47,7 @@ def entry(
 def facts(*entries: Entry, runs: int = 1, **more: object) -> EnvironmentFacts:
     found = EnvironmentFacts(
         "production",
-        {"web": (Image(image(runs)),)},
+        {"web": (image(runs),)},
         entries,
         history_of("production", entries, {}),
         workloads={"web": (Workload("Deployment/web", "live", ready=2, wanted=2),)},
