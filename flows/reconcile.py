@@ -8,13 +8,14 @@ from functools import partial
 from typing import Any
 
 from headway.domain.releases.next_step import Step, next_step
-from headway.errors import FailedError, HeadwayError, UsageError
+from headway.errors import FailedError, HeadwayError, LostLease, UsageError
 from headway.operations.comparison import check_readable
 from headway.operations.connections import Connections
 from headway.operations.deployment_lock import deployment_lock
 from headway.operations.ended_runs import notify_cut_off
 from headway.operations.notices.unfinished import notify_missed
 from headway.operations.outcome import report_result, unfinished
+from headway.operations.reconciliation import Reconciliation
 from headway.operations.recovery import restart_dead
 from headway.operations.refused_push import refuse_older_push
 from headway.operations.reports.metrics import report_metrics
@@ -45,6 +46,8 @@ DO = {
     Step.LOOK_AGAIN: look_again,
 }
 """What is done for each step of a release; `next_step` says which of them is next."""
+TURNS = 3
+"""So often an environment is taken again by a run that was too slow to keep it."""
 
 
 def title(parameters: dict[str, Any]) -> str:
@@ -131,15 +134,26 @@ def make_equal(
     Every flow that changes a cluster ends here. `head` saves a fetch where the caller has just pushed it;
     `before` is what took time until here; `forced` is the reason to apply a push too that reverts an image.
     """
-    began, steps, work = time.monotonic(), list(before), None
+    steps, fetch = list(before), partial(fetch_head, connections)
+    work: Reconciliation | None = None
     try:
-        with deployment_lock(connections, name, head, partial(fetch_head, connections)) as (held, newest):
-            steps.append(("wait for its turn", time.monotonic() - began))
-            was = connections.repo.live(name)
-            refuse_older_push(connections.repo, connections.at(newest), name, forced)
-            work = look(connections, name, newest, held)
-            while (step := next_step(work.facts)) is not Step.END:
-                work = DO[step](work)
+        for turn in range(1, TURNS + 1):
+            began, work = time.monotonic(), None
+            try:
+                with deployment_lock(connections, name, head, fetch) as (held, newest):
+                    steps.append(("wait for its turn", time.monotonic() - began))
+                    was = connections.repo.live(name)
+                    refuse_older_push(connections.repo, connections.at(newest), name, forced)
+                    work = look(connections, name, newest, held)
+                    while (step := next_step(work.facts)) is not Step.END:
+                        work = DO[step](work)
+                break
+            except LostLease as lost:
+                if turn == TURNS:
+                    raise
+                # Whoever has it may finish this one too; that is seen once it is our turn again.
+                head = None
+                log(f"{name}: {lost.message}; waiting for another turn")
     except Exception as problem:
         error = unfinished(connections, name, problem, steps, work)
         if error is problem:
@@ -147,4 +161,5 @@ def make_equal(
         raise error from problem
     finally:
         note_unfinished(name, "")
+    assert work is not None
     return report_result(connections, work, steps, was)

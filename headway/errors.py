@@ -109,6 +109,12 @@ def explained(error: Exception) -> HeadwayError:
     """Return an error as one that says what happened and what to do; headway's own are given as they are."""
     if isinstance(error, HeadwayError):
         return error
+    if isinstance(error, TimeoutError):
+        said = " ".join(str(error).split())[:200]
+        return TransientError(
+            f"it did not end in time{f': {said}' if said else ''}",
+            hint="a machine or a server is slow; try again",
+        )
     if isinstance(error, OSError) and error.strerror:
         place = f": {error.filename}" if error.filename else ""
         return FailedError(

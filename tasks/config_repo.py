@@ -10,7 +10,7 @@ from headway.operations import undone_by_people
 from headway.operations.connections import Connections
 from headway.operations.reconciliation import Reconciliation
 from headway.operations.snapshot import Snapshot
-from headway.runtime.steps import task
+from headway.runtime.steps import reading, task
 from headway.systems.git.config_repo import ProposedCommit, Published
 
 
@@ -28,7 +28,7 @@ def publish(
     return connections.repo.publish(propose, release_id=release_id)
 
 
-@task(name="confirm the commit", run_name="see that the branch still has the commit of {work.name}")
+@reading(name="confirm the commit")
 def confirm(work: Reconciliation) -> Reconciliation:
     """See that the branch still has the commit."""
     return work.confirm()

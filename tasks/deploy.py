@@ -6,7 +6,7 @@ from headway.operations import deployment
 from headway.operations.connections import Connections
 from headway.operations.deployment_lock import Held
 from headway.operations.reconciliation import Reconciliation
-from headway.runtime.steps import task
+from headway.runtime.steps import reading, task
 
 compare = task(name="compare with the cluster", run_name="compare {desired.name} with the cluster")(
     deployment.compare
@@ -35,7 +35,7 @@ watch_changed = task(name="watch the rollout", run_name="watch the changed workl
 )
 
 
-@task(name="look at the environment", run_name="look what {name} should be")
+@reading(name="look at the environment")
 def look(connections: Connections, name: str, head: str, held: Held) -> Reconciliation:
     """Read what an environment should be at a commit, and what is known of it."""
     return Reconciliation(connections, name, head, held)

@@ -6,8 +6,6 @@ on standard output.
 
 from __future__ import annotations
 
-import functools
-import random
 import sys
 import time
 import uuid
@@ -17,8 +15,8 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from headway.domain.text.visible import visible
-from headway.errors import RefusedError, TransientError
-from headway.runtime.retry import ATTEMPTS, delay
+from headway.errors import RefusedError
+from headway.runtime.retry import ATTEMPTS, tried_again
 
 F = TypeVar("F", bound=Callable[..., Any])
 _started = time.monotonic()
@@ -67,24 +65,12 @@ def flow(*, name: str, run_name: Callable[[dict[str, Any]], str] | None = None) 
 
 def task(*, name: str, run_name: str = "", attempts: int = ATTEMPTS, timeout: float = 0) -> Callable[[F], F]:
     """Make a function a step that is tried again after a TransientError."""
+    return tried_again(name, attempts, log)
 
-    def decorate(function: F) -> F:
-        @functools.wraps(function)
-        def call(*args: Any, **kwargs: Any) -> Any:
-            for attempt in range(1, attempts + 1):
-                try:
-                    return function(*args, **kwargs)
-                except TransientError as error:
-                    if attempt == attempts:
-                        raise
-                    pause = delay(attempt, error, random.random())
-                    log(f"{name}: {error.message}; trying again in {pause:.1f} s ({attempt + 1}/{attempts})")
-                    time.sleep(pause)
-            raise AssertionError("unreachable")
 
-        return call  # type: ignore[return-value]
-
-    return decorate
+def reading(*, name: str) -> Callable[[F], F]:
+    """Make a function that changes nothing a step that is tried again after a TransientError."""
+    return tried_again(name, ATTEMPTS, log)
 
 
 def side_by_side(step: Callable[..., Any], calls: Iterable[dict[str, Any]]) -> list[Any]:

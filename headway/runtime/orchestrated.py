@@ -40,7 +40,7 @@ from headway.domain.runs.endings import state_name
 from headway.domain.text.visible import visible, visible_line
 from headway.errors import HeadwayError, TransientError, explained
 from headway.runtime.interruption import unfinished
-from headway.runtime.retry import ATTEMPTS, FIRST, GROWTH, JITTER, LONGEST
+from headway.runtime.retry import ATTEMPTS, FIRST, GROWTH, JITTER, LONGEST, tried_again
 from headway.systems.prefect import ended as prefect_ended
 from headway.systems.prefect.api import DeadRun, PrefectApi, Waiting
 from headway.systems.prefect.ended import EndedRun
@@ -205,6 +205,11 @@ def task(*, name: str, run_name: str = "", attempts: int = ATTEMPTS, timeout: fl
         return cast("F", made)
 
     return decorate
+
+
+def reading(*, name: str) -> Callable[[F], F]:
+    """Make a function that changes nothing a step that is tried again, and no task of the run: each costs its time."""
+    return tried_again(name, ATTEMPTS, log)
 
 
 def side_by_side(step: Any, calls: Iterable[dict[str, Any]]) -> list[Any]:

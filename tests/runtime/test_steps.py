@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from headway.domain.runs.endings import error_of
+from headway.domain.runs.endings import error_of, state_name
 from headway.errors import (
     ConfigError,
     FailedError,
@@ -20,9 +20,10 @@ from headway.errors import (
     Problem,
     RefusedError,
     TransientError,
+    explained,
 )
 from headway.flows import FLOWS, flow_named
-from headway.runtime import local
+from headway.runtime import local, retry
 from headway.runtime.retry import LONGEST, delay
 from tests.servers.http import HttpServer
 
@@ -32,7 +33,7 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What steps say, with pauses that take no time."""
     lines: list[str] = []
     monkeypatch.setattr(local, "_listeners", [lambda kind, key, text: lines.append(text)])
-    monkeypatch.setattr(local, "delay", lambda *_: 0.0)
+    monkeypatch.setattr(retry, "delay", lambda *_: 0.0)
     return lines
 
 
@@ -49,6 +50,26 @@ def test_a_transient_error_is_tried_again_and_reported(said: list[str]) -> None:
 
     assert push() == "pushed"
     assert [line.startswith("push: connection refused") for line in said] == [True, True]
+
+
+def test_what_only_reads_is_tried_again_as_well(said: list[str]) -> None:
+    """It is no task of a run, and a moment's trouble ends the run no sooner for that."""
+    calls = []
+
+    @local.reading(name="look")
+    def look() -> str:
+        calls.append(1)
+        if len(calls) < 2:
+            raise TransientError("the mirror was damaged")
+        return "seen"
+
+    assert look() == "seen"
+    assert [line.startswith("look: the mirror was damaged") for line in said] == [True]
+
+
+def test_what_did_not_end_in_time_says_nothing_about_a_release() -> None:
+    """A step whose time is up, on a busy machine, is worth another try; the run has not failed for good."""
+    assert state_name(explained(TimeoutError("Scope timed out after 600.0 second(s)."))) == "Unavailable"
 
 
 def test_a_final_error_is_not_tried_again(said: list[str]) -> None:

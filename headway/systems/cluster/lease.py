@@ -28,6 +28,8 @@ SURE = 11.0
 """Seconds after a renewal in which nobody else can have taken it; later, only the API server knows whose it is."""
 ASK_SECONDS = 3.0
 POLL = 0.25
+SLOW = 30.0
+"""For so many seconds an API server may fail to say whether the lease is taken."""
 GROUP = "/apis/coordination.k8s.io/v1"
 _TRIES = 3
 
@@ -36,7 +38,8 @@ class Lease:
     """A lease that is held, and renewed over connections of its own."""
 
     def __init__(self, cluster: Cluster, path: str, who: str) -> None:
-        self._cluster, self._path, self._who = cluster.apart(), path, who
+        self._shared, self._cluster = cluster, cluster.apart()
+        self._path, self._who = path, who
         self._renewed = _clocks()
         self._stop = threading.Event()
         self._turn = threading.Lock()
@@ -70,13 +73,16 @@ class Lease:
         """Give it up, so that the next one need not wait."""
         self._stop.set()
         self._thread.join(timeout=SECONDS)
-        # Where this does not get through, it runs out.
-        with contextlib.suppress(Exception):
-            self._cluster.close()
-            found = self._cluster.get(self._path, timeout=ASK_SECONDS, attempts=1)
-            if found is not None and _holder(found) == self._who:
-                found["spec"]["holderIdentity"] = ""
-                _put(self._cluster, self._path, found)
+        self._cluster.close()
+        # The deploy's own connections are open already; one of them may be dead, a new one is not.
+        # Where neither gets through, it runs out.
+        for cluster in (self._shared, self._cluster):
+            with contextlib.suppress(Exception):
+                found = cluster.get(self._path, timeout=ASK_SECONDS, attempts=1)
+                if found is not None and _holder(found) == self._who:
+                    found["spec"]["holderIdentity"] = ""
+                    _put(cluster, self._path, found)
+                break
         self._cluster.close()
 
     def _age(self) -> float:
@@ -134,7 +140,7 @@ def environment_lease(
     who = f"{machine}/{uuid.uuid4().hex[:8]}"
     deadline = time.monotonic() + wait
     seen: tuple[str, float] = ("", 0.0)
-    logged = False
+    logged, patient = False, 0.0
     while True:
         try:
             taken, holder, mark = _take(cluster, path, name, namespace, who, machine, seen)
@@ -151,6 +157,14 @@ def environment_lease(
                 yield None
                 return
             raise
+        except TransientError:
+            # Where it was written all the same, the next look finds it held by this very process.
+            patient = patient or min(deadline, time.monotonic() + SLOW)
+            if time.monotonic() > patient:
+                raise
+            time.sleep(POLL)
+            continue
+        patient = 0.0
         if taken:
             break
         if mark != seen[0]:

@@ -99,6 +99,50 @@ def test_an_odd_answer_ends_no_deploy_and_holds_no_lease(machines: Machines, ans
     assert machines.server.objects[PATH]["spec"]["holderIdentity"] == ""
 
 
+@pytest.mark.parametrize("written", [False, True], ids=["and did nothing", "and had written it"])
+def test_a_busy_api_server_ends_no_deploy_that_is_about_to_begin(machines: Machines, written: bool) -> None:
+    """One answer that does not come is asked for again, also where the lease is this deploy's by then."""
+    with machines.lease():
+        pass
+    refused: list[str] = []
+
+    def busy(method: str, path: str, body: dict[str, Any]) -> Answer | None:
+        if method != "PUT" or refused:
+            return None
+        refused.append(path)
+        if written:
+            machines.server.objects[PATH]["spec"] = body["spec"]
+        return 503, {"kind": "Status", "message": "etcdserver: request timed out"}
+
+    machines.server.mood = busy
+    with machines.lease() as lease:
+        lease.confirm()
+        assert refused
+    assert machines.server.objects[PATH]["spec"]["holderIdentity"] == ""
+
+
+def test_an_api_server_that_stays_away_ends_a_deploy_that_is_about_to_begin(machines: Machines) -> None:
+    """After the time that a deploy would wait for its turn, at the latest."""
+    with machines.lease():
+        pass
+    machines.server.mood = lambda method, path, body: (503, {}) if method == "PUT" else None
+    with pytest.raises(TransientError, match="503"), machines.lease():
+        pass
+
+
+def test_a_lease_is_given_up_over_new_connections_where_the_old_ones_are_dead(machines: Machines) -> None:
+    """The next deploy need not wait until it runs out."""
+    with machines.lease():
+        dead = [True]
+
+        def mood(method: str, path: str, body: dict[str, Any]) -> Answer | None:
+            return CLOSED if "/leases/" in path and dead and dead.pop() else None
+
+        machines.server.mood = mood
+    assert not dead
+    assert machines.server.objects[PATH]["spec"]["holderIdentity"] == ""
+
+
 def test_a_lease_is_not_given_up_for_somebody_else(machines: Machines) -> None:
     """Who lost it leaves it alone."""
     with machines.lease():
