@@ -142,7 +142,7 @@ class Entry:
 
     def of(self, environment: str) -> Entry:
         """Return the same with the outcomes in one environment, and those that do not say where."""
-        mine = tuple(it for it in self.outcomes if it.environment in ("", environment))
+        mine = tuple([it for it in self.outcomes if it.environment in ("", environment)])
         return self if len(mine) == len(self.outcomes) else replace(self, outcomes=mine)
 
     def at(self, environment: str) -> Entry:

@@ -56,7 +56,9 @@ class _Deployment:
     @property
     def ended(self) -> datetime | None:
         """Return when it was known how it ended, live or not."""
-        return min((it for it in (self.live, self.failed) if it), default=None)
+        if self.live is None or self.failed is None:
+            return self.live or self.failed
+        return min(self.live, self.failed)
 
 
 def metrics(
@@ -96,8 +98,8 @@ def _deployments(entries: Sequence[Entry], service: str) -> list[_Deployment]:
     restored: dict[int, datetime] = {}
     open_: list[int] = []
     chosen = [it for it in entries if not service or it.kind == "rollback" or service in _images(it)]
-    for place, entry in enumerate(chosen):
-        live = _first(entry, "live")
+    when = [(_first(it, "live"), _first(it, "failed")) for it in chosen]
+    for place, (entry, (live, failed)) in enumerate(zip(chosen, when, strict=True)):
         if entry.kind == "rollback" and entry.record is not None:
             by_itself = any(name == REVERTS for name, _ in entry.record.trailers)
             for name, old, _ in entry.record.changes:
@@ -112,10 +114,10 @@ def _deployments(entries: Sequence[Entry], service: str) -> list[_Deployment]:
             open_.clear()
         if entry.kind in DEPLOYING:
             brought |= dict.fromkeys(_images(entry).items(), place)
-            if _first(entry, "failed") is not None:
+            if failed is not None:
                 open_.append(place)
     return [
-        _Deployment(it, _first(it, "live"), _first(it, "failed"), rolled_back.get(place), restored.get(place))
+        _Deployment(it, *when[place], rolled_back.get(place), restored.get(place))
         for place, it in enumerate(chosen)
         if it.kind in DEPLOYING
     ]
@@ -125,7 +127,7 @@ def _row(
     name: str, service: str, found: list[_Deployment], since: datetime, until: datetime, days: float
 ) -> Row:
     live = [it for it in found if it.live is not None and since <= it.live <= until]
-    ended = [it for it in found if it.ended is not None and since <= it.ended <= until]
+    ended = [it for it in found if (end := it.ended) is not None and since <= end <= until]
     failed = [it for it in ended if it.failed is not None or it.rolled_back is not None]
     leads = sorted(
         (it.live - time).total_seconds()
@@ -159,7 +161,10 @@ def _images(entry: Entry) -> dict[str, Image]:
 
 
 def _first(entry: Entry, state: str) -> datetime | None:
-    return next((it.at for it in entry.outcomes if it.state == state), None)
+    for it in entry.outcomes:
+        if it.state == state:
+            return it.at
+    return None
 
 
 def _sources(entry: Entry) -> list[tuple[str, datetime]]:

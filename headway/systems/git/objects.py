@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any, BinaryIO
 
 from git.cmd import Git
@@ -18,8 +19,6 @@ from gitdb import IStream, LooseObjectDB
 from headway.errors import FailedError
 from headway.systems.git.client import own_errors
 
-KNOWN = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
-"""The empty tree, which Git knows in every repo."""
 GONE = (BrokenPipeError, EOFError, ValueError)
 """What is raised where the process has ended."""
 PIPELINED = 1 << 14
@@ -37,11 +36,12 @@ class Objects:
         self._git = git
         self._store = LooseObjectDB(str(folder / "objects"))
         self._talk = threading.Lock()
+        self._drain: threading.Thread | None = None
 
     def close(self) -> None:
         """End the reading process; the next question starts another."""
         with self._talk:
-            self._git.clear_cache()
+            self._end()
 
     def find(self, name: str) -> tuple[str, str, bytes] | None:
         """Look up one object by any name Git knows: (SHA-1, type, content); None where there is none."""
@@ -87,16 +87,36 @@ class Objects:
     def _converse(self, requests: Sequence[bytes]) -> list[tuple[str, str, bytes] | None]:
         """Ask and read; whatever interrupts that ends the process, whose next answers would be to these questions."""
         try:
-            if self._git.cat_file_all is None:
-                # GitPython starts its process with the first question.
-                self._git.get_object_data(KNOWN)
-            cat: Any = self._git.cat_file_all
+            cat: Any = self._git.cat_file_all or self._start()
             cat.stdin.write(b"".join(requests))
             cat.stdin.flush()
             return [_answer(cat.stdout, request) for request in requests]
         except BaseException:
-            self._git.clear_cache()
+            self._end()
             raise
+
+    def _start(self) -> Any:
+        """Start the process where GitPython keeps its own, and read what it complains of, or it would wait for that."""
+        cat: Any = self._git.cat_file(batch=True, istream=PIPE, as_process=True)
+        self._git.cat_file_all = cat
+        # From here on its reader alone closes it: GitPython would wait for a read that is under way.
+        complaints, cat.proc.stderr = cat.proc.stderr, None
+        self._drain = threading.Thread(target=_read_all, args=(complaints,), daemon=True)
+        self._drain.start()
+        return cat
+
+    def _end(self) -> None:
+        self._git.clear_cache()
+        drain, self._drain = self._drain, None
+        if drain is not None:
+            # What the process has started itself may hold the pipe for longer.
+            drain.join(timeout=1)
+
+
+def _read_all(complaints: BinaryIO) -> None:
+    with complaints:
+        while complaints.read(1 << 16):
+            pass
 
 
 def _answer(answers: BinaryIO, request: bytes) -> tuple[str, str, bytes] | None:

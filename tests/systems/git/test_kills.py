@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -117,6 +118,29 @@ def test_a_reader_that_was_killed_is_started_again(repo: ConfigRepo, seeded: Rem
         os.kill(int(reader), signal.SIGKILL)
     assert repo.read(repo.head, "staging/app.yaml") == b"image: a:1\n"
     assert not children() & readers
+
+
+def test_a_reader_that_complains_much_is_not_kept_waiting(seeded: Remote, tmp_path: Path) -> None:
+    """Git's warnings and traces are read beside its answers: more than a pipe holds, at the start and later."""
+    real = shutil.which("git")
+    wrapper = tmp_path / "bin" / "git"
+    wrapper.parent.mkdir()
+    wrapper.write_text(
+        "#!/bin/sh\n"
+        f'case "$*" in *cat-file*) head -c 300000 /dev/zero >&2; {real} "$@"; head -c 300000 /dev/zero >&2;;\n'
+        f'*) exec {real} "$@";; esac\n'
+    )
+    wrapper.chmod(0o755)
+    code = (
+        "import sys; from pathlib import Path; from headway.systems.git.config_repo import ConfigRepo\n"
+        "with ConfigRepo.open(sys.argv[1], 'main', Path(sys.argv[2])) as repo:\n"
+        "    print(repo.read(repo.fetch(), 'staging/app.yaml').decode())"
+    )
+    env = {**os.environ, "PATH": f"{wrapper.parent}:{os.environ['PATH']}"}
+    # In a process of its own: one that waits for ever can be ended, and its Git with it.
+    command = [sys.executable, "-c", code, seeded.url, str(tmp_path / "state")]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.strip() == "image: a:1", done.stderr
 
 
 def children() -> set[str]:
