@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from headway.domain.config.model import Role
     from headway.settings import Settings
     from headway.web.board.setup import BoardServer
+    from headway.web.login.doors import Door
     from headway.web.serving import Event, Here, Tell, There
 
 
@@ -93,6 +94,7 @@ def _serve(
 
     from headway.web.app import make_app
     from headway.web.bursts import Bursts
+    from headway.web.login.doors import door
     from headway.web.protocol import Guarded, connections_at_most
     from headway.web.serving import Clock, Here, There, roles_now
 
@@ -103,7 +105,8 @@ def _serve(
 
     looks = Here(tell) if here else There(tell)
     config = looks.warm_up()
-    board = _board(settings, looks, host, tell)
+    way_in = door(settings, host)
+    board = _board(way_in, looks, tell)
 
     def take(events: Iterable[Event]) -> None:
         looks.take(events)
@@ -111,8 +114,10 @@ def _serve(
 
     bursts = Bursts(take)
     first, last = board.routes()
-    routes = [*_api(settings, lambda: roles_now(looks.connections)), *first]
-    app = make_app(bursts.add, secret, insecure=insecure, more=routes, last=last)
+    routes = [*_api(settings, lambda: roles_now(looks.connections)), *way_in.routes, *first]
+    app = make_app(
+        bursts.add, secret, insecure=insecure, more=routes, last=last, middleware=way_in.middleware
+    )
     Guarded.most = connections_at_most()
     serving = uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False, http=Guarded)
     server = _Server(serving)
@@ -148,9 +153,8 @@ def _serve(
     sys.exit(0)
 
 
-def _board(settings: Settings, looks: Here | There, host: str, tell: Tell) -> BoardServer:
+def _board(way_in: Door, looks: Here | There, tell: Tell) -> BoardServer:
     """Return the board. What it plans, it plans in this process, also where Prefect runs it."""
-    from headway.web.login.people import Who, by_machine, by_proxy, nobody, way_in
     from headway.web.serving import Here
 
     here, before = isinstance(looks, Here), os.environ.get("HEADWAY_LOCAL")
@@ -160,14 +164,7 @@ def _board(settings: Settings, looks: Here | There, host: str, tell: Tell) -> Bo
 
     if before is None:
         del os.environ["HEADWAY_LOCAL"]
-    found, login = way_in(settings, host), ""
-    who: Who = nobody
-    if found == "local":
-        who = by_machine(settings.who())
-    elif found == "proxy":
-        secret = settings.proxy_secret.get_secret_value()
-        who = by_proxy(settings.proxy_user_header, settings.proxy_groups_header, secret)
-    board = BoardServer(looks.connections, who=who, login=login, here=here, tell=tell)
+    board = BoardServer(looks.connections, who=way_in.who, login=way_in.login, here=here, tell=tell)
 
     def said(kind: str, key: str, text: str) -> None:
         if kind != "log":

@@ -36,6 +36,7 @@ def make_app(
     body_limit: int = BODY_LIMIT,
     more: Sequence[Route] = (),
     last: Sequence[Route] = (),
+    middleware: Sequence[Middleware] = (),
 ) -> Starlette:
     """Make the ASGI application; it calls `on_events` with what was pushed, in the server's thread.
 
@@ -107,7 +108,11 @@ def make_app(
             *last,
         ],
         # What streams is left as it is.
-        middleware=[Middleware(Refusals), Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)],
+        middleware=[
+            Middleware(Refusals),
+            Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5),
+            *middleware,
+        ],
     )
 
 

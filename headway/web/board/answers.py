@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -70,7 +71,12 @@ def known(desk: Desk, work: Work) -> Callable[[Request], Awaitable[Response]]:
         except HeadwayError as error:
             return PlainTextResponse(f"{error.message}\n", status_code=503)
         if person is None:
-            return HTMLResponse(desk.pages.page("nobody.html", login=desk.login), status_code=401)
+            # Back to where they were, unless it was a form: that is shown again from its page.
+            path = (
+                request.url.path if request.method == "GET" and not request.headers.get("hx-request") else "/"
+            )
+            login = f"{desk.login}?{urlencode({'next': path})}" if desk.login else ""
+            return HTMLResponse(desk.pages.page("nobody.html", login=login), status_code=401)
         try:
             return await work(request, person)
         except Refused as error:
@@ -129,6 +135,8 @@ def board_values(desk: Desk, request: Request, person: Visitor) -> dict[str, Any
         "counts": counts(grid, mine),
         "query": query,
         "chip": chip,
+        "person": person.name,
+        "logout": "/logout" if desk.login else "",
         "can_stop": all(person.may("lock", it.environment) for it in grid.heads),
     }
 
