@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     branch: str = "main"
     """Branch of the config repo that says what should run."""
 
+    config: str = "headway.yaml"
+    """Path of the application's headway.yaml in the config repo, if it is not at its root: `apps/shop/headway.yaml`."""
+
     state: Path = Field(default_factory=_state_home)
     """Folder for mirrors, caches and locks. Losing it is harmless: everything in it is made again."""
 

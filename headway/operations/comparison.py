@@ -8,8 +8,7 @@ from collections.abc import Callable
 from headway.domain.objects.drift import Drift
 from headway.domain.objects.identity import ObjectId
 from headway.domain.objects.oneshot import already_run, runs_once
-from headway.domain.objects.provenance import Provenance, Source
-from headway.domain.text.addresses import repo_address
+from headway.domain.objects.provenance import Provenance, Source, source_name
 from headway.errors import FailedError, HeadwayError
 from headway.operations.connections import Connections
 from headway.operations.desired import Desired
@@ -26,7 +25,7 @@ def source_of(connections: Connections, desired: Desired, last: Provenance | Non
     repo = connections.repo
     known = last is not None and _COMMIT.fullmatch(last.commit) is not None
     knows = known and last is not None and repo.rev_parse(last.commit) is not None
-    return Source(repo_address(repo.url), knows, repo.live(desired.name) is not None)
+    return Source(source_name(repo.url, repo.home.folder), knows, repo.live(desired.name) is not None)
 
 
 def jobs_done(connections: Connections, desired: Desired) -> frozenset[ObjectId]:

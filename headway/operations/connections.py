@@ -11,6 +11,7 @@ import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
+from headway.domain.config.placing import folder_of
 from headway.domain.config.reading import Config, Environment, Source, load_config
 from headway.domain.policy.holds import FILE as HOLDS_FILE
 from headway.domain.policy.holds import Holds, read_holds
@@ -74,7 +75,10 @@ class Connections:
                 from headway.systems.git.config_repo import ConfigRepo
 
                 self._repo = ConfigRepo.open(
-                    self.settings.config_repo(), self.settings.branch, self.settings.state
+                    self.settings.config_repo(),
+                    self.settings.branch,
+                    self.settings.state,
+                    folder_of(self.settings.config),
                 )
                 self._open.callback(self._repo.close)
             return self._repo
@@ -144,13 +148,13 @@ class Connections:
         data = self.repo.own_file(commit, CONFIG_FILE)
         if data is None:
             raise UsageError(
-                f"{CONFIG_FILE} is missing at {commit[:9]} of {self.repo.url}",
-                hint="`headway init` writes one from a repo of plain YAML",
+                f"{self.repo.home.place(CONFIG_FILE)} is missing at {commit[:9]} of {self.repo.url}",
+                hint="`headway init` writes one; HEADWAY_CONFIG names one that is not at the root of the repo",
             )
         known = self._configs.get(data)
         if known is not None:
             return known
-        config = load_config(data, CONFIG_FILE)
+        config = load_config(data, CONFIG_FILE, self.repo.home.folder)
         self._configs = {data: config}
         return config
 

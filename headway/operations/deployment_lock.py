@@ -36,7 +36,9 @@ def deployment_lock(
     `head` saves a fetch where nobody had to wait.
     """
     waiting, settings = _Waiting(name), connections.settings
-    lock = environment_lock(settings.state, settings.config_repo(), name, wait=LOCK_WAIT, on_wait=waiting)
+    slug = connections.repo.home.slug
+    place = f"{slug}.{name}" if slug else name
+    lock = environment_lock(settings.state, settings.config_repo(), place, wait=LOCK_WAIT, on_wait=waiting)
     with lock as machine:
         newest = fetch() if waiting.happened or head is None else head
         environment = connections.at(newest).rules(name)

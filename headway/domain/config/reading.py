@@ -7,6 +7,7 @@ from typing import Any
 
 from headway.domain.config.checks import Names, Path, has_source, tags_of, wrong_together
 from headway.domain.config.model import ClusterTarget, Document, Environment, Service, Source
+from headway.domain.config.placing import placed
 from headway.domain.config.positions import ConfigText, did_you_mean
 from headway.domain.config.repair import Mistake, existing, keys_at, repaired
 from headway.domain.images.reference import ImageRef
@@ -77,10 +78,10 @@ class Reading:
     `config` is what it says where nothing is wrong, None where nothing is right; `cut` are the keys left out of it.
     """
 
-    def __init__(self, data: bytes, file: str = "headway.yaml") -> None:
-        text = ConfigText(data, file)
+    def __init__(self, data: bytes, file: str = "headway.yaml", folder: str = "") -> None:
+        text = ConfigText(data, f"{folder}/{file}" if folder else file)
         document, self.cut, errors = repaired(text.value)
-        self.config = Config(document, text) if document is not None else None
+        self.config = Config(placed(document, folder), text) if document is not None else None
         found = list(_refused(text, text.value, errors))
         if document is not None:
             together = wrong_together(document, Names.of(text.value))
@@ -90,9 +91,12 @@ class Reading:
         self.problems = tuple(sorted(set(found)))
 
 
-def load_config(data: bytes, file: str = "headway.yaml") -> Config:
-    """Read and check a headway.yaml; raise ConfigError with everything that is wrong with it."""
-    found = Reading(data, file)
+def load_config(data: bytes, file: str = "headway.yaml", folder: str = "") -> Config:
+    """Read and check a headway.yaml; raise ConfigError with everything that is wrong with it.
+
+    `folder` is where it stands in its repo: the paths of what is returned count from the root.
+    """
+    found = Reading(data, file, folder)
     if found.problems or found.config is None:
         raise ConfigError(found.problems)
     return found.config

@@ -9,7 +9,7 @@ as a whole. (Kubernetes API conventions, FieldsV1; KEP-555.)
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -203,22 +203,30 @@ def handover(
 
 
 def taken_over(
-    meta: Mapping[str, Any], wanted: Mapping[str, Any], managers: Sequence[str]
+    meta: Mapping[str, Any],
+    wanted: Mapping[str, Any],
+    managers: Sequence[str],
+    goes: Collection[Trail] | None = None,
 ) -> list[dict[str, Any]]:
     """Return new managedFields in which the fields of these managers are headway's; as they are if there are none.
 
-    Metadata, status, `kubectl rollout restart`'s mark and replicas that the manifest leaves open stay with who
-    set them, as in `handover`. No value changes by this.
+    What headway set without an apply becomes part of its apply, too. Labels and annotations that the manifest has
+    not, status, `kubectl rollout restart`'s mark and replicas that the manifest leaves open stay with who set
+    them. `goes` are the fields that the manifest has not and that are more than the API server's defaults, which
+    count as the creator's; defaults are nobody's afterwards. No value changes by this.
     """
     entries = list(meta.get("managedFields") or ())
+    ours = applied_entry(meta)
     taken: Fields = {}
     rest: list[dict[str, Any]] = []
     version = ""
     for entry in entries:
-        if entry.get("subresource") or entry.get("manager") not in managers:
+        own = entry.get("manager") == MANAGER and entry is not ours
+        if entry is ours or entry.get("subresource") or not (own or entry.get("manager") in managers):
             rest.append(entry)
             continue
         theirs, left = _split(entry.get("fieldsV1") or {}, wanted)
+        _move_metadata(left, theirs, wanted)
         if not theirs:
             rest.append(entry)
             continue
@@ -228,12 +236,25 @@ def taken_over(
             rest.append({**entry, "fieldsV1": left})
     if not taken:
         return entries
-    ours = applied_entry(meta)
+    if goes is not None:
+        for trail in absent_trails(taken, wanted):
+            if trail not in goes:
+                _move(taken, {}, trail)
     mine: Fields = json.loads(json.dumps(ours["fieldsV1"])) if ours else {}
     _merge(mine, taken)
     entry = {**(ours or {"manager": MANAGER, "operation": "Apply", "apiVersion": version}), "fieldsV1": mine}
     entry["fieldsType"] = "FieldsV1"
     return [*(each for each in rest if each is not ours), entry]
+
+
+def _move_metadata(source: Fields, target: Fields, wanted: Mapping[str, Any]) -> None:
+    """Move the labels and annotations that a manifest has from one field set to another."""
+    meta = wanted.get("metadata") or {}
+    for part in ("labels", "annotations"):
+        holder = (source.get("f:metadata") or {}).get(f"f:{part}") or {}
+        for name in meta.get(part) or ():
+            if f"f:{name}" in holder:
+                _move(source, target, ("f:metadata", f"f:{part}", f"f:{name}"))
 
 
 def owns_replicas(meta: Mapping[str, Any]) -> bool:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from headway.domain.text.addresses import repo_address
+
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
@@ -29,6 +31,12 @@ class Source:
     repo: str
     knows: bool
     released: bool
+
+
+def source_name(url: str, folder: str) -> str:
+    """Return what stands for a config repo, and for the folder of an application that is not at its root."""
+    address = repo_address(url)
+    return f"{address}//{folder}" if folder else address
 
 
 def applied_from(last: Provenance | None, source: Source) -> bool:

@@ -34,6 +34,11 @@ def removed(cluster: Cluster, item: Item) -> tuple[FieldDiff, ...]:
     )
 
 
+def going(cluster: Cluster, item: Item) -> frozenset[Trail]:
+    """Return the paths of those fields, as managedFields has them."""
+    return frozenset(trail for trail, _ in _real(cluster, item, goes=True))
+
+
 def _shown(item: Item, trail: Trail) -> Any:
     secret = "Secret" in (item.id.kind, (item.live or {}).get("kind"))
     return HIDDEN if secret else at_trail(item.live, trail)

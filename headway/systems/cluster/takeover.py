@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 from headway.domain.objects.adoption import Holder, holders, restarts_pods, tracked_by
 from headway.domain.objects.compare import FieldDiff
 from headway.domain.objects.drift import FIXED_KINDS, differences
-from headway.domain.objects.fields import taken_over
+from headway.domain.objects.fields import Trail, taken_over
 from headway.domain.objects.identity import MANAGER, ObjectId, Owner
 from headway.errors import FailedError, TransientError
 from headway.systems.cluster.client import JSON_PATCH, ApiRefused, Cluster
 from headway.systems.cluster.drift import dry_run
-from headway.systems.cluster.foreign_fields import removed
+from headway.systems.cluster.foreign_fields import going, removed
 from headway.systems.cluster.inspection import Item, inspect
 from headway.systems.machine.parallel import each
 
@@ -74,16 +74,8 @@ def foreign_objects(
 
     Raises as `inspect` does: what is another environment's is refused.
     """
-    manifests = list(manifests)
-    items = _foreign(cluster, manifests, namespace, owner)
-    made_by = {it.id: it.made_by for it in items}
-    managers = {holder.manager for it in items for holder in _holders(it)}
-    wanted = {it.id for it in items}
-    again = inspect(cluster, manifests, namespace, owner, sorted(managers)).items
-    found = each(
-        lambda it: _described(cluster, it, made_by[it.id]),
-        [it for it in again if it.id in wanted and it.live],
-    )
+    items, made_by = _foreign(cluster, list(manifests), namespace, owner)
+    found = each(lambda it: _described(cluster, it, made_by[it.id]), items)
     return sorted(found, key=lambda it: it.object)
 
 
@@ -95,7 +87,7 @@ def take_over(
     on_progress: Callable[[str], None],
 ) -> list[ObjectId]:
     """Make those objects the environment's, and return them. What is done already is not done again."""
-    items = _foreign(cluster, manifests, namespace, owner)
+    items, _ = _foreign(cluster, list(manifests), namespace, owner)
     labels = owner.labels_at(namespace)
 
     def one(item: Item) -> ObjectId:
@@ -106,11 +98,19 @@ def take_over(
     return sorted(each(one, items))
 
 
-def _foreign(cluster: Cluster, manifests: Iterable[Manifest], namespace: str, owner: Owner) -> list[Item]:
+def _foreign(
+    cluster: Cluster, manifests: list[Manifest], namespace: str, owner: Owner
+) -> tuple[list[Item], dict[ObjectId, str]]:
+    """Return what others made or hold, looked at as if all their field managers were taken over, and who made it."""
     found = inspect(cluster, manifests, namespace, owner)
     if found.unknown:
         raise FailedError("\n".join(f"{it.where}: {it.id}: {it.unknown}" for it in found.unknown[:10]))
-    return [it for it in found.items if it.live is not None and (it.made_by or _holders(it))]
+    items = {it.id: it for it in found.items if it.live is not None and (it.made_by or _holders(it))}
+    if not items:
+        return [], {}
+    managers = sorted({holder.manager for it in items.values() for holder in _holders(it)})
+    again = inspect(cluster, manifests, namespace, owner, managers).items
+    return [it for it in again if it.id in items and it.live], {key: it.made_by for key, it in items.items()}
 
 
 def _holders(item: Item) -> tuple[Holder, ...]:
@@ -135,38 +135,39 @@ def _described(cluster: Cluster, item: Item, made_by: str) -> Foreign:
 
 
 def _take(cluster: Cluster, item: Item, labels: dict[str, str]) -> None:
-    live = item.live
+    live, goes = item.live, going(cluster, item)
+    # The labels first: whoever writes them is their owner, and becomes their owner by applying in the next step.
     for _ in range(_TRIES):
-        if live is None:
-            return
-        patch = _patch(item, live, labels)
+        patch = _patch(item, live, labels, goes) if live is not None else []
         if not patch:
             return
         answer = cluster.exchange(
             "PATCH", item.path, {"fieldManager": MANAGER}, json.dumps(patch).encode(), content_type=JSON_PATCH
         )
         if answer.status < 400:
-            return
-        if answer.status not in (409, 422):
+            live = json.loads(answer.data)
+        elif answer.status in (409, 422):
+            live = cluster.get(item.path)
+        else:
             raise FailedError(
                 f"{item.id} cannot be taken over: {answer.status} {answer.data[:300].decode('utf-8', 'replace')}",
                 hint="objects taken over before it stay so; run the command again once this is settled",
             )
-        live = cluster.get(item.path)
     raise TransientError(f"{item.id} is being changed by somebody else all the time", hint="try again")
 
 
-def _patch(item: Item, live: dict[str, Any], labels: dict[str, str]) -> list[dict[str, Any]]:
-    """Return the change of an object's metadata, which only counts for the state that was seen; empty for none."""
+def _patch(
+    item: Item, live: dict[str, Any], labels: dict[str, str], goes: frozenset[Trail]
+) -> list[dict[str, Any]]:
+    """Return the next change of an object's metadata, which only counts for the state that was seen; empty for none."""
     meta = live["metadata"]
-    patch: list[dict[str, Any]] = []
-    if not labels.items() <= (meta.get("labels") or {}).items():
-        patch.append(
-            {"op": "add", "path": "/metadata/labels", "value": {**(meta.get("labels") or {}), **labels}}
-        )
-    if item.id.kind not in FIXED_KINDS:
-        entries = taken_over(meta, item.wanted, [it.manager for it in holders(meta, item.wanted)])
-        if entries != (meta.get("managedFields") or []):
-            patch.append({"op": "replace", "path": "/metadata/managedFields", "value": entries})
     seen = {"op": "test", "path": "/metadata/resourceVersion", "value": meta["resourceVersion"]}
-    return [seen, *patch] if patch else []
+    if not labels.items() <= (meta.get("labels") or {}).items():
+        value = {**(meta.get("labels") or {}), **labels}
+        return [seen, {"op": "add", "path": "/metadata/labels", "value": value}]
+    if item.id.kind in FIXED_KINDS:
+        return []
+    entries = taken_over(meta, item.wanted, [it.manager for it in holders(meta, item.wanted)], goes)
+    if entries == (meta.get("managedFields") or []):
+        return []
+    return [seen, {"op": "replace", "path": "/metadata/managedFields", "value": entries}]

@@ -24,16 +24,17 @@ from headway.errors import FailedError, LostLease, TransientError, UsageError
 from headway.systems.git.commits import Commits, author_line
 from headway.systems.git.errors import LostRace, NoAtomicPush
 from headway.systems.git.folder_states import FolderStates
+from headway.systems.git.home import Home
 from headway.systems.git.index_cache import IndexCache
 from headway.systems.git.ledger import Ledger
 from headway.systems.git.mirror import Mirror, Push
-from headway.systems.git.notes import NOTES, Notes
-from headway.systems.git.own_refs import live_ref, push_release
+from headway.systems.git.notes import Notes
+from headway.systems.git.own_refs import push_release
 from headway.systems.git.proposed_commit import ProposedCommit, Published
 from headway.systems.git.push_trial import try_pushing
 from headway.systems.git.tree import FOLDER, Tree, Trees, folder_path
 
-__all__ = ["ConfigRepo", "ProposedCommit", "Published", "live_ref"]
+__all__ = ["ConfigRepo", "ProposedCommit", "Published"]
 
 TRIES = 8
 FRESH = 2.0
@@ -44,27 +45,32 @@ _BRANCH = re.compile(r"(?!-)[^\x00-\x20\x7f~^:?*\[\\]+")
 class ConfigRepo:
     """One branch of a config repo; safe to use from several threads and processes."""
 
-    def __init__(self, mirror: Mirror, branch: str, cache: IndexCache) -> None:
+    def __init__(self, mirror: Mirror, branch: str, cache: IndexCache, home: Home) -> None:
         self._mirror = mirror
+        self.home = home
         self._branch = branch
         self._cache = cache
         self._trees = Trees(mirror)
         self._commits = Commits(mirror)
-        self._notes = Notes(mirror, self._trees)
+        self._notes = Notes(mirror, self._trees, home.notes)
         self._states = FolderStates(mirror, self._commits, self._trees)
-        self._ledger = Ledger(mirror, self._commits, self._states, self._notes)
+        self._ledger = Ledger(mirror, self._commits, self._states, self._notes, home)
         self._looked = float("-inf")
 
     @classmethod
-    def open(cls, url: str, branch: str, state_dir: Path) -> ConfigRepo:
-        """Name a config repo; its mirror is made when it is first used."""
+    def open(cls, url: str, branch: str, state_dir: Path, home: str = "") -> ConfigRepo:
+        """Name a config repo; its mirror is made when it is first used.
+
+        `home` is the folder of the application's headway.yaml. All applications of a repo share its mirror.
+        """
         if not url:
             raise UsageError("no config repo is set", hint="set HEADWAY_REPO to its URL")
         if not _BRANCH.fullmatch(branch) or ".." in branch or branch.endswith("/"):
             raise UsageError(
                 f"{branch!r} cannot be a branch", hint="set HEADWAY_BRANCH to a branch of the config repo"
             )
-        return cls(Mirror(url, state_dir / "git", branch), branch, IndexCache(state_dir / "index.sqlite"))
+        mirror = Mirror(url, state_dir / "git", branch)
+        return cls(mirror, branch, IndexCache(state_dir / "index.sqlite"), Home(home))
 
     def __enter__(self) -> Self:
         return self
@@ -118,11 +124,11 @@ class ConfigRepo:
 
     def own_file(self, commit: str, path: str) -> bytes | None:
         """Return one of headway's own files; None where there is none, ConfigError where it is no plain file."""
-        return self._trees.own_file(self._commits.get(commit).tree, path)
+        return self._trees.own_file(self._commits.get(commit).tree, self.home.place(path))
 
     def read(self, commit: str, path: str) -> bytes | None:
         """Return a file's content at a commit; None where there is no such file."""
-        item = self._trees.at(self._commits.get(commit).tree, folder_path(path))
+        item = self._trees.at(self._commits.get(commit).tree, folder_path(self.home.place(path)))
         if item is None or not item.mode.startswith("100"):
             return None
         return self._mirror.read(item.sha)
@@ -228,12 +234,12 @@ class ConfigRepo:
 
         Whoever may push this ref need not be one who may push the branch: it is believed for commits of the branch.
         """
-        found = self._mirror.seen(live_ref(environment))
+        found = self._mirror.seen(self.home.live_ref(environment))
         return found if found is not None and self.on_branch(found) else None
 
     def stray_live(self, environment: str) -> str:
         """Return what the live ref names, where that is no commit of the branch; else empty."""
-        found = self._mirror.seen(live_ref(environment))
+        found = self._mirror.seen(self.home.live_ref(environment))
         return found if found is not None and not self.on_branch(found) else ""
 
     def on_branch(self, commit: str) -> bool:
@@ -305,14 +311,16 @@ class ConfigRepo:
         if made is None:
             return None
         before = self._commits.get(head).tree
-        after = self._trees.changed(before, made.files, made.trees)
+        message = self.home.marked(made.message)
+        files = {self.home.place(path): content for path, content in made.files.items()}
+        after = self._trees.changed(before, files, made.trees)
         if after == before:
             return None
         author = author_line(*author_of(made.author, self._commits.own_user))
-        commit = self._commits.write(after, [head], made.message, author, datetime.now(UTC))
+        commit = self._commits.write(after, [head], message, author, datetime.now(UTC))
         change = Push(f"refs/heads/{self._branch}", commit)
         try:
-            push_release(self._mirror, change, made.message)
+            push_release(self._mirror, self.home, change, message)
         except LostRace as race:
             return race
         self._looked = time.monotonic()
@@ -334,7 +342,7 @@ class ConfigRepo:
         each push, and raises where somebody else may record by now. `seen` is the head that was worked from: where
         a commit that is newer than it is live in the environment since, LostLease is raised and nothing recorded.
         """
-        ref = live_ref(environment)
+        ref = self.home.live_ref(environment)
         commit = self._commits.get(commit).sha
         with self._mirror.turn():
             for attempt in range(1, TRIES + 1):
@@ -379,8 +387,8 @@ class ConfigRepo:
             tree, [head] if head else [], subject, author_line(outcome.by), datetime.now(UTC)
         )
         # What stands there and is no notes' commit holds nothing: it gives way, if it is still that.
-        odd = self._mirror.seen(NOTES) or ""
-        return [Push(NOTES, noted, lease=None if head else odd)]
+        odd = self._mirror.seen(self.home.notes) or ""
+        return [Push(self.home.notes, noted, lease=None if head else odd)]
 
     def _push(self, changes: list[Push]) -> None:
         if not changes:

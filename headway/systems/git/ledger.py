@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from headway.domain.releases.ledger import Entry, is_release_id, oldest_commit_time, parse_message, parse_note
-from headway.systems.git.commits import Commits
+from headway.domain.releases.ledger import Entry, is_release_id, oldest_commit_time, parse_note
+from headway.systems.git.commits import Commit, Commits
 from headway.systems.git.folder_states import FolderStates
+from headway.systems.git.home import Home
 from headway.systems.git.mirror import Mirror
 from headway.systems.git.notes import Notes
-from headway.systems.git.tree import OWN_FILES, folder_path
+from headway.systems.git.tree import folder_path
 
 FIRST, AT_ONCE = 20, 200
 OLD_IN_A_ROW = 100
@@ -27,7 +28,10 @@ _FORMAT = "--format=%x1e%H%x1f%P%x1f%an%x1f%ct%x1f%B%x1f"
 class Ledger:
     """The history of one mirror's branch."""
 
-    def __init__(self, mirror: Mirror, commits: Commits, states: FolderStates, notes: Notes) -> None:
+    def __init__(
+        self, mirror: Mirror, commits: Commits, states: FolderStates, notes: Notes, home: Home
+    ) -> None:
+        self._home = home
         self._mirror, self._commits, self._states, self._notes = mirror, commits, states, notes
 
     def entries(
@@ -56,7 +60,7 @@ class Ledger:
     def entry(self, commit: str, environments: tuple[str, ...] = ()) -> Entry:
         """Return one commit as an entry."""
         it = self._commits.get(commit)
-        record = parse_message(it.message)
+        record = self._home.record(it.message)
         entry = Entry(it.sha, it.parents, it.author, it.time, it.subject, record, (), environments)
         return self._with_outcomes([entry])[0]
 
@@ -71,11 +75,15 @@ class Ledger:
         oldest = oldest_commit_time(release_id)
         if oldest is not None:
             found = self._commits.newest_first(head, oldest)
-            return next((it.sha for it in found if it.release_id == release_id), None)
+            return next((it.sha for it in found if self._is(it, release_id)), None)
         pattern = f"--grep=Headway-Release: {release_id}"
         result = self._mirror.run("rev-list", "--fixed-strings", "--regexp-ignore-case", pattern, head)
         named = (self._commits.get(sha) for sha in result.stdout.decode().split())
-        return next((it.sha for it in named if it.release_id == release_id), None)
+        return next((it.sha for it in named if self._is(it, release_id)), None)
+
+    def _is(self, commit: Commit, release_id: str) -> bool:
+        """Return whether a commit is this application's release of an id."""
+        return commit.release_id == release_id and self._home.record(commit.message) is not None
 
     def _with_outcomes(self, entries: list[Entry]) -> list[Entry]:
         notes = self._notes.read([it.commit for it in entries])
@@ -91,7 +99,7 @@ class Ledger:
         command = ["log", "-z", "--name-only", "--no-renames", "--no-color", "--no-show-signature"]
         command += ["--full-history", "--parents", _FORMAT]
         command.append(head if not isinstance(since, str) else f"{since}..{head}")
-        paths = sorted({*plain.values(), *OWN_FILES})
+        paths = sorted({*plain.values(), *self._home.own_files})
         if "" not in paths:
             command += ["--", *paths]
         with self._mirror.records(*command) as records:
@@ -115,7 +123,9 @@ class Ledger:
         sha, parents, author, time, message = fields
         commit = self._commits.get(sha) if not names else None
         if commit is not None and len(commit.parents) > 1:
-            names = [path for path in {*folders.values(), *OWN_FILES} if self._states.decided(sha, path)]
+            names = [
+                path for path in {*folders.values(), *self._home.own_files} if self._states.decided(sha, path)
+            ]
             if not names:
                 return None
         touched = tuple(name for name, folder in folders.items() if _below(folder, names))
@@ -126,7 +136,7 @@ class Ledger:
             author=author,
             time=datetime.fromtimestamp(int(time), UTC),
             subject=message.lstrip("\n").partition("\n")[0].strip(),
-            record=parse_message(message),
+            record=self._home.record(message),
             environments=touched,
         )
 

@@ -12,19 +12,18 @@ from collections.abc import Iterable
 from headway.systems.git.mirror import Mirror, seen
 from headway.systems.git.tree import FOLDER, Trees
 
-NOTES = "refs/notes/headway"
-
 
 class Notes:
     """The notes of one mirror, as they were when the remote was last looked at."""
 
-    def __init__(self, mirror: Mirror, trees: Trees) -> None:
+    def __init__(self, mirror: Mirror, trees: Trees, ref: str) -> None:
         self._mirror = mirror
+        self._ref = ref
         self._trees = trees
 
     def head(self) -> str | None:
         """Return the newest commit of the notes; None where nothing was ever noted, or the ref names no commit."""
-        found = self._mirror.find(seen(NOTES))
+        found = self._mirror.find(seen(self._ref))
         return found[0] if found is not None and found[1] == "commit" else None
 
     def read(self, commits: Iterable[str]) -> dict[str, str]:

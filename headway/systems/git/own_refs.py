@@ -8,29 +8,15 @@ takes no such refs refuses a release before anything is committed, and not its r
 
 from __future__ import annotations
 
-import re
-
 from headway.domain.releases.message import parse_message
-from headway.errors import UsageError
 from headway.systems.git.errors import NoAtomicPush
+from headway.systems.git.home import Home
 from headway.systems.git.mirror import Mirror, Push
-from headway.systems.git.notes import NOTES
-
-_WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*(?<!\.lock)")
 
 
-def live_ref(environment: str) -> str:
-    """Return the ref of the commit that was live last in an environment."""
-    if not _WORD.fullmatch(environment):
-        raise UsageError(
-            f"{environment!r} cannot be an environment", hint="use letters, digits, dashes, underscores, dots"
-        )
-    return f"refs/headway/{environment}/live"
-
-
-def push_release(mirror: Mirror, change: Push, message: str) -> None:
+def push_release(mirror: Mirror, home: Home, change: Push, message: str) -> None:
     """Push a commit to the branch, and a release's refs with it: where these are refused, it is refused."""
-    own = _released(mirror, change.commit, message)
+    own = _released(mirror, home, change.commit, message)
     try:
         mirror.push(change, *own)
     except NoAtomicPush:
@@ -39,15 +25,9 @@ def push_release(mirror: Mirror, change: Push, message: str) -> None:
         mirror.push(change)
 
 
-def _released(mirror: Mirror, commit: str, message: str) -> list[Push]:
+def _released(mirror: Mirror, home: Home, commit: str, message: str) -> list[Push]:
     """Return the refs that go with a release's commit; none with a rollback's, which nothing should hold up."""
     record = parse_message(message)
-    if (
-        record is None
-        or record.kind not in ("release", "promotion")
-        or not _WORD.fullmatch(record.environment)
-    ):
+    if record is None or record.kind not in ("release", "promotion"):
         return []
-    # One of each kind that the record of the outcome writes: hosts have rules for `refs/notes/*` and for others.
-    refs = (f"refs/headway/{record.environment}/released", f"{NOTES}-released-{record.environment}")
-    return [Push(ref, commit, lease=mirror.seen(ref) or "") for ref in refs]
+    return [Push(ref, commit, lease=mirror.seen(ref) or "") for ref in home.released_refs(record.environment)]

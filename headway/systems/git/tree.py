@@ -19,8 +19,6 @@ from headway.domain.manifests.index import unrendered
 from headway.errors import ConfigError, Problem, UsageError
 
 MANIFESTS = (".yaml", ".yml", ".json")
-OWN_FILES = frozenset({"headway.yaml", "holds.yaml"})
-"""At the root of the repo, about environments and not in one."""
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 FOLDER, FILE, LINK, MODULE = "40000", "100644", "120000", "160000"
 KEPT = 4096
@@ -198,7 +196,7 @@ class Trees:
                 found.rendered.append(problem)
             elif item.mode == LINK:
                 self._follow(root, full, item.sha, found)
-            elif name.endswith(MANIFESTS) and full not in OWN_FILES:
+            elif name.endswith(MANIFESTS) and not _is_own(name, self.entries(sha)):
                 found.files[full] = item.sha
         return below
 
@@ -290,6 +288,11 @@ class Trees:
         if after == before:
             return sha
         return self._mirror.write("tree", encode(after)) if after else ""
+
+
+def _is_own(name: str, beside: Mapping[str, Item]) -> bool:
+    """Return whether a file is headway's own: an application's headway.yaml, or the holds.yaml beside it."""
+    return name == "headway.yaml" or (name == "holds.yaml" and "headway.yaml" in beside)
 
 
 def encode(entries: Mapping[str, Item]) -> bytes:
