@@ -7,7 +7,7 @@ In plain YAML one scalar says the whole reference. In what is rendered it may sa
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from headway.domain.images.reference import Image, ImageRef
@@ -51,6 +51,11 @@ class Part:
     suffix: str = ""
 
     @property
+    def says(self) -> str:
+        """Its text without quotes."""
+        return self.text.strip("'\"")
+
+    @property
     def place(self) -> str:
         """Its file, line and column."""
         return f"{self.path}:{self.line}:{self.column}"
@@ -74,15 +79,23 @@ class ImageSite:
     parts: tuple[Part, ...] = ()
     obstacle: str = ""
 
+    def at(self, path: str) -> ImageSite:
+        """Return the same site in a file at a path."""
+        return replace(self, parts=tuple(replace(it, path=path) for it in self.parts)) if self.parts else self
+
+    @property
+    def carries_digest(self) -> bool:
+        """Return whether a digest can be written here."""
+        return not self.parts or any(it.role == DIGEST or it.pinned for it in self.parts if it.shown)
+
     def spell(self, reference: ImageRef) -> Image:
-        """Return a reference as it would be rendered here: without a digest where none can be carried."""
-        if not self.parts:
+        """Return a reference as this place has it: without a tag where the digest alone is rendered.
+
+        Where only the tag can be written, the digest is what the release's record says.
+        """
+        if not self.parts or any(it.shown and it.role in (IMAGE, TAG) for it in self.parts):
             return self.image.respelled(reference)
-        tag = any(it.shown and it.role in (IMAGE, TAG) for it in self.parts)
-        digest = any(it.role == DIGEST or it.pinned for it in self.parts if it.shown)
-        return self.image.respelled(
-            reference.pinned(reference.tag if tag else None, reference.digest if digest else None)
-        )
+        return self.image.respelled(reference.pinned(None, reference.digest))
 
     def writes(self, image: Image, tag: str = "") -> Iterator[tuple[Part, str]]:
         """Yield the new value of each part that gives the site another image.
@@ -104,7 +117,7 @@ class ImageSite:
             if part.role == TAG:
                 yield part, new + after
             else:
-                own = _split(part.text.strip("'\""))[0]
+                own = _split(part.says)[0]
                 yield part, (f"{own}:{new}" if new else own) + after
 
     def to_json(self) -> list[Any]:

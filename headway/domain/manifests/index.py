@@ -16,6 +16,7 @@ from typing import Any
 from yaml.nodes import Node, ScalarNode, SequenceNode
 
 from headway.domain.images.reference import Image
+from headway.domain.manifests.engines import engine_sites
 from headway.domain.manifests.image_sites import ImageSite, ImageUse
 from headway.domain.manifests.mentions import Mention, mentions, placeholders
 from headway.domain.manifests.shape import misfits
@@ -23,7 +24,7 @@ from headway.domain.text.yaml_nodes import YamlProblem, child, compose, decode, 
 from headway.domain.text.yaml_values import may_alias, node_at, value_of
 from headway.errors import Problem
 
-FORMAT = 3
+FORMAT = 4
 """Changes when what is cached of a file changes."""
 
 _RENDERED = {
@@ -82,7 +83,7 @@ class FileIndex:
         return FileIndex(
             path,
             tuple(Manifest(path, it.document, it.line, it.object) for it in self.manifests),
-            self.images,
+            tuple(it.at(path) for it in self.images),
             tuple(replace(it, file=path) for it in self.problems),
             self.mentions,
             tuple(replace(it, file=path) for it in self.doubts),
@@ -163,6 +164,7 @@ def index_file(data: bytes) -> FileIndex:
             continue
         line, column = node.start_mark.line + 1, node.start_mark.column + 1 + (start - node.start_mark.index)
         images.append(ImageSite(Image(node.value), start + shift, end + shift, line, column, tuple(uses)))
+    images += engine_sites(data, ((it.document, it.object) for it in manifests))
     images.sort(key=lambda it: it.start)
     elsewhere = mentions(text, [(it.start - shift, it.end - shift) for it in images])
     return FileIndex("", tuple(manifests), tuple(images), tuple(problems), tuple(elsewhere), tuple(doubts))

@@ -253,18 +253,20 @@ def _plan(
             continue
         service = service_of(config, site.image)
         assert service is not None
+        writes = () if site.obstacle else tuple(edits.writes(service, site, image, read))
+        if writes and all(part.says == text for part, text in writes):
+            if site.image.digest:
+                problems.append(Problem(path, site.line, site.column, _SAME_TAG.format(image.tag)))
+            continue
         changes[Change(service, site.image, image, why.get(service, ""))] = None
         if site.obstacle:
             problems.append(Problem(path, site.line, site.column, site.obstacle))
         elif not site.parts:
             by_file.setdefault(_edited(config, environment, path, linked), {})[site] = image.text
-        else:
-            for part, text in edits.writes(service, site, image, read):
-                said = by_file.setdefault(part.path, {})
-                if said.setdefault(part, text) != text:
-                    problems.append(
-                        Problem(part.path, part.line, part.column, _DIFFER.format(text, said[part]))
-                    )
+        for part, text in writes:
+            said = by_file.setdefault(part.path, {})
+            if said.setdefault(part, text) != text:
+                problems.append(Problem(part.path, part.line, part.column, _DIFFER.format(text, said[part])))
     if problems:
         raise ConfigError(dict.fromkeys(problems))
     return Plan(
@@ -272,10 +274,14 @@ def _plan(
         base=base,
         changes=tuple(sorted(changes, key=lambda it: order[it.service])),
         files={path: splice(read(path), changed.items()) for path, changed in by_file.items()},
-        warnings=tuple(_warnings(config, indexes, changes)),
+        warnings=(*_warnings(config, indexes, changes), *_tags_alone(edits.images)),
     )
 
 
+_SAME_TAG = (
+    "this says the tag {} already, and its digest is another: none can stand here, so release the image under "
+    "another tag"
+)
 _DIFFER = (
     "this one place says several images, which would become {} and {}: give each of them a place of its own"
 )
@@ -316,6 +322,15 @@ def _warnings(config: Config, indexes: Iterable[FileIndex], changes: Iterable[Ch
             ):
                 place = f"{index.path}:{mention.line}:{mention.column}"
                 yield f"warning: {place}: {mention.image} stays: it is named here outside of a container's image"
+
+
+def _tags_alone(images: Mapping[tuple[str, ImageSite], Image]) -> list[str]:
+    """Return where an image's tag is written and its digest is not, since none can be there."""
+    return [
+        f"{path}:{site.line}:{site.column}: no digest can stand here, so the tag {image.tag} alone is written"
+        for (path, site), image in images.items()
+        if image.tag != site.image.tag and image.digest and not site.carries_digest
+    ]
 
 
 def _flat(config: Config, indexes: list[FileIndex]) -> list[tuple[FileIndex, ImageSite]]:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from headway.domain.manifests.image_sites import DIGEST, IMAGE, TAG
-from headway.domain.rendering.scalars import Scalar, occurrences, scalars
+from headway.domain.text.scalars import Scalar, occurrences, scalars
 
 _LIKELY = re.compile(r"(?i)(?:tag|version|digest|image|sha)$|^(?:tag|version|digest|image)")
 _NEVER = frozenset({"apiVersion", "kind", "name", "namespace", "namePrefix", "nameSuffix", "port"})

@@ -13,7 +13,7 @@ from yaml.nodes import Node, ScalarNode, SequenceNode
 from headway.domain.images.reference import Image, ImageRef
 from headway.domain.manifests.image_sites import IMAGE, TAG, ImageSite
 from headway.domain.rendering.candidates import split
-from headway.domain.rendering.scalars import Scalar, scalars
+from headway.domain.text.scalars import Scalar, scalars
 from headway.domain.text.yaml_insert import Tree, Uninsertable, insert
 from headway.domain.text.yaml_nodes import YamlProblem, child, compose, decode
 from headway.errors import UsageError

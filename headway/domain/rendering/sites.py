@@ -16,7 +16,7 @@ from headway.domain.rendering.candidates import Candidate, candidates, split
 from headway.domain.rendering.containers import Container, Item, containers, differences, identity
 from headway.domain.rendering.markers import Marker, with_markers
 from headway.domain.rendering.rendered import Rendered
-from headway.domain.rendering.scalars import Scalar, scalars
+from headway.domain.text.scalars import Scalar, scalars
 from headway.domain.text.yaml_nodes import YamlProblem
 from headway.errors import HeadwayError, TransientError
 

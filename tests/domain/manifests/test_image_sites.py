@@ -29,7 +29,7 @@ def site(value: str, *parts: Part) -> ImageSite:
     ("place", "value", "written"),
     [
         (site("shop/users:1.0", part(TAG, "1.0")), f"shop/users:2.0@{D2}", [f"2.0@{D2}"]),
-        (site("shop/users:1.0", part(TAG, "1.0", pinned=False)), "shop/users:2.0", ["2.0"]),
+        (site("shop/users:1.0", part(TAG, "1.0", pinned=False)), f"shop/users:2.0@{D2}", ["2.0"]),
         (
             site(f"shop/users:1.0@{D1}", part(TAG, "1.0"), part(DIGEST, D1)),
             f"shop/users:2.0@{D2}",

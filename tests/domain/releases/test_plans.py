@@ -152,3 +152,16 @@ def test_a_place_that_a_release_must_not_change_refuses_it() -> None:
     wanted = {"web": (ImageRef.parse("r.io/web:2"), "")}
     with pytest.raises(ConfigError, match=r"k\.yaml:1:9: production's sources have this file too"):
         plan_images(CONFIG, "staging", "base", found, lambda _: b"newTag: v1", wanted)
+
+
+def test_a_tag_that_no_digest_can_follow() -> None:
+    """It is written alone, and said; once it stands there nothing is to be changed, also by automation."""
+    text = (
+        b"apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: web}\nspec:\n"
+        b"  values: {image: {repository: r.io/web, tag: v1}}\n"
+    )
+    files = {"a.yaml": text}
+    plan = planned(files, web=f"r.io/web:v2@{D}")
+    assert plan.files["a.yaml"] == text.replace(b"v1", b"v2")
+    assert any("a.yaml:5:47: no digest can stand here" in it for it in plan.warnings), plan.warnings
+    assert not planned(dict(plan.files), web=f"r.io/web:v2@{D}")

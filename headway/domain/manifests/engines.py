@@ -1,0 +1,123 @@
+"""Images that other engines' objects say: HelmRelease, Argo Application, Flux Kustomization, OCIRepository.
+
+The engine that is there renders and rolls them out; here their scalars are found, to be seen and changed in place. As
+no rendering shows whether a chart takes a digest behind its tag, only what has one already gets one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from headway.domain.images.reference import Image
+from headway.domain.manifests.image_sites import DIGEST, IMAGE, TAG, ImageSite, ImageUse, Part
+from headway.domain.text.scalars import Keys, Scalar, scalars
+
+KINDS = {
+    "HelmRelease": "helm.toolkit.fluxcd.io",
+    "Kustomization": "kustomize.toolkit.fluxcd.io",
+    "OCIRepository": "source.toolkit.fluxcd.io",
+    "Application": "argoproj.io",
+    "ApplicationSet": "argoproj.io",
+}
+_VALUES = frozenset({"values", "valuesObject"})
+Group = Mapping[str, Scalar]
+
+
+def engine_sites(data: bytes, objects: Iterable[tuple[int, Mapping[str, Any]]]) -> list[ImageSite]:
+    """Return the images that a file's objects of other engines say; `objects` are its own, by their document."""
+    mine = {document: item for document, item in objects if _is_engines(item)}
+    if not mine:
+        return []
+    groups: dict[tuple[int, Keys], dict[str, Scalar]] = {}
+    for it in scalars("", data):
+        if it.document in mine and it.keys[:1] == ("spec",):
+            groups.setdefault((it.document, it.keys[:-1]), {})[str(it.keys[-1])] = it
+    found: list[ImageSite] = []
+    for (document, keys), group in groups.items():
+        item = mine[document]
+        url = groups.get((document, ("spec",)), {}).get("url")
+        if item["kind"] == "OCIRepository":
+            name = url.value.removeprefix("oci://") if url is not None and keys == ("spec", "ref") else ""
+            said = _apart(name, group.get("tag"), group.get("digest"), pinned=False)
+        else:
+            said = _images(str(item["kind"]), keys, group)
+        found += [_site(image, parts, document, item, keys) for image, parts in said]
+    for document, item in mine.items():
+        for image, parts, keys in _parameters(document, groups):
+            found.append(_site(image, parts, document, item, keys))
+    return sorted(found, key=lambda it: it.start)
+
+
+def _is_engines(item: Mapping[str, Any]) -> bool:
+    group = KINDS.get(str(item.get("kind")))
+    return group is not None and str(item.get("apiVersion", "")).startswith(f"{group}/")
+
+
+def _images(kind: str, keys: Keys, group: Group) -> Iterator[tuple[str, list[Part]]]:
+    if keys[-1:] == ("images",) and "kustomize" in keys:
+        yield from ((it.value.rpartition("=")[2], [_part(it, IMAGE)]) for it in group.values())
+    elif keys[-2:-1] == ("images",) and (kind == "Kustomization" or "kustomize" in keys):
+        name = group.get("newName") or group.get("name")
+        if name is not None:
+            yield from _apart(name.value, group.get("newTag"), group.get("digest"), pinned=True)
+    elif _VALUES.intersection(map(str, keys[1:])):
+        repository, tag = group.get("repository"), group.get("tag")
+        whole = group.get("image")
+        if repository is not None:
+            registry = group.get("registry")
+            name_ = (
+                f"{registry.value}/{repository.value}" if registry and registry.value else repository.value
+            )
+            yield from _apart(name_, tag, group.get("digest"), pinned=False)
+        elif whole is not None and _has_tag(whole.value):
+            yield whole.value, [_part(whole, IMAGE, pinned="@" in whole.value)]
+
+
+def _apart(
+    name: str, tag: Scalar | None, digest: Scalar | None, *, pinned: bool
+) -> Iterator[tuple[str, list[Part]]]:
+    """Yield the image that a name with a tag and a digest says, each in its own scalar."""
+    said, pin = tag.value if tag else "", digest.value if digest else ""
+    if not name or not (said or pin):
+        return
+    parts = []
+    if tag is not None and said:
+        parts.append(_part(tag, TAG, pinned=pinned or "@" in said))
+    if digest is not None:
+        parts.append(_part(digest, DIGEST))
+    yield name + (f":{said}" if said else "") + (f"@{pin}" if pin else ""), parts
+
+
+def _parameters(
+    document: int, groups: Mapping[tuple[int, Keys], Group]
+) -> Iterator[tuple[str, list[Part], Keys]]:
+    """Yield the images of `helm.parameters`: those with names that end in `repository` and `tag`."""
+    lists: dict[Keys, dict[str, Scalar]] = {}
+    for (at, keys), group in groups.items():
+        if at == document and keys[-3:-1] == ("helm", "parameters") and "name" in group and "value" in group:
+            lists.setdefault(keys[:-1], {})[group["name"].value] = group["value"]
+    for keys, named in lists.items():
+        for name, value in named.items():
+            before, _, last = name.rpartition("repository")
+            if last or not name.endswith("repository"):
+                continue
+            tag, digest = named.get(f"{before}tag"), named.get(f"{before}digest")
+            for image, parts in _apart(value.value, tag, digest, pinned=False):
+                yield image, parts, keys
+
+
+def _has_tag(value: str) -> bool:
+    return Image(value).ref is not None and bool(Image(value).tag or Image(value).digest)
+
+
+def _part(it: Scalar, role: str, *, pinned: bool = True) -> Part:
+    return Part("", it.start, it.end, it.line, it.column, role, it.text, pinned)
+
+
+def _site(image: str, parts: list[Part], document: int, item: Mapping[str, Any], keys: Keys) -> ImageSite:
+    meta = item["metadata"]
+    place = ".".join(map(str, keys))
+    use = ImageUse(document, item["kind"], str(meta.get("namespace") or ""), meta["name"], place, "field")
+    first = parts[0]
+    return ImageSite(Image(image), first.start, first.end, first.line, first.column, (use,), tuple(parts))
