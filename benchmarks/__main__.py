@@ -16,6 +16,7 @@ from lab.place import Place
 # The last one keeps the cluster's controllers busy for a while after it.
 NAMES = (
     "picks",
+    "board",
     "scan",
     "ledger",
     "release_written",

@@ -29,9 +29,22 @@ class Cluster(KubeServer):
         super().__init__(listener)
         self.kinds, self.watched, self.pace = ALL, True, pace
         self.settle = self._settle
-        self._last: dict[str, tuple[int, dict[str, Any]]] = {}
         self._stopped = threading.Event()
         self._threads: list[threading.Thread] = []
+
+    def _put(
+        self, path: str, body: dict[str, Any], query: dict[str, list[str]]
+    ) -> tuple[int, dict[str, Any]]:
+        """Keep what the controller noted: an apply changes neither the status nor annotations of others."""
+        before = self.objects.get(path)
+        if "/deployments/" in path and before is not None:
+            meta = before["metadata"]
+            annotations = {**meta.get("annotations", {}), **body["metadata"].get("annotations", {})}
+            body = {**body, "metadata": {**body["metadata"], "annotations": annotations}}
+            body["metadata"]["generation"] = meta.get("generation", 1)
+            if "status" in before:
+                body["status"] = before["status"]
+        return super()._put(path, body, query)
 
     def _settle(self, path: str) -> None:
         if "/deployments/" not in path:
@@ -61,12 +74,7 @@ class Cluster(KubeServer):
             )
             image = _image(item)
             old = self._sets(root, meta["uid"])
-            if old and _image(old[-1][1]) == image and path in self._last:
-                # An apply changes neither the status nor what the controller noted.
-                meta.setdefault("annotations", {})[REVISION] = str(len(old))
-                meta["generation"], item["status"] = self._last[path]
-                if item != self.objects[path]:
-                    self.put(path, item)
+            if old and _image(old[-1][1]) == image:
                 return
             revision = str(len(old) + 1)
             meta["generation"] = len(old) + 1
@@ -84,7 +92,7 @@ class Cluster(KubeServer):
             }
             self.put(f"{root}/replicasets/{name}-{revision}", replica_set)
             item["status"] = _status(meta["generation"], wanted, 0, 0)
-            self._note(path, item)
+            self.put(path, item)
         core = root.replace("/apis/apps/v1", "/api/v1")
         broken = "broken" in image.partition("@")[0].rpartition(":")[2]
         for number in range(wanted):
@@ -99,7 +107,7 @@ class Cluster(KubeServer):
                 item = copy.deepcopy(self.objects[path])
                 done = 0 if broken else number + 1
                 item["status"] = _status(item["metadata"]["generation"], wanted, number + 1, done)
-                self._note(path, item)
+                self.put(path, item)
             if broken:
                 return
         with self._lock:
@@ -108,10 +116,6 @@ class Cluster(KubeServer):
                     it for it in self.objects if it.startswith(f"{core}/pods/{gone.rpartition('/')[2]}-")
                 ]:
                     self.drop(each)
-
-    def _note(self, path: str, item: dict[str, Any]) -> None:
-        self._last[path] = item["metadata"]["generation"], item["status"]
-        self.put(path, item)
 
     def _sets(self, root: str, uid: str) -> list[tuple[str, dict[str, Any]]]:
         found = [

@@ -128,7 +128,7 @@ def _behind(images: tuple[Image, ...], service: str, before: EnvironmentFacts | 
     for entry, image in before.history.get(service, ()):
         key = _key(image)
         if key in mine:
-            return max(len(newer), 1), True
+            return len(newer), True
         if key and "live" in entry.states and not entry.reverts:
             newer[key] = None
     return max(len(newer), 1), False

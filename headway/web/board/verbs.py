@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import parse_qsl
 
-from starlette.datastructures import FormData
-from starlette.exceptions import HTTPException
+from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -20,7 +20,6 @@ from headway.domain.board.facts import Question
 from headway.domain.config.model import Verb
 from headway.domain.policy.audit import act_of, answered
 from headway.domain.policy.people import same_person
-from headway.errors import UsageError
 from headway.operations.board import plans
 from headway.operations.board.acts import change_lock
 from headway.operations.board.plans import Planned
@@ -57,7 +56,7 @@ RIGHTS: dict[str, Verb] = {
     "approve": "approve",
     "reject": "approve",
 }
-FORM_FIELDS, FORM_SERVICES, FORM_BYTES = 40, 2000, 300_000
+FORM_FIELDS, FORM_SERVICES, FORM_BYTES = 2100, 2000, 300_000
 
 
 class Acting:
@@ -65,7 +64,7 @@ class Acting:
 
     def __init__(self, desk: Desk, starter: Starter) -> None:
         self._desk, self._starter = desk, starter
-        self.routes = [
+        self.routes: list[Route] = [
             Route("/-/lock", known(desk, self._shown("lock")), methods=["GET"]),
             Route("/-/lock", known(desk, self._pressed("lock")), methods=["POST"]),
             Route("/-/approvals/{run}", known(desk, self._question), methods=["GET"]),
@@ -261,10 +260,17 @@ async def _form(request: Request) -> FormData:
     """Read a form that this server's own page has sent."""
     if not same_origin(request):
         raise Refused(403, "This did not come from the board's own page")
-    length = request.headers.get("content-length", "")
-    if not (length.isascii() and length.isdigit() and int(length) <= FORM_BYTES):
-        raise Refused(413, f"A form of at most {FORM_BYTES} bytes is taken")
+    if request.headers.get("content-type", "").partition(";")[0] != "application/x-www-form-urlencoded":
+        raise Refused(415, "A form is expected")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > FORM_BYTES:
+            raise Refused(413, f"A form of at most {FORM_BYTES} bytes is taken")
     try:
-        return await request.form(max_fields=FORM_FIELDS + FORM_SERVICES, max_files=0)
-    except HTTPException as error:
-        raise UsageError(f"the form cannot be read: {error.detail}") from None
+        fields: list[tuple[str, str | UploadFile]] = [
+            *parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FORM_FIELDS)
+        ]
+    except ValueError:
+        raise Refused(400, "The form cannot be read") from None
+    return FormData(fields)

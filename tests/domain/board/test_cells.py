@@ -108,6 +108,7 @@ def test_the_state_of_a_cell(
         ("one newer", facts(entry(2, "live", minutes=5), entry(1, "live"), runs=2), 1),
         ("two newer", facts(entry(3, "live", minutes=9), entry(2, "live", minutes=5), entry(1, "live"), runs=3), 2),
         ("one of them failed", facts(entry(3, "live", minutes=9), entry(2, "failed", minutes=5), entry(1, "live"), runs=3), 1),
+        ("what is newer there has failed", facts(entry(2, "failed", minutes=5), entry(1, "live"), runs=2), 0),
         ("released again after a rollback", facts(entry(2, "live", minutes=9), entry(1, "live", minutes=7), entry(2, "live", minutes=5), entry(1, "live"), runs=2), 1),
         ("another one, and nobody knows how many between", facts(runs=9), -1),
         ("it is not there", facts(images={}), 0),

@@ -151,7 +151,8 @@ class Shop:
         item["metadata"]["namespace"] = name
         path = f"/apis/apps/v1/namespaces/{name}/deployments/{service}"
         if (before := self.cluster.objects.get(path)) is not None:
-            item["metadata"]["uid"] = before["metadata"]["uid"]
+            item["status"] = before.get("status", {})
+            item["metadata"] = {**before["metadata"], **item["metadata"]}
         item["metadata"]["labels"] = Owner("shop", name).labels_at(name)
         item["metadata"]["managedFields"] = [{"manager": "headway", "operation": "Apply", "fieldsV1": {}}]
         self.cluster.put(path, item)

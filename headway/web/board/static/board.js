@@ -170,7 +170,7 @@
     focused = place?.contains?.(document.activeElement) && document.activeElement.getAttribute("href") || "";
   });
   document.addEventListener("htmx:oobAfterSwap", (event) => {
-    const now = document.getElementById(event.detail.target.id);
+    const now = document.getElementById(event.detail.target?.id ?? "");
     if (now?.classList.contains("cell")) {
       now.classList.add("fresh");
       if (at?.id === now.id) mark(now);
@@ -180,7 +180,7 @@
     schedule();
   });
   document.addEventListener("htmx:afterSwap", (event) => {
-    if (event.detail.target.id === "board" || event.detail.elt?.id === "board") { at = null; schedule(); }
+    if (event.detail.target?.id === "board" || event.detail.elt?.id === "board") { at = null; schedule(); }
   });
   let soon = 0;
   function schedule() { soon ||= requestAnimationFrame(() => { soon = 0; refilter(); }); }
