@@ -82,7 +82,8 @@ def test_what_overslept_writes_and_records_nothing(app: App, sleeper: subprocess
 
     os.kill(sleeper.pid, signal.SIGCONT)
     said, _ = sleeper.communicate(timeout=120)
-    assert sleeper.returncode == 1, said
+    # It waits for another turn, and then finds what the other machine made live.
+    assert sleeper.returncode == 0, said
     assert "lease was lost" in said
     assert "Traceback" not in said
     assert recorded(app) == before
