@@ -16,13 +16,15 @@ from headway.domain.health.verification import job_for
 from headway.domain.images.reference import Image
 from headway.domain.manifests.ignoring import parse_rules
 from headway.domain.manifests.index import FileIndex, index_file
+from headway.domain.objects.claims import Claim, clashes
 from headway.domain.policy.holds import FILE as HOLDS_FILE
 from headway.domain.policy.holds import read_holds, unknown_names
 from headway.domain.releases.plans import service_of, sites_by_service
 from headway.errors import ConfigError, Problem, UsageError
 from headway.operations.connections import CONFIG_FILE
+from headway.systems.git.home import Home
 from headway.systems.git.plain_folder import PlainFolder
-from headway.systems.git.tree import Tree, Trees
+from headway.systems.git.tree import FOLDER, Tree, Trees
 
 
 @dataclass(slots=True)
@@ -38,42 +40,74 @@ class Lint:
 
 
 def lint(folder: Path) -> Lint:
-    """Return what is wrong in a folder: in headway.yaml, holds.yaml and every environment's manifests.
+    """Return what is wrong in a folder: in each headway.yaml, holds.yaml and every environment's manifests.
 
     Raises UsageError where there is no headway.yaml.
     """
     files = PlainFolder(folder)
     trees, found = Trees(files), Lint()
-    config: Config | None = None
-    cut: frozenset[tuple[str | int, ...]] = frozenset()
-    names = Names((), ())
-    try:
-        data = trees.own_file(files.root, CONFIG_FILE)
-        if data is None:
-            raise UsageError(
-                f"{CONFIG_FILE} is missing in {folder}",
-                hint="name the root of a config repo's checkout; `headway init` writes a first headway.yaml",
-            )
-        reading = Reading(data, CONFIG_FILE)
-        config, cut, names = reading.config, reading.cut, Names.of(ConfigText(data, CONFIG_FILE).value)
-        found.mistakes += reading.problems
-    except ConfigError as error:
-        found.mistakes += error.problems
-    _holds(trees, files, names, found)
-    indexes: list[FileIndex] = []
-    for name in config.environments if config is not None else ():
-        assert config is not None
-        if not any(it in cut for it in (("environments",), ("environments", name, "path"))):
-            indexes += _environment(trees, files, config, name, found)
-    if config is not None and not any(it[0] == "services" for it in cut if it):
-        _images(config, indexes, found)
+    homes = _homes(trees, files)
+    if not homes:
+        raise UsageError(
+            f"{CONFIG_FILE} is missing in {folder}",
+            hint="name the root of a config repo's checkout; `headway init` writes a first headway.yaml",
+        )
+    claims: list[Claim] = []
+    for home in homes:
+        claims += _application(trees, files, Home(home), found)
+    found.mistakes += clashes(claims)
     found.mistakes, found.warnings = sorted(set(found.mistakes)), sorted(set(found.warnings))
     return found
 
 
-def _holds(trees: Trees, files: PlainFolder, names: Names, found: Lint) -> None:
+def _homes(trees: Trees, files: PlainFolder) -> list[str]:
+    """Return the folders that have a headway.yaml, the root first."""
+    homes: list[str] = []
+    waiting = [("", files.root)]
+    while waiting:
+        above, sha = waiting.pop(0)
+        entries = trees.entries(sha)
+        if CONFIG_FILE in entries:
+            homes.append(above)
+        for name, item in entries.items():
+            if item.mode == FOLDER and not name.startswith("."):
+                waiting.append((f"{above}/{name}".lstrip("/"), item.sha))
+    return homes
+
+
+def _application(trees: Trees, files: PlainFolder, home: Home, found: Lint) -> list[Claim]:
+    """Note what is wrong with one application; return what its environments name."""
+    config: Config | None = None
+    cut: frozenset[tuple[str | int, ...]] = frozenset()
+    names = Names((), ())
     try:
-        data = trees.own_file(files.root, HOLDS_FILE)
+        data = trees.own_file(files.root, home.place(CONFIG_FILE))
+        assert data is not None
+        reading = Reading(data, CONFIG_FILE, home.folder)
+        config, cut, names = reading.config, reading.cut, Names.of(ConfigText(data, CONFIG_FILE).value)
+        found.mistakes += reading.problems
+    except ConfigError as error:
+        found.mistakes += error.problems
+    _holds(trees, files, home, names, found)
+    indexes: list[FileIndex] = []
+    claims: list[Claim] = []
+    for name, environment in config.environments.items() if config is not None else ():
+        assert config is not None
+        if any(it in cut for it in (("environments",), ("environments", name, "path"))):
+            continue
+        own = _environment(trees, files, config, name, found)
+        manifests = tuple(it for index in own for it in index.manifests)
+        cluster = environment.cluster
+        claims.append(Claim(f"{config.app}/{name}", cluster.context, cluster.namespace, manifests))
+        indexes += own
+    if config is not None and not any(it[0] == "services" for it in cut if it):
+        _images(config, indexes, found)
+    return claims
+
+
+def _holds(trees: Trees, files: PlainFolder, home: Home, names: Names, found: Lint) -> None:
+    try:
+        data = trees.own_file(files.root, home.place(HOLDS_FILE))
         if names.environments and names.services:
             found.mistakes += unknown_names(data, names.environments, names.services)
         read_holds(data)

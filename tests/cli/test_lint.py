@@ -166,3 +166,43 @@ def test_it_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     before = sorted(tmp_path.rglob("*"))
     linted(tmp_path, capsys)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_two_applications_that_name_one_object(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every headway.yaml below the folder is checked, and what two of them claim is named with both places."""
+    config = CONFIG.replace("  api: {image: r.io/api}\n", "")
+    put(
+        tmp_path,
+        headway=config,
+        staging__web=POD % ("web", "r.io/web:1"),
+        apps__other__headway=config.replace("app: shop", "app: other"),
+        apps__other__staging__web=POD % ("web", "r.io/web:1"),
+    )
+    code, mistakes, _ = linted(tmp_path, capsys)
+    assert code == 2
+    assert len(mistakes) == 1
+    assert mistakes[0].startswith(
+        "apps/other/staging/web.yaml:1:1: s Pod/web is shop/staging's too (staging/web.yaml:1)"
+    )
+
+
+def test_environments_with_namespaces_of_their_own_share_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same names in another namespace are other objects; what is in no namespace is one."""
+    role = "---\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: r}\n"
+    config = (
+        CONFIG.replace("  api: {image: r.io/api}\n", "")
+        + "  production: {path: production, cluster: {namespace: p}}\n"
+    )
+    put(
+        tmp_path,
+        headway=config,
+        staging__web=POD % ("web", "r.io/web:1"),
+        production__web=POD % ("web", "r.io/web:1"),
+    )
+    assert linted(tmp_path, capsys)[0] == 0
+    put(tmp_path, headway=config, staging__role=role, production__role=role)
+    code, mistakes, _ = linted(tmp_path, capsys)
+    assert code == 2
+    assert "ClusterRole/r is shop/staging's too" in mistakes[0]
