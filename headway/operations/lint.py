@@ -14,9 +14,9 @@ from headway.domain.config.positions import ConfigText
 from headway.domain.config.reading import Config, Reading
 from headway.domain.health.verification import job_for
 from headway.domain.images.reference import Image
+from headway.domain.manifests.claims import Claim, clashes
 from headway.domain.manifests.ignoring import parse_rules
 from headway.domain.manifests.index import FileIndex, index_file
-from headway.domain.objects.claims import Claim, clashes
 from headway.domain.policy.holds import FILE as HOLDS_FILE
 from headway.domain.policy.holds import read_holds, unknown_names
 from headway.domain.releases.plans import service_of, sites_by_service

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from headway.domain.manifests.index import Manifest
 from headway.domain.objects.identity import ObjectId, id_of
 from headway.errors import Problem
-
-if TYPE_CHECKING:
-    from headway.domain.manifests.index import Manifest
 
 _IN_NO_NAMESPACE = frozenset(
     {
