@@ -96,3 +96,16 @@ def test_what_only_reads_does_not_load_prefect() -> None:
         [sys.executable, "-c", code], cwd=REPO, env=env, capture_output=True, text=True, check=True
     )
     assert done.stdout == "False\n"
+
+
+def test_help_loads_no_decisions_and_a_look_no_requests() -> None:
+    """What `--help` and `status` do not need costs them a part of the time that people wait for them."""
+    code = (
+        "import sys\n"
+        "import headway.cli.main\n"
+        "print(sorted(it for it in sys.modules if it.startswith(('headway.domain.releases', 'pydantic'))))\n"
+        "import headway.operations.status\n"
+        "print('headway.requests' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPO, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\nFalse\n"

@@ -18,7 +18,6 @@ from headway.cli.options import (
     ReleaseId,
 )
 from headway.cli.output import Output, out, print_json
-from headway.domain.releases.endline import end_line, environment_line, flow_line
 from headway.errors import UsageError
 
 if TYPE_CHECKING:
@@ -358,6 +357,8 @@ def _run(flow: str, local: bool, output: Output, **fields: Any) -> None:
 
 
 def _summary(flow: str, result: dict[str, Any]) -> str:
+    from headway.domain.releases.endline import end_line, environment_line, flow_line
+
     if "flow_run" in result:
         return f"{flow}: {result['state'].lower()}"
     if "changes" in result:
