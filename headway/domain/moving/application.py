@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from headway.domain.moving.documents import is_below
+from headway.domain.moving.documents import is_below, parent
 from headway.domain.moving.found import Approvals, Found, Image, LeftOut, Rule, Stage
 from headway.domain.moving.layout import Group, Slot, namespace_of
 from headway.domain.moving.names import is_duration, name_of, rank_of
@@ -22,11 +23,13 @@ class Said:
 
 @dataclass(slots=True)
 class Environment:
-    """An environment of the file."""
+    """An environment of the file. `chart` is its chart's folder, where that is not in the environment's own."""
 
     name: str
     slot: Slot
     namespace: Said
+    path: str = ""
+    chart: str = ""
     promote_from: Said | None = None
     soak: Said | None = None
     timeout: Said | None = None
@@ -48,8 +51,8 @@ class Application:
     left_out: list[LeftOut] = field(default_factory=list)
 
 
-def application_of(group: Group, name: str, found: Found) -> Application:
-    """Return an application with everything that the tools say about it."""
+def application_of(group: Group, name: str, found: Found, folders: Container[str] = ()) -> Application:
+    """Return an application with everything that the tools say about it; `folders` are those of the repo."""
     services = _services(group)
     by_name = {image.name: key for key, image in services.items()}
     environments = []
@@ -60,6 +63,7 @@ def application_of(group: Group, name: str, found: Found) -> Application:
                 slot.word, slot, Said(namespace, str(place) if place else "no manifest names a namespace")
             )
         )
+    _give_folders(environments, group.root, folders)
     application = Application(name_of(name), group.root, services, environments)
     left: list[LeftOut] = application.left_out
     for environment in environments:
@@ -69,6 +73,25 @@ def application_of(group: Group, name: str, found: Found) -> Application:
     _stages(environments, by_name, found.stages, left)
     _chain(environments)
     return application
+
+
+def _give_folders(environments: list[Environment], root: str, folders: Container[str]) -> None:
+    """Give each environment a folder of its own: of a chart for several, that of its values, or a new one."""
+    uses = Counter(it.slot.path for it in environments)
+    taken = {it.slot.path for it in environments}
+    for environment in environments:
+        slot = environment.slot
+        environment.path = slot.path
+        if not slot.chart or uses[slot.path] == 1:
+            continue
+        environment.chart = slot.path
+        own = {parent(it) for it in slot.values} - taken
+        own = {it for it in own if rank_of(it.rpartition("/")[2]) is not None and not is_below(slot.path, it)}
+        path = f"{root}/{environment.name}".lstrip("/")
+        while path in folders or path in taken:
+            path += "-manifests"
+        environment.path = own.pop() if len(own) == 1 else path
+        taken.add(environment.path)
 
 
 def _services(group: Group) -> dict[str, Image]:

@@ -52,7 +52,9 @@ def propose(files: Mapping[str, bytes], name: str) -> Proposal:
             found.leave(unit.place, f"the chart in {unit.path or '.'} is not rendered yet")
     groups = groups_of(found)
     names = [it.root.rpartition("/")[2] if len(groups) > 1 else "" for it in groups]
-    applications = [application_of(it, own or name, found) for it, own in zip(groups, names, strict=True)]
+    applications = [
+        application_of(it, own or name, found, repo.folders) for it, own in zip(groups, names, strict=True)
+    ]
     applications = [it for it in applications if it.services]
     left = [*found.left_out, *unused(found.rules, applications)]
     problems: list[Problem] = []

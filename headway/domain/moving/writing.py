@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from headway.domain.moving.application import Application, Environment
-from headway.domain.moving.documents import joined
+from headway.domain.moving.documents import is_below, joined
 from headway.domain.moving.found import Image, Rule
+from headway.domain.moving.names import name_of
 from headway.domain.rules.semver import version_key
 from headway.domain.text.yaml_values import plain_value
 
@@ -92,15 +93,17 @@ def _environment(
     slot = environment.slot
     by = f"{slot.pointer.by}, {slot.pointer.place}" if slot.pointer else str(slot.units[0].place)
     yield f"  {scalar(environment.name)}:", ""
-    yield f"    path: {scalar(_inside(application, slot.path))}", by
+    new = bool(environment.chart) and not any(is_below(it, environment.path) for it in slot.values)
+    own = "a new folder, for manifests beside the chart; it may be missing" if new else by
+    yield f"    path: {scalar(_inside(application, environment.path))}", own
     if slot.chart:
         values = [scalar(_inside(application, it)) for it in slot.values]
-        release = slot.pointer.release if slot.pointer else ""
-        said = [f"values: [{', '.join(values)}]"] * bool(values) + [f"release: {scalar(release)}"] * bool(
-            release
-        )
+        release = name_of(slot.pointer.release) if slot.pointer and slot.pointer.release else ""
+        chart = environment.chart and scalar(_inside(application, environment.chart))
+        said = [f"path: {chart}"] * bool(chart) + [f"values: [{', '.join(values)}]"] * bool(values)
+        said += [f"release: {scalar(release)}"] * bool(release)
         if said:
-            yield f"    chart: {{{', '.join(said)}}}", ""
+            yield f"    chart: {{{', '.join(said)}}}", by if new else ""
     namespace = environment.namespace
     yield f"    cluster: {{namespace: {scalar(namespace.value)}}}", namespace.why
     some, mostly = _automatic_services(application, environment)
