@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from headway.domain.board.facts import EnvironmentFacts, Question, Run, Workload
+from headway.domain.board.facts import Changes, EnvironmentFacts, Question, Run, Workload
 from headway.domain.board.values import Cell, Mark, State
 from headway.domain.images.reference import Image
 from headway.domain.policy.holds import Holds
@@ -124,25 +124,34 @@ def _behind(images: tuple[Image, ...], service: str, before: EnvironmentFacts | 
     mine = set(map(_key, images))
     if before is None or not there or set(map(_key, there)) <= mine:
         return 0, True
-    newer: dict[str, None] = {}
-    for entry, image in before.history.get(service, ()):
-        key = _key(image)
-        if key in mine:
-            return len(newer), True
-        if key and "live" in entry.states and not entry.reverts:
-            newer[key] = None
-    return max(len(newer), 1), False
+    newer, found = _newer(before.history.get(service, ()), mine)
+    count = len({_key(image) for _, image in newer})
+    return (count, True) if found else (max(count, 1), False)
 
 
 def between(here: EnvironmentFacts, before: EnvironmentFacts, service: str) -> tuple[Entry, ...]:
-    """Return the changes of a service in the environment before since the version that runs here, the newest first."""
-    mine = set(map(_key, here.images.get(service, ())))
-    found = []
-    for entry, image in before.history.get(service, ()):
-        if _key(image) in mine:
-            break
-        found.append(entry)
-    return tuple(found)
+    """Return the releases of a service in the environment before since the version that is here, the newest first."""
+    newer, _ = _newer(before.history.get(service, ()), set(map(_key, here.images.get(service, ()))))
+    return tuple(entry for entry, _ in newer)
+
+
+def _newer(history: Changes, mine: set[str]) -> tuple[list[tuple[Entry, Image]], bool]:
+    """Return what was live there since one of these images, and whether that was found.
+
+    What a rollback went back over does not count: it is not there any more.
+    """
+    newer: list[tuple[Entry, Image]] = []
+    back_to = ""
+    for entry, image in history:
+        key = _key(image)
+        if key in mine:
+            return newer, True
+        if back_to and key != back_to:
+            continue
+        back_to = key if entry.kind == "rollback" else ""
+        if key and entry.kind != "rollback" and "live" in entry.states:
+            newer.append((entry, image))
+    return newer, False
 
 
 def _key(image: Image) -> str:

@@ -90,7 +90,6 @@ def details(connections: Connections, facts: Facts, cell: Cell) -> Details:
                 it.actor,
             )
             for it in steps
-            if "live" in it.states
         ),
         source,
         (here.workloads or {}).get(service, ()),

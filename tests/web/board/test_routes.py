@@ -104,7 +104,7 @@ def test_a_token_is_for_one_browser(browser: httpx.Client, server: Served, shop:
     assert commits(shop) == before
 
 
-def test_two_people_press_at_once(browser: httpx.Client, shop: Shop, server: Served) -> None:
+def test_two_people_press_at_once(browser: httpx.Client) -> None:
     """Who comes second sees what the first one did, and has done nothing."""
     first, second = (fields(browser.get("/-/lock/staging?service=web").text) for _ in range(2))
     done = browser.post("/-/lock/staging", data={**first, "reason": "audit"}, headers=OURS)
@@ -115,7 +115,7 @@ def test_two_people_press_at_once(browser: httpx.Client, shop: Shop, server: Ser
     assert "now it is locked by ann: audit" in late.text
     undo = fields(browser.get("/-/unlock/staging?service=web").text)
     assert browser.post("/-/unlock/staging", data={**undo, "reason": "over"}, headers=OURS).status_code == 200
-    assert "Locked" not in server.wait_for("/", r"8 services|2 services")
+    assert 'class="mark lock"' not in browser.get("/").text
 
 
 def test_an_older_fingerprint_is_shown_the_new_plan(browser: httpx.Client, shop: Shop) -> None:
@@ -176,5 +176,5 @@ def test_files_from_npm_are_as_they_were_taken() -> None:
     written = dict(reversed(it.split("  ")) for it in (vendor / "SHA256SUMS").read_text().splitlines())
     scripts = {it.name: hashlib.sha256(it.read_bytes()).hexdigest() for it in vendor.glob("*.js")}
     assert scripts == written
-    assert all("Zero-Clause BSD" in it.read_text() for it in vendor.glob("*.LICENSE"))
+    assert all("Permission to use, copy, modify, and/or distribute" in it.read_text() for it in vendor.glob("*.LICENSE"))
     assert len(list(vendor.glob("*.LICENSE"))) == len(scripts)
