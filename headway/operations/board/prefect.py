@@ -56,6 +56,8 @@ class Asked:
 
 
 def services_in(plan: str, names: Iterable[str]) -> frozenset[str]:
-    """Return the services that a plan's table has a row of."""
-    rows = set(re.findall(r"^\|\s*`?([a-z0-9-]+)`?\s*\|", plan, re.MULTILINE))
-    return frozenset(rows & set(names))
+    """Return the services that the table of a plan's report has a row of."""
+    _, _, rest = plan.partition("\n| ---")
+    rows, _, _ = rest.partition("\n\n")
+    found = re.findall(r"^\|\s*`?([a-z0-9-]+)`?\s*\|", rows, re.MULTILINE)
+    return frozenset(set(found) & set(names))

@@ -128,7 +128,7 @@ class PrefectApi(PrefectHttp):
         guard(f"{flow}/{deployment}", found)
         # Always a key, since the call is sent again where the server was busy or lost.
         body = {"parameters": parameters, "idempotency_key": key or uuid.uuid4().hex, "tags": tags}
-        if found.get("work_queue_name") == QUEUE and set(tags) & {"cli", "ci", "api"}:
+        if found.get("work_queue_name") == QUEUE and set(tags) & {"cli", "ci", "api", "board"}:
             # Somebody waits for it, so it does not stand behind background runs.
             body["work_queue_name"] = PEOPLE
         answer = self.send("POST", f"/deployments/{found['id']}/create_flow_run", body, keyed=True)

@@ -176,5 +176,8 @@ def test_files_from_npm_are_as_they_were_taken() -> None:
     written = dict(reversed(it.split("  ")) for it in (vendor / "SHA256SUMS").read_text().splitlines())
     scripts = {it.name: hashlib.sha256(it.read_bytes()).hexdigest() for it in vendor.glob("*.js")}
     assert scripts == written
-    assert all("Permission to use, copy, modify, and/or distribute" in it.read_text() for it in vendor.glob("*.LICENSE"))
+    assert all(
+        "Permission to use, copy, modify, and/or distribute" in it.read_text()
+        for it in vendor.glob("*.LICENSE")
+    )
     assert len(list(vendor.glob("*.LICENSE"))) == len(scripts)
