@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from headway.domain.board.cells import cell
@@ -97,6 +97,20 @@ def grid(facts: Facts, columns: Mapping[str, Mapping[str, Cell]], heads: Sequenc
     urgent = RANK.index("rolling")
     rows.sort(key=lambda row: min(min((it.rank for it in row.cells), default=urgent), urgent))
     return Grid(facts.config.app, facts.commit, tuple(heads), tuple(rows), tuple(facts.sources))
+
+
+def alike(one: Grid, other: Grid) -> bool:
+    """Return whether two boards have the same services and environments, in whatever order."""
+    return len(one.heads) == len(other.heads) and sorted(it.service for it in one.rows) == sorted(
+        it.service for it in other.rows
+    )
+
+
+def same_rows(before: Grid, now: Grid) -> Grid:
+    """Return a board with the very rows of the one before where nothing of them has changed."""
+    old = {it.service: it for it in before.rows}
+    rows = tuple(found if (found := old.get(it.service)) == it else it for it in now.rows)
+    return replace(now, rows=tuple(it for it in rows if it is not None))
 
 
 def _overall(cells: Sequence[Cell], waits: bool) -> tuple[State, str]:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from headway.domain.board.facts import Candidate, Question, Run, Source, Workload
-from headway.domain.board.grid import Facts, column, grid, head
+from headway.domain.board.grid import Facts, alike, column, grid, head, same_rows
 from headway.domain.board.values import Cell, Grid, Head
 from headway.domain.policy.holds import Holds
 from headway.errors import HeadwayError, explained
@@ -207,24 +207,22 @@ class Board:
             facts = self.facts()
             now = datetime.now(UTC)
             known = facts.config.environments
+            changed: set[str] = set()
             for name in known if names is None or not self._columns else names:
-                self._columns[name] = column(facts, name)
+                self._columns[name] = _kept(self._columns.get(name, {}), column(facts, name), changed)
             self._columns = {name: self._columns[name] for name in known}
             self._heads = {name: head(facts, name, self._columns[name], now) for name in known}
             before = self.grid
-            self.grid = grid(facts, self._columns, list(self._heads.values()))
-            # The order of the rows stays as the page has it; which rows and columns there are does not.
-            same = sorted(it.service for it in before.rows) == sorted(it.service for it in self.grid.rows)
-            if whole or not same or len(before.heads) != len(self.grid.heads):
+            self.grid = same_rows(before, grid(facts, self._columns, list(self._heads.values())))
+            if whole or not alike(before, self.grid):
                 cells, heads = WHOLE, WHOLE
             else:
-                old = {it.id: it for it in before.cells()}
-                cells = frozenset(it.id for it in self.grid.cells() if old.get(it.id) != it)
                 was = {it.environment: it for it in before.heads}
+                cells = frozenset(changed)
                 heads = frozenset(it.environment for it in self.grid.heads if was.get(it.environment) != it)
             if cells or heads or before.sources != self.grid.sources:
-                for changed in self._listeners:
-                    changed(self.grid, cells, heads)
+                for listener in self._listeners:
+                    listener(self.grid, cells, heads)
 
     def _read_holds(self, snapshot: Snapshot) -> None:
         try:
@@ -256,3 +254,16 @@ class Board:
     def close(self) -> None:
         """End what follows the clusters."""
         self._clusters.close()
+
+
+def _kept(old: Mapping[str, Cell], new: Mapping[str, Cell], changed: set[str]) -> dict[str, Cell]:
+    """Return new cells, but the very old ones where nothing of them has changed; note which have."""
+    found: dict[str, Cell] = {}
+    for service, cell in new.items():
+        before = old.get(service)
+        if before is None or before != cell:
+            changed.add(cell.id)
+            found[service] = cell
+        else:
+            found[service] = before
+    return found

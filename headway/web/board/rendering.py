@@ -47,6 +47,7 @@ class Pages:
         self._row = self._environment.get_template("row.html")
         self._head = self._environment.get_template("head.html")
         self._cells: dict[tuple[Cell, str, bool], str] = {}
+        self._rows: dict[str, tuple[Row, tuple[str, ...], str]] = {}
 
     def page(self, name: str, **values: Any) -> str:
         """Return a page or a part of one."""
@@ -64,8 +65,16 @@ class Pages:
 
     def row(self, it: Row) -> str:
         """Return a row with its cells."""
+        ages = tuple(self.ago(each.since) for each in it.cells)
+        known = self._rows.get(it.service)
+        if known is not None and known[0] is it and known[1] == ages:
+            return known[2]
         cells = Markup("".join(self.cell(each, at) for at, each in enumerate(it.cells)))
-        return self._row.render(row=it, cells=cells)
+        html = self._row.render(row=it, cells=cells)
+        if len(self._rows) >= KEPT:
+            self._rows.clear()
+        self._rows[it.service] = it, ages, html
+        return html
 
     def head(
         self,
@@ -82,6 +91,12 @@ class Pages:
     def rows(self, grid: Grid) -> Markup:
         """Return all rows."""
         return Markup("".join(map(self.row, grid.rows)))
+
+    def render_ahead(self, grid: Grid, cells: Collection[str]) -> None:
+        """Render what has changed of a board, by the ids of its cells, before anybody asks for it."""
+        for it in grid.rows:
+            if "*" in cells or any(each.id in cells for each in it.cells):
+                self.row(it)
 
     def ago(self, time: datetime | None) -> str:
         """Return how long ago a time is; empty for none."""

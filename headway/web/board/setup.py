@@ -23,8 +23,24 @@ from headway.web.serving import Clock
 FETCH, REGISTRY, PREFECT, HEADS, COMPARE = 10.0, 60.0, 3.0, 30.0, 300.0
 """Seconds between two looks, each by one thread for all who look."""
 SHARE = 50
-"""A comparison with the clusters waits so many times as long as it took, so that it never takes more than 2 %."""
+"""What asks for thousands of things waits so many times as long as it took, so that it takes 2 % of the time."""
 Tell = Callable[[str], None]
+
+
+class Sparing:
+    """Work that is left out while too little time has passed since the last time, for how long that took."""
+
+    def __init__(self, work: Callable[[], None], clock: Callable[[], float] = time.monotonic) -> None:
+        self._work, self._clock, self._due = work, clock, 0.0
+
+    def __call__(self) -> None:
+        """Do it, if it is due."""
+        began = self._clock()
+        if began < self._due:
+            return
+        self._work()
+        ended = self._clock()
+        self._due = ended + (ended - began) * SHARE
 
 
 class BoardServer:
@@ -37,6 +53,8 @@ class BoardServer:
         self.board.read_repo()
         pages = Pages()
         self.hub = Hub(pages)
+        # Rendered where it was worked out, so that whoever opens the page need not wait for it.
+        self.board.listen(lambda now, cells, heads: pages.render_ahead(now, cells))
         self.board.listen(self.hub.changed)
         app = self.board.snapshot.config.app
         self.starter: StartsHere | StartsThere = (
@@ -45,13 +63,12 @@ class BoardServer:
         desk = Desk(self.board, pages, self.hub, Tokens(), who, Audit(connections.settings), login)
         reading = Reading(desk)
         self._routes = [*reading.routes, *Acting(desk, self.starter).routes], reading.last_routes
-        self._due = 0.0
         self.clocks = [
             Clock(FETCH, self.board.fetch, tell),
             Clock(FETCH, self.board.look_at_sources, tell),
-            Clock(REGISTRY, self.board.look_at_registry, tell),
+            Clock(REGISTRY, Sparing(self.board.look_at_registry), tell),
             Clock(HEADS, self.board.heads_again, tell),
-            Clock(COMPARE, self._compare, tell),
+            Clock(COMPARE, Sparing(self.board.compare), tell),
         ]
         if isinstance(self.starter, StartsThere):
             self.clocks.append(Clock(PREFECT, self.starter.look, tell))
@@ -70,14 +87,6 @@ class BoardServer:
         """Take in a line that a flow in this process said."""
         if isinstance(self.starter, StartsHere):
             self.starter.heard(line)
-
-    def _compare(self) -> None:
-        began = time.monotonic()
-        if began < self._due:
-            return
-        self.board.compare()
-        took = time.monotonic() - began
-        self._due = time.monotonic() + took * SHARE
 
     def leave(self) -> None:
         """Let go of every open board, so that the server can end."""

@@ -10,19 +10,21 @@
   // --- the filter: by the same rules as headway/domain/board/filters.py ---
 
   let index = null;
+  function entry(cell) {
+    return {
+      env: cell.dataset.env.toLowerCase(),
+      svc: cell.dataset.svc.toLowerCase(),
+      by: (cell.dataset.by || "").toLowerCase(),
+      flags: (cell.dataset.f || "").split(" "),
+      mine: (cell.dataset.f || "").includes("waiting") && isMine(cell),
+      text: `${cell.parentElement.dataset.text} ${cell.querySelector(".v")?.textContent ?? ""} ${cell.querySelector(".sub")?.textContent ?? ""} ${cell.dataset.by || ""}`.toLowerCase(),
+    };
+  }
   function indexed() {
-    index ??= [...document.querySelectorAll("#board > .row[data-row]")].map((row) => ({
-      row,
-      cells: [...row.querySelectorAll(":scope > .cell")].map((cell) => ({
-        env: cell.dataset.env.toLowerCase(),
-        svc: cell.dataset.svc.toLowerCase(),
-        by: (cell.dataset.by || "").toLowerCase(),
-        flags: (cell.dataset.f || "").split(" "),
-        mine: cell.dataset.f?.split(" ").includes("waiting") && isMine(cell),
-        text: [row.dataset.text, cell.querySelector(".v")?.textContent, cell.querySelector(".sub")?.textContent, cell.dataset.by]
-          .join(" ").toLowerCase(),
-      })),
-    }));
+    index ??= new Map([...document.querySelectorAll("#board > .row[data-row]")].map((row) => [
+      row.dataset.row,
+      { row, cells: new Map([...row.children].filter((it) => it.id).map((it) => [it.id, entry(it)])) },
+    ]));
     return index;
   }
   function isMine(cell) {
@@ -37,14 +39,14 @@
     }
     const all = (several, text) => several.every((it) => text.includes(it));
     let shown = 0;
-    for (const { row, cells } of indexed()) {
-      const fits = cells.some((it) =>
+    for (const { row, cells } of indexed().values()) {
+      const fits = [...cells.values()].some((it) =>
         (!chip || (chip === "mine" ? it.mine : it.flags.includes(chip))) &&
         all(want.words, it.text) && all(want.env, it.env) && all(want.svc, it.svc) && all(want.by, it.by));
       if (row.hidden === fits) row.hidden = !fits;
       if (fits) shown += 1;
     }
-    const total = indexed().length;
+    const total = indexed().size;
     $("count").textContent = shown === total ? `${total} services` : `${shown} of ${total} services`;
     for (const it of document.querySelectorAll(".chip[data-chip]")) {
       it.toggleAttribute("aria-current", false);
@@ -54,7 +56,6 @@
     document.querySelector(".chip.clear").hidden = !(chip || search.value);
   }
   function refilter() {
-    index = null;
     if (chip || search.value) filter();
     else document.querySelectorAll(".chip[data-chip]").forEach((it) => it.classList.toggle("some", it.querySelector("b")?.textContent !== "0"));
   }
@@ -173,14 +174,16 @@
     const now = document.getElementById(event.detail.target?.id ?? "");
     if (now?.classList.contains("cell")) {
       now.classList.add("fresh");
+      index?.get(now.dataset.svc)?.cells.set(now.id, entry(now));
       if (at?.id === now.id) mark(now);
     }
+    if (now?.classList.contains("head")) index = null;
     if (focused) now?.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
     focused = "";
     schedule();
   });
   document.addEventListener("htmx:afterSwap", (event) => {
-    if (event.detail.target?.id === "board" || event.detail.elt?.id === "board") { at = null; schedule(); }
+    if (event.detail.target?.id === "board" || event.detail.elt?.id === "board") { at = null; index = null; schedule(); }
   });
   let soon = 0;
   function schedule() { soon ||= requestAnimationFrame(() => { soon = 0; refilter(); }); }
@@ -247,4 +250,5 @@
 
   refilter();
   if (!document.hidden) addEventListener("load", connect);
+  (window.requestIdleCallback ?? setTimeout)(indexed);
 })();
