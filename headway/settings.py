@@ -58,6 +58,12 @@ class Settings(BaseSettings):
     docker_config: str = ""
     """Folder of Docker's config.json with the registries' logins; empty means what docker would use."""
 
+    kustomize: str = ""
+    """Path of kustomize; empty means `kustomize` on PATH, else `kubectl kustomize`."""
+
+    helm: str = ""
+    """Path of Helm 3 or 4; empty means `helm` on PATH."""
+
     actor: str = ""
     """Who makes requests, as recorded in commits; empty means the login name."""
 

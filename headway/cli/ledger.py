@@ -67,7 +67,7 @@ def history(
         names = config.chosen(*filter(None, [environment]))
         if service:
             config.service(service)
-        paths = {name: config.environments[name].path for name in names}
+        paths = {name: config.place(name) for name in names}
         found = selected(
             repo.ledger(paths, since=start),
             service=service,

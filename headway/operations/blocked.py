@@ -40,7 +40,7 @@ def waits(connections: Connections, snapshot: Snapshot, name: str, now: datetime
             found.append(f"{what}; `headway {way_out}` ends that")
     if any(is_automatic(config, holds, name, it) for it in config.services):
         # What runs out by itself, as automation's next look finds it.
-        path = snapshot.rules(name).path
+        path = snapshot.place(name)
         log = connections.repo.log(name, path=path, limit=LOOK_BACK, head=snapshot.commit)
         found += waiting_lines(log, now)
     automatic = automatic_services(snapshot, [name], now)[name]

@@ -21,7 +21,9 @@ from headway.errors import HeadwayError, UsageError
 from headway.settings import Settings
 
 if TYPE_CHECKING:
+    from headway.domain.rendering.unit import Unit
     from headway.operations.dispatcher import Dispatcher
+    from headway.operations.rendering import ReadSources, RenderedUnit, Renderings
     from headway.operations.snapshot import Snapshot
     from headway.systems.cluster.client import Cluster
     from headway.systems.docker.engine import Engine
@@ -52,6 +54,7 @@ class Connections:
         self._registry: RegistryClient | None = None
         self._engine: Engine | None = None
         self._dispatcher: Dispatcher | None = None
+        self._renderings: Renderings | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -65,7 +68,7 @@ class Connections:
         self._clusters.clear()
         self._histories.clear()
         self._snapshots.clear()
-        self._repo = self._registry = self._engine = self._dispatcher = None
+        self._repo = self._registry = self._engine = self._dispatcher = self._renderings = None
 
     @property
     def repo(self) -> ConfigRepo:
@@ -131,13 +134,27 @@ class Connections:
                 self._clusters[context] = cluster
             return self._clusters[context]
 
+    @property
+    def renderings(self) -> Renderings:
+        """What kustomize and Helm rendered."""
+        with self._lock:
+            if self._renderings is None:
+                from headway.operations.rendering import Renderings
+
+                self._renderings = Renderings(self.settings)
+                self._open.callback(self._renderings.close)
+            return self._renderings
+
+    def _render(self, units: tuple[Unit, ...], read: ReadSources) -> list[RenderedUnit]:
+        return self.renderings.units(units, read)
+
     def at(self, commit: str) -> Snapshot:
         """Return the config repo as it stands at a commit; the last few stay as they were read."""
         from headway.operations.snapshot import Snapshot
 
         config = self.config(commit)
         with self._lock:
-            found = self._snapshots.pop(commit, None) or Snapshot(self.repo, commit, config)
+            found = self._snapshots.pop(commit, None) or Snapshot(self.repo, commit, config, self._render)
             self._snapshots[commit] = found
             while len(self._snapshots) > SNAPSHOTS:
                 del self._snapshots[next(iter(self._snapshots))]

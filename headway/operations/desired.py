@@ -10,13 +10,15 @@ from headway.domain.manifests.expected import containers_of, planned_digests, po
 from headway.domain.manifests.index import FileIndex, Manifest, index_file
 from headway.domain.objects.identity import ObjectId, Owner, id_of
 from headway.errors import Problem, UsageError
+from headway.operations.rendering import RenderedUnit
+from headway.systems.git.folders import Tree
 
 
 class Desired:
     """An environment at a commit: its objects, its images and the digests they must run with.
 
-    `config` has the rules that it was read by, which may be a newer commit's; `tree` is the id of its folder.
-    A snapshot makes it: nothing is read here.
+    `config` has the rules that it was read by, which may be a newer commit's; `tree` is the id of its folder, `state`
+    that of all that it is made of. `units` are what of it was rendered. A snapshot makes it: nothing is read here.
 
     Not a dataclass on purpose: Prefect walks into those to look for futures, and
     an environment may have thousands of objects.
@@ -33,9 +35,12 @@ class Desired:
         "name",
         "owner",
         "past",
+        "place",
         "planned",
         "problems",
+        "state",
         "tree",
+        "units",
     )
 
     def __init__(
@@ -43,11 +48,14 @@ class Desired:
         config: Config,
         name: str,
         commit: str,
-        tree: str,
+        tree: Tree,
         indexes: Iterable[FileIndex],
+        units: Iterable[RenderedUnit],
         past: Callable[[str], Desired],
     ) -> None:
-        self.config, self.name, self.commit, self.tree = config, name, commit, tree
+        self.config, self.name, self.commit = config, name, commit
+        self.tree, self.state, self.place = tree.sha, tree.state, config.place(name)
+        self.units = tuple(units)
         self.past = past
         """Return the same environment as another commit has it, read by the same rules."""
         self.environment = config.environment(name)

@@ -130,7 +130,9 @@ def _manifests(snapshot: Snapshot, name: str) -> str:
         hint = "correct them, or name what is not meant for the cluster in .headwayignore: nothing is pruned meanwhile"
         raise ConfigError(found.problems, hint=hint)
     more = "".join(f"\nwarning: {doubt}" for doubt in found.doubts)
-    return f"{len(found.manifests)} objects in {found.environment.path}/{more}"
+    tools = ", ".join(sorted({it.tools for it in found.units if it.tools}))
+    rendered = f", {len(found.units)} of its folders rendered by {tools}" if tools else ""
+    return f"{len(found.manifests)} objects in {found.environment.path}/{rendered}{more}"
 
 
 def _autoscalers(findings: list[Finding], connections: Connections, snapshot: Snapshot, name: str) -> None:

@@ -15,16 +15,21 @@ from headway.domain.config.reading import Config, Reading
 from headway.domain.health.verification import job_for
 from headway.domain.images.reference import Image
 from headway.domain.manifests.claims import Claim, clashes
-from headway.domain.manifests.ignoring import parse_rules
 from headway.domain.manifests.index import FileIndex, index_file
 from headway.domain.policy.holds import FILE as HOLDS_FILE
 from headway.domain.policy.holds import read_holds, unknown_names
 from headway.domain.releases.plans import service_of, sites_by_service
+from headway.domain.rendering.objects import failed_index, index_rendered
+from headway.domain.rendering.unit import Unit
 from headway.errors import ConfigError, Problem, UsageError
 from headway.operations.connections import CONFIG_FILE
+from headway.settings import Settings
+from headway.systems.git.folders import Folders, Tree
 from headway.systems.git.home import Home
 from headway.systems.git.plain_folder import PlainFolder
-from headway.systems.git.tree import FOLDER, Tree, Trees
+from headway.systems.git.tree import FOLDER, Trees
+from headway.systems.render.renderer import Renderer
+from headway.systems.render.tools import Toolbox
 
 
 @dataclass(slots=True)
@@ -120,15 +125,16 @@ def _environment(trees: Trees, files: PlainFolder, config: Config, name: str, fo
     environment = config.environments[name]
     if environment.verify is not None and environment.verify.job:
         _job(trees, files, config, name, environment.verify.job, found)
+    folders = Folders(trees)
     try:
-        tree = trees.manifests(files.root, environment.path, parse_rules(config.document.ignore))
+        tree = folders.manifests(files.root, config.place(name))
     except ConfigError as error:
         found.mistakes += error.problems
         return []
     except UsageError as error:
         found.mistakes.append(config.problem(("environments", name, "path"), str(error.message)))
         return []
-    indexes = _indexes(files, tree)
+    indexes = _indexes(files, tree) + [_rendered(folders, tree, unit, found) for unit in tree.units]
     for it in indexes:
         found.mistakes += it.problems
         found.warnings += it.doubts
@@ -142,6 +148,21 @@ def _indexes(files: PlainFolder, tree: Tree) -> list[FileIndex]:
     read = zip(tree.files, files.read_many(list(tree.files.values())), strict=True)
     indexes = [replace(index_file(data).at(path), edited=tree.links.get(path, "")) for path, data in read]
     return indexes + [FileIndex(it.file, problems=(it,)) for it in tree.problems]
+
+
+def _rendered(folders: Folders, tree: Tree, unit: Unit, found: Lint) -> FileIndex:
+    """Return what a unit renders to; where the tool is missing here, that is a warning."""
+    if unit.problems:
+        return failed_index(unit, unit.problems)
+    settings = Settings()
+    renderer = Renderer(Toolbox(settings.kustomize, settings.helm))
+    try:
+        return index_rendered(unit, renderer.render(unit, folders.contents(tree, unit)).raw)
+    except ConfigError as error:
+        return failed_index(unit, error.problems)
+    except UsageError as error:
+        found.warnings.append(Problem(unit.entry, 1, 1, f"not rendered here: {error.message}; {error.hint}"))
+        return FileIndex(unit.path, rendered=unit.entry)
 
 
 def _job(trees: Trees, files: PlainFolder, config: Config, name: str, path: str, found: Lint) -> None:

@@ -55,7 +55,7 @@ def live_or_applied(
     A service that runs what was applied is live as it is; one that does not is named in `applied`.
     """
     repo, services = connections.repo, list(services)
-    last = repo.last_change(source, snapshot.rules(source).path)
+    last = repo.last_change(source, snapshot.place(source))
     if last.state != "applied":
         return live_in(repo, snapshot, source, services)
     newer = _images_at(snapshot, source, last.commit, services)
@@ -149,7 +149,7 @@ def live_since(repo: ConfigRepo, snapshot: Snapshot, live: Live) -> dict[str, da
     """Return since when each image has been live in its environment without a break, as the record has it."""
     since: dict[str, datetime] = {}
     open_ = dict(live.images)
-    path = snapshot.rules(live.environment).path
+    path = snapshot.place(live.environment)
     for entry in repo.log(live.environment, path=path, limit=LOOK_BACK, head=live.commit):
         came = [it.at for it in entry.outcomes if it.state == "live"]
         if came and open_:

@@ -24,7 +24,7 @@ def measured(
     until: datetime,
 ) -> list[Row]:
     """Work the metrics out from the ledger at the branch's head."""
-    paths = {name: config.environments[name].path for name in environments}
+    paths = {name: config.place(name) for name in environments}
     entries = connections.repo.ledger(paths, since=since - BEFORE)
     return metrics(entries, since, until, environments, services)
 

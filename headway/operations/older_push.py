@@ -29,7 +29,7 @@ def older_push(
     environment, live = snapshot.rules(name), repo.live(name)
     if environment.older_push != "refuse" or live is None or live == head:
         return ""
-    if snapshot.folder(name) == repo.tree_sha(live, environment.path):
+    if snapshot.folder(name) == repo.state(live, snapshot.place(name)):
         return ""
     try:
         then, now = (each.indexes for each in (snapshot.past(name, live), snapshot.environment(name)))
@@ -38,7 +38,7 @@ def older_push(
         return ""
     asked = {
         (service, new)
-        for entry in repo.commits_between(live, head, environment.path)
+        for entry in repo.commits_between(live, head, snapshot.place(name))
         for service, _, new in (entry.record.changes if entry.record else ())
     }
     found = downgrades(moved_images(config, now, then), lambda service: older_by(config.rule(name, service)))

@@ -101,7 +101,7 @@ def _standing(connections: Connections, name: str) -> str:
     repo = connections.repo
     try:
         snapshot = connections.at(repo.head)
-        last = repo.last_change(name, snapshot.rules(name).path, snapshot.commit)
+        last = repo.last_change(name, snapshot.place(name), snapshot.commit)
         live = repo.live(name)
     except HeadwayError:
         return ""

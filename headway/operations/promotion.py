@@ -72,7 +72,7 @@ def never_live(
     wanted = {(it.service, it.new.digest): it.new for it in changes if it.new.digest}
     if source is None or not wanted:
         return []
-    path = snapshot.rules(source).path
+    path = snapshot.place(source)
     for entry in repo.log(source, path=path, limit=LOOK_BACK, head=snapshot.commit):
         if "live" not in entry.states:
             continue
@@ -134,7 +134,7 @@ def ran_before(connections: Connections, snapshot: Snapshot, environment: str) -
 
     What a rollback took away is held by its veto, not by this: once that is gone, it may come again.
     """
-    path = snapshot.rules(environment).path
+    path = snapshot.place(environment)
     vetoed = {(it.service, it.digest) for it in snapshot.holds.vetoes if it.environment == environment}
     return {
         (service, digest)

@@ -177,7 +177,7 @@ def undone_by(connections: Connections, target: str, snapshot: Snapshot, plan: P
     name, services = plan.environment, {it.service for it in plan.changes}
     if not services:
         return []
-    commits = connections.repo.commits_between(target, snapshot.commit, snapshot.rules(name).path)
+    commits = connections.repo.commits_between(target, snapshot.commit, snapshot.place(name))
     found = [it.at(name) for it in commits]
     return [
         it
@@ -216,7 +216,7 @@ def _not_too_soon(connections: Connections, name: str, snapshot: Snapshot, wante
     """Return the plan without what failed here for lack of something, until it is time to try that again."""
     if not wanted:
         return Plan(name, snapshot.commit, ())
-    path = snapshot.rules(name).path
+    path = snapshot.place(name)
     again = tried_again_at(connections.repo.log(name, path=path, limit=LOOK_BACK, head=snapshot.commit))
     now = datetime.now(UTC)
     left = {}

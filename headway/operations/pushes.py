@@ -51,7 +51,7 @@ def undone_in(
     The history is read back to headway's last change of each service, which usually is the newest entry.
     """
     open_, steps, answered = set(services), dict[str, list[Step]](), set[str]()
-    path = snapshot.rules(name).path
+    path = snapshot.place(name)
     for entry in repo.log(name, path=path, limit=LOOK_BACK, head=snapshot.commit):
         if entry.record is not None:
             answered |= {value for key, value in entry.record.trailers if key == UNDONE}
@@ -107,7 +107,7 @@ def _replaced(
             before = _indexes(snapshot, name, parted) if parted else []
             if images_of(snapshot.config, before).get(service) == mine[parent]:
                 continue
-            if not repo.last_change(name, snapshot.rules(name).path, parent).outcomes:
+            if not repo.last_change(name, snapshot.place(name), parent).outcomes:
                 continue
         return parent
     return None

@@ -23,6 +23,7 @@ from headway.operations.desired import Desired
 from headway.operations.notices.commits import RolloutNotices, notify_entry
 from headway.operations.recording import record_outcome
 from headway.operations.refused_push import refuse_older_push
+from headway.operations.restoring import shared_changes
 from headway.operations.result import Ended, Result
 from headway.operations.rollback import restore
 from headway.operations.superseded import left_the_branch
@@ -87,12 +88,12 @@ class Reconciliation:
         for doubt in self.desired.doubts:
             log(f"warning: {doubt}")
         notify_left_out(connections, self.desired)
-        self.last = connections.repo.last_change(name, self.desired.environment.path, head)
+        self.last = connections.repo.last_change(name, self.desired.place, head)
         self.live = _live(connections, self.desired)
         self.facts = Facts(
             recorded=self.last.state,
             live=_same(self.live, self.desired),
-            on_failure=self.desired.environment.on_failure,
+            on_failure=self._on_failure(),
             verifies=self.desired.environment.verify is not None,
         )
         if self.last.state == "failed" and self.facts.rolls_back:
@@ -100,6 +101,21 @@ class Reconciliation:
         self.result = Result(name, self.last.commit, "unchanged", 0.0)
         self.began = time.monotonic()
         self.took, self.next_head = 0.0, ""
+
+    def _on_failure(self) -> Literal["rollback", "keep"]:
+        """Return what is done about a failure: what other environments read too is not rolled back for this one."""
+        chosen = self.desired.environment.on_failure
+        if (
+            chosen == "rollback"
+            and self.live is not None
+            and (shared := shared_changes(self.connections, self.desired, self.live))
+        ):
+            log(
+                f"{self.name}: if this fails, it is not rolled back by itself: {shared}. Revert the commit that "
+                "changed it (`git revert`), or give this environment a copy of its own"
+            )
+            return "keep"
+        return chosen
 
     @property
     def name(self) -> str:
@@ -271,13 +287,13 @@ class NewerCommit:
             with contextlib.suppress(TransientError):
                 repo.fetch()
         head = repo.head
-        return head != desired.commit and repo.tree_sha(head, desired.environment.path) != desired.tree
+        return head != desired.commit and repo.state(head, desired.place) != desired.state
 
 
 def _same(live: Desired | None, desired: Desired) -> Literal["this", "other", "nothing"]:
     if live is None:
         return "nothing"
-    return "this" if live.tree == desired.tree else "other"
+    return "this" if live.state == desired.state else "other"
 
 
 def _live(connections: Connections, desired: Desired) -> Desired | None:

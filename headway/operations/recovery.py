@@ -52,7 +52,7 @@ def newer_change(connections: Connections, config: Config, run: DeadRun) -> str:
         return ""
     own = run.parameters.get("release_id") or new_release_id(run.asked, f"{run.run_id} {name}")
     services = services_of(run.parameters)
-    for entry in connections.repo.ledger({name: environment.path}, since=run.asked):
+    for entry in connections.repo.ledger({name: config.place(name)}, since=run.asked):
         if entry.environment in ("", name) and entry.release_id != own and _touches(entry, services):
             return f"{name} has changed since by {entry.commit[:9]}, so it is superseded"
     return ""

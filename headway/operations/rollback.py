@@ -10,6 +10,7 @@ from headway.domain.releases.plans import image_changes
 from headway.operations.connections import Connections
 from headway.operations.deployment_lock import Held
 from headway.operations.desired import Desired
+from headway.operations.restoring import restored
 from headway.operations.result import Result
 from headway.operations.superseded import lines, named, undone_with
 from headway.operations.vetoes import blamed, vetoed
@@ -33,7 +34,7 @@ def restore(
 
     It lands once, however often it is tried: its id follows from the failed commit.
     """
-    name, folder = desired.name, desired.environment.path
+    name, place = desired.name, desired.place
     release_id = derived_id(failed.commit, failed.time)
     cause = result.cause.text.partition("\n")[0]
     log(f"{name}: rolling {failed.commit[:9]} back to {live.commit[:9]}, which was live: {cause}")
@@ -58,11 +59,13 @@ def restore(
 
     def propose(head: str) -> ProposedCommit | None:
         held()
-        if connections.repo.last_change(name, folder, head).commit != failed.commit:
+        if connections.repo.last_change(name, place, head).commit != failed.commit:
             return None
         holds = vetoed(connections, head, name, guilty, why, "headway")
         message = format_message(record)
-        return ProposedCommit(files=holds, trees={folder: live.tree}, message=message, author="headway")
+        files, trees = restored(connections.repo, desired, live)
+        trees[desired.environment.path] = live.tree
+        return ProposedCommit(files={**files, **holds}, trees=trees, message=message, author="headway")
 
     published = connections.repo.publish(propose, release_id=release_id)
     if published is None:

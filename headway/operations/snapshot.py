@@ -6,34 +6,45 @@ It is read once and handed on, so that a decision goes by one commit from its be
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from functools import partial
 
 from headway.domain.config.reading import Config, Environment
 from headway.domain.manifests.index import FileIndex
 from headway.domain.policy.holds import FILE as HOLDS_FILE
 from headway.domain.policy.holds import Holds, read_holds, unknown_names
+from headway.domain.rendering.place import Place
+from headway.domain.rendering.unit import Unit
 from headway.errors import Problem
 from headway.operations.desired import Desired
+from headway.operations.rendering import ReadSources, RenderedUnit
 from headway.systems.git.config_repo import ConfigRepo
+from headway.systems.git.folders import Tree
+
+Render = Callable[[tuple[Unit, ...], ReadSources], list[RenderedUnit]]
 
 
 class _Folders:
     """Reads environments by the rules of one headway.yaml, at whatever commit. Nothing else makes a `Desired`."""
 
-    __slots__ = ("_config", "_repo")
+    __slots__ = ("_config", "_render", "_repo")
 
-    def __init__(self, repo: ConfigRepo, config: Config) -> None:
-        self._repo, self._config = repo, config
+    def __init__(self, repo: ConfigRepo, config: Config, render: Render) -> None:
+        self._repo, self._config, self._render = repo, config, render
 
     def read(self, name: str, commit: str) -> Desired:
         """Return what an environment's folder has at a commit; raise UsageError where it has no manifests."""
-        tree, indexes = self.indexes(name, commit)
-        return Desired(self._config, name, commit, tree, indexes, partial(self.read, name))
+        tree, indexes, units = self.found(name, commit)
+        return Desired(self._config, name, commit, tree, indexes, units, partial(self.read, name))
 
-    def indexes(self, name: str, commit: str) -> tuple[str, list[FileIndex]]:
-        """Return the id of an environment's folder at a commit, and what was found in its files."""
-        tree = self._repo.tree(commit, self._config.environment(name).path, self._config.document.ignore)
-        return tree.sha, self._repo.index(tree)
+    def found(self, name: str, commit: str) -> tuple[Tree, list[FileIndex], list[RenderedUnit]]:
+        """Return what is in an environment's folder at a commit: what its files hold, and what was rendered."""
+        tree = self._repo.tree(commit, self._config.place(name))
+        indexes = self._repo.index(tree)
+        if not tree.units:
+            return tree, indexes, []
+        units = self._render(tree.units, partial(self._repo.sources, tree))
+        return tree, [*indexes, *(it.index for it in units)], units
 
 
 class Snapshot:
@@ -44,10 +55,10 @@ class Snapshot:
 
     __slots__ = ("_environments", "_folders", "_holds", "_lock", "_repo", "commit", "config")
 
-    def __init__(self, repo: ConfigRepo, commit: str, config: Config) -> None:
+    def __init__(self, repo: ConfigRepo, commit: str, config: Config, render: Render) -> None:
         self.commit, self.config = commit, config
         self._repo = repo
-        self._folders = _Folders(repo, config)
+        self._folders = _Folders(repo, config, render)
         self._lock = threading.RLock()
         self._holds: tuple[Holds, list[Problem]] | None = None
         self._environments: dict[str, Desired] = {}
@@ -89,7 +100,7 @@ class Snapshot:
 
     def problems(self, name: str) -> list[Problem]:
         """Return what is wrong with an environment's files, also where it has no other."""
-        _, indexes = self._folders.indexes(name, self.commit)
+        _, indexes, _ = self._folders.found(name, self.commit)
         return [it for index in indexes for it in index.problems]
 
     def text(self, path: str) -> bytes:
@@ -101,5 +112,9 @@ class Snapshot:
         return self._repo.read(self.commit, path)
 
     def folder(self, name: str) -> str:
-        """Return the id of an environment's tree: two that are equal hold the same files."""
-        return self._repo.tree_sha(self.commit, self.rules(name).path)
+        """Return the id of what an environment is made of: two that are equal hold the same files."""
+        return self._repo.state(self.commit, self.config.place(name))
+
+    def place(self, name: str) -> Place:
+        """Return where an environment's objects come from."""
+        return self.config.place(name)

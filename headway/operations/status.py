@@ -40,7 +40,7 @@ def environment_status(
     `wrong` says what is not as it should be; `compare` looks for drift too, which asks the cluster for each object.
     `tell` is given a line at once where the cluster keeps us waiting, or where something cannot be compared.
     """
-    last = connections.repo.last_change(name, snapshot.rules(name).path, snapshot.commit)
+    last = connections.repo.last_change(name, snapshot.place(name), snapshot.commit)
     live = connections.repo.live(name)
     found = _Findings(live is None and not last.state, tell)
     if live != last.commit:

@@ -23,7 +23,7 @@ FRESH = 5.0
 
 def undone_with(connections: Connections, desired: Desired, before: Desired, failed: Entry) -> list[Entry]:
     """Return the commits after what was live, the newest first, that go when the failed one is rolled back."""
-    found = connections.repo.commits_between(before.commit, failed.commit, desired.environment.path)
+    found = connections.repo.commits_between(before.commit, failed.commit, desired.place)
     return [
         entry
         for it in found
@@ -74,7 +74,7 @@ def pass_over(
     if before is None or before.commit == last.commit or (before.commit in last.parents and not merged):
         return
     name = desired.name
-    for entry in connections.repo.commits_between(before.commit, last.commit, desired.environment.path):
+    for entry in connections.repo.commits_between(before.commit, last.commit, desired.place):
         passed = entry.commit != last.commit and not entry.of(name).outcomes
         if passed and entry.environment in ("", name):
             # What came to the branch with a merge was never to be live by itself: nobody waits for its end.

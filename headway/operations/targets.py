@@ -41,7 +41,7 @@ def rollback_target(repo: ConfigRepo, snapshot: Snapshot, request: RollbackReque
         return _as_named(repo, snapshot, name, request.to)
     now = _images(snapshot, name, snapshot.commit, request.services)
     vetoed = {(it.service, it.digest) for it in snapshot.holds.vetoes if it.environment == name}
-    for entry in repo.log(name, path=snapshot.rules(name).path, head=snapshot.commit):
+    for entry in repo.log(name, path=snapshot.place(name), head=snapshot.commit):
         if "live" not in entry.states:
             continue
         then = _images(snapshot, name, entry.commit, request.services)
@@ -69,7 +69,7 @@ def _as_named(repo: ConfigRepo, snapshot: Snapshot, name: str, to: str) -> str:
             f"the config repo has no release and no commit {to!r}, and it is no time either",
             hint=f"`headway history {name}` lists what was; a time is 2026-11-23T10:00, 90m or 2d",
         ) from None
-    for entry in repo.log(name, path=snapshot.rules(name).path, head=snapshot.commit):
+    for entry in repo.log(name, path=snapshot.place(name), head=snapshot.commit):
         if any(it.state == "live" and it.at <= at for it in entry.outcomes):
             return entry.commit
     raise UsageError(

@@ -34,8 +34,9 @@ def hold_rewritten(connections: Connections, snapshot: Snapshot) -> None:
     what = f"the history of {connections.repo.branch} was rewritten: {before[:9]} is no longer part of it"
     cause = f"somebody reset the branch or pushed by force; it is at {now[:9]} now, and headway follows it"
     repo, config = connections.repo, snapshot.config
-    for name, environment in config.environments.items():
-        if repo.tree_sha(before, environment.path) == repo.tree_sha(now, environment.path):
+    for name in config.environments:
+        place = snapshot.place(name)
+        if repo.state(before, place) == repo.state(now, place):
             continue
         about = f"rewritten-{before[:12]}"
         notify_noticed(connections, config, name, what, commit=now, about=about, cause=cause)
@@ -45,7 +46,7 @@ def hold_rewritten(connections: Connections, snapshot: Snapshot) -> None:
 def hold_pushed(connections: Connections, snapshot: Snapshot, name: str) -> None:
     """Hold back what a person's push undid in an environment, where that was not reconciled yet."""
     config = snapshot.config
-    last = connections.repo.last_change(name, snapshot.rules(name).path, snapshot.commit)
+    last = connections.repo.last_change(name, snapshot.place(name), snapshot.commit)
     services = [it for it in config.services if _automatic(snapshot, name, it)]
     if last.record is None and last.parents and not last.outcomes and services:
         found = undone_in(connections.repo, snapshot, name, services, _older(config, name))
@@ -100,13 +101,13 @@ def notify_left_out(connections: Connections, desired: Desired) -> None:
 def _brought(connections: Connections, desired: Desired, file: str) -> Entry:
     """Return the commit that made a file what it is; the environment's last where that is not found."""
     repo = connections.repo
-    folder, found = desired.environment.path, None
-    for entry in repo.log(desired.name, path=folder, limit=LOOK_BACK, head=desired.commit):
+    place, found = desired.place, None
+    for entry in repo.log(desired.name, path=place, limit=LOOK_BACK, head=desired.commit):
         found = found or entry
         now = repo.read(entry.commit, file)
         if now is not None and all(repo.read(it, file) != now for it in entry.parents):
             return entry
-    return found or repo.last_change(desired.name, folder, desired.commit)
+    return found or repo.last_change(desired.name, place, desired.commit)
 
 
 def hold_undone(

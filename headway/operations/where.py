@@ -172,8 +172,8 @@ class _Search:
 
     def _history(self, name: str) -> Iterator[tuple[Entry, tuple[Image, ...]]]:
         """Yield an environment's commits that may have changed the service, with its images after each."""
-        rules = self.snapshot.rules(name)
-        log = self.connections.repo.log(name, path=rules.path, limit=LOOK_BACK, head=self.snapshot.commit)
+        place, head = self.snapshot.place(name), self.snapshot.commit
+        log = self.connections.repo.log(name, path=place, limit=LOOK_BACK, head=head)
         for entry in log:
             if entry.record is not None:
                 mine = [new for service, _, new in entry.record.changes if service == self.service]

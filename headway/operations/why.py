@@ -67,7 +67,7 @@ def why(connections: Connections, snapshot: Snapshot, environment: str, service:
 
 def _bringer(connections: Connections, snapshot: Snapshot, environment: str, service: str) -> Entry | None:
     """Return the commit since which the environment names the service's image."""
-    path = snapshot.rules(environment).path
+    path = snapshot.place(environment)
     log = connections.repo.log(environment, path=path, limit=LOOK_BACK, head=snapshot.commit)
     for entry in log:
         if entry.record is None:

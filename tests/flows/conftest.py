@@ -70,6 +70,8 @@ class Place:
     more: str = ""
     copies: dict[str, Live] = field(default_factory=dict)
     """Applications that are live, by all that makes one different from another."""
+    settings: dict[str, str] = field(default_factory=dict)
+    """Further settings of every command."""
 
     def image(self, service: str, tag: str) -> str:
         """Put an image into the registry; return it pinned."""
@@ -167,6 +169,7 @@ class Place:
             "HEADWAY_LOCAL": "1",
             "NO_COLOR": "1",
             "COLUMNS": "200",
+            **self.settings,
         }
 
     def run(self, *arguments: str, **env: str) -> Done:

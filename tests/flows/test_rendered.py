@@ -1,38 +1,144 @@
-"""Kustomizations and charts are refused, and nothing of their environment is applied or pruned."""
+"""Environments that kustomize renders: every command takes what it renders to, and a base's change is a change of it."""
 
 from __future__ import annotations
 
+import pytest
+
 from tests.flows.conftest import Place
-
-PATCH = "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: web}\nspec: {suspend: true}\n"
-SAID = "staging/kustomization.yaml:1:1: kustomizations are not rendered yet"
+from tests.rendering import RenderingTools
 
 
-def test_a_kustomization_holds_its_environment_and_no_other(place: Place) -> None:
-    """A person's push of one is told by every command; the cluster stays, and the other environment goes on."""
-    place.start(staging="release: automatic", production="release: automatic")
+@pytest.fixture(autouse=True)
+def _tools(place: Place, rendering_tools: RenderingTools) -> None:
+    place.settings["HEADWAY_KUSTOMIZE"] = str(rendering_tools.kustomize)
+
+
+def overlay(place: Place, tag: str = "1.0.0", schedule: str = "0 0 1 1 *") -> dict[str, str | bytes | None]:
+    """Write a base of both services, and an overlay of it in each environment in the place of plain files."""
+    files: dict[str, str | bytes | None] = {
+        "base/kustomization.yaml": "resources: [web.yaml, api.yaml]\n",
+        **{
+            f"base/{it}.yaml": place.job(it, place.image(it, tag)).replace("0 0 1 1 *", schedule)
+            for it in ("web", "api")
+        },
+    }
+    for name in place.rules:
+        files |= {
+            f"{name}/kustomization.yaml": f"resources: [../base]\nlabels: [{{pairs: {{from: {name}}}}}]\n",
+            f"{name}/web.yaml": None,
+            f"{name}/api.yaml": None,
+        }
+    return files
+
+
+def job(place: Place, environment: str, name: str) -> dict[str, object]:
+    return place.kube.objects[f"/apis/batch/v1/namespaces/{environment}/cronjobs/{name}"]
+
+
+def test_an_overlay_is_applied_and_nothing_is_left_to_do(place: Place) -> None:
+    """The cluster gets what kustomize writes, names of a base included; the next look renders and changes nothing."""
+    place.start(staging="", production="")
+    place.remote.push(overlay(place))
+    done = place.run("reconcile")
+    assert done.code == 0, done.said
+    for name in ("staging", "production"):
+        assert job(place, name, "web")["metadata"]["labels"]["from"] == name  # type: ignore[index]
+    place.kube.changes.clear()
+    again = place.run("reconcile", HEADWAY_KUSTOMIZE=_that_only_says_its_version(place))
+    assert again.code == 0, again.said
+    assert place.kube.changes == []
+    assert place.run("diff", "staging").code == 0
+
+
+def _that_only_says_its_version(place: Place) -> str:
+    """Return a kustomize that renders nothing, so that a look which asks it for more fails."""
+    tool = place.folder / "kustomize"
+    tool.write_text('#!/bin/sh\n[ "$1" = version ] && echo v5.8.1\n')
+    tool.chmod(0o755)
+    return str(tool)
+
+
+def test_a_change_of_a_base_is_a_change_of_each_environment_that_reads_it(place: Place) -> None:
+    """`history` names the base's commit, though nothing in the environment's folder has changed."""
+    place.start(staging="", production="")
+    place.remote.push(overlay(place))
+    assert place.run("reconcile").code == 0
+    before = place.run("history", "staging").out
+    commit = place.remote.push({"base/web.yaml": overlay(place, schedule="5 5 5 5 *")["base/web.yaml"]})
+    done = place.run("reconcile", "staging")
+    assert done.code == 0, done.said
+    assert job(place, "staging", "web")["spec"]["schedule"] == "5 5 5 5 *"  # type: ignore[index]
+    assert commit[:7] in place.run("history", "staging").out
+    assert commit[:7] not in before
+    place.remote.push({"elsewhere/base.yaml": "a: 1\n"})
+    assert place.run("reconcile", "staging").code == 0
+    assert commit[:7] in place.run("history", "staging", "--limit", "1").out
+
+
+def test_what_leaves_the_rendering_is_pruned(place: Place) -> None:
+    """A resource that a base no longer names goes from the cluster."""
+    place.start(staging="")
+    place.remote.push(overlay(place))
+    assert place.run("reconcile").code == 0
+    place.remote.push({"base/kustomization.yaml": "resources: [web.yaml]\n"})
+    done = place.run("reconcile")
+    assert done.code == 0, done.said
+    assert "/apis/batch/v1/namespaces/staging/cronjobs/api" not in place.kube.objects
+
+
+def test_what_does_not_render_holds_its_environment_and_no_other(place: Place) -> None:
+    """The file, kustomize's own words and what to do are told; nothing is pruned, and the other one goes on."""
+    place.start(staging="", production="")
+    place.remote.push(overlay(place))
+    assert place.run("reconcile").code == 0
     place.remote.push(
         {
-            "staging/kustomization.yaml": "resources: [web.yaml]\npatches: [{path: patch.yaml}]\n",
-            "staging/patch.yaml": PATCH,
-            "staging/api.yaml": None,
+            "staging/kustomization.yaml": "resources: [../base]\npatches: [{path: patch.yaml}]\n",
+            "staging/patch.yaml": "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: nobody}\n",
+            "base/web.yaml": overlay(place, schedule="5 5 5 5 *")["base/web.yaml"],
         }
     )
+    done = place.run("reconcile")
+    assert done.code == 1, done.said
+    assert "staging/kustomization.yaml:1:1: kustomize: " in done.said
+    assert "no matches for Id CronJob.v1.batch/nobody" in done.said
+    assert job(place, "staging", "web")["spec"]["schedule"] == "0 0 1 1 *"  # type: ignore[index]
+    assert job(place, "production", "web")["spec"]["schedule"] == "5 5 5 5 *"  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("resources: [../base, 'https://example.com/base']", "2:22: https://example.com/base is remote"),
+        ("resources: [../base, ../../other]", "2:22: ../../other leads out of the config repo"),
+        ("resources: [../base, nothing.yaml]", "2:22: there is no staging/nothing.yaml"),
+        ("resources: [../base, ../loop]", "a loop of bases: staging → loop → staging"),
+    ],
+)
+def test_what_is_refused_never_reaches_a_tool(place: Place, line: str, said: str) -> None:
+    """Each refusal has its place; nothing is applied and nothing deleted."""
+    place.start(staging="")
+    place.remote.push(overlay(place))
+    assert place.run("reconcile").code == 0
     place.kube.changes.clear()
-    place.image("web", "1.1.0")
-    for arguments, code in (
-        (("reconcile", "staging"), 2),
-        (("release", "staging", f"web={place.image('web', '1.1.0')}"), 2),
-        (("diff", "staging"), 2),
-        (("doctor",), 1),
-        (("status",), 0),
-    ):
-        done = place.run(*arguments)
-        assert done.code == code, done.said
-        assert SAID in done.said, done.said
+    place.remote.push(
+        {
+            "staging/kustomization.yaml": f"# ours\n{line}\n",
+            "loop/kustomization.yaml": "resources: [../staging]\n",
+        }
+    )
+    done = place.run("reconcile")
+    assert done.code == 1, done.said
+    assert said in done.said, done.said
     assert place.kube.changes == []
-    assert place.tags("staging") == {"web": "1.0.0", "api": "1.0.0"}
-    watched = place.run("watch")
-    assert (watched.code, SAID in watched.err) == (1, True), watched.said
-    assert place.tags("production") == {"web": "1.1.0", "api": "1.0.0"}
-    assert place.tags("staging") == {"web": "1.0.0", "api": "1.0.0"}
+
+
+def test_a_missing_tool_is_said_and_the_plain_environment_goes_on(place: Place) -> None:
+    """Nothing of the environment is touched, and what to install is named."""
+    place.start(staging="", production="")
+    files = overlay(place)
+    place.remote.push({name: it for name, it in files.items() if not name.startswith("production/")})
+    done = place.run("reconcile", HEADWAY_KUSTOMIZE="/nowhere/kustomize")
+    assert done.code != 0
+    assert "/nowhere/kustomize, which HEADWAY_KUSTOMIZE names, is not a program" in done.said
+    assert "from" not in job(place, "staging", "web")["metadata"]["labels"]  # type: ignore[index]

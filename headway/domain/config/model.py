@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
 from headway.domain.images.reference import ImageRef, InvalidImage
 from headway.domain.objects.conditions import parse_question
+from headway.domain.rendering.place import ChartUse
 from headway.domain.rules.model import Part, Tags
 
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f]")
@@ -141,11 +142,43 @@ class Verify(Part):
     """How long all checks together may take."""
 
 
+class Chart(Part):
+    """How the environment's Helm chart is rendered. Nothing is fetched: the chart lies in the config repo."""
+
+    path: Annotated[str, AfterValidator(_folder)] = ""
+    """Folder of the chart in the config repo. Default: the charts that are found in the environment's own folder."""
+    values: list[Annotated[str, AfterValidator(_folder)]] = []
+    """Values files, from the root of the config repo. The later ones win, as with `helm --values`."""
+    release: str = Field(default="", pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$", max_length=53)
+    """Name of the release, `.Release.Name` in templates. Default: the application's name."""
+    kube_version: str = ""
+    """Kubernetes version that templates see. Default: the one that Helm was built for."""
+    api_versions: list[Annotated[str, Field(min_length=1)]] = []
+    """API versions that templates see besides the built-in ones, such as `monitoring.coreos.com/v1`."""
+    hooks: Literal["refuse", "skip"] = "refuse"
+    """What to do with objects that are Helm hooks. `refuse`: the environment is not applied. `skip`: leave them out."""
+
+    @property
+    def use(self) -> ChartUse:
+        """The same as the rendering takes it."""
+        return ChartUse(
+            path=self.path,
+            release=self.release,
+            values=tuple(self.values),
+            kube_version=self.kube_version,
+            api_versions=tuple(self.api_versions),
+            hooks=self.hooks,
+        )
+
+
 class Environment(Part):
     """One place where the whole application runs."""
 
     path: Annotated[str, AfterValidator(_folder)]
-    """Folder of the config repo with the environment's manifests: plain YAML."""
+    """Folder of the config repo with the environment's manifests: plain YAML, a kustomization, a Helm chart, or these
+    side by side in sub-folders."""
+    chart: Chart | None = None
+    """How its Helm chart is rendered."""
     cluster: ClusterTarget
     """Where it runs."""
     release: Literal["automatic", "manual"] = "manual"

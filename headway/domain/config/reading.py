@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from headway.domain.config.checks import Names, Path, has_source, tags_of, wrong_together
@@ -11,6 +12,7 @@ from headway.domain.config.placing import placed
 from headway.domain.config.positions import ConfigText, did_you_mean
 from headway.domain.config.repair import Mistake, existing, keys_at, repaired
 from headway.domain.images.reference import ImageRef
+from headway.domain.rendering.place import ChartUse, Place
 from headway.domain.rules.tags import TagRule, compile_rule
 from headway.errors import ConfigError, Problem, UsageError
 
@@ -56,6 +58,13 @@ class Config:
         if name not in self.environments:
             raise UsageError(f"no environment {name!r} in {self.file}{did_you_mean(name, self.environments)}")
         return self.environments[name]
+
+    def place(self, name: str) -> Place:
+        """Return where an environment's objects come from; raise UsageError for one that there is not."""
+        it = self.environment(name)
+        use = it.chart.use if it.chart is not None else ChartUse()
+        use = replace(use, release=use.release or self.app, namespace=it.cluster.namespace)
+        return Place(it.path if it.path != "." else "", tuple(self.document.ignore), use)
 
     def chosen(self, *names: str) -> list[str]:
         """Return the names of the environments that were asked for, or of all where none was."""

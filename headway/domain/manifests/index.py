@@ -27,14 +27,6 @@ from headway.errors import Problem
 FORMAT = 4
 """Changes when what is cached of a file changes."""
 
-_RENDERED = {
-    "kustomization.yaml": ("kustomizations", "kubectl kustomize"),
-    "kustomization.yml": ("kustomizations", "kubectl kustomize"),
-    "Kustomization": ("kustomizations", "kubectl kustomize"),
-    "Chart.yaml": ("charts", "helm template"),
-}
-"""What makes a folder a kustomization (kustomize, `RecognizedKustomizationFileNames`) or a chart (Helm)."""
-
 _BOM = "\ufeff"
 _ROLES = (("initContainers", "init"), ("containers", "container"), ("ephemeralContainers", "ephemeral"))
 _TEMPLATES = (
@@ -60,6 +52,7 @@ class FileIndex:
 
     `mentions` are images that stand anywhere but in a container; `doubts` are what is applied as it
     stands and is hardly meant so. `edited` is the file that holds the text, where `path` is a link to it.
+    `rendered` is the file that makes `path` a unit, where this is what a tool made of it.
     """
 
     path: str = ""
@@ -69,6 +62,7 @@ class FileIndex:
     mentions: tuple[Mention, ...] = ()
     doubts: tuple[Problem, ...] = ()
     edited: str = ""
+    rendered: str = ""
 
     @property
     def secret(self) -> bool:
@@ -110,22 +104,6 @@ class FileIndex:
             tuple(Mention(Image(text), line, column) for text, line, column in data["mentions"]),
             tuple(Problem("", *it) for it in data["doubts"]),
         )
-
-
-def unrendered(path: str) -> Problem | None:
-    """Return what makes a file's folder something to be rendered first; None where it is plain YAML.
-
-    Read as it stands, a kustomization's patch would be applied as a whole object.
-    """
-    found = _RENDERED.get(path.rpartition("/")[2])
-    if found is None:
-        return None
-    what, command = found
-    way_out = (
-        f"replace its files once by what `{command}` writes, and edit that from then on: rendering it again would "
-        "undo releases"
-    )
-    return Problem(path, 1, 1, f"{what} are not rendered yet; {way_out}")
 
 
 def index_file(data: bytes) -> FileIndex:

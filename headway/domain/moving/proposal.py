@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from headway.domain.config.model import Environment
 from headway.domain.moving.application import Application, Said, application_of, unused
 from headway.domain.moving.argocd import read_argocd
 from headway.domain.moving.charts import read_charts
@@ -46,10 +45,6 @@ def propose(files: Mapping[str, bytes], name: str) -> Proposal:
     read_argocd(repo, found)
     read_kargo(repo, found)
     read_keel(repo, found)
-    if "chart" not in Environment.model_fields:
-        for unit in [it for it in found.units if it.kind == "chart"]:
-            found.units.remove(unit)
-            found.leave(unit.place, f"the chart in {unit.path or '.'} is not rendered yet")
     groups = groups_of(found)
     names = [it.root.rpartition("/")[2] if len(groups) > 1 else "" for it in groups]
     applications = [

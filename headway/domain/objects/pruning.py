@@ -14,6 +14,7 @@ from typing import Any, Literal
 from headway.domain.objects.applied import held_by
 from headway.domain.objects.fields import applied_entry
 from headway.domain.objects.identity import ObjectId
+from headway.domain.objects.keeping import kept_by
 from headway.domain.objects.wanted import PRUNE_ANNOTATION
 
 _NEVER = {
@@ -70,6 +71,8 @@ def fate(identity: ObjectId, meta: Mapping[str, Any], wanted: Wanted) -> Fate:
         return Fate("wait", why) if why else Fate("pass", "it is being deleted")
     if (meta.get("annotations") or {}).get(PRUNE_ANNOTATION) == "disabled":
         return Fate("keep", f"the annotation {PRUNE_ANNOTATION}: disabled says so")
+    if said := kept_by(meta.get("annotations") or {}):
+        return Fate("keep", f"the annotation {said} says so")
     if identity.kind in _NEVER:
         return Fate("keep", _NEVER[identity.kind])
     return Fate("delete", "no manifest names it any more")

@@ -35,7 +35,7 @@ def notify_unfinished(connections: Connections, environment: str, error: Headway
     """
     try:
         snapshot = connections.at(connections.repo.head)
-        config, path = snapshot.config, snapshot.rules(environment).path
+        config, path = snapshot.config, snapshot.place(environment)
         last = connections.repo.last_change(environment, path, snapshot.commit)
         notified = notified_entry(connections.repo, environment, last)
         if last.outcomes:
@@ -62,7 +62,7 @@ def notify_missed(connections: Connections, config: Config, environment: str) ->
     if config.document.notify is None:
         return
     try:
-        last = connections.repo.last_change(environment, config.environment(environment).path)
+        last = connections.repo.last_change(environment, config.place(environment))
         notified, now = notified_entry(connections.repo, environment, last), datetime.now(UTC)
         if not ended_lately(notified, now, timedelta(seconds=KEPT)):
             return

@@ -16,23 +16,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from headway.domain.manifests.ignoring import parse_rules
 from headway.domain.manifests.index import FileIndex
 from headway.domain.policy.people import author_of
 from headway.domain.releases.ledger import Entry, Outcome, is_release_id
-from headway.errors import FailedError, LostLease, TransientError, UsageError
+from headway.domain.rendering.place import Place
+from headway.domain.rendering.unit import Unit
+from headway.errors import LostLease, TransientError, UsageError
 from headway.systems.git.commits import Commits, author_line
-from headway.systems.git.errors import LostRace, NoAtomicPush
+from headway.systems.git.errors import LostRace
 from headway.systems.git.folder_states import FolderStates
+from headway.systems.git.folders import Folders, Tree
 from headway.systems.git.home import Home
 from headway.systems.git.index_cache import IndexCache
 from headway.systems.git.ledger import Ledger
 from headway.systems.git.mirror import Mirror, Push
 from headway.systems.git.notes import Notes
-from headway.systems.git.own_refs import push_release
+from headway.systems.git.own_refs import push_record, push_release
 from headway.systems.git.proposed_commit import ProposedCommit, Published
 from headway.systems.git.push_trial import try_pushing
-from headway.systems.git.tree import FOLDER, Tree, Trees, folder_path
+from headway.systems.git.tree import Trees, folder_path
 
 __all__ = ["ConfigRepo", "ProposedCommit", "Published"]
 
@@ -53,7 +55,8 @@ class ConfigRepo:
         self._trees = Trees(mirror)
         self._commits = Commits(mirror)
         self._notes = Notes(mirror, self._trees, home.notes)
-        self._states = FolderStates(mirror, self._commits, self._trees)
+        self._folders = Folders(self._trees)
+        self._states = FolderStates(mirror, self._commits, self._trees, self._folders)
         self._ledger = Ledger(mirror, self._commits, self._states, self._notes, home)
         self._looked = float("-inf")
 
@@ -144,17 +147,20 @@ class ConfigRepo:
 
         return read
 
-    def tree(self, commit: str, path: str, ignore: Iterable[str] = ()) -> Tree:
-        """Return the manifests below a folder at a commit, but for what `ignore` and `.headwayignore` name.
+    def tree(self, commit: str, where: str | Place) -> Tree:
+        """Return the manifests and units of an environment's folder at a commit, but for what is ignored.
 
         Raises UsageError for a path outside the repo, or one that is no folder.
         """
-        return self._trees.manifests(self._commits.get(commit).tree, path, parse_rules(ignore))
+        return self._folders.manifests(self._commits.get(commit).tree, where)
 
-    def tree_sha(self, commit: str, path: str) -> str:
-        """Return a folder's hash at a commit, equal exactly when nothing in it differs; empty where there is none."""
-        item = self._trees.at(self._commits.get(commit).tree, folder_path(path))
-        return item.sha if item is not None and item.mode == FOLDER else ""
+    def state(self, commit: str, where: str | Place) -> str:
+        """Return the hash of an environment's folder and what its units read elsewhere; empty where nothing is."""
+        return self._folders.state(self._commits.get(commit).tree, where)
+
+    def sources(self, tree: Tree, unit: Unit) -> dict[str, bytes]:
+        """Return the files that a unit reads; raise ConfigError for what no tool should be given."""
+        return self._folders.contents(tree, unit)
 
     def index(self, tree: Tree) -> list[FileIndex]:
         """Index a tree's manifests, in the order of their paths; only contents never seen before are read."""
@@ -166,13 +172,9 @@ class ConfigRepo:
     def diff(self, old: str, new: str, path: str = "") -> str:
         """Return the unified diff between two commits, of one folder or file or of all."""
         plain = folder_path(path)
-        command = ["diff", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames"]
         for commit in (old, new):
             self._commits.get(commit)
-        result = self._mirror.run(*command, old, new, "--", *([plain] if plain else []))
-        if result.code:
-            raise FailedError(f"git diff failed: {result.stderr}")
-        return result.stdout.decode("utf-8", "replace")
+        return self._mirror.diff(old, new, plain)
 
     # --- the ledger ---
 
@@ -180,19 +182,19 @@ class ConfigRepo:
         self,
         environment: str,
         *,
-        path: str | None = None,
+        path: str | Place | None = None,
         limit: int | None = None,
         since: datetime | None = None,
         head: str | None = None,
     ) -> Iterator[Entry]:
         """Return what changed one environment, the newest first; `path` is its folder, named like it by default."""
-        folders = {environment: path if path is not None else environment}
+        folders: dict[str, str | Place] = {environment: path if path is not None else environment}
         found = self._ledger.entries(head or self.head, folders, every=False, limit=limit, since=since)
         return (entry.of(environment) for entry in found)
 
     def ledger(
         self,
-        paths: Mapping[str, str],
+        paths: Mapping[str, str | Place],
         *,
         limit: int | None = None,
         since: datetime | str | None = None,
@@ -209,18 +211,18 @@ class ConfigRepo:
         """Return the newest commit of the notes, as last looked at: while it is the same, so is every outcome."""
         return self._notes.head() or ""
 
-    def commits_between(self, old: str, new: str, path: str = "") -> list[Entry]:
+    def commits_between(self, old: str, new: str, path: str | Place = "") -> list[Entry]:
         """Return the commits after `old` up to `new` that changed a folder, the newest first."""
         for commit in (old, new):
             self._commits.get(commit)
-        found = self._ledger.entries(new, {path: path}, since=old)
+        found = self._ledger.entries(new, {Place.of(path).path: path}, since=old)
         return [entry for entry in found if entry.environments]
 
     def entry(self, commit: str) -> Entry:
         """Return one commit as an entry, with its outcomes."""
         return self._ledger.entry(commit)
 
-    def last_change(self, environment: str, path: str, head: str | None = None) -> Entry:
+    def last_change(self, environment: str, path: str | Place, head: str | None = None) -> Entry:
         """Return the commit that made an environment's folder what it is, with its outcomes."""
         found = self._states.last_change(head or self.head, path)
         return self._ledger.entry(found, (environment,)).of(environment)
@@ -361,7 +363,7 @@ class ConfigRepo:
                 if live is not None and was != live:
                     changes.append(Push(ref, self._commits.get(live).sha, lease=was or ""))
                 try:
-                    self._push(changes)
+                    push_record(self._mirror, changes)
                     return
                 except LostRace:
                     continue
@@ -370,7 +372,6 @@ class ConfigRepo:
         )
 
     def _is_newer(self, commit: str, seen: str) -> bool:
-        """Return whether a commit of the branch came after a head that was worked from."""
         # What the ref names may be no commit at all: whoever may push refs can put anything there.
         return bool(seen) and self.on_branch(commit) and not self._commits.comes_from(seen, commit)
 
@@ -389,16 +390,6 @@ class ConfigRepo:
         # What stands there and is no notes' commit holds nothing: it gives way, if it is still that.
         odd = self._mirror.seen(self.home.notes) or ""
         return [Push(self.home.notes, noted, lease=None if head else odd)]
-
-    def _push(self, changes: list[Push]) -> None:
-        if not changes:
-            return
-        try:
-            self._mirror.push(*changes)
-        except NoAtomicPush:
-            # The note first: without the ref, the next look finds an environment that is live already.
-            for change in changes:
-                self._mirror.push(change)
 
     def try_push(self) -> str:
         """Try what a release pushes, with refs that are removed again."""

@@ -11,7 +11,9 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Sequence
 
+from headway.domain.rendering.place import Place
 from headway.systems.git.commits import Commits
+from headway.systems.git.folders import Folders
 from headway.systems.git.mirror import Mirror
 from headway.systems.git.tree import Trees, folder_path
 
@@ -22,14 +24,26 @@ STEPS = 300
 class FolderStates:
     """The states that the folders and files of one mirror have been through."""
 
-    def __init__(self, mirror: Mirror, commits: Commits, trees: Trees) -> None:
-        self._mirror, self._commits, self._trees = mirror, commits, trees
-        self._last: dict[str, tuple[str, str]] = {}
+    def __init__(self, mirror: Mirror, commits: Commits, trees: Trees, folders: Folders) -> None:
+        self._mirror, self._commits, self._trees, self._folders = mirror, commits, trees, folders
+        self._last: dict[str | Place, tuple[str, str]] = {}
 
-    def sha(self, commit: str, path: str) -> str:
-        """Return the hash of what a plain path names at a commit; empty where there is nothing."""
-        item = self._trees.at(self._commits.get(commit).tree, path)
+    def sha(self, commit: str, where: str | Place) -> str:
+        """Return the hash of what a plain path names at a commit, or of all that a place is made of.
+
+        It is empty where there is nothing.
+        """
+        tree = self._commits.get(commit).tree
+        if isinstance(where, Place):
+            return self._folders.state(tree, where)
+        item = self._trees.at(tree, where)
         return item.sha if item else ""
+
+    def outside(self, commit: str, where: str | Place) -> frozenset[str]:
+        """Return what a place's units read at a commit, outside of its folder."""
+        if not isinstance(where, Place):
+            return frozenset()
+        return self._folders.outside(self._commits.get(commit).tree, where)
 
     def read_ahead(self, merges: Iterable[str]) -> None:
         """Read what `decided` will ask for, all at once: three conversations with Git in the place of thousands."""
@@ -39,13 +53,13 @@ class FolderStates:
         self._commits.read_ahead(sides)
         self._trees.read_ahead(self._commits.get(it).tree for it in sides)
 
-    def decided(self, merge: str, path: str) -> bool:
-        """Return whether a merge gave a plain path a state of its own."""
-        return self._kept(merge, self._commits.get(merge).parents, path) is None
+    def decided(self, commit: str, path: str | Place) -> bool:
+        """Return whether a commit gave a plain path or a place a state of its own."""
+        return self._kept(commit, self._commits.get(commit).parents, path) is None
 
-    def last_change(self, head: str, path: str) -> str:
+    def last_change(self, head: str, where: str | Place) -> str:
         """Return the newest commit that made a folder what it is at `head`."""
-        folder = folder_path(path)
+        folder = where if isinstance(where, Place) else folder_path(where)
         known_head, known = self._last.get(folder, ("", ""))
         at = head
         for _ in range(STEPS):
@@ -62,7 +76,7 @@ class FolderStates:
         self._last[folder] = (head, found)
         return found
 
-    def _kept(self, commit: str, parents: Sequence[str], path: str) -> str | None:
+    def _kept(self, commit: str, parents: Sequence[str], path: str | Place) -> str | None:
         """Return the parent whose state a commit merely kept; None where it made one of its own."""
         mine = self.sha(commit, path)
         states = {parent: self.sha(parent, path) for parent in parents}
@@ -95,13 +109,15 @@ class FolderStates:
                     heapq.heappush(heap, (-self._commits.get(parent).time.timestamp(), parent))
         return None
 
-    def _by_log(self, commit: str, folder: str) -> str:
+    def _by_log(self, commit: str, where: str | Place) -> str:
         """Return a folder's last change where it is far back: Git leaves out what did not touch the folder.
 
         The parents that it names are the nearest commits that did, or merged, so their states are the parents'.
         """
         command = ["log", "-z", "--full-history", "--parents", "--no-color", "--no-show-signature"]
-        paths = ["--", folder] if folder else []
+        folder = folder_path(Place.of(where).path)
+        # As long as the state is the same, so is what it is made of.
+        paths = ["--", folder, *sorted(self.outside(commit, where))] if folder else []
         known: dict[str, list[str]] = {}
         at = ""
         with self._mirror.records(*command, "--format=%H %P", commit, *paths) as records:
@@ -110,7 +126,7 @@ class FolderStates:
                 known[sha] = parents
                 at = at or sha
                 while at in known:
-                    kept = self._kept(at, known[at], folder)
+                    kept = self._kept(at, known[at], where)
                     if kept is None:
                         return at
                     at = kept

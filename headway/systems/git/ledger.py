@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from headway.domain.releases.ledger import Entry, is_release_id, oldest_commit_time, parse_note
+from headway.domain.rendering.place import Place
+from headway.domain.rendering.unit import RENDERING
 from headway.systems.git.commits import Commit, Commits
 from headway.systems.git.folder_states import FolderStates
 from headway.systems.git.home import Home
@@ -25,6 +27,20 @@ OLD_IN_A_ROW = 100
 _FORMAT = "--format=%x1e%H%x1f%P%x1f%an%x1f%ct%x1f%B%x1f"
 
 
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What of the repo an environment is made of: its folder, and paths outside of it that it reads or once read."""
+
+    place: str | Place
+    folder: str
+    outside: frozenset[str]
+
+    @classmethod
+    def of(cls, where: str | Place, outside: frozenset[str]) -> Scope:
+        """Make a place's scope."""
+        return cls(where, folder_path(Place.of(where).path), outside)
+
+
 class Ledger:
     """The history of one mirror's branch."""
 
@@ -37,7 +53,7 @@ class Ledger:
     def entries(
         self,
         head: str,
-        folders: Mapping[str, str],
+        folders: Mapping[str, str | Place],
         *,
         every: bool = True,
         since: datetime | str | None = None,
@@ -92,43 +108,63 @@ class Ledger:
         ]
 
     def _raw_entries(
-        self, head: str, folders: Mapping[str, str], every: bool, since: datetime | str | None
+        self, head: str, folders: Mapping[str, str | Place], every: bool, since: datetime | str | None
     ) -> Iterator[Entry]:
-        plain = {name: folder_path(path) for name, path in folders.items()}
+        scopes = {name: Scope.of(it, self._states.outside(head, it)) for name, it in folders.items()}
+        seen: set[str] = set()
+        while True:
+            before = sum(len(it.outside) for it in scopes.values())
+            for entry in self._listed(head, scopes, since):
+                if entry is not None and entry.commit not in seen:
+                    seen.add(entry.commit)
+                    if every or entry.environments or entry.environment in scopes:
+                        yield entry
+                # What an environment read before this commit is looked for in all that came before it.
+                if sum(len(it.outside) for it in scopes.values()) != before:
+                    break
+            else:
+                return
+
+    def _listed(
+        self, head: str, scopes: dict[str, Scope], since: datetime | str | None
+    ) -> Iterator[Entry | None]:
         # With --parents Git lists every merge, and leaves it to us which of them decided something.
         command = ["log", "-z", "--name-only", "--no-renames", "--no-color", "--no-show-signature"]
         command += ["--full-history", "--parents", _FORMAT]
         command.append(head if not isinstance(since, str) else f"{since}..{head}")
-        paths = sorted({*plain.values(), *self._home.own_files})
+        paths = sorted(
+            {*(path for it in scopes.values() for path in (it.folder, *it.outside)), *self._home.own_files}
+        )
         if "" not in paths:
             command += ["--", *paths]
         with self._mirror.records(*command) as records:
-            found = self._made(_commits_with_names(records), plain)
-            for entry in _newer_than(since, found) if isinstance(since, datetime) else found:
-                if entry is not None and (every or entry.environments or entry.environment in plain):
-                    yield entry
+            found = self._made(_commits_with_names(records), scopes)
+            yield from _newer_than(since, found) if isinstance(since, datetime) else found
 
     def _made(
-        self, commits: Iterator[tuple[list[str], list[str]]], folders: Mapping[str, str]
+        self, commits: Iterator[tuple[list[str], list[str]]], scopes: dict[str, Scope]
     ) -> Iterator[Entry | None]:
         size = FIRST
         while some := list(itertools.islice(commits, size)):
             # A merge's names are not listed; a commit that has none may be one.
             self._states.read_ahead(fields[0] for fields, names in some if not names)
-            yield from (self._entry(fields, names, folders) for fields, names in some)
+            yield from (self._entry(fields, names, scopes) for fields, names in some)
             size = AT_ONCE
 
-    def _entry(self, fields: list[str], names: list[str], folders: Mapping[str, str]) -> Entry | None:
-        """Make a commit's entry; None for a merge that decided nothing."""
+    def _entry(self, fields: list[str], names: list[str], scopes: dict[str, Scope]) -> Entry | None:
+        """Make a commit's entry; None for what decided nothing."""
         sha, parents, author, time, message = fields
         commit = self._commits.get(sha) if not names else None
         if commit is not None and len(commit.parents) > 1:
-            names = [
-                path for path in {*folders.values(), *self._home.own_files} if self._states.decided(sha, path)
-            ]
-            if not names:
+            touched = tuple(name for name, it in scopes.items() if self._states.decided(sha, it.place))
+            if not touched and not any(self._states.decided(sha, path) for path in self._home.own_files):
                 return None
-        touched = tuple(name for name, folder in folders.items() if _below(folder, names))
+        else:
+            if any(name.rpartition("/")[2] in RENDERING for name in names):
+                self._widen(sha, names, scopes)
+            touched = tuple(name for name, it in scopes.items() if self._touches(sha, names, it))
+            if names and not touched and not self._home.own_files.intersection(names):
+                return None
         message = message.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         return Entry(
             commit=sha,
@@ -139,6 +175,19 @@ class Ledger:
             record=self._home.record(message),
             environments=touched,
         )
+
+    def _touches(self, sha: str, names: list[str], scope: Scope) -> bool:
+        """Return whether a plain commit changed an environment: its folder, or what its units read elsewhere."""
+        if _below(scope.folder, names):
+            return True
+        return any(_below(path, names) for path in scope.outside) and self._states.decided(sha, scope.place)
+
+    def _widen(self, sha: str, names: list[str], scopes: dict[str, Scope]) -> None:
+        """Add what environments read before a commit that changed what they are rendered from."""
+        for name, scope in scopes.items():
+            if any(_below(path, names) for path in (scope.folder, *scope.outside)):
+                more = (self._states.outside(it, scope.place) for it in self._commits.get(sha).parents)
+                scopes[name] = replace(scope, outside=scope.outside.union(*more))
 
 
 def _newer_than(since: datetime, entries: Iterable[Entry | None]) -> Iterator[Entry | None]:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from headway.errors import HeadwayError, TransientError
+from headway.errors import FailedError, HeadwayError, TransientError
 from headway.systems.git.command import NETWORK, Result, Runner
 from headway.systems.git.errors import (
     DamagedMirror,
@@ -190,6 +190,14 @@ class Mirror:
         self._ready()
         with self._runner.stream(*arguments) as found:
             yield found
+
+    def diff(self, old: str, new: str, path: str) -> str:
+        """Return the unified diff between two commits, of one folder or file or of all."""
+        command = ["diff", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames"]
+        result = self.run(*command, old, new, "--", *([path] if path else []))
+        if result.code:
+            raise FailedError(f"git diff failed: {result.stderr}")
+        return result.stdout.decode("utf-8", "replace")
 
     def maintain(self) -> bool:
         """Pack loose objects where there are thousands; return whether that was needed. Takes seconds."""

@@ -8,6 +8,8 @@ takes no such refs refuses a release before anything is committed, and not its r
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from headway.domain.releases.message import parse_message
 from headway.systems.git.errors import NoAtomicPush
 from headway.systems.git.home import Home
@@ -31,3 +33,15 @@ def _released(mirror: Mirror, home: Home, commit: str, message: str) -> list[Pus
     if record is None or record.kind not in ("release", "promotion"):
         return []
     return [Push(ref, commit, lease=mirror.seen(ref) or "") for ref in home.released_refs(record.environment)]
+
+
+def push_record(mirror: Mirror, changes: Sequence[Push]) -> None:
+    """Push a note and a live ref: both or none, where the server can do that."""
+    if not changes:
+        return
+    try:
+        mirror.push(*changes)
+    except NoAtomicPush:
+        # The note first: without the ref, the next look finds an environment that is live already.
+        for change in changes:
+            mirror.push(change)

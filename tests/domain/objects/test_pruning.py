@@ -38,6 +38,7 @@ CASES: list[tuple[str, ObjectId, dict[str, Any], Fate]] = [
     ("a claim that is being deleted", ObjectId("", "PersistentVolumeClaim", "shop-staging", "db"), OURS | DELETED | {"finalizers": ["kubernetes.io/pvc-protection"]}, Fate("wait", "is being deleted, waits for kubernetes.io/pvc-protection")),
     ("kept by annotation", config_map("old"), OURS | {"annotations": {"headway.dev/prune": "disabled"}}, Fate("keep", "the annotation headway.dev/prune: disabled says so")),
     ("another word there", config_map("old"), OURS | {"annotations": {"headway.dev/prune": "enabled"}}, Fate("delete", "no manifest names it any more")),
+    ("kept by Helm's annotation", config_map("old"), OURS | {"annotations": {"helm.sh/resource-policy": "keep"}}, Fate("keep", "the annotation helm.sh/resource-policy: keep says so")),
     ("another namespace", ObjectId("", "Namespace", "", "shop-tools"), OURS, Fate("keep", "deleting a namespace would delete everything in it")),
     ("a definition", ObjectId("apiextensions.k8s.io", "CustomResourceDefinition", "", "x"), OURS, Fate("keep", "deleting a definition would delete every object of its kind")),
     ("a claim", ObjectId("", "PersistentVolumeClaim", "shop-staging", "db"), OURS, Fate("keep", "deleting a claim would delete its data")),

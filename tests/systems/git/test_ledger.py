@@ -160,7 +160,7 @@ def test_the_last_change_is_the_one_that_git_names(
             repo.fetch()
             for path in ("staging", "production"):
                 found = repo.last_change(path, path).commit
-                assert repo.tree_sha(found, path) == repo.tree_sha(repo.head, path)
+                assert repo.state(found, path) == repo.state(repo.head, path)
                 assert found == git_says(seeded, path)
                 assert found in [it.commit for it in repo.log(path)]
 

@@ -144,27 +144,27 @@ def test_files_and_emptied_folders_go_away(repo: ConfigRepo, seeded: Remote) -> 
 
 def test_a_folder_is_set_back_as_a_whole(repo: ConfigRepo, seeded: Remote) -> None:
     """Taking back restores each file of one environment and touches no other."""
-    good = repo.tree_sha(repo.head, "staging")
+    good = repo.state(repo.head, "staging")
     seeded.push(
         {"staging/app.yaml": "broken", "staging/more.yaml": "x", "production/app.yaml": "image: a:5\n"}
     )
     repo.fetch()
     draft = ProposedCommit(trees={"staging": good}, message="back")
     assert repo.publish(lambda head: draft, release_id=ID) is not None
-    assert repo.tree_sha(repo.head, "staging") == good
+    assert repo.state(repo.head, "staging") == good
     assert seeded.file("production/app.yaml") == b"image: a:5\n"
 
 
 def test_the_root_can_be_set_back_too(repo: ConfigRepo, seeded: Remote) -> None:
     """An environment whose path is `.` is the whole repo."""
-    good = repo.tree_sha(repo.head, ".")
+    good = repo.state(repo.head, ".")
     seeded.push({"app.yaml": "new"})
     repo.fetch()
     assert (
         repo.publish(lambda head: ProposedCommit(trees={".": good}, message="back"), release_id=ID)
         is not None
     )
-    assert repo.tree_sha(repo.head, "") == good
+    assert repo.state(repo.head, "") == good
 
 
 @pytest.mark.parametrize("path", ["../x.yaml", "/etc/x", ".git/config", "staging/app.yaml/below", "."])

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from headway.errors import ConfigError, UsageError
+from headway.domain.rendering.place import Place
+from headway.errors import UsageError
 from headway.systems.git.config_repo import ConfigRepo
 from tests.repos import Remote
 
@@ -30,7 +31,7 @@ def test_manifests_are_found_in_every_folder_below(repo: ConfigRepo, seeded: Rem
     seeded.push(files)
     tree = repo.tree(repo.fetch(), "staging/")
     assert list(tree.files) == ["staging/app.yaml", "staging/mit Leer zeichen/ü.yml", "staging/x.json"]
-    assert tree.sha == repo.tree_sha(repo.head, "./staging")
+    assert tree.sha == repo.state(repo.head, "./staging")
     assert [index.path for index in repo.index(tree)] == list(tree.files)
 
 
@@ -42,7 +43,7 @@ def test_the_root_can_be_an_environment(repo: ConfigRepo) -> None:
 def test_a_folder_that_is_not_there_is_empty(repo: ConfigRepo) -> None:
     """A missing folder has no manifests and an empty hash."""
     assert repo.tree(repo.head, "nowhere").files == {}
-    assert repo.tree(repo.head, "nowhere").sha == repo.tree_sha(repo.head, "nowhere") == ""
+    assert repo.tree(repo.head, "nowhere").sha == repo.state(repo.head, "nowhere") == ""
     assert repo.read(repo.head, "nowhere/x.yaml") is None
     assert repo.read(repo.head, "staging") is None
 
@@ -110,11 +111,11 @@ def test_what_is_ignored_is_not_read(repo: ConfigRepo, seeded: Remote) -> None:
         },
         modes={"staging/sub": "160000"},
     )
-    tree = repo.tree(repo.fetch(), "staging", ["kustomization.yaml", "production/"])
+    tree = repo.tree(repo.fetch(), Place("staging", ("kustomization.yaml", "production/")))
     assert list(tree.files) == ["staging/app.yaml", "staging/compose.yaml", "staging/deep/values.yaml"]
     assert tree.problems == ()
-    assert list(repo.tree(repo.head, "production", []).files) == ["production/app.yaml"]
-    assert not repo.tree(repo.head, "production", ["production/"]).files
+    assert list(repo.tree(repo.head, "production").files) == ["production/app.yaml"]
+    assert not repo.tree(repo.head, Place("production", ("production/",))).files
 
 
 def test_an_environment_that_is_a_link_is_refused(repo: ConfigRepo, seeded: Remote) -> None:
@@ -144,22 +145,22 @@ def test_a_submodule_among_manifests_is_a_problem(repo: ConfigRepo, seeded: Remo
 
 
 @pytest.mark.parametrize(
-    ("name", "what", "how"),
+    ("name", "unit", "kind"),
     [
-        ("staging/kustomization.yaml", "kustomizations", "`kubectl kustomize`"),
-        ("staging/base/kustomization.yml", "kustomizations", "`kubectl kustomize`"),
-        ("staging/Kustomization", "kustomizations", "`kubectl kustomize`"),
-        ("staging/shop/Chart.yaml", "charts", "`helm template`"),
+        ("staging/kustomization.yaml", "staging", "kustomization"),
+        ("staging/base/kustomization.yml", "staging/base", "kustomization"),
+        ("staging/Kustomization", "staging", "kustomization"),
+        ("staging/shop/Chart.yaml", "staging/shop", "chart"),
     ],
 )
-def test_a_folder_that_wants_rendering_is_refused(
-    repo: ConfigRepo, seeded: Remote, name: str, what: str, how: str
+def test_a_folder_that_wants_rendering_is_a_unit(
+    repo: ConfigRepo, seeded: Remote, name: str, unit: str, kind: str
 ) -> None:
-    """Read as plain YAML, a patch would be applied as a whole object; the other environment is read as ever."""
-    seeded.push({name: "resources: []\n"})
-    with pytest.raises(ConfigError, match=f"{name}:1:1: {what} are not rendered yet") as caught:
-        repo.tree(repo.fetch(), "staging")
-    assert how in str(caught.value)
+    """Nothing in it is read as it stands: a patch would be applied as a whole object. What is beside it is."""
+    seeded.push({name: "resources: []\n", f"{unit}/patch.yaml": "a: 1\n"})
+    tree = repo.tree(repo.fetch(), "staging")
+    assert [(it.path, it.kind, it.entry) for it in tree.units] == [(unit, kind, name)]
+    assert list(tree.files) == ([] if unit == "staging" else ["staging/app.yaml"])
     assert list(repo.tree(repo.head, "production").files) == ["production/app.yaml"]
 
 

@@ -1,0 +1,55 @@
+"""What is applied of a rendering: its objects, without what is left out, and what is refused of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from headway.domain.manifests.index import FileIndex, Manifest, index_file
+from headway.domain.rendering.meaning import meaning
+from headway.domain.rendering.unit import Unit
+from headway.errors import Problem
+
+NOT_FOUND = (
+    "{} renders this image, and headway does not change images in what it renders yet: edit its source"
+)
+
+
+def index_rendered(unit: Unit, raw: bytes) -> FileIndex:
+    """Return the index of a rendering. Its objects carry the unit's path; what is wrong is said of the unit's file.
+
+    Of a unit with a problem nothing is left out in silence: who sees the problem prunes nothing.
+    """
+    found = index_file(raw)
+    kept: list[Manifest] = []
+    problems = [
+        _of_unit(unit, it, f"what it renders to, line {it.line}: {it.message}") for it in found.problems
+    ]
+    left: list[Problem] = []
+    for manifest in found.manifests:
+        what = meaning(manifest.object, unit.chart.hooks)
+        name = f"{manifest.object['kind']} {manifest.object['metadata']['name']}"
+        if what.action == "apply":
+            kept.append(replace(manifest, path=unit.path))
+        elif what.action == "refuse":
+            problems.append(_of_unit(unit, None, f"{name}: {what.why}"))
+        else:
+            left.append(_of_unit(unit, None, f"{name} is left out: {what.why}"))
+    applied = {(it.object["kind"], it.object["metadata"]["name"]) for it in kept}
+    images = tuple(
+        replace(it, uses=uses, obstacle=NOT_FOUND.format(unit.entry))
+        for it in found.images
+        if (uses := tuple(use for use in it.uses if (use.kind, use.name) in applied))
+    )
+    doubts = tuple(_of_unit(unit, it, it.message) for it in found.doubts)
+    return FileIndex(
+        unit.path, tuple(kept), images, tuple(problems), (), (*doubts, *left), rendered=unit.entry
+    )
+
+
+def failed_index(unit: Unit, problems: tuple[Problem, ...]) -> FileIndex:
+    """Return the index of a unit that is not rendered."""
+    return FileIndex(unit.path, problems=problems, rendered=unit.entry)
+
+
+def _of_unit(unit: Unit, found: Problem | None, said: str) -> Problem:
+    return Problem(unit.entry, 1, 1, said)

@@ -1,0 +1,100 @@
+"""Renders the units of environments: their sources from Git's objects, each once for the same sources and tools."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from headway.domain.manifests.index import FileIndex
+from headway.domain.rendering.objects import failed_index, index_rendered
+from headway.domain.rendering.rendered import Rendered
+from headway.domain.rendering.unit import Unit
+from headway.errors import ConfigError, Problem
+from headway.settings import Settings
+from headway.systems.machine.parallel import each
+from headway.systems.render.cache import RenderingCache
+from headway.systems.render.renderer import AT_ONCE, Renderer
+from headway.systems.render.tools import Toolbox
+
+INDEXED = 1_000
+ReadSources = Callable[[Unit], Mapping[str, bytes]]
+"""Returns the files that a unit reads; raises ConfigError for what no tool should be given."""
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedUnit:
+    """A unit, what is applied of it, and how to see what it would be with other sources.
+
+    `sources` returns the files that it reads; `render` what it renders to with some of them changed, and raises
+    ConfigError where that does not render. `tools` are the tools that render it, with their versions.
+    """
+
+    unit: Unit
+    index: FileIndex
+    tools: str
+    sources: Callable[[], Mapping[str, bytes]]
+    render: Callable[[Mapping[str, bytes]], Rendered]
+
+
+class Renderings:
+    """What has been rendered, in this process and on this machine; safe to use from several threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.renderer = Renderer(Toolbox(settings.kustomize, settings.helm))
+        self._cache = RenderingCache(settings.state / "renderings.sqlite")
+        self._indexed: dict[str, FileIndex] = {}
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Close the cache."""
+        self._cache.close()
+
+    def units(self, units: tuple[Unit, ...], read: ReadSources) -> list[RenderedUnit]:
+        """Render units, several at once; what is wrong with one is a problem of its own and of no other.
+
+        Raises UsageError where a tool is missing on this machine.
+        """
+        return each(lambda unit: self._unit(unit, read), units, AT_ONCE)
+
+    def _unit(self, unit: Unit, read: ReadSources) -> RenderedUnit:
+        if unit.problems:
+            return self._made(unit, failed_index(unit, unit.problems), "", read)
+        tools = self.renderer.versions(unit)
+        key = unit.key(tools)
+        with self._lock:
+            known = self._indexed.get(key)
+        index = known if known is not None else self._index(unit, key, read)
+        with self._lock:
+            if len(self._indexed) >= INDEXED:
+                self._indexed.clear()
+            self._indexed[key] = index
+        return self._made(unit, index, tools, read)
+
+    def _index(self, unit: Unit, key: str, read: ReadSources) -> FileIndex:
+        found = self._cache.find(key)
+        if isinstance(found, bytes):
+            return index_rendered(unit, found)
+        if found is not None:
+            return failed_index(unit, found)
+        try:
+            raw = self.renderer.render(unit, read(unit)).raw
+        except ConfigError as error:
+            problems = tuple(_with_way_out(it, error.hint) for it in error.problems)
+            self._cache.put(key, problems, secret=False)
+            return failed_index(unit, problems)
+        index = index_rendered(unit, raw)
+        # What is left out or refused may be a Secret too, so the whole of it is looked at.
+        self._cache.put(key, raw, secret=b"Secret" in raw)
+        return index
+
+    def _made(self, unit: Unit, index: FileIndex, tools: str, read: ReadSources) -> RenderedUnit:
+        def render(changed: Mapping[str, bytes]) -> Rendered:
+            return self.renderer.render(unit, {**read(unit), **changed})
+
+        return RenderedUnit(unit, index, tools, lambda: read(unit), render)
+
+
+def _with_way_out(problem: Problem, hint: str) -> Problem:
+    said = f"{problem.message}; {hint}" if hint else problem.message
+    return Problem(problem.file, problem.line, problem.column, said)
