@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable
 
@@ -16,6 +17,7 @@ from headway.operations.snapshot import Snapshot
 from headway.systems.cluster.drift import diff, remains
 from headway.systems.cluster.inspection import fought_in
 from headway.systems.cluster.provenance import recorded, refuse_copy
+from headway.systems.git.config_repo import ConfigRepo
 
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
@@ -68,14 +70,29 @@ def drift_of(connections: Connections, desired: Desired, warn: Callable[[str], N
 
 
 def remains_of(connections: Connections, desired: Desired) -> list[Drift]:
-    """Return what applying an environment would leave in its cluster: deletions that wait, fields of other tools."""
+    """Return what applying an environment would leave in its cluster: deletions that wait, fields of other tools.
+
+    Deletions are looked for among the kinds that the repo has now, had when it was live, or had before its last
+    change; `drift_of` searches all kinds.
+    """
     return remains(
         connections.environment_cluster(desired.environment),
         desired.manifests,
         desired.namespace,
         desired.owner,
+        _kinds(connections.repo, desired),
         takeover=desired.environment.takeover,
     )
+
+
+def _kinds(repo: ConfigRepo, desired: Desired) -> set[tuple[str, str]]:
+    last = repo.last_change(desired.name, desired.environment.path, desired.commit)
+    found = set(desired.by_id)
+    for commit in {*last.parents, repo.live(desired.name) or last.commit} - {last.commit}:
+        # A state that cannot be read, or had no such environment, adds no kinds.
+        with contextlib.suppress(HeadwayError):
+            found |= desired.past(commit).by_id.keys()
+    return {(it.group, it.kind) for it in found}
 
 
 def check_readable(snapshot: Snapshot, name: str) -> None:

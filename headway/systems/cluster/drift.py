@@ -6,7 +6,7 @@ with the object as it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from headway.domain.objects.applied import held_by
@@ -18,7 +18,7 @@ from headway.errors import FailedError
 from headway.systems.cluster.client import APPLY_PATCH, ApiRefused, Cluster
 from headway.systems.cluster.foreign_fields import left_by_others, removed
 from headway.systems.cluster.inspection import Inspection, Item, inspect, remember_settled
-from headway.systems.cluster.prune import surplus
+from headway.systems.cluster.prune import GroupKind, surplus
 from headway.systems.machine.parallel import each
 
 if TYPE_CHECKING:
@@ -81,16 +81,18 @@ def remains(
     manifests: Iterable[Manifest],
     namespace: str,
     owner: Owner,
+    kinds: Collection[GroupKind],
     *,
     takeover: Iterable[str] = (),
 ) -> list[Drift]:
     """Return what applying the manifests would leave as it is: deletions that wait for finalizers, and others' fields.
 
-    They are the `deleting` and `keep` of `diff`, at a fraction of its cost. Raises as `inspect` does.
+    They are the `deleting` and `keep` of `diff`, at a fraction of its cost: deletions are looked for among objects of
+    some kinds (API group, kind) only. Raises as `inspect` does.
     """
     found = inspect(cluster, manifests, namespace, owner, takeover)
     waiting = {it.id: held_by((it.live or {}).get("metadata") or {}) for it in found.items}
-    waiting |= {it.id: it.why for it in surplus(cluster, found, owner).leaving}
+    waiting |= {it.id: it.why for it in surplus(cluster, found, owner, kinds=kinds).leaving}
     drifts = [_deleting(key, why) for key, why in waiting.items() if why]
     return sorted([*drifts, *_kept(cluster, found)], key=lambda it: it.object)
 

@@ -8,7 +8,7 @@ looked at again the next time.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ from headway.systems.cluster.discovery import Kinds, Resource
 from headway.systems.cluster.inspection import Inspection, Scope, list_all
 from headway.systems.machine.parallel import each
 
+GroupKind = tuple[str, str]
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 LOOKS = 10
 """How often an object is looked at again that changes while it is being deleted."""
@@ -71,11 +72,19 @@ class Searched(dict[tuple[Owner, str], Known]):
         return self.setdefault((owner, home), Known())
 
 
-def surplus(cluster: Cluster, found: Inspection, owner: Owner, *, whole: bool = False) -> Search:
+def surplus(
+    cluster: Cluster,
+    found: Inspection,
+    owner: Owner,
+    *,
+    whole: bool = False,
+    kinds: Collection[GroupKind] | None = None,
+) -> Search:
     """Return what belongs to the owner and is not among the manifests.
 
     Every kind of the cluster is searched once as long as it is open (`whole`: again); after that
-    only kinds in which something of this owner was seen, or which could not be searched.
+    only kinds in which something of this owner was seen, or which could not be searched. With `kinds`
+    only these are searched, and nothing is learned from it.
     """
     labels = owner.labels_at(found.home)
     known = cluster.learned(Searched).of(owner, found.home)
@@ -90,6 +99,10 @@ def surplus(cluster: Cluster, found: Inspection, owner: Owner, *, whole: bool = 
     }
     seen: dict[Scope, list[dict[str, Any]]] = dict(found.listed)
     blind: dict[Resource, str] = {}
+    if kinds is not None:
+        some = [it for it in Kinds(cluster).all() if (it.group, it.kind) in kinds]
+        seen.update(_everywhere(cluster, labels, _namespaces(found), some, blind))
+        return _sorted_out(seen, wanted)
     if whole or known.scopes is None:
         for scope, objects in _everywhere(cluster, labels, _namespaces(found), Kinds(cluster).all(), blind):
             seen.setdefault(scope, objects)
