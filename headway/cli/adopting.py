@@ -87,7 +87,7 @@ def _print(found: Adoption) -> None:
     if found.trackers:
         err().print(
             f"still deployed by {', '.join(found.trackers)}: stop that first, so that it neither changes nor deletes "
-            "them; docs/moving.md says how",
+            "them",
             style="yellow",
             markup=False,
         )

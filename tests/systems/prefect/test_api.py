@@ -143,7 +143,7 @@ def test_a_server_that_says_nothing_is_reported_and_given_up(
             run_flow("release", request, local=False)
     assert "--local works without it" in caught.value.hint
     waits = capsys.readouterr().err.replace("\n", "")
-    said = f"still waiting for the Prefect server at {url}: GET /deployments/name/release/staging"
+    said = f"still waiting for the Prefect server at {url}: GET /deployments/name/release/release-staging"
     assert waits.count(said) > 1, waits
 
 
