@@ -42,6 +42,9 @@ class Request(Described):
         Empty where nothing is asked for beside what every request has.
         """
         said = self.model_dump(mode="json", exclude={*Forcible.model_fields, "no_hold"})
+        if not said.get("pin_in", True):
+            # So that a call which is repeated across an update is still the same.
+            del said["pin_in"]
         for value in said.values():
             if isinstance(value, list):
                 value.sort(key=str)
@@ -110,6 +113,9 @@ class ReleaseRequest(Forcible):
 
     images: list[ServiceImage] = Field(min_length=1)
     """The services to change, and their new images. All of them go out as one release."""
+
+    pin_in: str = ""
+    """A file of the config repo that gets an entry for an image which other environments' sources say, too."""
 
     no_hold: bool = False
     """Let automation replace an older image at its next scan. Otherwise it stays until something newer appears."""

@@ -51,6 +51,14 @@ def release(
         bool,
         typer.Option("--no-hold", help="Let automation replace an older image at its next scan."),
     ] = False,
+    pin_in: Annotated[
+        str,
+        typer.Option(
+            "--pin-in",
+            help="Add an entry for the image to this kustomization or values file of the config repo.",
+            metavar="FILE",
+        ),
+    ] = "",
     force: Force = False,
     dry_run: DryRun = False,
     release_id: ReleaseId = "",
@@ -62,6 +70,9 @@ def release(
     All images go out as one release. In an automatic environment, if automation would pick a newer image, yours
     stays until an even newer one appears. With --no-hold, automation may replace it at once.
 
+    Where the base of an overlay says the image for other environments too, a release is refused; with --pin-in, this
+    environment gets an entry of its own.
+
     Example: headway release staging frontend=sha-9ab2c41… users=1.4.2
     """
     _run(
@@ -71,6 +82,7 @@ def release(
         environment=environment,
         images=parse_images(images),
         no_hold=no_hold,
+        pin_in=pin_in,
         reason=reason,
         force=force,
         dry_run=dry_run,

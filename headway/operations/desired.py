@@ -9,6 +9,7 @@ from headway.domain.config.reading import Config
 from headway.domain.manifests.expected import containers_of, planned_digests, pod_spec
 from headway.domain.manifests.index import FileIndex, Manifest, index_file
 from headway.domain.objects.identity import ObjectId, Owner, id_of
+from headway.domain.rendering.unit import within
 from headway.errors import Problem, UsageError
 from headway.operations.rendering import RenderedUnit
 from headway.systems.git.folders import Tree
@@ -70,8 +71,16 @@ class Desired:
     def with_files(self, files: Mapping[str, bytes]) -> Desired:
         """Return the environment as it would be with other contents of some of its files; it is no commit yet."""
         planned = copy.copy(self)
+        rendered = {id(it.index): it.changed(_of(it, files)) for it in self.units if _of(it, files)}
         planned._read(
-            [index_file(files[it.path]).at(it.path) if it.path in files else it for it in self.indexes]
+            [
+                rendered[id(it)]
+                if id(it) in rendered
+                else index_file(files[it.path]).at(it.path)
+                if it.path in files and not it.rendered
+                else it
+                for it in self.indexes
+            ]
         )
         return planned
 
@@ -95,3 +104,8 @@ class Desired:
     def namespace(self) -> str:
         """The namespace of objects that name none."""
         return self.environment.cluster.namespace
+
+
+def _of(unit: RenderedUnit, files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return those of the files that a unit reads."""
+    return {path: data for path, data in files.items() if any(within(path, it) for it in unit.unit.reads)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 
 from headway.domain.config.reading import Environment
@@ -18,6 +19,7 @@ from headway.domain.releases.plans import Plan, plan_as_it_was, plan_images
 from headway.errors import UsageError
 from headway.operations.automation import AutomaticServices, automatic_services, eligible
 from headway.operations.connections import Connections
+from headway.operations.image_places import checked, places, plan_pinned
 from headway.operations.live_images import Live
 from headway.operations.older_release import held_back
 from headway.operations.promotion import kept_out, never_live, not_running, promoted
@@ -94,10 +96,17 @@ def same_request(entry: Entry, request: Forcible) -> None:
         )
 
 
-def plan_wanted(snapshot: Snapshot, environment: str, wanted: Wanted) -> Plan:
-    """Return the plan that gives services of an environment new images."""
-    desired = snapshot.environment(environment)
-    return plan_images(snapshot.config, environment, snapshot.commit, desired.indexes, snapshot.text, wanted)
+def plan_wanted(snapshot: Snapshot, environment: str, wanted: Wanted, pin_in: str = "") -> Plan:
+    """Return the plan that gives services of an environment new images, having seen what it changes in renderings.
+
+    `pin_in` is a file that gets a place for those that cannot be changed where they stand.
+    """
+    if pin_in:
+        plan = plan_pinned(snapshot, environment, wanted, pin_in)
+    else:
+        found = places(snapshot, environment)
+        plan = plan_images(snapshot.config, environment, snapshot.commit, found, snapshot.text, wanted)
+    return checked(snapshot.environment(environment), plan)
 
 
 def propose_release(
@@ -105,7 +114,7 @@ def propose_release(
 ) -> Proposal:
     """Return the proposal that gives services the images that a person asks for."""
     name, config = request.environment, snapshot.config
-    plan = plan_wanted(snapshot, name, wanted)
+    plan = plan_wanted(snapshot, name, wanted, request.pin_in)
     held = held_back(connections, snapshot, request, plan)
     return Proposal(
         "release",
@@ -149,12 +158,20 @@ def propose_rollback(
 ) -> Proposal:
     """Return the proposal that restores the images of an earlier commit, and vetoes those that go."""
     name, head = request.environment, snapshot.commit
-    now = snapshot.environment(name)
     past = snapshot.past(name, target)
     why = f"as it was at {target[:9]}"
     plan = plan_as_it_was(
-        snapshot.config, name, head, now.indexes, past.indexes, snapshot.text, request.services, why
+        snapshot.config,
+        name,
+        head,
+        places(snapshot, name),
+        past.indexes,
+        snapshot.text,
+        request.services,
+        why,
+        partial(connections.repo.read, target),
     )
+    plan = checked(snapshot.environment(name), plan)
     cause = f"rolled back: {request.reason}" if request.reason else "rolled back"
     others = undone_by(connections, target, snapshot, plan)
     proposal = Proposal(

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from headway.domain.images.reference import Image
+from headway.domain.manifests.index import FORMAT as INDEX_FORMAT
 from headway.domain.manifests.index import FileIndex
 from headway.domain.rendering.objects import failed_index, index_rendered
 from headway.domain.rendering.rendered import Rendered
+from headway.domain.rendering.sites import FORMAT as SITES_FORMAT
+from headway.domain.rendering.sites import find_sites
 from headway.domain.rendering.unit import Unit
 from headway.errors import ConfigError, Problem
 from headway.settings import Settings
@@ -27,7 +33,8 @@ class RenderedUnit:
     """A unit, what is applied of it, and how to see what it would be with other sources.
 
     `sources` returns the files that it reads; `render` what it renders to with some of them changed, and raises
-    ConfigError where that does not render. `tools` are the tools that render it, with their versions.
+    ConfigError where that does not render. `changed` returns what is applied then. `places` returns where the images
+    of repositories can be changed. `tools` are the tools that render it, with their versions.
     """
 
     unit: Unit
@@ -35,6 +42,8 @@ class RenderedUnit:
     tools: str
     sources: Callable[[], Mapping[str, bytes]]
     render: Callable[[Mapping[str, bytes]], Rendered]
+    changed: Callable[[Mapping[str, bytes]], FileIndex]
+    places: Callable[[frozenset[str]], tuple[FileIndex, ...]]
 
 
 class Renderings:
@@ -92,7 +101,63 @@ class Renderings:
         def render(changed: Mapping[str, bytes]) -> Rendered:
             return self.renderer.render(unit, {**read(unit), **changed})
 
-        return RenderedUnit(unit, index, tools, lambda: read(unit), render)
+        def with_files(changed: Mapping[str, bytes]) -> FileIndex:
+            return self._changed(unit, tools, changed, lambda it: {**read(it), **changed})
+
+        def places(repositories: frozenset[str]) -> tuple[FileIndex, ...]:
+            return self._places(unit, tools, index, repositories, read, render)
+
+        return RenderedUnit(unit, index, tools, lambda: read(unit), render, with_files, places)
+
+    def _changed(self, unit: Unit, tools: str, changed: Mapping[str, bytes], read: ReadSources) -> FileIndex:
+        """Return what is applied of a unit once some of its files are others.
+
+        It is kept by what is read then, so that the commit which changes these files costs no rendering.
+        """
+        single = {path: sha for path, sha in unit.reads.items() if path in changed and sha}
+        reads = {**unit.reads, **{path: blob_sha(changed[path]) for path in single}}
+        beyond = {path: blob_sha(data) for path, data in changed.items() if path not in single}
+        then = replace(unit, reads={**reads, **beyond})
+        key = then.key(tools)
+        with self._lock:
+            known = self._indexed.get(key)
+        index = known if known is not None else self._index(then, key, read)
+        with self._lock:
+            self._indexed[key] = index
+        return index
+
+    def _places(
+        self,
+        unit: Unit,
+        tools: str,
+        index: FileIndex,
+        repositories: frozenset[str],
+        read: ReadSources,
+        render: Callable[[Mapping[str, bytes]], Rendered],
+    ) -> tuple[FileIndex, ...]:
+        """Return where a unit's images can be changed; found by rendering it with markers, and kept."""
+
+        def owned(image: str) -> bool:
+            reference = Image(image).ref
+            return reference is not None and reference.name in repositories
+
+        if not any(owned(it.image.text) for it in index.images):
+            return ()
+        said = "\n".join([unit.key(tools), str(INDEX_FORMAT), str(SITES_FORMAT), *sorted(repositories)])
+        key = hashlib.sha256(said.encode()).hexdigest()
+        found = self._cache.find(key)
+        if isinstance(found, bytes):
+            return tuple(replace(FileIndex.from_json(it), path=path) for path, it in json.loads(found))
+        objects = [it.object for it in index.manifests]
+        places = find_sites(read(unit), objects, render, owned, unit.entry)
+        data = json.dumps([[it.path, it.to_json()] for it in places]).encode()
+        self._cache.put(key, data, secret=False)
+        return places
+
+
+def blob_sha(data: bytes) -> str:
+    """Return the hash that Git gives a file's content."""
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
 def _with_way_out(problem: Problem, hint: str) -> Problem:

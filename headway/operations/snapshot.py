@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 from headway.domain.config.reading import Config, Environment
@@ -15,13 +16,21 @@ from headway.domain.policy.holds import FILE as HOLDS_FILE
 from headway.domain.policy.holds import Holds, read_holds, unknown_names
 from headway.domain.rendering.place import Place
 from headway.domain.rendering.unit import Unit
-from headway.errors import Problem
+from headway.errors import Problem, UsageError
 from headway.operations.desired import Desired
 from headway.operations.rendering import ReadSources, RenderedUnit
 from headway.systems.git.config_repo import ConfigRepo
 from headway.systems.git.folders import Tree
 
 Render = Callable[[tuple[Unit, ...], ReadSources], list[RenderedUnit]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """The files and whole folders that an environment is made of, and which of them are values of its charts."""
+
+    paths: frozenset[str] = frozenset()
+    values: frozenset[str] = frozenset()
 
 
 class _Folders:
@@ -118,3 +127,13 @@ class Snapshot:
     def place(self, name: str) -> Place:
         """Return where an environment's objects come from."""
         return self.config.place(name)
+
+    def reads(self, name: str) -> Reads:
+        """Return what of the config repo an environment is made of; nothing where its folder is missing."""
+        try:
+            tree = self._repo.tree(self.commit, self.place(name))
+        except UsageError:
+            return Reads()
+        units = tree.units
+        paths = frozenset([*tree.files, *(path for unit in units for path in unit.reads)])
+        return Reads(paths, frozenset(path for unit in units for path in unit.chart.values))

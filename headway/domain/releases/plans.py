@@ -36,8 +36,9 @@ class Change:
 class Plan:
     """What one release would change in one environment.
 
-    `files` maps paths in the repo to their whole new content; `base` is the
-    commit that the plan was worked out from. A plan without changes is falsy.
+    `files` maps paths in the repo to their whole new content; `base` is the commit that the plan was worked out
+    from. `rendered` is what changes in what kustomize and Helm render, a line for each field. A plan without changes
+    is falsy.
     """
 
     environment: str
@@ -45,6 +46,7 @@ class Plan:
     changes: tuple[Change, ...]
     files: Mapping[str, bytes] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    rendered: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.changes)
@@ -72,6 +74,7 @@ class Plan:
             ],
             "files": sorted(self.files),
             "warnings": list(self.warnings),
+            **({"rendered": list(self.rendered)} if self.rendered else {}),
         }
 
 

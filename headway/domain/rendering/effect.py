@@ -16,7 +16,7 @@ from headway.errors import RefusedError
 
 SHOWN = 20
 """So many effects are told one by one."""
-_VALUE = 80
+_VALUE = 160
 _METADATA: tuple[tuple[str, ...], ...] = (
     (),
     ("spec", "template"),
@@ -70,6 +70,9 @@ def described(found: Iterable[Difference]) -> Iterator[str]:
     """Yield a line for each difference: its object, its field, and the values before and after."""
     for it in found:
         where = f"{it.object}: {_path(it)}" if it.field else it.object
+        if it.field and it.item.get("kind") == "Secret" and it.field[0] in ("data", "stringData"):
+            yield f"{where}: another value, which is not shown"
+            continue
         if it.before is it.after or it.before == it.after:
             yield f"{where}: {_text(it.before)} stays, and it should change"
         elif it.before is ABSENT:

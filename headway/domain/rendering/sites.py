@@ -22,6 +22,8 @@ from headway.errors import HeadwayError, TransientError
 
 Render = Callable[[Mapping[str, bytes]], Rendered]
 """Renders a unit with some of its files changed; raises HeadwayError where that does not render."""
+FORMAT = 1
+"""Changes when what is found of the same sources changes."""
 BUDGET = 4
 """Renderings that finding a unit's images may cost."""
 _LABELS = frozenset({"labels", "matchLabels", "selector"})

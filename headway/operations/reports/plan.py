@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from headway.systems.cluster.set_image import ImageSet
 
 DIFF_LINES = 200
+RENDERED = 50
+"""So many fields are shown of what a plan changes in renderings."""
 VALUE = 80
 """Where a field's value is cut, in characters."""
 OBJECTS, FIELDS = 30, 12
@@ -64,8 +66,19 @@ def plan_report(
             f"Plan `{plan.fingerprint}`, worked out on `{plan.base[:9]}`.",
             cluster_report(cluster) if cluster is not None else "",
             fence(plan_diff(plan, read, also or {}), "diff"),
+            rendered_report(plan),
         ]
     )
+
+
+def rendered_report(plan: Plan) -> str:
+    """Return the report of what a plan changes in what is rendered, field by field; empty where nothing is."""
+    if not plan.rendered:
+        return ""
+    more = len(plan.rendered) - RENDERED
+    more = len(plan.rendered) - RENDERED
+    rows = [*plan.rendered[:RENDERED], *([f"… and {more} more"] if more > 0 else [])]
+    return f"What is rendered changes so:\n\n{fence(rows, '')}"
 
 
 def plan_diff(plan: Plan, read: Callable[[str, str], bytes | None], also: Mapping[str, bytes]) -> list[str]:

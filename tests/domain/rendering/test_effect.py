@@ -84,3 +84,15 @@ def test_objects_that_come_and_go_are_refused() -> None:
     )
     with pytest.raises(RefusedError, match=r"(?s)ConfigMap/a-1: disappears.*ConfigMap/a-2: appears"):
         refuse_unwanted("staging", found)
+
+
+def test_no_value_of_a_secret_is_shown() -> None:
+    """Neither one that changes, nor one that comes."""
+    before = {"kind": "Secret", "metadata": {"name": "s"}, "data": {"a": "b25l"}}
+    after = {"kind": "Secret", "metadata": {"name": "s"}, "data": {"a": "dHdv", "b": "dHdv"}}
+    new = {"kind": "Secret", "metadata": {"name": "n"}, "data": {"a": "dHdv"}}
+    assert list(described(unwanted([before], [after, new], []))) == [
+        "Secret/s: data.a: another value, which is not shown",
+        "Secret/s: data.b: another value, which is not shown",
+        "Secret/n: appears",
+    ]

@@ -1,0 +1,158 @@
+"""Releases to what kustomize and Helm render: one value of the sources changes, and nothing but images in what is rendered."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.flows.conftest import Place
+from tests.rendering import RenderingTools
+
+SERVICES = ("web", "api")
+
+
+@pytest.fixture(autouse=True)
+def _tools(place: Place, rendering_tools: RenderingTools) -> None:
+    place.settings["HEADWAY_KUSTOMIZE"] = str(rendering_tools.kustomize)
+    place.settings["HEADWAY_HELM"] = str(rendering_tools.helm)
+
+
+def overlays(place: Place, *, entries: bool = True) -> None:
+    """Push a base of both services, and an overlay of it in each environment; by default it has its own `images:`."""
+    files: dict[str, str | bytes | None] = {"base/kustomization.yaml": "resources: [web.yaml, api.yaml]\n"}
+    for it in SERVICES:
+        files[f"base/{it}.yaml"] = place.job(it, place.image(it, "1.0.0"))
+    for name in place.rules:
+        rows = "".join(
+            f"- name: {place.registry.host}/shop/{it}\n  newTag: {place.image(it, '1.0.0').partition('/shop/')[2].partition(':')[2]} # by hand\n"
+            for it in SERVICES
+        )
+        said = f"resources: [../base]\nimages:\n{rows}" if entries else "resources: [../base] # all\n"
+        files |= {f"{name}/kustomization.yaml": said, f"{name}/web.yaml": None, f"{name}/api.yaml": None}
+    place.remote.push(files)
+    done = place.run("reconcile")
+    assert done.code == 0, done.said
+
+
+def content(place: Place, path: str) -> str:
+    return place.remote.git("show", f"main:{path}")
+
+
+def changed(place: Place) -> list[str]:
+    """Return the lines that the last commit took and gave."""
+    diff = place.remote.git("show", "--format=", "-U0", "main")
+    return [it for it in diff.splitlines() if it[:1] in "+-" and it[:3] not in ("+++", "---")]
+
+
+def test_a_release_a_promotion_and_a_rollback_of_an_overlay(place: Place) -> None:
+    place.start(staging="", production="promote_from: staging")
+    overlays(place)
+    before = content(place, "production/kustomization.yaml")
+    image = place.image("web", "1.1.0")
+    shown = place.run("release", "staging", f"web={image}", "--dry-run")
+    assert shown.code == 0, shown.said
+    assert f"+  newTag: 1.1.0@{image.partition('@')[2]} # by hand" in shown.said
+    assert "CronJob/web: spec.jobTemplate.spec.template.spec.containers[0].image: " in shown.said
+    done = place.run("release", "staging", f"web={image}")
+    assert done.code == 0, done.said
+    assert [it.split("@")[0] for it in changed(place)] == ["-  newTag: 1.0.0", "+  newTag: 1.1.0"]
+    assert place.tags("staging") == {"web": "1.1.0", "api": "1.0.0"}
+    assert place.tags("production") == {"web": "1.0.0", "api": "1.0.0"}
+    done = place.run("promote", "production")
+    assert done.code == 0, done.said
+    assert place.tags("production") == {"web": "1.1.0", "api": "1.0.0"}
+    done = place.run("rollback", "production")
+    assert done.code == 0, done.said
+    assert place.tags("production") == {"web": "1.0.0", "api": "1.0.0"}
+    assert content(place, "production/kustomization.yaml") == before
+
+
+def test_what_a_shared_base_says_is_refused_and_then_pinned(place: Place) -> None:
+    place.start(staging="", production="")
+    overlays(place, entries=False)
+    image, head = place.image("web", "1.1.0"), place.remote.head()
+    refused = place.run("release", "staging", f"web={image}")
+    assert refused.code == 2, refused.said
+    assert "base/web.yaml:11:33: this says" in refused.err, refused.said
+    assert "for production too" in refused.err
+    assert "--pin-in staging/kustomization.yaml" in refused.err
+    for wrong, said in (
+        ("base/kustomization.yaml", "this file is production's too"),
+        ("production/kustomization.yaml", "no kustomization or chart that reads this file"),
+    ):
+        done = place.run("release", "staging", f"web={image}", "--pin-in", wrong)
+        assert (done.code, said in done.err) == (2, True), done.said
+    assert place.remote.head() == head
+    done = place.run("release", "staging", f"web={image}", "--pin-in", "staging/kustomization.yaml")
+    assert done.code == 0, done.said
+    name, _, tag = image.rpartition(":1.1.0")
+    assert content(place, "staging/kustomization.yaml") == (
+        f"resources: [../base] # all\nimages:\n- name: {name}\n  newTag: 1.1.0{tag}\n"
+    )
+    assert place.tags("staging") == {"web": "1.1.0", "api": "1.0.0"}
+    assert place.tags("production") == {"web": "1.0.0", "api": "1.0.0"}
+
+
+def test_what_else_would_change_is_shown_and_refused(place: Place) -> None:
+    """A variable gets the tag by a replacement: the release is no longer one of an image alone."""
+    place.start(staging="")
+    overlays(place)
+    old = content(place, "staging/kustomization.yaml")
+    place.remote.push(
+        {
+            "staging/kustomization.yaml": old.rstrip("\n")
+            + "\nreplacements:\n- source: {kind: CronJob, name: web, fieldPath: "
+            "spec.jobTemplate.spec.template.spec.containers.0.image}\n  targets:\n  - select: {kind: CronJob, name: api}\n"
+            "    fieldPaths: [spec.schedule]\n"
+        }
+    )
+    head = place.remote.head()
+    refused = place.run("release", "staging", f"web={place.image('web', '1.1.0')}")
+    assert refused.code == 3, refused.said
+    assert "CronJob/api: spec.schedule: " in refused.err
+    assert place.remote.head() == head
+
+
+CHART = {
+    "chart/Chart.yaml": "apiVersion: v2\nname: shop\nversion: 0.1.0\n",
+    "chart/values.yaml": "web: {tag: none}\napi: {tag: none}\n",
+}
+
+
+def charts(place: Place) -> None:
+    """Push one chart, with values for each environment beside it."""
+    host = place.registry.host
+    files: dict[str, str | bytes | None] = {**CHART}
+    for it in SERVICES:
+        files[f"chart/templates/{it}.yaml"] = place.job(it, f"{host}/shop/{it}:{{{{ .Values.{it}.tag }}}}")
+    for name in place.rules:
+        rows = [
+            f"{it}:\n  tag: '{place.image(it, '1.0.0').rpartition('/')[2].partition(':')[2]}'"
+            for it in SERVICES
+        ]
+        files[f"chart/values-{name}.yaml"] = "\n".join(rows) + "\n"
+        files |= {f"{name}/web.yaml": None, f"{name}/api.yaml": None}
+    for name in place.rules:
+        chart = f"chart: {{path: chart, values: [chart/values-{name}.yaml]}}"
+        place.rules[name] = ", ".join(filter(None, [place.rules[name], chart]))
+    files["headway.yaml"] = place.headway_yaml()
+    place.remote.push(files)
+    done = place.run("reconcile")
+    assert done.code == 0, done.said
+
+
+def test_a_release_a_promotion_and_a_rollback_of_a_chart(place: Place) -> None:
+    place.start(staging="", production="promote_from: staging")
+    charts(place)
+    before = content(place, "chart/values-production.yaml")
+    image = place.image("web", "1.1.0")
+    done = place.run("release", "staging", f"web={image}")
+    assert done.code == 0, done.said
+    assert [it.split("@")[0] for it in changed(place)] == ["-  tag: '1.0.0", "+  tag: '1.1.0"]
+    assert place.tags("staging") == {"web": "1.1.0", "api": "1.0.0"}
+    assert place.tags("production") == {"web": "1.0.0", "api": "1.0.0"}
+    done = place.run("promote", "production")
+    assert done.code == 0, done.said
+    assert place.tags("production") == {"web": "1.1.0", "api": "1.0.0"}
+    done = place.run("rollback", "production")
+    assert done.code == 0, done.said
+    assert content(place, "chart/values-production.yaml") == before
