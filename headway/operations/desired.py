@@ -71,17 +71,14 @@ class Desired:
     def with_files(self, files: Mapping[str, bytes]) -> Desired:
         """Return the environment as it would be with other contents of some of its files; it is no commit yet."""
         planned = copy.copy(self)
-        rendered = {id(it.index): it.changed(_of(it, files)) for it in self.units if _of(it, files)}
-        planned._read(
-            [
-                rendered[id(it)]
-                if id(it) in rendered
-                else index_file(files[it.path]).at(it.path)
-                if it.path in files and not it.rendered
-                else it
-                for it in self.indexes
-            ]
-        )
+        rendered = {it.unit.entry: it.changed(_of(it, files)) for it in self.units if _of(it, files)}
+
+        def then(index: FileIndex) -> FileIndex:
+            if index.rendered:
+                return rendered.get(index.rendered, index)
+            return index_file(files[index.path]).at(index.path) if index.path in files else index
+
+        planned._read([then(it) for it in self.indexes])
         return planned
 
     def _read(self, indexes: list[FileIndex]) -> None:
@@ -93,6 +90,17 @@ class Desired:
             id_of(it.object, self.environment.cluster.namespace): it for it in self.manifests
         }
         self.planned = planned_digests(self.manifests, self.environment.cluster.namespace)
+        self._plan_recorded()
+
+    def _plan_recorded(self) -> None:
+        """Plan the digests that are recorded of containers whose rendered image has a tag alone."""
+        for site in (
+            it for index in self.indexes if index.rendered for it in index.images if it.image.digest
+        ):
+            for use in site.uses:
+                for key in self.by_id if use.kind != "CronJob" else ():
+                    if (key.kind, key.name) == (use.kind, use.name) and use.namespace in ("", key.namespace):
+                        self.planned.setdefault(key, {}).setdefault(use.container, site.image.digest)
 
     @property
     def images(self) -> frozenset[str]:

@@ -9,6 +9,7 @@ from headway.domain.images.reference import ImageRef
 from headway.domain.manifests.image_sites import ImageSite
 from headway.domain.manifests.index import FileIndex
 from headway.domain.releases.plans import Change, Plan, plan_images, service_of
+from headway.domain.releases.recorded import bare
 from headway.domain.rendering.containers import differences
 from headway.domain.rendering.effect import described, refuse_unwanted, unwanted
 from headway.domain.rendering.pinning import pin_in, pinned_image
@@ -33,6 +34,7 @@ def places(snapshot: Snapshot, name: str) -> list[FileIndex]:
     config = snapshot.config
     repositories = frozenset(it.ref.name for it in config.services.values())
     used = _Used(snapshot, name)
+    recorded = {bare(site.image): site.image for it in desired.indexes if it.rendered for site in it.images}
     found = [it for it in desired.indexes if not it.rendered]
     for unit in desired.units:
         others = tuple(it for it in unit.index.images if service_of(config, it.image) is None)
@@ -40,7 +42,9 @@ def places(snapshot: Snapshot, name: str) -> list[FileIndex]:
         pin = used.own_file(unit)
         for index in unit.places(repositories):
             shared = {part.path: used.others(part.path) for site in index.images for part in site.parts}
-            found.append(held_by_others(index, shared, name, pin))
+            held = held_by_others(index, shared, name, pin)
+            sites = tuple(replace(it, image=recorded.get(it.image, it.image)) for it in held.images)
+            found.append(replace(held, images=sites))
     return found
 
 
@@ -59,8 +63,10 @@ def checked(desired: Desired, plan: Plan) -> Plan:
         [it.object for index in each.indexes if index.rendered for it in index.manifests]
         for each in (desired, after)
     )
-    moved = [(it.old.text, it.new.text) for it in plan.changes]
-    refuse_unwanted(desired.name, unwanted(now, then, moved))
+    # Where only the tag is written, the record alone has the digest.
+    moved = {(it.old.text, it.new.text) for it in plan.changes}
+    alone = {(bare(it.old).text, bare(it.new).text) for it in plan.changes} - moved
+    refuse_unwanted(desired.name, unwanted(now, then, moved | alone))
     return replace(plan, rendered=tuple(described(differences(now, then))))
 
 

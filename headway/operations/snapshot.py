@@ -14,6 +14,7 @@ from headway.domain.config.reading import Config, Environment
 from headway.domain.manifests.index import FileIndex
 from headway.domain.policy.holds import FILE as HOLDS_FILE
 from headway.domain.policy.holds import Holds, read_holds, unknown_names
+from headway.domain.releases.recorded import with_recorded_digests
 from headway.domain.rendering.place import Place
 from headway.domain.rendering.unit import Unit
 from headway.errors import Problem, UsageError
@@ -22,6 +23,7 @@ from headway.operations.rendering import ReadSources, RenderedUnit
 from headway.systems.git.config_repo import ConfigRepo
 from headway.systems.git.folders import Tree
 
+LOOK_BACK = 500
 Render = Callable[[tuple[Unit, ...], ReadSources], list[RenderedUnit]]
 
 
@@ -44,6 +46,8 @@ class _Folders:
     def read(self, name: str, commit: str) -> Desired:
         """Return what an environment's folder has at a commit; raise UsageError where it has no manifests."""
         tree, indexes, units = self.found(name, commit)
+        log = partial(self._repo.log, name, path=self._config.place(name), limit=LOOK_BACK, head=commit)
+        indexes = with_recorded_digests(self._config, name, indexes, log)
         return Desired(self._config, name, commit, tree, indexes, units, partial(self.read, name))
 
     def found(self, name: str, commit: str) -> tuple[Tree, list[FileIndex], list[RenderedUnit]]:

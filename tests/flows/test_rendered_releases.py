@@ -118,17 +118,19 @@ CHART = {
 }
 
 
-def charts(place: Place) -> None:
-    """Push one chart, with values for each environment beside it."""
+def charts(place: Place, *, labelled: bool = False) -> None:
+    """Push one chart, with values for each environment beside it; its objects may have a label with the tag."""
     host = place.registry.host
     files: dict[str, str | bytes | None] = {**CHART}
     for it in SERVICES:
-        files[f"chart/templates/{it}.yaml"] = place.job(it, f"{host}/shop/{it}:{{{{ .Values.{it}.tag }}}}")
+        made = place.job(it, f"{host}/shop/{it}:{{{{ .Values.{it}.tag }}}}")
+        label = (
+            f"metadata: {{labels: {{version: '{{{{ .Values.{it}.tag }}}}'}}, " if labelled else "metadata: {"
+        )
+        files[f"chart/templates/{it}.yaml"] = made.replace("metadata: {", label)
     for name in place.rules:
-        rows = [
-            f"{it}:\n  tag: '{place.image(it, '1.0.0').rpartition('/')[2].partition(':')[2]}'"
-            for it in SERVICES
-        ]
+        said = {it: place.image(it, "1.0.0").rpartition("/")[2].partition(":")[2] for it in SERVICES}
+        rows = [f"{it}:\n  tag: '{tag.partition('@')[0] if labelled else tag}'" for it, tag in said.items()]
         files[f"chart/values-{name}.yaml"] = "\n".join(rows) + "\n"
         files |= {f"{name}/web.yaml": None, f"{name}/api.yaml": None}
     for name in place.rules:
@@ -156,3 +158,27 @@ def test_a_release_a_promotion_and_a_rollback_of_a_chart(place: Place) -> None:
     done = place.run("rollback", "production")
     assert done.code == 0, done.said
     assert content(place, "chart/values-production.yaml") == before
+
+
+def test_where_no_digest_can_be_carried_the_record_has_it(place: Place) -> None:
+    """A label has the tag: the tag alone is written, the plan says so, and a promotion goes by the recorded digest."""
+    place.start(staging="", production="promote_from: staging")
+    charts(place, labelled=True)
+    image = place.image("web", "1.1.0")
+    done = place.run("release", "staging", f"web={image}")
+    assert done.code == 0, done.said
+    assert changed(place) == ["-  tag: '1.0.0'", "+  tag: '1.1.0'"]
+    assert "no digest can stand here, so the tag 1.1.0 alone is written" in done.said
+    assert image in place.message()
+    done = place.run("promote", "production", "--service", "web")
+    assert done.code == 0, done.said
+    assert image in place.message()
+    assert place.tags("production") == {"web": "1.1.0", "api": "1.0.0"}
+    again = place.run("release", "staging", f"web={image}")
+    assert again.code == 0, again.said
+    place.registry.tag("shop/web", "1.1.0", place.registry.image(Labels="other"))
+    other = place.run("release", "staging", "web=1.1.0")
+    assert (other.code, "this says the tag 1.1.0 already" in other.err) == (2, True), other.said
+    done = place.run("rollback", "staging")
+    assert done.code == 0, done.said
+    assert [it for it in changed(place) if "  tag:" in it] == ["-  tag: '1.1.0'", "+  tag: '1.0.0'"]
