@@ -94,12 +94,15 @@ class Desired:
 
     def _plan_recorded(self) -> None:
         """Plan the digests that are recorded of containers whose rendered image has a tag alone."""
-        for site in (
-            it for index in self.indexes if index.rendered for it in index.images if it.image.digest
-        ):
-            for use in site.uses:
-                for key in self.by_id if use.kind != "CronJob" else ():
-                    if (key.kind, key.name) == (use.kind, use.name) and use.namespace in ("", key.namespace):
+        sites = [it for index in self.indexes if index.rendered for it in index.images if it.image.digest]
+        named: dict[tuple[str, str], list[ObjectId]] = {}
+        for key in self.by_id if sites else ():
+            named.setdefault((key.kind, key.name), []).append(key)
+        for site in sites:
+            # What a CronJob runs is started later.
+            for use in (it for it in site.uses if it.kind != "CronJob"):
+                for key in named.get((use.kind, use.name), ()):
+                    if use.namespace in ("", key.namespace):
                         self.planned.setdefault(key, {}).setdefault(use.container, site.image.digest)
 
     @property
