@@ -9,9 +9,7 @@ from headway.domain.rendering.meaning import meaning
 from headway.domain.rendering.unit import Unit
 from headway.errors import Problem
 
-NOT_FOUND = (
-    "{} renders this image, and headway does not change images in what it renders yet: edit its source"
-)
+NOT_FOUND = "{} renders this image: its place in the sources is looked for when it is to be changed"
 
 
 def index_rendered(unit: Unit, raw: bytes) -> FileIndex:
