@@ -45,7 +45,7 @@ class Application:
 
 def read_argocd(repo: Repo, found: Found) -> None:
     """Add what Argo CD's objects say."""
-    for document in repo.objects():
+    for document in repo.objects(b"argoproj.io"):
         if document.group != _GROUP or document.kind not in ("Application", "ApplicationSet"):
             continue
         for application in applications(repo, document, found):

@@ -169,10 +169,14 @@ class Repo:
         """Return whether a file is part of a chart."""
         return any(folder in self.charts for folder in ancestors(path))
 
-    def objects(self) -> Iterator[Document]:
-        """Yield every document that says it is a Kubernetes object, but those in charts."""
+    def objects(self, *words: bytes) -> Iterator[Document]:
+        """Yield the Kubernetes objects of the files that hold one of the words, but those in charts.
+
+        Definitions of kinds are most of the text of many repos, and nothing is to be found in them.
+        """
         for path in sorted(self.files):
-            if path.endswith(_TEXTS) and not self.in_chart(path):
+            data = self.files[path]
+            if path.endswith(_TEXTS) and any(it in data for it in words) and not self.in_chart(path):
                 yield from (it for it in self.documents(path) if it.kind and it.group is not None)
 
     def is_folder(self, path: str) -> bool:

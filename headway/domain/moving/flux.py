@@ -42,7 +42,7 @@ class _Automation(NamedTuple):
 
 def read_flux(repo: Repo, found: Found) -> None:
     """Add what Flux's objects say."""
-    objects = [it for it in repo.objects() if it.group.endswith("toolkit.fluxcd.io")]
+    objects = [it for it in repo.objects(b"toolkit.fluxcd.io") if it.group.endswith("toolkit.fluxcd.io")]
     _image_rules(repo, objects, found)
     sources = {(it.kind, it.namespace, it.name): it for it in objects if it.group == _SOURCE}
     for document in objects:

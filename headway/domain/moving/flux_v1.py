@@ -21,7 +21,7 @@ _KEY = re.compile(
 
 def read_flux_v1(repo: Repo, found: Found) -> None:
     """Add what the annotations of workloads say."""
-    for document in repo.objects():
+    for document in repo.objects(b"fluxcd.io/", b"flux.weave.works/"):
         said = {
             key: (it, value)
             for key, value in document.annotations().items()

@@ -22,7 +22,7 @@ _EXPRESSION = re.compile(r"\$\{\{\s*([A-Za-z0-9_.]+)\s*\}\}")
 
 def read_kargo(repo: Repo, found: Found) -> None:
     """Add what Kargo's objects say."""
-    objects = [it for it in repo.objects() if it.group == _GROUP]
+    objects = [it for it in repo.objects(b"kargo.akuity.io") if it.group == _GROUP]
     warehouses = {
         (it.namespace, it.name): list(_images(it, found)) for it in objects if it.kind == "Warehouse"
     }

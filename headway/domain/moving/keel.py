@@ -21,7 +21,7 @@ _OLD = "keel.observer/"
 
 def read_keel(repo: Repo, found: Found) -> None:
     """Add what Keel's annotations and labels say."""
-    for document in repo.objects():
+    for document in repo.objects(b"keel.sh/", b"keel.observer/"):
         said: dict[str, tuple[str, str]] = {}
         for holder in ("labels", "annotations"):
             values = at(document.value, "metadata", holder)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from headway.domain.moving.documents import REMOTE, Document, Repo, items_at, joined, parent, text_at
 from headway.domain.moving.found import Found, Image, Place, Unit, repository_name
-from headway.domain.moving.plain import images_of, objects_of
+from headway.domain.moving.plain import images_of, namespaces_of, objects_of
 from headway.domain.objects.identity import ObjectId
 
 _FOLDERS = ("resources", "bases", "components")
@@ -26,10 +26,11 @@ def read_kustomizations(repo: Repo, found: Found) -> None:
         for _, folder in _references(repo, path, document)
         if folder in repo.kustomizations
     }
+    known: dict[str, Unit] = {}
     for path, document in sorted(repo.kustomizations.items()):
         if path in used or document.kind == "Component":
             continue
-        unit = _unit(repo, path, document, ())
+        unit = _unit(repo, path, (), known)
         if unit.images or unit.objects:
             found.units.append(unit)
         for name in _remote(document):
@@ -37,6 +38,16 @@ def read_kustomizations(repo: Repo, found: Found) -> None:
                 document.place("resources"),
                 f"{path or '.'} reads {name}, which is not in this repo: copy it here, so that it is pinned",
             )
+
+
+def add_pointed(repo: Repo, found: Found) -> None:
+    """Add a unit for each kustomization that an object of a tool deploys, although another one reads it too."""
+    there, known = {it.path for it in found.units}, dict[str, Unit]()
+    for path in sorted({it.path for it in found.pointers} - there):
+        if path in repo.kustomizations:
+            unit = _unit(repo, path, (), known)
+            if unit.images:
+                found.units.append(unit)
 
 
 def _references(repo: Repo, path: str, document: Document) -> list[tuple[str, str]]:
@@ -61,14 +72,18 @@ def _remote(document: Document) -> list[str]:
     ]
 
 
-def _unit(repo: Repo, path: str, document: Document, above: tuple[str, ...]) -> Unit:
+def _unit(repo: Repo, path: str, above: tuple[str, ...], known: dict[str, Unit]) -> Unit:
+    """Return what a kustomization deploys; `above` are those that read it, `known` those that were looked at."""
+    if path in known:
+        return known[path]
+    document = repo.kustomizations[path]
     images: list[Image] = []
     objects: set[ObjectId] = set()
     namespaces: list[tuple[str, Place]] = []
     reads = {document.file}
     for key, at in _references(repo, path, document):
         if at in repo.kustomizations and at not in above and at != path:
-            below = _unit(repo, at, repo.kustomizations[at], (*above, path))
+            below = _unit(repo, at, (*above, path), known)
             images += below.images
             objects |= below.objects
             namespaces += below.namespaces
@@ -78,7 +93,7 @@ def _unit(repo: Repo, path: str, document: Document, above: tuple[str, ...]) -> 
             if key == "resources":
                 images += images_of(repo, at)
                 objects |= objects_of(repo, at)
-                namespaces += _namespaces(repo, at)
+                namespaces += namespaces_of(repo, at)
             elif key.startswith("patches"):
                 images += images_of(repo, at)
     images = [_renamed(it, document) for it in images]
@@ -88,7 +103,7 @@ def _unit(repo: Repo, path: str, document: Document, above: tuple[str, ...]) -> 
     seen: dict[str, Image] = {}
     for image in images:
         seen.setdefault(image.name, image)
-    return Unit(
+    known[path] = Unit(
         path,
         "kustomization",
         Place(document.file),
@@ -97,14 +112,7 @@ def _unit(repo: Repo, path: str, document: Document, above: tuple[str, ...]) -> 
         tuple(namespaces),
         frozenset(reads),
     )
-
-
-def _namespaces(repo: Repo, path: str) -> list[tuple[str, Place]]:
-    return [
-        (it.namespace, it.place("metadata", "namespace"))
-        for it in repo.documents(path)
-        if it.kind and it.namespace
-    ]
+    return known[path]
 
 
 def _renamed(image: Image, document: Document) -> Image:

@@ -26,11 +26,7 @@ def read_plain(repo: Repo, rendered: frozenset[str], found: Found) -> None:
             for image in images_of(repo, path):
                 images.setdefault(image.name, image)
             objects |= objects_of(repo, path)
-            namespaces += [
-                (it.namespace, it.place("metadata", "namespace"))
-                for it in repo.documents(path)
-                if it.kind and it.namespace
-            ]
+            namespaces += namespaces_of(repo, path)
         if images:
             place = Place(next(iter(images.values())).place.file)
             found.units.append(
@@ -55,7 +51,7 @@ def images_of(repo: Repo, path: str) -> list[Image]:
         split = split_image(site.image.text)
         if split is not None:
             found.append(Image(*split, Place(path, site.line)))
-    for document in repo.documents(path):
+    for document in repo.documents(path) if b"HelmRelease" in repo.files[path] else ():
         if document.group == "helm.toolkit.fluxcd.io" and document.kind == "HelmRelease":
             values = at(document.value, "spec", "values")
             found += values_images(document, values if isinstance(values, dict) else {}, ("spec", "values"))
@@ -106,3 +102,12 @@ def objects_of(repo: Repo, path: str) -> frozenset[ObjectId]:
         if path.endswith(_TEXTS)
         else frozenset()
     )
+
+
+def namespaces_of(repo: Repo, path: str) -> list[tuple[str, Place]]:
+    """Return the namespaces that a file's objects name, each with the object's line."""
+    return [
+        (namespace, Place(path, it.line))
+        for it in repo.index(path).manifests
+        if (namespace := text_at(it.object, "metadata", "namespace"))
+    ]

@@ -15,7 +15,7 @@ from headway.domain.moving.flux_v1 import read_flux_v1
 from headway.domain.moving.found import Found, LeftOut, Place
 from headway.domain.moving.kargo import read_kargo
 from headway.domain.moving.keel import read_keel
-from headway.domain.moving.kustomize import listed_folders, read_kustomizations
+from headway.domain.moving.kustomize import add_pointed, listed_folders, read_kustomizations
 from headway.domain.moving.layout import groups_of
 from headway.domain.moving.plain import read_plain
 from headway.errors import Problem
@@ -45,6 +45,7 @@ def propose(files: Mapping[str, bytes], name: str) -> Proposal:
     read_argocd(repo, found)
     read_kargo(repo, found)
     read_keel(repo, found)
+    add_pointed(repo, found)
     groups = groups_of(found)
     names = [it.root.rpartition("/")[2] if len(groups) > 1 else "" for it in groups]
     applications = [

@@ -179,3 +179,33 @@ def test_a_folder_beside_the_environments() -> None:
     found = {"staging/web.yaml": WEB, "production/web.yaml": WEB, "tools/api.yaml": API}
     assert list(written(found).environments) == ["staging", "production"]
     assert any(it.startswith("tools/api.yaml:1: tools has images") for it in left(found))
+
+
+def test_a_base_that_a_tool_deploys_is_an_environment() -> None:
+    """Although another kustomization reads it."""
+    found = repo(
+        """
+        === production/kustomization.yaml
+        resources: [../staging]
+        === staging/kustomization.yaml
+        resources: [web.yaml]
+        === flux.yaml
+        apiVersion: kustomize.toolkit.fluxcd.io/v1
+        kind: Kustomization
+        metadata: {name: staging}
+        spec: {path: ./staging, sourceRef: {kind: GitRepository, name: x}}
+        """
+    ) | {"staging/web.yaml": WEB}
+    assert list(written(found).environments) == ["staging", "production"]
+
+
+def test_many_kustomizations_that_read_the_same_bases_are_read_once() -> None:
+    """Twenty layers of two that both read both of the layer below: a million ways, and no time."""
+    found = {"l0/a/web.yaml": WEB, "l0/a/kustomization.yaml": b"resources: [web.yaml]\n"}
+    found["l0/b/kustomization.yaml"] = b"resources: []\n"
+    for layer in range(1, 21):
+        for name in "ab":
+            text = f"resources: [../../l{layer - 1}/a, ../../l{layer - 1}/b]\n"
+            found[f"l{layer}/{name}/kustomization.yaml"] = text.encode()
+    found["staging/kustomization.yaml"] = b"resources: [../l20/a, ../l20/b]\n"
+    assert list(written(found).services) == ["web"]
