@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.flows.conftest import Place
@@ -11,6 +13,9 @@ from tests.rendering import RenderingTools
 @pytest.fixture(autouse=True)
 def _tools(place: Place, rendering_tools: RenderingTools) -> None:
     place.settings["HEADWAY_KUSTOMIZE"] = str(rendering_tools.kustomize)
+
+
+INVALID = {"kind": "Status", "message": 'CronJob.batch "web" is invalid', "reason": "Invalid", "code": 422}
 
 
 def overlay(place: Place, tag: str = "1.0.0", schedule: str = "0 0 1 1 *") -> dict[str, str | bytes | None]:
@@ -142,3 +147,43 @@ def test_a_missing_tool_is_said_and_the_plain_environment_goes_on(place: Place) 
     assert done.code != 0
     assert "/nowhere/kustomize, which HEADWAY_KUSTOMIZE names, is not a program" in done.said
     assert "from" not in job(place, "staging", "web")["metadata"]["labels"]  # type: ignore[index]
+
+
+def refusing(place: Place, word: str) -> None:
+    """Have the cluster refuse CronJobs in which a word stands, once they are written and not only tried."""
+
+    def mood(method: str, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]] | None:
+        refused = "/cronjobs/" in path and "dryRun" not in path and word in str(body)
+        return (422, INVALID) if refused else None
+
+    place.kube.mood = mood
+
+
+def test_a_base_of_one_environment_is_rolled_back_with_it(place: Place) -> None:
+    """Nobody else reads it: the push that failed is undone where it was made, and nothing else is."""
+    place.start(staging="")
+    before = overlay(place)
+    place.remote.push(before)
+    assert place.run("reconcile").code == 0
+    refusing(place, "5 5 5 5 *")
+    place.remote.push(
+        {"base/web.yaml": overlay(place, schedule="5 5 5 5 *")["base/web.yaml"], "x/y.yaml": "a: 1\n"}
+    )
+    done = place.run("reconcile")
+    assert "failed, and rolled back" in done.said, done.said
+    assert place.remote.file("base/web.yaml").decode() == before["base/web.yaml"]
+    assert place.remote.file("x/y.yaml") == b"a: 1\n"
+    assert place.run("reconcile").code == 0
+
+
+def test_a_base_that_others_read_too_is_not_rolled_back_for_one(place: Place) -> None:
+    """A rollback changes one environment: what failed stays for a person, who is told the file and the way out."""
+    place.start(staging="", production="")
+    place.remote.push(overlay(place))
+    assert place.run("reconcile").code == 0
+    refusing(place, "5 5 5 5 *")
+    commit = place.remote.push({"base/web.yaml": overlay(place, schedule="5 5 5 5 *")["base/web.yaml"]})
+    done = place.run("reconcile", "staging")
+    assert done.code == 1, done.said
+    assert "base/web.yaml, which production reads too, has changed" in done.said
+    assert place.remote.head() == commit
