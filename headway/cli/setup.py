@@ -18,7 +18,10 @@ def init(
         Path, typer.Argument(help="The root of the config repo's checkout.", metavar="FOLDER")
     ] = Path(),
     app: Annotated[
-        str, typer.Option("--app", help="The application's name; default: the folder's name.")
+        str,
+        typer.Option(
+            "--app", help="The application's name, or which of several; default: the folder's name."
+        ),
     ] = "",
     every: Annotated[
         bool, typer.Option("--all", help="Write a headway.yaml for each application in the repo.")

@@ -51,6 +51,9 @@ def drafts_of(folder: Path, name: str, *, every: bool) -> tuple[list[Draft], Pro
             "\n".join([f"no folder below {folder.resolve().name}/ has a manifest with an image", *lines]),
             hint="put each environment's YAML in a folder of its own, for example staging/ and production/",
         )
+    named = [it for it in found if it.name == name_for(name)]
+    if len(found) > 1 and len(named) == 1 and not every:
+        found = tuple(named)
     if len(found) > 1 and not every:
         lines = [
             f"{it.root or '.'}: {it.name}, with {', '.join(each.name for each in it.environments)}"
@@ -58,7 +61,8 @@ def drafts_of(folder: Path, name: str, *, every: bool) -> tuple[list[Draft], Pro
         ]
         raise UsageError(
             "\n".join(["this repo holds several applications:", *lines]),
-            hint="`headway init --all` writes a headway.yaml into the folder of each",
+            hint="`headway init --all` writes a headway.yaml into the folder of each, `headway init --app NAME` "
+            "writes one at the root, for one of them",
         )
     drafts = []
     for application in found:

@@ -47,6 +47,8 @@ def test_several_applications_are_written_when_asked_for(tmp_path: Path) -> None
     assert "apps/api: api, with staging, production" in refused.err
     assert "--all" in refused.err
     assert list(tmp_path.rglob("headway.yaml")) == []
+    one = headway("init", str(tmp_path), "--app", "api", "--dry-run")
+    assert (one.code, "path: apps/api/staging" in one.out, "apps/web" in one.out) == (0, True, False)
     done = headway("init", str(tmp_path), "--all")
     assert done.code == 0, done.err
     web = load_config((tmp_path / "apps/web/headway.yaml").read_bytes())
