@@ -71,7 +71,9 @@ class Desired:
     def with_files(self, files: Mapping[str, bytes]) -> Desired:
         """Return the environment as it would be with other contents of some of its files; it is no commit yet."""
         planned = copy.copy(self)
-        rendered = {it.unit.entry: it.changed(_of(it, files)) for it in self.units if _of(it, files)}
+        rendered = {
+            it.unit.entry: it.changed(mine) for it in self.units if (mine := self.files_of(it, files))
+        }
 
         def then(index: FileIndex) -> FileIndex:
             if index.rendered:
@@ -80,6 +82,10 @@ class Desired:
 
         planned._read([then(it) for it in self.indexes])
         return planned
+
+    def files_of(self, unit: RenderedUnit, files: Mapping[str, bytes]) -> dict[str, bytes]:
+        """Return those of the files that a unit reads."""
+        return {path: data for path, data in files.items() if any(within(path, it) for it in unit.unit.reads)}
 
     def _read(self, indexes: list[FileIndex]) -> None:
         self.indexes = indexes
@@ -115,8 +121,3 @@ class Desired:
     def namespace(self) -> str:
         """The namespace of objects that name none."""
         return self.environment.cluster.namespace
-
-
-def _of(unit: RenderedUnit, files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return those of the files that a unit reads."""
-    return {path: data for path, data in files.items() if any(within(path, it) for it in unit.unit.reads)}

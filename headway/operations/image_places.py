@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from headway.domain.config.reading import Config
 from headway.domain.images.reference import ImageRef
 from headway.domain.manifests.image_sites import ImageSite
 from headway.domain.manifests.index import FileIndex
@@ -32,7 +33,7 @@ def places(snapshot: Snapshot, name: str) -> list[FileIndex]:
     if not desired.units:
         return desired.indexes
     config = snapshot.config
-    repositories = frozenset(it.ref.name for it in config.services.values())
+    repositories = _repositories(config)
     used = _Used(snapshot, name)
     recorded = {bare(site.image): site.image for it in desired.indexes if it.rendered for site in it.images}
     found = [it for it in desired.indexes if not it.rendered]
@@ -46,6 +47,10 @@ def places(snapshot: Snapshot, name: str) -> list[FileIndex]:
             sites = tuple(replace(it, image=recorded.get(it.image, it.image)) for it in held.images)
             found.append(replace(held, images=sites))
     return found
+
+
+def _repositories(config: Config) -> frozenset[str]:
+    return frozenset(it.ref.name for it in config.services.values())
 
 
 def checked(desired: Desired, plan: Plan) -> Plan:
@@ -67,6 +72,9 @@ def checked(desired: Desired, plan: Plan) -> Plan:
     moved = {(it.old.text, it.new.text) for it in plan.changes}
     alone = {(bare(it.old).text, bare(it.new).text) for it in plan.changes} - moved
     refuse_unwanted(desired.name, unwanted(now, then, moved | alone))
+    for unit in desired.units:
+        if files := desired.files_of(unit, plan.files):
+            unit.carry(_repositories(desired.config), files)
     return replace(plan, rendered=tuple(described(differences(now, then))))
 
 

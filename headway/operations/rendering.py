@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from headway.domain.images.reference import Image
 from headway.domain.manifests.index import FORMAT as INDEX_FORMAT
 from headway.domain.manifests.index import FileIndex
+from headway.domain.rendering.carried import carried
 from headway.domain.rendering.objects import failed_index, index_rendered
 from headway.domain.rendering.rendered import Rendered
 from headway.domain.rendering.sites import FORMAT as SITES_FORMAT
@@ -34,7 +35,8 @@ class RenderedUnit:
 
     `sources` returns the files that it reads; `render` what it renders to with some of them changed, and raises
     ConfigError where that does not render. `changed` returns what is applied then. `places` returns where the images
-    of repositories can be changed. `tools` are the tools that render it, with their versions.
+    of repositories can be changed, and `carry` keeps them for files in which a release changed nothing else. `tools`
+    are the tools that render it, with their versions.
     """
 
     unit: Unit
@@ -44,6 +46,7 @@ class RenderedUnit:
     render: Callable[[Mapping[str, bytes]], Rendered]
     changed: Callable[[Mapping[str, bytes]], FileIndex]
     places: Callable[[frozenset[str]], tuple[FileIndex, ...]]
+    carry: Callable[[frozenset[str], Mapping[str, bytes]], None]
 
 
 class Renderings:
@@ -107,17 +110,19 @@ class Renderings:
         def places(repositories: frozenset[str]) -> tuple[FileIndex, ...]:
             return self._places(unit, tools, index, repositories, read, render)
 
-        return RenderedUnit(unit, index, tools, lambda: read(unit), render, with_files, places)
+        def carry(repositories: frozenset[str], changed: Mapping[str, bytes]) -> None:
+            then = carried(places(repositories), read(unit), changed, with_files(changed))
+            if then is not None:
+                self._keep_places(_then(unit, changed), tools, repositories, then)
+
+        return RenderedUnit(unit, index, tools, lambda: read(unit), render, with_files, places, carry)
 
     def _changed(self, unit: Unit, tools: str, changed: Mapping[str, bytes], read: ReadSources) -> FileIndex:
         """Return what is applied of a unit once some of its files are others.
 
         It is kept by what is read then, so that the commit which changes these files costs no rendering.
         """
-        single = {path: sha for path, sha in unit.reads.items() if path in changed and sha}
-        reads = {**unit.reads, **{path: blob_sha(changed[path]) for path in single}}
-        beyond = {path: blob_sha(data) for path, data in changed.items() if path not in single}
-        then = replace(unit, reads={**reads, **beyond})
+        then = _then(unit, changed)
         key = then.key(tools)
         with self._lock:
             known = self._indexed.get(key)
@@ -143,16 +148,30 @@ class Renderings:
 
         if not any(owned(it.image.text) for it in index.images):
             return ()
-        said = "\n".join([unit.key(tools), str(INDEX_FORMAT), str(SITES_FORMAT), *sorted(repositories)])
-        key = hashlib.sha256(said.encode()).hexdigest()
+        key = _places_key(unit, tools, repositories)
         found = self._cache.find(key)
         if isinstance(found, bytes):
             return tuple(replace(FileIndex.from_json(it), path=path) for path, it in json.loads(found))
         objects = [it.object for it in index.manifests]
         places = find_sites(read(unit), objects, render, owned, unit.entry)
-        data = json.dumps([[it.path, it.to_json()] for it in places]).encode()
-        self._cache.put(key, data, secret=False)
+        self._keep_places(unit, tools, repositories, places)
         return places
+
+    def _keep_places(
+        self, unit: Unit, tools: str, repositories: frozenset[str], places: tuple[FileIndex, ...]
+    ) -> None:
+        data = json.dumps([[it.path, it.to_json()] for it in places]).encode()
+        self._cache.put(_places_key(unit, tools, repositories), data, secret=False)
+
+
+def _places_key(unit: Unit, tools: str, repositories: frozenset[str]) -> str:
+    said = "\n".join([unit.key(tools), str(INDEX_FORMAT), str(SITES_FORMAT), *sorted(repositories)])
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+def _then(unit: Unit, changed: Mapping[str, bytes]) -> Unit:
+    """Return a unit as a commit of some changed files will have it."""
+    return replace(unit, reads={**unit.reads, **{path: blob_sha(data) for path, data in changed.items()}})
 
 
 def blob_sha(data: bytes) -> str:

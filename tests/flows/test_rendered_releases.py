@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.flows.conftest import Place
@@ -182,3 +184,33 @@ def test_where_no_digest_can_be_carried_the_record_has_it(place: Place) -> None:
     done = place.run("rollback", "staging")
     assert done.code == 0, done.said
     assert [it for it in changed(place) if "  tag:" in it] == ["-  tag: '1.1.0'", "+  tag: '1.0.0'"]
+
+
+def counted(place: Place, tool: str) -> Path:
+    """Have a tool's runs counted, a line for each; return the file."""
+    real, log = place.settings[f"HEADWAY_{tool.upper()}"], place.folder / f"{tool}.log"
+    counting = place.folder / f"counting-{tool}"
+    counting.write_text(f'#!/bin/sh\necho "$1" >> {log}\nexec {real} "$@"\n')
+    counting.chmod(0o755)
+    place.settings[f"HEADWAY_{tool.upper()}"] = str(counting)
+    log.write_text("")
+    return log
+
+
+def test_a_release_renders_twice_and_what_is_known_is_not_rendered_again(place: Place) -> None:
+    """Once with markers, once with the new image: the commit that follows is known already, and so is the next look."""
+    place.start(staging="")
+    overlays(place)
+    log = counted(place, "kustomize")
+    image = place.image("web", "1.1.0")
+    assert place.run("release", "staging", f"web={image}", "--dry-run").code == 0
+    assert log.read_text().split().count("build") == 2
+    done = place.run("release", "staging", f"web={image}")
+    assert done.code == 0, done.said
+    assert place.run("reconcile", "staging").code == 0
+    assert log.read_text().split().count("build") == 2
+    # The places of images have only moved, which takes no markers to see.
+    assert place.run("release", "staging", f"api={place.image('api', '1.1.0')}").code == 0
+    assert place.run("release", "staging", f"web={place.image('web', '1.2.0')}").code == 0
+    assert place.tags("staging") == {"web": "1.2.0", "api": "1.1.0"}
+    assert log.read_text().split().count("build") == 4
