@@ -328,9 +328,9 @@ def refuse_strangers(found: Inspection, owner: Owner) -> None:
         lines.append(f"… and {len(theirs) - len(lines)} more")
     raise RefusedError(
         "\n".join(lines),
-        hint=f"nothing was changed. `headway diff {owner.environment}` shows what would change; "
-        f"`headway reconcile {owner.environment} --adopt` takes these objects over: from then on they are "
-        "as the repo says, and go when they leave it",
+        hint=f"nothing was changed. `headway adopt {owner.environment} --dry-run` shows who holds what of them and how "
+        f"they differ; `headway adopt {owner.environment}` takes them over, and `headway reconcile {owner.environment} "
+        "--adopt` applies the repo at once: from then on they are as the repo says, and go when they leave it",
     )
 
 
