@@ -125,10 +125,11 @@ def _serve(
     socket = server.config.bind_socket()
     # From here on nothing that is sent is lost: it waits for the server.
     socket.listen(1024)
+    address = f"http://{host}:{socket.getsockname()[1]}"
     try:
         tell(
-            f"the board is at http://{host}:{socket.getsockname()[1]}/, push events go to /hooks/…; {config.app}: "
-            f"{len(config.services)} services, {len(config.environments)} environments"
+            f"listening on {address}/hooks/… for {config.app}: {len(config.services)} services, "
+            f"{len(config.environments)} environments; the board is at {address}/"
         )
         for clock in clocks:
             clock.start()

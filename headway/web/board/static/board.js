@@ -47,7 +47,7 @@
       if (fits) shown += 1;
     }
     const total = indexed().size;
-    $("count").textContent = shown === total ? `${total} services` : `${shown} of ${total} services`;
+    $("count").textContent = `${shown === total ? "" : `${shown} of `}${total} service${total === 1 ? "" : "s"}`;
     for (const it of document.querySelectorAll(".chip[data-chip]")) {
       it.toggleAttribute("aria-current", false);
       if (it.dataset.chip && it.dataset.chip === chip) it.setAttribute("aria-current", "true");
@@ -248,6 +248,8 @@
   $("help").hidden = false;
   $("help").addEventListener("click", () => keys.showModal());
 
+  // A page that was asked for with a filter has those rows alone; from here on all are needed.
+  if (chip || search.value) htmx.ajax("GET", "/-/grid", { target: "#board", swap: "outerHTML" });
   refilter();
   if (!document.hidden) addEventListener("load", connect);
   (window.requestIdleCallback ?? setTimeout)(indexed);
