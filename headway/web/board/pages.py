@@ -20,7 +20,7 @@ from headway.web.board.rights import Visitor
 
 HISTORY = 40
 """So many entries of an environment's history are shown."""
-PING, PATIENCE = 20, 30.0
+PING, PATIENCE = 45, 30.0
 """Seconds between two signs of life, and seconds that a board may leave what it is sent unread."""
 FILES = {str(it.relative_to(STATIC)): it for it in STATIC.rglob("*") if it.is_file()}
 
