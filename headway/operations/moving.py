@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from headway.domain.config.reading import Reading
@@ -17,7 +17,7 @@ from headway.domain.manifests.ignoring import Rule, is_ignored, parse_rules
 from headway.domain.moving.application import Application
 from headway.domain.moving.proposal import Proposal, propose
 from headway.domain.moving.writing import write
-from headway.errors import UsageError
+from headway.errors import Problem, UsageError
 from headway.operations.connections import CONFIG_FILE
 from headway.systems.git.plain_folder import PlainFolder
 from headway.systems.git.tree import FOLDER, LINK, Item, Trees
@@ -43,7 +43,9 @@ def drafts_of(folder: Path, name: str, *, every: bool) -> tuple[list[Draft], Pro
     Raises UsageError where nothing is found, or where there are several applications and one file is wanted.
     """
     files = PlainFolder(folder)
-    proposal = propose(dict(_files(files)), name or folder.resolve().name)
+    links: list[Problem] = []
+    proposal = propose(dict(_files(files, links)), name or folder.resolve().name)
+    proposal = replace(proposal, problems=tuple(sorted((*proposal.problems, *links))))
     found = proposal.applications
     if not found:
         lines = [str(it) for it in proposal.left_out[:10]]
@@ -93,7 +95,8 @@ def _check(draft: Draft) -> None:
         )
 
 
-def _files(files: PlainFolder) -> Iterator[tuple[str, bytes]]:
+def _files(files: PlainFolder, links: list[Problem]) -> Iterator[tuple[str, bytes]]:
+    """Yield the files that may say something; note in `links` those that lead to no file of the repo."""
     trees = Trees(files)
     waiting: list[tuple[str, str, list[Rule]]] = [("", files.root, [])]
     while waiting:
@@ -116,6 +119,9 @@ def _files(files: PlainFolder) -> Iterator[tuple[str, bytes]]:
                     data = files.read(found.sha)
                     if len(data) <= _LARGEST:
                         yield path, data
+                elif item.mode == LINK:
+                    said = "this is a symbolic link to no file of the repo; put a copy of the file here"
+                    links.append(Problem(path, 1, 1, said))
 
 
 def _followed(trees: Trees, files: PlainFolder, path: str, item: Item) -> Item | None:
