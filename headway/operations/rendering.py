@@ -76,21 +76,27 @@ class Renderings:
         key = unit.key(tools)
         with self._lock:
             known = self._indexed.get(key)
-        index = known if known is not None else self._index(unit, key, read)
+        index = known if known is not None else self._index(unit, tools, key, read)
         with self._lock:
             if len(self._indexed) >= INDEXED:
                 self._indexed.clear()
             self._indexed[key] = index
         return self._made(unit, index, tools, read)
 
-    def _index(self, unit: Unit, key: str, read: ReadSources) -> FileIndex:
+    def _index(self, unit: Unit, tools: str, key: str, read: ReadSources) -> FileIndex:
         found = self._cache.find(key)
+        if found is None:
+            files = read(unit)
+            # A release has rendered these contents before there was a commit of them.
+            found = self._cache.find(_with_contents(unit, files).key(tools))
+            if isinstance(found, bytes):
+                self._cache.put(key, found, secret=b"Secret" in found)
         if isinstance(found, bytes):
             return index_rendered(unit, found)
         if found is not None:
             return failed_index(unit, found)
         try:
-            raw = self.renderer.render(unit, read(unit)).raw
+            raw = self.renderer.render(unit, files).raw
         except ConfigError as error:
             problems = tuple(_with_way_out(it, error.hint) for it in error.problems)
             self._cache.put(key, problems, secret=False)
@@ -105,7 +111,7 @@ class Renderings:
             return self.renderer.render(unit, {**read(unit), **changed})
 
         def with_files(changed: Mapping[str, bytes]) -> FileIndex:
-            return self._changed(unit, tools, changed, lambda it: {**read(it), **changed})
+            return self._changed(unit, tools, {**read(unit), **changed})
 
         def places(repositories: frozenset[str]) -> tuple[FileIndex, ...]:
             return self._places(unit, tools, index, repositories, read, render)
@@ -113,20 +119,20 @@ class Renderings:
         def carry(repositories: frozenset[str], changed: Mapping[str, bytes]) -> None:
             then = carried(places(repositories), read(unit), changed, with_files(changed))
             if then is not None:
-                self._keep_places(_then(unit, changed), tools, repositories, then)
+                self._keep_places(_with_contents(unit, {**read(unit), **changed}), tools, repositories, then)
 
         return RenderedUnit(unit, index, tools, lambda: read(unit), render, with_files, places, carry)
 
-    def _changed(self, unit: Unit, tools: str, changed: Mapping[str, bytes], read: ReadSources) -> FileIndex:
-        """Return what is applied of a unit once some of its files are others.
+    def _changed(self, unit: Unit, tools: str, files: Mapping[str, bytes]) -> FileIndex:
+        """Return what is applied of a unit once its files are others.
 
-        It is kept by what is read then, so that the commit which changes these files costs no rendering.
+        It is kept by their contents, so that the commit which changes them costs no rendering.
         """
-        then = _then(unit, changed)
+        then = _with_contents(unit, files)
         key = then.key(tools)
         with self._lock:
             known = self._indexed.get(key)
-        index = known if known is not None else self._index(then, key, read)
+        index = known if known is not None else self._index(then, tools, key, lambda _: files)
         with self._lock:
             self._indexed[key] = index
         return index
@@ -148,12 +154,14 @@ class Renderings:
 
         if not any(owned(it.image.text) for it in index.images):
             return ()
-        key = _places_key(unit, tools, repositories)
-        found = self._cache.find(key)
+        found = self._cache.find(_places_key(unit, tools, repositories))
+        if found is None:
+            files = read(unit)
+            found = self._cache.find(_places_key(_with_contents(unit, files), tools, repositories))
         if isinstance(found, bytes):
             return tuple(replace(FileIndex.from_json(it), path=path) for path, it in json.loads(found))
         objects = [it.object for it in index.manifests]
-        places = find_sites(read(unit), objects, render, owned, unit.entry)
+        places = find_sites(files, objects, render, owned, unit.entry)
         self._keep_places(unit, tools, repositories, places)
         return places
 
@@ -169,9 +177,12 @@ def _places_key(unit: Unit, tools: str, repositories: frozenset[str]) -> str:
     return hashlib.sha256(said.encode()).hexdigest()
 
 
-def _then(unit: Unit, changed: Mapping[str, bytes]) -> Unit:
-    """Return a unit as a commit of some changed files will have it."""
-    return replace(unit, reads={**unit.reads, **{path: blob_sha(data) for path, data in changed.items()}})
+def _with_contents(unit: Unit, files: Mapping[str, bytes]) -> Unit:
+    """Return a unit that reads single files: what is kept of it is found again whatever commit has these contents.
+
+    A chart reads whole folders, whose hashes are not known before there is a commit.
+    """
+    return replace(unit, reads={path: blob_sha(data) for path, data in files.items()})
 
 
 def blob_sha(data: bytes) -> str:

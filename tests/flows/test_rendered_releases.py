@@ -214,3 +214,14 @@ def test_a_release_renders_twice_and_what_is_known_is_not_rendered_again(place: 
     assert place.run("release", "staging", f"web={place.image('web', '1.2.0')}").code == 0
     assert place.tags("staging") == {"web": "1.2.0", "api": "1.1.0"}
     assert log.read_text().split().count("build") == 4
+
+
+def test_a_release_to_a_chart_renders_as_often(place: Place) -> None:
+    """Though a chart is a whole folder, whose hash is known with the commit alone."""
+    place.start(staging="")
+    charts(place)
+    log = counted(place, "helm")
+    for tag, count in (("1.1.0", 2), ("1.2.0", 3)):
+        assert place.run("release", "staging", f"web={place.image('web', tag)}").code == 0
+        assert place.tags("staging") == {"web": tag, "api": "1.0.0"}
+        assert log.read_text().split().count("template") == count
