@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -187,3 +188,29 @@ def test_a_base_that_others_read_too_is_not_rolled_back_for_one(place: Place) ->
     assert done.code == 1, done.said
     assert "base/web.yaml, which production reads too, has changed" in done.said
     assert place.remote.head() == commit
+
+
+def test_doctor_names_the_tools(place: Place) -> None:
+    """With their versions, beside how many folders they render."""
+    place.start(staging="")
+    place.remote.push(overlay(place))
+    done = place.run("doctor")
+    assert "2 objects in staging/, 1 of its folders rendered by kustomize v5.8.1" in done.out, done.said
+
+
+def test_lint_renders_what_a_release_would(place: Place, tmp_path: Path) -> None:
+    """In a checkout, before a commit: a patch without a target is a mistake, a missing tool a warning."""
+    place.rules = {"staging": ""}
+    files = {"headway.yaml": place.headway_yaml(), **overlay(place)}
+    files["staging/kustomization.yaml"] = "resources: [../base]\npatches: [{path: p.yaml}]\n"
+    files["staging/p.yaml"] = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: nobody}\n"
+    for path, text in files.items():
+        if text is not None:
+            (tmp_path / path).parent.mkdir(exist_ok=True)
+            (tmp_path / path).write_text(str(text))
+    done = place.run("lint", str(tmp_path))
+    assert done.code == 2, done.said
+    assert "staging/kustomization.yaml:1:1: kustomize: no resource matches strategic merge patch" in done.said
+    assert "correct its kind and name" in done.said
+    done = place.run("lint", str(tmp_path), HEADWAY_KUSTOMIZE="/nowhere/kustomize")
+    assert "staging/kustomization.yaml:1:1: not rendered here: /nowhere/kustomize" in done.said
