@@ -47,7 +47,7 @@ def cell(
         by=newest.actor if newest is not None else "",
         cause=cause.partition("\n")[0],
         pods=_pods(workloads),
-        line=run.line if run is not None and state == "rolling" else "",
+        line=run.line if run is not None and state == "rolling" and (cause or "\n") not in run.line else "",
         behind=behind if counted or not behind else -1,
         source=before.name if before is not None and behind else "",
         marks=tuple(_marks(here, service, holds)),
