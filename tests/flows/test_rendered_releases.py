@@ -225,3 +225,31 @@ def test_a_release_to_a_chart_renders_as_often(place: Place) -> None:
         assert place.run("release", "staging", f"web={place.image('web', tag)}").code == 0
         assert place.tags("staging") == {"web": tag, "api": "1.0.0"}
         assert log.read_text().split().count("template") == count
+
+
+def test_a_tag_in_values_that_all_share_is_pinned_in_an_environments_own(place: Place) -> None:
+    place.start(staging="", production="")
+    charts(place)
+    tags = {it: place.image(it, "1.0.0").rpartition("/")[2].partition(":")[2] for it in SERVICES}
+    shared = "".join(f"{it}: {{tag: '{tag}'}}\n" for it, tag in tags.items())
+    place.remote.push(
+        {
+            "chart/values.yaml": shared,
+            "chart/values-staging.yaml": "replicas: 1 # few\n",
+            "chart/values-production.yaml": "replicas: 3\n",
+        }
+    )
+    assert place.run("reconcile").code == 0
+    image = place.image("web", "1.1.0")
+    refused = place.run("release", "staging", f"web={image}")
+    assert (refused.code, "--pin-in chart/values-staging.yaml" in refused.err) == (2, True), refused.said
+    assert "chart/values.yaml:1:12: this says" in refused.err
+    done = place.run("release", "staging", f"web={image}", "--pin-in", "chart/values-staging.yaml")
+    assert done.code == 0, done.said
+    new = image.rpartition("/")[2].partition(":")[2]
+    assert content(place, "chart/values-staging.yaml") == f"replicas: 1 # few\nweb:\n  tag: {new}\n"
+    assert place.tags("staging") == {"web": "1.1.0", "api": "1.0.0"}
+    assert place.tags("production") == {"web": "1.0.0", "api": "1.0.0"}
+    done = place.run("rollback", "staging")
+    assert done.code == 0, done.said
+    assert place.tags("staging") == {"web": "1.0.0", "api": "1.0.0"}
