@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
@@ -28,10 +29,12 @@ Tell = Callable[[str], None]
 
 
 class Sparing:
-    """Work that is left out while too little time has passed since the last time, for how long that took."""
+    """Work that is left out for some seconds after the last time, and longer where that took long."""
 
-    def __init__(self, work: Callable[[], None], clock: Callable[[], float] = time.monotonic) -> None:
-        self._work, self._clock, self._due = work, clock, 0.0
+    def __init__(
+        self, work: Callable[[], None], seconds: float = 0.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._work, self._seconds, self._clock, self._due = work, seconds, clock, -math.inf
 
     def __call__(self) -> None:
         """Do it, if it is due."""
@@ -40,7 +43,7 @@ class Sparing:
             return
         self._work()
         ended = self._clock()
-        self._due = ended + (ended - began) * SHARE
+        self._due = ended + max(self._seconds, (ended - began) * SHARE)
 
 
 class BoardServer:
@@ -64,11 +67,11 @@ class BoardServer:
         reading = Reading(desk)
         self._routes = [*reading.routes, *Acting(desk, self.starter).routes], reading.last_routes
         self.clocks = [
-            Clock(FETCH, self.board.fetch, tell),
+            Clock(FETCH, self._while_watched(self.board.fetch), tell),
             Clock(FETCH, self.board.look_at_sources, tell),
             Clock(REGISTRY, Sparing(self.board.look_at_registry), tell),
             Clock(HEADS, self.board.heads_again, tell),
-            Clock(COMPARE, Sparing(self.board.compare), tell),
+            Clock(HEADS, self._while_watched(Sparing(self.board.compare, COMPARE)), tell),
         ]
         if isinstance(self.starter, StartsThere):
             self.clocks.append(Clock(PREFECT, self.starter.look, tell))
@@ -87,6 +90,10 @@ class BoardServer:
         """Take in a line that a flow in this process said."""
         if isinstance(self.starter, StartsHere):
             self.starter.heard(line)
+
+    def _while_watched(self, work: Callable[[], None]) -> Callable[[], None]:
+        """Return work that is left out while nobody looks: what happens then is told by events, or read on opening."""
+        return lambda: work() if self.hub.clients else None
 
     def leave(self) -> None:
         """Let go of every open board, so that the server can end."""
