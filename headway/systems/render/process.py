@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,17 +51,25 @@ def run(command: Sequence[str], home: Path, limits: Limits) -> Ran:
             env=_environment(home),
             start_new_session=True,
         )
+        late: list[str] = []
+
+        def end() -> None:
+            late.append(f"it took longer than {limits.seconds:g} seconds")
+            _kill(process.pid)
+
+        # Waiting with a time-out would look every twentieth of a second, which is as long as a rendering takes.
+        timer = threading.Timer(limits.seconds, end)
+        timer.start()
         try:
             _limit(process.pid, limits)
-            code = process.wait(limits.seconds)
-            exceeded = ""
-        except subprocess.TimeoutExpired:
-            exceeded = f"it took longer than {limits.seconds:g} seconds"
-        finally:
-            # Whatever it started ends with it, also where this process was told to stop.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
             code = process.wait()
+        finally:
+            timer.cancel()
+            timer.join()
+            # Whatever it started ends with it, also where this process was told to stop.
+            _kill(process.pid)
+            process.wait()
+        exceeded = late[0] if late else ""
         if os.fstat(out.fileno()).st_size >= limits.output or code == -signal.SIGXFSZ:
             exceeded = exceeded or f"it wrote more than {limits.output // 1024**2} MB"
         elif code == -signal.SIGXCPU:
@@ -71,6 +80,11 @@ def run(command: Sequence[str], home: Path, limits: Limits) -> Ran:
         if code and "out of memory" in said:
             exceeded = exceeded or f"it took more than {limits.memory / 1024**3:g} GB of memory"
         return Ran(code, b"" if exceeded else out.read(), said, exceeded)
+
+
+def _kill(group: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)
 
 
 def _limit(pid: int, limits: Limits) -> None:
