@@ -34,6 +34,10 @@ class Starter(Protocol):
         """Answer a run that waits for an approval."""
         ...
 
+    def look(self) -> None:
+        """See what waits and what goes on."""
+        ...
+
 
 @dataclass
 class Going:
@@ -77,6 +81,9 @@ class StartsHere:
     def answer(self, run: str, decision: str, by: str, reason: str, plan: str) -> None:
         """Refuse: nothing waits without Prefect."""
         raise RefusedError("nothing waits for an approval without Prefect")
+
+    def look(self) -> None:
+        """Do nothing: what goes on in this process tells of itself."""
 
     def heard(self, line: str) -> None:
         """Take in a line that something in this process said."""

@@ -172,13 +172,13 @@ class Acting:
     # --- approvals ---
 
     async def _question(self, request: Request, person: Visitor) -> Response:
-        question = self._waiting(request)
+        question = await self._waiting(request)
         see(person, question.environment, question.services)
         return self._question_page(request, person, question)
 
     async def _answered(self, request: Request, person: Visitor) -> Response:
         form = await _form(request)
-        question, reason = self._waiting(request), str(form.get("reason", "")).strip()
+        question, reason = await self._waiting(request), str(form.get("reason", "")).strip()
         request.path_params["environment"] = question.environment
         self._allow(request, person, "approve", sorted(question.services), form)
         decision = "reject" if form.get("decision") == "reject" else "approve"
@@ -194,8 +194,11 @@ class Acting:
             self._desk, request, person, 200, word, f"{question.what}: plan {question.plan}", state="live"
         )
 
-    def _waiting(self, request: Request) -> Question:
+    async def _waiting(self, request: Request) -> Question:
         run = request.path_params["run"]
+        if not any(it.run == run for it in self._desk.board.questions):
+            # A link may be followed before the next look at the Prefect server.
+            await in_thread(self._starter.look)
         found = next((it for it in self._desk.board.questions if it.run == run), None)
         if found is None:
             raise Refused(404, "This does not wait for an approval any more")
