@@ -148,6 +148,8 @@ def run_all(rounds: int) -> list[Comparison]:
         with served(shop) as server, browser() as driver:
             tell("the application is there")
             server.wait_for("/-/grid", r'id="c-production--service-999"[^>]*>.*?</i>Live')
+            # The first looks at the registry and at the clusters have ended by then.
+            time.sleep(3 * REST)
             ours, size = paints(driver, server.url, rounds)
             static = folder / "page.html"
             static.write_text(driver.execute_script("return document.documentElement.outerHTML"))
@@ -173,8 +175,6 @@ def run_all(rounds: int) -> list[Comparison]:
             seen = follows(driver, shop, rounds)
             rows.append(Comparison("board: the cluster's event to the screen", "–", "≤ 0.3 s", [], seen))
             driver.get("about:blank")
-            # The first looks at the registry and at the clusters have ended by then.
-            time.sleep(3 * REST)
             idle, _ = rests(server, 0)
             share, taken = rests(server, BOARDS)
             note = f"{share:.2%} of a core ({idle:.2%} without any), {taken:.0f} MB more"
