@@ -60,6 +60,7 @@ def registry() -> Iterator[FakeRegistry]:
     made.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "offered"),
     [

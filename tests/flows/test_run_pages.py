@@ -13,6 +13,7 @@ from headway.flows.release import release as run_release
 from headway.operations import approvals, proposal
 from headway.operations import release as release_operation
 from headway.requests import ReleaseRequest, ServiceImage
+from headway.systems.cluster import lease
 from tests.flows.conftest import Place
 from tests.repos import Remote
 
@@ -154,8 +155,9 @@ def test_a_rollback_fails_too(place: Place) -> None:
     assert "| roll back: apply | " in outcome
 
 
-def test_a_run_that_breaks_off_has_an_outcome_too(place: Place) -> None:
+def test_a_run_that_breaks_off_has_an_outcome_too(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """The lease cannot be had: the page says why, how things are now, and what to do next."""
+    monkeypatch.setattr(lease, "SLOW", 0.5)
     place.start(staging="")
     live = place.remote.head()
 

@@ -15,6 +15,7 @@ from headway.domain.policy.tokens import digest, read_tokens
 from headway.operations.audit import Audit
 from headway.settings import Settings
 from headway.web.api import Api
+from tests.servers.http import HttpServer
 
 TOKENS = read_tokens(
     f"""tokens:
@@ -33,24 +34,27 @@ WEB = {"environment": "staging", "images": [{"service": "web", "image": "1.2"}]}
 def call(
     tmp_path: Path, flow: str, body: dict[str, Any], token: str = "one", roles: Any = ROLES
 ) -> tuple[int, Any]:
-    """Call it; the Prefect server is away, which is 503 and so the answer to whatever may be started."""
-    settings = Settings(state=tmp_path, prefect="http://127.0.0.1:9/api")
+    """Call it; the Prefect server has no deployments, which is 422 and so the answer to whatever may be started."""
+    prefect = HttpServer()
+    prefect.answers.extend([(404, {}, {})] * 3)
+    settings = Settings(state=tmp_path, prefect=f"{prefect.url}/api")
     app = Starlette(routes=Api(settings, lambda: TOKENS, lambda: roles, Audit(settings)).routes)
     answer = TestClient(app).post(f"/api/{flow}", json=body, headers={"Authorization": f"Bearer {token}"})
+    prefect.close()
     return answer.status_code, answer.json()
 
 
 @pytest.mark.parametrize(
     ("flow", "body", "token", "roles", "status", "said"),
     [
-        ("release", WEB, "one", ROLES, 503, ""),
-        ("release", WEB, "one", None, 503, ""),
+        ("release", WEB, "one", ROLES, 422, "has no deployment"),
+        ("release", WEB, "one", None, 422, "has no deployment"),
         ("release", {**WEB, "environment": "production"}, "one", ROLES, 403, "deploy may not release web in production"),
         ("release", {**WEB, "images": [{"service": "api", "image": "1"}]}, "one", ROLES, 403, "may not release api"),
         ("release", {**WEB, "force": True, "reason": "x"}, "one", ROLES, 403, "may not force"),
         ("rollback", {"environment": "staging", "services": ["web"]}, "one", ROLES, 403, "may not rollback"),
-        ("rollback", {"environment": "staging"}, "one", None, 503, ""),
-        ("build-images", {"services": ["web"]}, "one", ROLES, 503, ""),
+        ("rollback", {"environment": "staging"}, "one", None, 422, "has no deployment"),
+        ("build-images", {"services": ["web"]}, "one", ROLES, 422, "has no deployment"),
         ("release", WEB, "two", ROLES, 403, "idle has no role"),
         ("release", WEB, "two", {}, 403, "idle has no role"),
         ("release", WEB, "three", None, 401, "no token"),

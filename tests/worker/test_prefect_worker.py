@@ -158,6 +158,7 @@ def test_a_worker_that_is_cut_off_leaves_its_runs_to_the_next(monkeypatch: pytes
     with_worker(body)
 
 
+@pytest.mark.slow
 def test_a_process_that_does_not_end_is_killed(tmp_path: Path) -> None:
     """SIGTERM first; SIGKILL when the grace is over, and not before."""
     ready = tmp_path / "ready"

@@ -204,6 +204,7 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @given(st.sampled_from(SENDERS), JSON, st.sampled_from(["push", "package", "PUSH_ARTIFACT", ""]))
 def test_any_json_gives_events_or_a_clear_error(sender: str, value: Any, kind: str) -> None:
     """Whatever is sent, the answer is events or a UsageError."""

@@ -102,6 +102,7 @@ def test_writers_on_one_machine_take_turns(seeded: Remote, tmp_path: Path) -> No
     assert lines(seeded) == [f"line-{number:02}" for number in range(16)]
 
 
+@pytest.mark.slow
 def test_the_same_release_from_two_processes_lands_once(seeded: Remote, tmp_path: Path) -> None:
     """A run that was started several times by mistake makes one commit, and each of them names it."""
     release_id = ids(1)[0]

@@ -91,6 +91,7 @@ def test_a_merge_that_decides_over_a_base_is_a_change(repo: ConfigRepo, overlays
     assert next(it.commit for it in repo.log("staging", path=STAGING)) == merge
 
 
+@pytest.mark.slow
 def test_a_last_change_that_is_far_back_is_found(repo: ConfigRepo, overlays: Remote) -> None:
     """Beyond what is looked at here, Git is asked for the folder and all that its units read."""
     changed = overlays.push({"deep/a.yaml": OBJECT.format("x")})
