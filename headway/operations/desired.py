@@ -112,6 +112,12 @@ class Desired:
                         self.planned.setdefault(key, {}).setdefault(use.container, site.image.digest)
 
     @property
+    def tools(self) -> tuple[str, ...]:
+        """The tools that render it, with their versions; none for plain YAML."""
+        found = [part for it in self.units for part in it.tools.split(", ") if part]
+        return tuple(dict.fromkeys(found))
+
+    @property
     def images(self) -> frozenset[str]:
         """The images of all containers."""
         specs = (pod_spec(it.object) or {} for it in self.manifests)

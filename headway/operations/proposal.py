@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -180,13 +180,23 @@ def propose_rollback(
         plan,
         request.reason or f"back to {target[:9]}",
         trailers=named(others),
-        notes=tuple(f"this goes with it: {line}" for line in lines(others)),
+        notes=(
+            *(f"this goes with it: {line}" for line in lines(others)),
+            *_other_tools(connections.repo.entry(target).tools, snapshot.environment(name).tools, target),
+        ),
         undo=True,
     )
     if not plan:
         return proposal
     files = vetoed(connections, head, name, plan.triples, cause, actor_of(request.actor))
     return replace(proposal, files=files)
+
+
+def _other_tools(then: Collection[str], now: Collection[str], target: str) -> Iterator[str]:
+    """Yield that tools of other versions rendered the state that comes back: the same sources may say other objects."""
+    if then and set(then) - set(now):
+        was, is_ = ", ".join(then), ", ".join(now) or "no tool"
+        yield f"{target[:9]} was rendered with {was}, and is rendered with {is_} now"
 
 
 def undone_by(connections: Connections, target: str, snapshot: Snapshot, plan: Plan) -> list[Entry]:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from headway.domain.policy.gates import Blocked
 from headway.domain.policy.people import actor_of
-from headway.domain.releases.ledger import APPROVED, REQUEST, ReleaseRecord, format_message
+from headway.domain.releases.ledger import APPROVED, RENDERED, REQUEST, ReleaseRecord, format_message
 from headway.domain.releases.rehearsal import Rehearsal
 from headway.errors import FailedError, HeadwayError, RefusedError
 from headway.operations.approvals import Trailers, ask_people, before_asking, needs_approval, plan_changed
@@ -205,6 +205,7 @@ class Release:
             trailers=(
                 *proposal.trailers,
                 *self._sources(proposal),
+                *((RENDERED, it) for it in proposal.snapshot.environment(self.name).tools),
                 *(("Forced", str(it)) for it in self._blocked),
                 *self._forced,
                 *self._approved,

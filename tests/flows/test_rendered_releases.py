@@ -253,3 +253,32 @@ def test_a_tag_in_values_that_all_share_is_pinned_in_an_environments_own(place: 
     done = place.run("rollback", "staging")
     assert done.code == 0, done.said
     assert place.tags("staging") == {"web": "1.0.0", "api": "1.0.0"}
+
+
+def test_the_record_names_the_tools(place: Place) -> None:
+    """A release says with which versions it was rendered; a rollback to what others rendered says so in its plan."""
+    place.start(staging="")
+    overlays(place)
+    assert place.run("release", "staging", f"web={place.image('web', '1.1.0')}").code == 0
+    message = place.remote.git("log", "-1", "--format=%B", "main")
+    assert "Headway-Rendered-With: kustomize v5." in message
+    assert place.run("release", "staging", f"web={place.image('web', '1.2.0')}").code == 0
+    target = place.remote.git("rev-parse", "main~1").strip()
+    same = place.run("rollback", "staging", "--to", target, "--dry-run")
+    assert "was rendered with" not in same.said
+    old = message.replace("kustomize v5.", "kustomize v4.")
+    tree = place.remote.git("rev-parse", f"{target}^{{tree}}").strip()
+    other = place.remote.git(
+        "commit-tree", tree, "-p", "main", "-m", old.replace("Headway-Release: ", "Headway-Release: a")
+    ).strip()
+    place.remote.git("update-ref", "refs/heads/main", other)
+    assert (
+        place.run(
+            "release", "staging", f"web={place.image('web', '1.3.0')}", "--force", "--reason", "on"
+        ).code
+        == 0
+    )
+    said = place.run("rollback", "staging", "--to", other, "--dry-run")
+    assert said.code == 0, said.said
+    assert f"{other[:9]} was rendered with kustomize v4." in said.said
+    assert "and is rendered with kustomize v5." in said.said

@@ -24,6 +24,7 @@ from headway.domain.releases.message import (
 
 __all__ = [
     "APPROVED",
+    "RENDERED",
     "REQUEST",
     "REVERTS",
     "UNDOES",
@@ -50,6 +51,8 @@ UNDOES = "Undoes"
 """The trailer that names another commit which a rollback undoes: its SHA-1, by whom, its subject."""
 UNDONE = "Undone"
 """The trailer that names a person's commit which undid a release, once holds.yaml holds that back."""
+RENDERED = "Rendered-With"
+"""The trailer that names a tool which rendered the environment, with its version; one for each of them."""
 REQUEST = "Request"
 """The trailer that tells the request which a release's id stands for from any other."""
 FIRST_YEAR, LAST_YEAR = 1970, 9000
@@ -173,6 +176,11 @@ class Entry:
     def approvers(self) -> tuple[str, ...]:
         """Return who approved it, each with the reason where one was given."""
         return tuple(value for name, value in self.record.trailers if name == APPROVED) if self.record else ()
+
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """Return the tools that rendered the environment for this release, with their versions."""
+        return tuple(value for name, value in self.record.trailers if name == RENDERED) if self.record else ()
 
     @property
     def reason(self) -> str:
