@@ -148,6 +148,10 @@ class Settings(BaseSettings):
     audit: str = ""
     """File in which `headway serve` keeps who asked it for what; empty means audit.jsonl in the state folder."""
 
+    approval_secret: SecretStr = SecretStr("")
+    """Secret with which the board signs approvals, for environments that take them there only (`approve_on`). The
+    workers need it too."""
+
     local: bool = False
     """Run every command in its own process, as `--local` does."""
 

@@ -62,7 +62,7 @@ def _answer(decision: str, what: str, plan: str, by: str, reason: str, yes: bool
     from headway.systems.prefect.api import PrefectApi
 
     settings = Settings()
-    app = application(settings)
+    app, board_only = application(settings), only_on_board(settings)
     with PrefectApi(settings.prefect_url(), tell=waits_for_server) as api:
         found = [(it, *api.question(it)) for it in api.waiting(app)]
         if not what:
@@ -86,6 +86,11 @@ def _answer(decision: str, what: str, plan: str, by: str, reason: str, yes: bool
                 f"{who} cannot approve this: {waiting.actor} requested it",
                 hint="somebody else must approve it; `headway reject` withdraws it",
             )
+        if decision == "approve" and waiting.environment in board_only:
+            raise RefusedError(
+                f"{waiting.environment} takes approvals on the board only, which knows who approves",
+                hint="open the board of `headway serve`; its link is in the notification of the plan",
+            )
         if not (yes or plan):
             if not sys.stdin.isatty():
                 raise UsageError(
@@ -108,6 +113,17 @@ def application(settings: Settings) -> str:
 
     with Connections(settings) as connections:
         return connections.config(connections.repo.fetch()).app
+
+
+def only_on_board(settings: Settings) -> frozenset[str]:
+    """Return the environments that take approvals on the board only."""
+    if not settings.repo:
+        return frozenset()
+    from headway.operations.connections import Connections
+
+    with Connections(settings) as connections:
+        environments = connections.config(connections.repo.fetch()).environments
+    return frozenset(name for name, it in environments.items() if it.approve_on)
 
 
 def _list(found: list[tuple[Waiting, str, str]], output: Output) -> None:

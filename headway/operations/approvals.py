@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from headway.domain.policy.approval_proof import Answer, way_of
 from headway.domain.policy.people import is_named, same_person
 from headway.domain.releases.ledger import APPROVED, new_release_id
 from headway.errors import RefusedError, UsageError
@@ -29,6 +31,12 @@ def before_asking(connections: Connections, proposal: Proposal, request: Forcibl
     approvals = proposal.rules.approvals
     if not proposal.plan or proposal.undo or not approvals:
         return ()
+    if proposal.rules.approve_on and not connections.settings.approval_secret.get_secret_value():
+        raise UsageError(
+            f"{name} takes approvals on the {' or the '.join(proposal.rules.approve_on)} only, and nothing can prove "
+            "that they were given there",
+            hint="set HEADWAY_APPROVAL_SECRET for `headway serve` and for the workers",
+        )
     if request.force and not request.reason:
         raise UsageError(f"{name} requires approvals, and force needs a reason", hint="say why with --reason")
     if not (request.force or is_named(request.actor)):
@@ -43,8 +51,11 @@ def before_asking(connections: Connections, proposal: Proposal, request: Forcibl
     return (("Forced", f"{name} requires {approvals} approvals"),) if request.force else None
 
 
-def ask_people(proposal: Proposal, request: Forcible, report: str) -> Trailers:
-    """Ask one person after the other, until enough have approved this very plan; return their names for the record."""
+def ask_people(proposal: Proposal, request: Forcible, report: str, secret: str = "") -> Trailers:
+    """Ask one person after the other, until enough have approved this very plan; return their names for the record.
+
+    `secret` is what the board signs approvals with; without one, where an approval was given is not known.
+    """
     name, plan = proposal.environment, proposal.plan
     app, rules = proposal.snapshot.config.app, proposal.rules
     # One span of time for all answers: a run that is restarted after one was to start when it first did.
@@ -62,11 +73,15 @@ def ask_people(proposal: Proposal, request: Forcible, report: str) -> Trailers:
             raise RefusedError(f"{name}: rejected by {who}" + (f": {answer.reason}" if answer.reason else ""))
         if answer.plan != plan.fingerprint:
             raise plan_changed(name, f"it is now {plan.fingerprint}")
-        if why := _counts_not(who, people, request.actor):
+        given = Answer(run_identity()[1], answer.plan, answer.decision, answer.by)
+        way = way_of(secret, getattr(answer, "proof", ""), given)
+        if why := _counts_not(who, people, request.actor) or _elsewhere(who, name, rules.approve_on, way):
             warn(why)
             continue
         people.append(who)
-        approved.append(who + (f" ({answer.reason})" if answer.reason else ""))
+        # Where the board can prove who approves, the record says of the others that nobody did.
+        named = f"through Prefect, named as {who}" if secret and not way else who
+        approved.append(named + (f" ({answer.reason})" if answer.reason else ""))
         log(f"approved by {approved[-1]}")
     return tuple((APPROVED, who) for who in approved)
 
@@ -76,6 +91,15 @@ def plan_changed(name: str, now: str) -> RefusedError:
     return RefusedError(
         f"{name}: the plan that was approved is no longer what would be done; {now}",
         hint="start it again and have the new plan approved",
+    )
+
+
+def _elsewhere(who: str, name: str, wanted: Sequence[str], way: str) -> str:
+    """Return that an approval was given where the environment takes none; empty where it takes it."""
+    if not wanted or way in wanted:
+        return ""
+    return (
+        f"the approval by {who} does not count: {name} takes approvals on the {' or the '.join(wanted)} only"
     )
 
 

@@ -97,7 +97,8 @@ class Release:
             report(f"plan-{self.name}", text)
             if not asked_before():
                 self._notify(self.first, "waiting")
-            trailers = ask_people(self.first, self.request, text)
+            secret = self.connections.settings.approval_secret.get_secret_value()
+            trailers = ask_people(self.first, self.request, text, secret)
         self._approved = trailers
         if any(name == APPROVED for name, _ in trailers):
             # The run was restarted when the answer came, and knows when it was first to start.

@@ -242,7 +242,7 @@ class Approval(RunInput):
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
-    decision: Literal["approve", "reject"] = "approve"
+    decision: Literal["approve", "reject"]
     """Approve or reject this plan."""
     by: str = Field(min_length=1, max_length=200)
     """Your name or address; it is recorded with the release."""
@@ -250,6 +250,8 @@ class Approval(RunInput):
     """Why, where there is something to say."""
     plan: str = ""
     """The plan that this answer is for. Leave it as it is."""
+    proof: str = ""
+    """Leave this empty. The board fills it in, to show that it knows who approves."""
 
 
 def ask(number: int, app: str, environment: str, plan: str, text: str, timeout: float) -> Approval:

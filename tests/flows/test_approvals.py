@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from headway.domain.policy.approval_proof import Answer, proof
 from headway.errors import HeadwayError
 from headway.flows.release import release
 from headway.operations import approvals
@@ -89,6 +92,54 @@ def test_a_release_that_must_be_approved_names_who_asks(place: Place, answered: 
         answered(actor, ["ann"])
 
 
+@pytest.mark.parametrize(
+    ("only", "approved"),
+    [
+        (True, ["cleo"]),
+        (False, ["through Prefect, named as bob", "through Prefect, named as eve"]),
+    ],
+)
+def test_approvals_on_the_board(
+    place: Place, monkeypatch: pytest.MonkeyPatch, only: bool, approved: list[str]
+) -> None:
+    """With `approve_on: [board]` only what the board signed counts; elsewhere the record says that a name was given."""
+    place.settings["HEADWAY_APPROVAL_SECRET"] = "between the board and the workers"
+    place.start(staging="")
+    place.configure(staging=f"approvals: {len(approved)}" + (", approve_on: [board]" if only else ""))
+    place.image("web", "1.1.0")
+    monkeypatch.setattr(approvals, "run_identity", lambda: (datetime.now(UTC), RUN))
+    people = iter(["bob", "eve", "dan", "fay", "cleo"])
+
+    def answer(number: int, app: str, environment: str, plan: str, text: str, timeout: float) -> Any:
+        who = next(people)
+        given = Answer(RUN, plan, "approve", who)
+        signed = {
+            "eve": proof("another secret", "board", given),
+            # Signed for another plan, and for another run.
+            "dan": proof(place.settings["HEADWAY_APPROVAL_SECRET"], "board", replace(given, plan="other")),
+            "fay": proof(place.settings["HEADWAY_APPROVAL_SECRET"], "board", replace(given, run="other")),
+            "cleo": proof(place.settings["HEADWAY_APPROVAL_SECRET"], "board", given),
+        }
+        return SimpleNamespace(decision="approve", by=who, reason="", plan=plan, proof=signed.get(who, ""))
+
+    monkeypatch.setattr(approvals, "ask", answer)
+    images = [ServiceImage(service="web", image="1.1.0")]
+    done = place.call(lambda: release(ReleaseRequest(environment="staging", images=images, actor="ann")))
+    assert done.code == 0, done.said
+    [entry] = json.loads(place.run("history", "--limit", "1", "-o", "json").out)
+    assert entry["approved_by"] == approved
+    assert done.said.count("takes approvals on the board only") == (4 if only else 0)
+
+
+def test_approvals_on_the_board_need_its_secret(place: Place, answered: Answered) -> None:
+    """Otherwise nobody could ever approve; it is said before anybody is asked."""
+    place.start(staging="")
+    place.configure(staging="approvals: 1, approve_on: [board]")
+    place.image("web", "1.1.0")
+    with pytest.raises(HeadwayError, match="nothing can prove"):
+        answered("ann", ["bob"])
+
+
 @pytest.fixture
 def server() -> Iterator[HttpServer]:
     """A Prefect server where a release that ann asked for waits."""
@@ -132,3 +183,16 @@ def test_the_command_refuses_who_asked(
     assert said in done.said
     answers: list[Sent] = [it for it in server.sent if it.path.endswith("/resume")]
     assert len(answers) == (0 if code else 1)
+
+
+@pytest.mark.parametrize(("verb", "code"), [("approve", 3), ("reject", 0)])
+def test_the_command_leaves_approvals_to_the_board(
+    place: Place, server: HttpServer, verb: str, code: int
+) -> None:
+    """Where only those of the board count, the command gives none; anybody may still reject."""
+    place.rules = {"staging": "approvals: 1, approve_on: [board]"}
+    place.remote.push({"headway.yaml": place.headway_yaml()})
+    words = (verb, RUN, "--by", "bob", "--plan", PLAN)
+    done = place.run(*words, HEADWAY_LOCAL="", HEADWAY_PREFECT=f"{server.url}/api")
+    assert done.code == code, done.said
+    assert ("takes approvals on the board only" in done.err) == (code == 3)

@@ -148,6 +148,8 @@ def _of_environment(document: Document, name: str, environment: Environment, nam
     if verify is not None and verify.job is not None and _inside(verify.job, environment.path):
         said = "a place outside `path` is expected: what is inside is applied"
         yield Wrong((*here, "verify", "job"), said, ((*here, "path"),))
+    if environment.approve_on and not environment.approvals:
+        yield Wrong((*here, "approve_on"), "approvals is expected beside it", ((*here, "approvals"),))
     if environment.approvals and environment.release == "automatic":
         said = "automatic releases cannot be approved: with approvals, release: manual is expected"
         yield Wrong((*here, "approvals"), said)

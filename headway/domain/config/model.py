@@ -194,6 +194,9 @@ class Environment(Part):
     notify people. `refuse`: do not apply it until somebody corrects it, or forces it with a reason."""
     approvals: int = Field(default=0, ge=0, le=10)
     """How many people, other than the requester, must approve a release."""
+    approve_on: list[Literal["board"]] = []
+    """Where approvals must be given. `board`: on headway's board, which knows who approves. Default: also in Prefect
+    and by `headway approve`, which record the name that is given."""
     approval_timeout: Duration = timedelta(hours=24)
     """How long a release waits for its approvals before it is refused."""
     windows: list[str] = []

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from headway.domain.board.facts import Question, Run
+from headway.domain.policy.approval_proof import Answer, proof
 from headway.systems.prefect.api import PrefectApi
 from headway.systems.prefect.going_on import going_on
 
@@ -14,8 +15,8 @@ from headway.systems.prefect.going_on import going_on
 class Asked:
     """The questions and runs of an application on a Prefect server. A question's plan is read once."""
 
-    def __init__(self, api: PrefectApi, app: str) -> None:
-        self._api, self._app = api, app
+    def __init__(self, api: PrefectApi, app: str, secret: str = "") -> None:
+        self._api, self._app, self._secret = api, app, secret
         self._plans: dict[tuple[str, str], tuple[str, str]] = {}
 
     def questions(self, services: Iterable[str]) -> list[Question]:
@@ -48,8 +49,11 @@ class Asked:
         ]
 
     def answer(self, run: str, decision: str, by: str, reason: str, plan: str) -> None:
-        """Answer a run that waits."""
-        self._api.resume(run, {"decision": decision, "by": by, "reason": reason, "plan": plan})
+        """Answer a run that waits, for somebody whom the board knows."""
+        answer = {"decision": decision, "by": by, "reason": reason, "plan": plan}
+        if self._secret:
+            answer["proof"] = proof(self._secret, "board", Answer(run, plan, decision, by))
+        self._api.resume(run, answer)
 
     def _page(self, run: str) -> str:
         return f"{self._api.url.removesuffix('/api')}/runs/flow-run/{run}"

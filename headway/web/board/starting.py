@@ -137,7 +137,7 @@ class StartsThere:
         settings = connections.settings
         self._page = settings.prefect_url().removesuffix("/api")
         self._api = PrefectApi(settings.prefect_url())
-        self._asked = Asked(self._api, app)
+        self._asked = Asked(self._api, app, connections.settings.approval_secret.get_secret_value())
 
     def start(self, flow: str, request: Forcible, services: Sequence[str]) -> str:
         """Start the flow's deployment."""
