@@ -20,6 +20,7 @@ NAMES = (
     "scan",
     "ledger",
     "release_written",
+    "rendered",
     "spec_changed",
     "push_event",
     "control_room",

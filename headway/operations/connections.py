@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from headway.domain.rendering.unit import Unit
     from headway.operations.dispatcher import Dispatcher
     from headway.operations.rendering import ReadSources, RenderedUnit, Renderings
-    from headway.operations.snapshot import Snapshot
+    from headway.operations.snapshot import Recorded, Snapshot
     from headway.systems.cluster.client import Cluster
     from headway.systems.docker.engine import Engine
     from headway.systems.git.config_repo import ConfigRepo
@@ -49,6 +49,7 @@ class Connections:
         self._histories: dict[tuple[str, str], SourceHistory] = {}
         self._configs: dict[bytes, Config] = {}
         self._snapshots: dict[str, Snapshot] = {}
+        self._recorded: Recorded = {}
         self._lock = threading.RLock()
         self._repo: ConfigRepo | None = None
         self._registry: RegistryClient | None = None
@@ -154,7 +155,9 @@ class Connections:
 
         config = self.config(commit)
         with self._lock:
-            found = self._snapshots.pop(commit, None) or Snapshot(self.repo, commit, config, self._render)
+            found = self._snapshots.pop(commit, None) or Snapshot(
+                self.repo, commit, config, self._render, self._recorded
+            )
             self._snapshots[commit] = found
             while len(self._snapshots) > SNAPSHOTS:
                 del self._snapshots[next(iter(self._snapshots))]

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from headway.domain.config.reading import Config, Environment
+from headway.domain.images.reference import Image
 from headway.domain.manifests.index import FileIndex
 from headway.domain.policy.holds import FILE as HOLDS_FILE
 from headway.domain.policy.holds import Holds, read_holds, unknown_names
-from headway.domain.releases.recorded import with_recorded_digests
+from headway.domain.releases.recorded import recorded_digests, with_digests, without_digest
 from headway.domain.rendering.place import Place
 from headway.domain.rendering.unit import Unit
 from headway.errors import Problem, UsageError
@@ -24,6 +25,9 @@ from headway.systems.git.config_repo import ConfigRepo
 from headway.systems.git.folders import Tree
 
 LOOK_BACK = 500
+REMEMBERED = 2_000
+Recorded = dict[tuple[str, str, frozenset[Image]], dict[Image, Image]]
+"""Digests that the ledger was asked for, by environment, its last change, and images."""
 Render = Callable[[tuple[Unit, ...], ReadSources], list[RenderedUnit]]
 
 
@@ -38,17 +42,28 @@ class Reads:
 class _Folders:
     """Reads environments by the rules of one headway.yaml, at whatever commit. Nothing else makes a `Desired`."""
 
-    __slots__ = ("_config", "_render", "_repo")
+    __slots__ = ("_config", "_recorded", "_render", "_repo")
 
-    def __init__(self, repo: ConfigRepo, config: Config, render: Render) -> None:
-        self._repo, self._config, self._render = repo, config, render
+    def __init__(self, repo: ConfigRepo, config: Config, render: Render, recorded: Recorded) -> None:
+        self._repo, self._config, self._render, self._recorded = repo, config, render, recorded
 
     def read(self, name: str, commit: str) -> Desired:
         """Return what an environment's folder has at a commit; raise UsageError where it has no manifests."""
         tree, indexes, units = self.found(name, commit)
-        log = partial(self._repo.log, name, path=self._config.place(name), limit=LOOK_BACK, head=commit)
-        indexes = with_recorded_digests(self._config, name, indexes, log)
+        if open_ := without_digest(self._config, indexes):
+            indexes = with_digests(indexes, self._digests(name, commit, open_))
         return Desired(self._config, name, commit, tree, indexes, units, partial(self.read, name))
+
+    def _digests(self, name: str, commit: str, images: frozenset[Image]) -> dict[Image, Image]:
+        """Return what the ledger says of images; it says the same as long as nothing changes the environment."""
+        place = self._config.place(name)
+        key = (name, self._repo.last_commit(place, commit), images)
+        if key not in self._recorded:
+            log = self._repo.log(name, path=place, limit=LOOK_BACK, head=commit)
+            while len(self._recorded) >= REMEMBERED:
+                self._recorded.pop(next(iter(self._recorded)), None)
+            self._recorded[key] = recorded_digests(images, name, log)
+        return self._recorded[key]
 
     def found(self, name: str, commit: str) -> tuple[Tree, list[FileIndex], list[RenderedUnit]]:
         """Return what is in an environment's folder at a commit: what its files hold, and what was rendered."""
@@ -68,10 +83,17 @@ class Snapshot:
 
     __slots__ = ("_environments", "_folders", "_holds", "_lock", "_repo", "commit", "config")
 
-    def __init__(self, repo: ConfigRepo, commit: str, config: Config, render: Render) -> None:
+    def __init__(
+        self,
+        repo: ConfigRepo,
+        commit: str,
+        config: Config,
+        render: Render,
+        recorded: Recorded | None = None,
+    ) -> None:
         self.commit, self.config = commit, config
         self._repo = repo
-        self._folders = _Folders(repo, config, render)
+        self._folders = _Folders(repo, config, render, {} if recorded is None else recorded)
         self._lock = threading.RLock()
         self._holds: tuple[Holds, list[Problem]] | None = None
         self._environments: dict[str, Desired] = {}

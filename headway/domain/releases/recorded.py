@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from headway.domain.config.reading import Config
@@ -18,30 +18,34 @@ def bare(image: Image) -> Image:
     return Image(image.text.partition("@")[0])
 
 
-def with_recorded_digests(
-    config: Config, environment: str, indexes: list[FileIndex], log: Callable[[], Iterable[Entry]]
-) -> list[FileIndex]:
-    """Return indexes in which a service's image has the digest that its release has recorded.
+def without_digest(config: Config, indexes: Iterable[FileIndex]) -> frozenset[Image]:
+    """Return services' images that are written by a tag alone where no digest may be written beside it.
 
-    That is for what is rendered, and for what other engines' objects say: plain YAML says itself what it pins.
-    `log` returns the environment's ledger, the newest first; it is read where such an image has a tag alone.
+    That is in what is rendered, and in what other engines' objects say: plain YAML says itself what it pins.
     """
-    open_ = {
+    return frozenset(
         site.image
         for index in indexes
         for site in index.images
         if _may_lack_digest(site) and service_of(config, site.image)
-    }
-    if not open_:
-        return indexes
+    )
+
+
+def recorded_digests(images: frozenset[Image], environment: str, log: Iterable[Entry]) -> dict[Image, Image]:
+    """Return some images with the digests that their releases have recorded; `log` is the ledger, the newest first."""
     known: dict[Image, Image] = {}
-    for entry in log():
+    for entry in log:
         record = entry.record
         for _, _, new in record.changes if record is not None and record.environment == environment else ():
-            if new.digest and bare(new) in open_:
+            if new.digest and bare(new) in images:
                 known.setdefault(bare(new), new)
-        if len(known) == len(open_):
+        if len(known) == len(images):
             break
+    return known
+
+
+def with_digests(indexes: Iterable[FileIndex], known: Mapping[Image, Image]) -> list[FileIndex]:
+    """Return indexes in which images that are written by a tag alone have the digests that are known."""
 
     def completed(site: ImageSite) -> ImageSite:
         return replace(site, image=known.get(site.image, site.image)) if _may_lack_digest(site) else site

@@ -227,6 +227,10 @@ class ConfigRepo:
         found = self._states.last_change(head or self.head, path)
         return self._ledger.entry(found, (environment,)).of(environment)
 
+    def last_commit(self, path: str | Place, head: str) -> str:
+        """Return the SHA-1 of the commit that made an environment what it is at `head`."""
+        return self._states.last_change(head, path)
+
     def find_release(self, release_id: str, head: str | None = None) -> str | None:
         """Return the commit of a release; None where the branch has none with that id."""
         return self._ledger.find_release(release_id, head or self.head)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from headway.domain.config.reading import load_config
@@ -10,7 +9,7 @@ from headway.domain.images.reference import Image
 from headway.domain.manifests.image_sites import ImageSite
 from headway.domain.manifests.index import FileIndex
 from headway.domain.releases.ledger import Entry, ReleaseRecord
-from headway.domain.releases.recorded import with_recorded_digests
+from headway.domain.releases.recorded import recorded_digests, with_digests, without_digest
 
 CONFIG = load_config(
     b"version: 1\napp: shop\nservices:\n  web: {image: r.io/web}\n"
@@ -30,7 +29,8 @@ def index(image: str, obstacle: str = "rendered") -> FileIndex:
 
 
 def found(image: str, *entries: Entry) -> str:
-    (done,) = with_recorded_digests(CONFIG, "staging", [index(image)], lambda: entries)
+    asked = without_digest(CONFIG, [index(image)])
+    (done,) = with_digests([index(image)], recorded_digests(asked, "staging", entries))
     return done.images[0].image.text
 
 
@@ -45,11 +45,7 @@ def test_what_nothing_is_recorded_of_stays() -> None:
 
 
 def test_plain_yaml_says_itself_what_it_pins() -> None:
-    def never() -> Iterable[Entry]:
-        raise AssertionError
-
-    assert (
-        with_recorded_digests(CONFIG, "staging", [index("r.io/web:1", "")], never)[0].images[0].image.digest
-        == ""
-    )
-    assert with_recorded_digests(CONFIG, "staging", [index(f"r.io/web:1@{D1}")], never)
+    for image, obstacle in (("r.io/web:1", ""), (f"r.io/web:1@{D1}", "rendered")):
+        assert without_digest(CONFIG, [index(image, obstacle)]) == frozenset()
+    known = {Image("r.io/web:1"): Image(f"r.io/web:1@{D1}")}
+    assert with_digests([index("r.io/web:1", "")], known)[0].images[0].image.digest == ""
