@@ -18,6 +18,7 @@ import yaml
 
 from benchmarks.measure import Comparison, tell, timed
 from benchmarks.place import Place, image
+from headway.domain.runs.deployments import deployment_of
 from headway.systems.prefect.api import FINAL, PrefectApi
 from lab import place as labplace
 from lab.processes import Server
@@ -136,7 +137,7 @@ def _releases(api: PrefectApi, warm: str, place: Place, rounds: int) -> list[Com
         wanted = images[(number + 1) % 2]
         began = time.perf_counter()
         request = {"environment": "staging", "images": [{"service": "web", "image": wanted}]}
-        run, tasks = _run(api, "release", f"{warm}staging", request)
+        run, tasks = _run(api, "release", deployment_of("release", "staging", warm), request)
         whole.ours.append(time.perf_counter() - began)
         watched = sum(
             _at(it["end_time"]) - _at(it["start_time"]) for it in tasks if it["name"].startswith("watch ")
