@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -16,12 +16,10 @@ from headway.cli.options import (
     Local,
     Reason,
     ReleaseId,
+    Services,
 )
-from headway.cli.output import Output, out, print_json
-from headway.errors import UsageError
-
-if TYPE_CHECKING:
-    from headway.requests import ServiceImage
+from headway.cli.output import Output
+from headway.cli.sending import parse_images, send
 
 Images = Annotated[
     list[str],
@@ -29,15 +27,6 @@ Images = Annotated[
         help="A service and its image: a tag, a digest or a full reference.",
         metavar="SERVICE=IMAGE",
         autocompletion=completing.images,
-    ),
-]
-Services = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--service",
-        "-s",
-        help="A service of headway.yaml; can be repeated.",
-        autocompletion=completing.services,
     ),
 ]
 Ref = Annotated[str, typer.Option("--ref", help="Commit, tag or branch of the source repo.")]
@@ -75,7 +64,7 @@ def release(
 
     Example: headway release staging frontend=sha-9ab2c41… users=1.4.2
     """
-    _run(
+    send(
         "release",
         local,
         output,
@@ -112,7 +101,7 @@ def promote(
 
     Example: headway promote production
     """
-    _run(
+    send(
         "promote",
         local,
         output,
@@ -141,7 +130,7 @@ def watch(
 
     Example: headway watch --dry-run
     """
-    _run("watch-registry", local, output, environments=environments or [], dry_run=dry_run)
+    send("watch-registry", local, output, environments=environments or [], dry_run=dry_run)
 
 
 def rollback(
@@ -174,7 +163,7 @@ def rollback(
 
     Example: headway rollback production -m "wrong totals"
     """
-    _run(
+    send(
         "rollback",
         local,
         output,
@@ -213,7 +202,7 @@ def reconcile(
 
     Example: headway reconcile staging
     """
-    _run(
+    send(
         "reconcile",
         local,
         output,
@@ -243,7 +232,7 @@ def rebuild(
 
     Example: headway rebuild
     """
-    _run(
+    send(
         "rebuild",
         local,
         output,
@@ -269,7 +258,7 @@ def build(
 
     Example: headway build frontend --ref 9ab2c41
     """
-    _run("build-images", local, output, services=services or [], ref=ref, dry_run=dry_run)
+    send("build-images", local, output, services=services or [], ref=ref, dry_run=dry_run)
 
 
 def deliver(
@@ -287,7 +276,7 @@ def deliver(
 
     Example: headway deliver staging --service frontend --ref 9ab2c41
     """
-    _run(
+    send(
         "deliver",
         local,
         output,
@@ -319,7 +308,7 @@ def set_image(
 
     Example: headway set-image registry.example.com/web 1.4.2 --namespace web
     """
-    _run(
+    send(
         "set-image",
         local,
         output,
@@ -330,76 +319,6 @@ def set_image(
         context=context,
         dry_run=dry_run,
     )
-
-
-def run_plan(environment: str, images: list[ServiceImage], output: Output) -> None:
-    """Show what a release of these images would change."""
-    _run("release", True, output, environment=environment, images=images, dry_run=True)
-
-
-def parse_images(words: list[str]) -> list[ServiceImage]:
-    """Read SERVICE=IMAGE words; raise UsageError for one that is not."""
-    from headway.requests import ServiceImage
-
-    images = []
-    for word in words:
-        service, equals, image = word.partition("=")
-        if not (service and equals and image):
-            raise UsageError(f"{word!r} is not SERVICE=IMAGE", hint="for example frontend=sha-9ab2c41…")
-        images.append(ServiceImage(service=service, image=image))
-    return images
-
-
-def _run(flow: str, local: bool, output: Output, **fields: Any) -> None:
-    from pydantic import ValidationError
-
-    from headway.cli.running import run_flow
-    from headway.requests import MODELS
-
-    try:
-        request = MODELS[flow](**fields)
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, it['loc']))}: {it['msg']}" for it in error.errors())
-        raise UsageError(f"the request is not valid: {wrong}") from None
-    result = run_flow(flow, request, local=local)
-    if output is Output.json:
-        print_json(result)
-    else:
-        out().print(_summary(flow, result), style="bold", markup=False)
-
-
-def _summary(flow: str, result: dict[str, Any]) -> str:
-    from headway.domain.releases.endline import end_line, environment_line, flow_line
-
-    if "flow_run" in result:
-        return f"{flow}: {result['state'].lower()}"
-    if "changes" in result:
-        held = "".join(f"\nheld back: {it}" for it in result.get("held_back", ()))
-        counts = f", {it}" if (it := _in_cluster(result.get("cluster"))) else ""
-        return f"{result['environment']}: {len(result['changes'])} to change{counts}; nothing was done{held}"
-    if result.get("state") == "applied":
-        return (
-            f"{result['environment']}: applied, not running ({result['commit'][:9]})\n{result['diagnosis']}\n"
-            f"once it runs, `headway reconcile {result['environment']}` records it as live"
-        )
-    if "state" in result:
-        return end_line(result)
-    if flow in ("reconcile", "watch-registry"):
-        return "\n".join(
-            _summary(flow, it)
-            if isinstance(it, dict) and ("commit" in it or "changes" in it)
-            else environment_line(name, it)
-            for name, it in result.items()
-        )
-    return flow_line(flow, result)
-
-
-def _in_cluster(cluster: dict[str, Any] | None) -> str:
-    """Say in a few words what a plan does in the cluster."""
-    if not cluster or not cluster["changes"]:
-        return ""
-    count = len(cluster["changes"])
-    return f"{count} object{'' if count == 1 else 's'} in the cluster"
 
 
 def add_to(app: typer.Typer) -> None:

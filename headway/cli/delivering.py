@@ -8,19 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from headway.cli import completing
-from headway.cli.options import DryRun, Format, Reason
+from headway.cli.options import DryRun, Format, Reason, Services
 from headway.cli.output import Output, out, print_json, waits_for_server
 from headway.errors import UsageError
-
-Services = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--service",
-        "-s",
-        help="A service of headway.yaml; can be repeated.",
-        autocompletion=completing.services,
-    ),
-]
 
 
 def ci(
@@ -66,8 +56,8 @@ def ci(
     """
     import uuid
 
-    from headway.cli.changes import parse_images
     from headway.cli.output import Teller
+    from headway.cli.sending import parse_images
     from headway.domain.runs.ci import job_of
     from headway.domain.runs.deployments import deployment_of
     from headway.domain.runs.endings import error_of

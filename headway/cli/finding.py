@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from headway.cli import completing
-from headway.cli.options import Environment, Format
+from headway.cli.options import Environment, Format, OneService
 from headway.cli.output import Output, out, print_json, print_table, styled
 
 if TYPE_CHECKING:
@@ -65,12 +64,7 @@ def _print_where(found: Whereabouts) -> None:
 
 def why(
     environment: Environment,
-    service: Annotated[
-        str,
-        typer.Argument(
-            help="A service of headway.yaml.", metavar="SERVICE", autocompletion=completing.services
-        ),
-    ],
+    service: OneService,
     output: Format = Output.table,
 ) -> None:
     """Show who brought what a service runs, and what comes next.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from headway.cli import completing
-from headway.cli.options import DryRun, Environment
+from headway.cli.options import DryRun, Environment, OneService
 from headway.cli.output import out
 from headway.errors import UsageError
 
@@ -24,10 +24,6 @@ Service = Annotated[
         metavar="SERVICE",
         autocompletion=completing.services,
     ),
-]
-OneService = Annotated[
-    str,
-    typer.Argument(help="A service of headway.yaml.", metavar="SERVICE", autocompletion=completing.services),
 ]
 Reason = Annotated[
     str,

@@ -47,3 +47,16 @@ ReleaseId = Annotated[
     ),
 ]
 Limit = Annotated[int, typer.Option("--limit", help="How many to show, newest first.", min=1)]
+Services = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--service",
+        "-s",
+        help="A service of headway.yaml; can be repeated.",
+        autocompletion=completing.services,
+    ),
+]
+OneService = Annotated[
+    str,
+    typer.Argument(help="A service of headway.yaml.", metavar="SERVICE", autocompletion=completing.services),
+]

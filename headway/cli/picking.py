@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from headway.cli import completing
-from headway.cli.options import AnyEnvironment, Environment, Format, Limit
+from headway.cli.options import AnyEnvironment, Environment, Format, Limit, OneService
 from headway.cli.output import Output, err, out, print_json, print_table, styled
 from headway.errors import UsageError
 
@@ -19,12 +19,7 @@ STYLE = {
 
 
 def images(
-    service: Annotated[
-        str,
-        typer.Argument(
-            help="A service of headway.yaml.", metavar="SERVICE", autocompletion=completing.services
-        ),
-    ],
+    service: OneService,
     environment: AnyEnvironment = "",
     limit: Limit = 20,
     output: Format = Output.table,
@@ -97,7 +92,7 @@ def plan(
     from headway.operations.connections import Connections
 
     if images:
-        from headway.cli.changes import parse_images, run_plan
+        from headway.cli.sending import parse_images, run_plan
 
         run_plan(environment, parse_images(images), output)
         return
