@@ -22,7 +22,8 @@ from headway.domain.releases.ledger import Entry, Outcome, is_release_id
 from headway.domain.rendering.place import Place
 from headway.domain.rendering.unit import Unit
 from headway.errors import LostLease, TransientError, UsageError
-from headway.systems.git.commits import Commits, author_line
+from headway.systems.git.branch import Branch
+from headway.systems.git.commits import author_line
 from headway.systems.git.errors import LostRace
 from headway.systems.git.folder_states import FolderStates
 from headway.systems.git.folders import Folders, Tree
@@ -44,21 +45,18 @@ FRESH = 2.0
 _BRANCH = re.compile(r"(?!-)[^\x00-\x20\x7f~^:?*\[\\]+")
 
 
-class ConfigRepo:
+class ConfigRepo(Branch):
     """One branch of a config repo; safe to use from several threads and processes."""
 
     def __init__(self, mirror: Mirror, branch: str, cache: IndexCache, home: Home) -> None:
-        self._mirror = mirror
+        super().__init__(mirror, branch)
         self.home = home
-        self._branch = branch
         self._cache = cache
         self._trees = Trees(mirror)
-        self._commits = Commits(mirror)
         self._notes = Notes(mirror, self._trees, home.notes)
         self._folders = Folders(self._trees)
         self._states = FolderStates(mirror, self._commits, self._trees, self._folders)
         self._ledger = Ledger(mirror, self._commits, self._states, self._notes, home)
-        self._looked = float("-inf")
 
     @classmethod
     def open(cls, url: str, branch: str, state_dir: Path, home: str = "") -> ConfigRepo:
@@ -86,44 +84,7 @@ class ConfigRepo:
         self._mirror.close()
         self._cache.close()
 
-    @property
-    def url(self) -> str:
-        """The repo's URL, without credentials."""
-        return self._mirror.url
-
-    @property
-    def branch(self) -> str:
-        """The branch that says what should run."""
-        return self._branch
-
     # --- looking ---
-
-    def fetch(self) -> str:
-        """Look at the remote, and return the branch's newest commit."""
-        ref = f"refs/heads/{self._branch}"
-        before = self._mirror.seen(ref) if self._mirror.made else None
-        self._mirror.fetch()
-        self._looked = time.monotonic()
-        head = self.head
-        if before is not None and before != head and not self._commits.comes_from(head, before):
-            self._mirror.run("update-ref", self._lost, before)
-        return head
-
-    @property
-    def head(self) -> str:
-        """The branch's newest commit, as last looked at."""
-        found = self._mirror.seen(f"refs/heads/{self._branch}")
-        if found is None:
-            raise TransientError(
-                f"the branch {self._branch} of {self.url} was not looked at yet", hint="try again"
-            )
-        return found
-
-    def rev_parse(self, name: str) -> str | None:
-        """Return the commit that a Git revision names (`HEAD~2`, a SHA-1, the branch); None where there is none."""
-        if name == self._branch or name.startswith((f"{self._branch}~", f"{self._branch}^")):
-            name = f"HEAD{name[len(self._branch) :]}"
-        return self._mirror.resolve(name)
 
     def own_file(self, commit: str, path: str) -> bytes | None:
         """Return one of headway's own files; None where there is none, ConfigError where it is no plain file."""
@@ -248,34 +209,9 @@ class ConfigRepo:
         found = self._mirror.seen(self.home.live_ref(environment))
         return found if found is not None and not self.on_branch(found) else ""
 
-    def on_branch(self, commit: str) -> bool:
-        """Return whether the branch, as last looked at, has a commit."""
-        found = self._mirror.find(commit)
-        return found is not None and found[1] == "commit" and self._commits.comes_from(self.head, found[0])
-
     def parted(self, left: str, right: str) -> str | None:
         """Return the newest commit that two commits come from; None where they share none."""
         return self._states.parted(left, right)
-
-    def look_again(self, seconds: float) -> None:
-        """Look at the remote, unless that was done in the last so many seconds."""
-        if time.monotonic() - self._looked > seconds:
-            self.fetch()
-
-    def rewritten(self) -> tuple[str, str] | None:
-        """Return the head before and the head now, once, where the branch lost commits since this was last asked.
-
-        It is known to this machine's mirror alone: the remote keeps no trace of it.
-        """
-        found = self._mirror.find(self._lost)
-        if found is None:
-            return None
-        self._mirror.run("update-ref", "-d", self._lost)
-        return None if self._commits.comes_from(self.head, found[0]) else (found[0], self.head)
-
-    @property
-    def _lost(self) -> str:
-        return f"refs/lost/heads/{self._branch}"
 
     # --- writing ---
 
@@ -295,7 +231,7 @@ class ConfigRepo:
             )
         with self._mirror.turn():
             for attempt in range(1, TRIES + 1):
-                fresh = time.monotonic() - self._looked > FRESH or attempt > 1
+                fresh = self.age > FRESH or attempt > 1
                 head = self.fetch() if fresh else self.head
                 published = self._try(propose, release_id, head, attempt)
                 if published is None and not fresh and self.fetch() != head:
@@ -324,12 +260,12 @@ class ConfigRepo:
             return None
         author = author_line(*author_of(made.author, self._commits.own_user))
         commit = self._commits.write(after, [head], message, author, datetime.now(UTC))
-        change = Push(f"refs/heads/{self._branch}", commit)
+        change = Push(f"refs/heads/{self.branch}", commit)
         try:
             push_release(self._mirror, self.home, change, message)
         except LostRace as race:
             return race
-        self._looked = time.monotonic()
+        self._saw()
         return Published(commit, commit, tries=attempt)
 
     def record(
@@ -397,7 +333,7 @@ class ConfigRepo:
 
     def try_push(self) -> str:
         """Try what a release pushes, with refs that are removed again."""
-        return try_pushing(self._mirror, self._commits, self._branch, self.fetch())
+        return try_pushing(self._mirror, self._commits, self.branch, self.fetch())
 
     def maintain(self) -> bool:
         """Pack the mirror where it has grown; return whether that was needed. Takes seconds."""
