@@ -63,7 +63,7 @@ def ci(
     from headway.domain.runs.endings import error_of
     from headway.domain.runs.keys import is_commit, key_of
     from headway.requests import BuildRequest, DeliverRequest, ReleaseRequest, Request
-    from headway.runtime.interruption import following
+    from headway.runtime.interruption import run_elsewhere
     from headway.settings import Settings
 
     settings, job = Settings(), job_of(os.environ)
@@ -99,7 +99,7 @@ def ci(
         ) as there:
             run, page = there.start(flow, body, key)
             tell("log", "", f"{flow} of {what}: {page}")
-            with following(run):
+            with run_elsewhere(run):
                 ended = there.follow(run, tell)
     else:
         from headway.operations.connections import Connections
@@ -113,7 +113,7 @@ def ci(
             run = api.start(flow, name, {"request": body}, key, ["ci"], connections.see_that_it_is_ours)
             page = settings.prefect_url().removesuffix("/api") + f"/runs/flow-run/{run}"
             tell("log", "", f"{flow} of {what}: {page}")
-            with following(run):
+            with run_elsewhere(run):
                 ended = api.follow(run, tell)
     if output is Output.json:
         print_json({"flow_run": run, "state": ended.name, "page": page})

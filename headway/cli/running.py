@@ -12,7 +12,7 @@ from headway.domain.runs.deployments import deployment_of
 from headway.domain.runs.endings import error_of
 from headway.domain.runs.keys import key_of
 from headway.requests import Request, as_form
-from headway.runtime.interruption import following
+from headway.runtime.interruption import run_elsewhere
 from headway.settings import Settings
 
 
@@ -59,7 +59,7 @@ def _run_there(flow: str, request: Request, settings: Settings) -> dict[str, Any
         run_id = api.start(flow, name, parameters, key, ["cli"], connections.see_that_it_is_ours)
         page = settings.prefect_url().removesuffix("/api")
         tell("log", "", f"follow it in a browser too: {page}/runs/flow-run/{run_id}")
-        with following(run_id):
+        with run_elsewhere(run_id):
             ended = api.follow(run_id, tell)
     if ended.kind != "COMPLETED":
         raise error_of(ended.name, ended.message)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from headway.domain.policy.audit import Act, read_acts
-from headway.errors import HeadwayError
+from headway.domain.policy.audit import Act, Answer, answered, read_acts
+from headway.errors import HeadwayError, RefusedError, explained
 from headway.settings import Settings
 from headway.systems.machine.line_file import LineFile
 
@@ -36,6 +37,20 @@ class Audit:
                 raise
             # What is not done anyway is not done with a log line alone, too.
             _log.error("%s", error)
+
+    @contextmanager
+    def done(self, acts: Sequence[Act]) -> Iterator[None]:
+        """Write acts down as allowed, and what is done in the block as refused or failed where it comes to nothing."""
+        for act in acts:
+            self.record(answered(act, "allowed"))
+        try:
+            yield
+        except Exception as problem:
+            error = explained(problem)
+            answer: Answer = "refused" if isinstance(error, RefusedError) else "failed"
+            for act in acts:
+                self.record(answered(act, answer, error.message))
+            raise
 
     def acts(self) -> Iterator[Act]:
         """Yield what was written down, the oldest first."""

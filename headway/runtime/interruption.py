@@ -27,8 +27,8 @@ def unfinished() -> tuple[str, ...]:
 
 
 @contextlib.contextmanager
-def following(run: str) -> Iterator[None]:
-    """Follow a run on the Prefect server, which goes on when this process ends."""
+def run_elsewhere(run: str) -> Iterator[None]:
+    """Note, for as long as the block takes, that a run on the Prefect server goes on when this process ends."""
     _followed.append(f"the run goes on; `headway cancel {run}` cancels it")
     try:
         yield

@@ -116,14 +116,17 @@ class Api:
         except RefusedError as error:
             await run_in_threadpool(self._audit.record, answered(act, "denied", error.message))
             raise
-        await run_in_threadpool(self._audit.record, act)
         key = self._key(flow, asked, token, request.headers.get("idempotency-key", ""))
         parameters = {"request": requests.as_form(asked)}
         name = deployment_of(flow, getattr(asked, "environment", ""), self._settings.deployments)
 
         def start() -> tuple[str, bool]:
             tags = ["api", f"token:{token.name}"]
-            with PrefectApi(self._settings.prefect_url()) as api, Connections(self._settings) as connections:
+            with (
+                self._audit.done([act]),
+                PrefectApi(self._settings.prefect_url()) as api,
+                Connections(self._settings) as connections,
+            ):
                 return api.started(flow, name, parameters, key, tags, connections.see_that_it_is_ours)
 
         run, new = await run_in_threadpool(start)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from headway.systems.cluster.takeover import foreign_objects, take_over
 from tests.lab.clusterplace import Place, config_map, deployment, own_place
 from tests.lab.images import box
+from tests.rendering import RenderingTools
 
 
 @pytest.fixture
@@ -90,17 +90,13 @@ def test_a_field_that_leaves_the_repo_goes(lab: Any, place: Place) -> None:
     assert (place.get("configmaps", "conf") or {})["data"] == {"a": "1"}
 
 
-HELM = shutil.which("helm") or str(Path.home() / ".cache/headway/helm-v4.3.1")
-
-
-@pytest.mark.skipif(not os.access(HELM, os.X_OK), reason="no helm here")
-def test_what_helm_installed(lab: Any, place: Place, tmp_path: Path) -> None:
+def test_what_helm_installed(lab: Any, place: Place, tmp_path: Path, rendering_tools: RenderingTools) -> None:
     """A release's objects, as `helm template` writes them, with the same pods."""
     text = config_map("conf", a="1") + deployment("web", box(lab.registry, "1"), replicas=2)
     (tmp_path / "templates").mkdir()
     (tmp_path / "Chart.yaml").write_text("apiVersion: v2\nname: shop\nversion: 1.0.0\n")
     (tmp_path / "templates/app.yaml").write_text(text)
-    run(lab, HELM, "install", "shop", str(tmp_path), "-n", place.namespace)
+    run(lab, str(rendering_tools.helm), "install", "shop", str(tmp_path), "-n", place.namespace)
     ready(place, text)
     found = foreign_objects(place.cluster, place.manifests(text), place.namespace, place.owner)
     assert {it.tracked for it in found} == {"the Helm release shop"}

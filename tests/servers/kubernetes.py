@@ -114,7 +114,7 @@ class KubeServer:
         self.watched = False
         """Whether it tells of changes; without, each watch ends at once."""
         self.settle: Callable[[str], None] = lambda path: None
-        """Is told of each object that was put, as a controller would be; called without the server's lock."""
+        """Called with each object that was put, as a controller sees it, without the server's lock."""
         self.news: list[tuple[int, str, str, dict[str, Any]]] = []
         """What happened: the resourceVersion, ADDED or the like, the address, the object."""
         self.version = 0

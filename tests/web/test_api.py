@@ -75,9 +75,12 @@ def test_every_answer_is_in_the_audit(tmp_path: Path) -> None:
     acts = list(Audit(Settings(state=tmp_path)).acts())
     assert [(it.who, it.verb, it.environment, it.services, it.answer) for it in acts] == [
         ("ci:deploy", "release", "staging", ("web",), "allowed"),
+        # The server has no such deployment: it was allowed, and came to nothing.
+        ("ci:deploy", "release", "staging", ("web",), "failed"),
         ("ci:deploy", "rollback", "staging", ("web",), "denied"),
     ]
-    assert "may not rollback" in acts[1].why
+    assert "has no deployment" in acts[1].why
+    assert "may not rollback" in acts[2].why
 
 
 def test_what_cannot_be_audited_is_not_done(tmp_path: Path) -> None:

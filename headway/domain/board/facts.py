@@ -1,4 +1,4 @@
-"""What the board is told of an environment: what was read from Git, the cluster, the registry and the runs."""
+"""What is known of an environment: what was read from Git, the cluster, the registry and the runs."""
 
 from __future__ import annotations
 

@@ -21,8 +21,7 @@ class Act:
     """Who asked for what, where, and what the answer was.
 
     `at` is an ISO time in UTC. `answer` is `denied` where the right is missing, `refused` where something else
-    holds the act back, `failed` where it could not be begun. `plan` is the fingerprint of the plan that was shown,
-    `run` the run that was started.
+    holds the act back, `failed` where it could not be begun. `plan` is the fingerprint of the plan that was shown.
     """
 
     at: str
@@ -34,7 +33,6 @@ class Act:
     plan: str = ""
     answer: Answer = "allowed"
     why: str = ""
-    run: str = ""
 
     def to_line(self) -> str:
         """Return the act as one line of JSON; what people typed is cut and cannot break the line or hide in it."""
@@ -62,9 +60,9 @@ def act_of(
     return Act(at, who.actor or "nobody", who.way_in, verb, environment, tuple(services), plan)
 
 
-def answered(act: Act, answer: Answer, why: str = "", run: str = "") -> Act:
+def answered(act: Act, answer: Answer, why: str = "") -> Act:
     """Return an act with its answer."""
-    return replace(act, answer=answer, why=why, run=run)
+    return replace(act, answer=answer, why=why)
 
 
 def read_acts(lines: Iterable[str]) -> Iterator[Act]:

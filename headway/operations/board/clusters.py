@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from headway.systems.cluster.standing_watch import StandingWatch
 
 Told = Callable[[str, Mapping[str, tuple[Workload, ...]], str], None]
-"""Is told of an environment: its workloads by service, or why they cannot be seen."""
+"""Called with an environment's name: its workloads by service, or why they cannot be seen."""
 
 
 class Clusters:

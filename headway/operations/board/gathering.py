@@ -23,7 +23,7 @@ from headway.operations.connections import Connections
 from headway.operations.snapshot import Snapshot
 
 Changed = Callable[[Grid, frozenset[str], frozenset[str]], None]
-"""Is told of a new board: which cells (by their ids) and which heads (by environment) are others; all where `whole`."""
+"""Called with a new board, and the ids of the cells and the environments of the heads that changed; WHOLE: all."""
 WHOLE = frozenset({"*"})
 
 
@@ -48,7 +48,7 @@ class Board:
         self._listeners: list[Changed] = []
         self.grid = Grid("", "")
 
-    # --- who is told ---
+    # --- listeners ---
 
     def listen(self, changed: Changed) -> None:
         """Call `changed` whenever the board is another one."""

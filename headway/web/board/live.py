@@ -1,4 +1,4 @@
-"""What open boards are told: a cell at a time, in as much memory as the board has cells, whoever does not listen.
+"""What open boards are sent: a cell at a time, in as much memory as the board has cells, whoever does not listen.
 
 Nothing is queued for a client but the names of what has changed since it was last told. Who lost the
 connection, or has so much to catch up with that the whole is shorter, loads the grid once.
@@ -107,7 +107,7 @@ class Hub:
                 await asyncio.sleep(TOGETHER)
                 if self._closed:
                     return
-                # Whose session or right has ended is told nothing more.
+                # Nothing more is sent to whose session or right has ended.
                 now = await known()
                 if now is None:
                     return

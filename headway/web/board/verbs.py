@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from headway.domain.board.facts import Question
 from headway.domain.config.model import Verb
-from headway.domain.policy.audit import act_of, answered
+from headway.domain.policy.audit import Act, act_of, answered
 from headway.domain.policy.people import same_person
 from headway.operations.board import plans
 from headway.operations.board.acts import change_lock
@@ -27,6 +27,7 @@ from headway.web.board.answers import Desk, Refused, drawer, in_thread, known, s
 from headway.web.board.forms import same_origin
 from headway.web.board.rights import Visitor
 from headway.web.board.starting import Starter
+from headway.web.serving import roles_now
 
 CHANGED = "This is another plan than the one that you saw: something has changed since. Nothing was done."
 OLD = "This form is too old, or another browser's. Nothing was done; look again and press once more."
@@ -93,14 +94,13 @@ class Acting:
             for each in self._places(request):
                 see(person, each, services)
             plan = await in_thread(self._plan, verb, request, person, services, str(form.get("to", "")))
-            # The roles are those of the commit that the plan was worked out on.
-            person = Visitor(person.who, self._desk.roles())
-            self._allow(request, person, verb, plan.touched, form)
-            if not self._desk.tokens.fits(request, str(form.get("token", "")), person.name):
-                return self._page(request, person, plan, OLD, str(form.get("reason", "")), status=409)
-            if plan.fingerprint != form.get("plan"):
-                return self._page(request, person, plan, CHANGED, str(form.get("reason", "")), status=409)
-            return await self._do(request, person, plan, form)
+            person = await self._as_now(person)
+            acts = self._acts(person, verb, self._places(request), plan.touched, form)
+            await self._see_right(person, acts, form)
+            if notice := self._outdated(request, person, form, plan.fingerprint):
+                await self._note_refused(acts, notice)
+                return self._page(request, person, plan, notice, str(form.get("reason", "")), status=409)
+            return await self._do(request, person, plan, form, acts)
 
         return press
 
@@ -109,19 +109,41 @@ class Acting:
         name = request.path_params.get("environment", "")
         return [name] if name else list(self._desk.board.snapshot.config.environments)
 
-    def _allow(
-        self, request: Request, person: Visitor, verb: str, services: Sequence[str], form: FormData
-    ) -> None:
-        """See that somebody may do what they press, and write down that they asked, and the answer."""
-        right, force, plan = RIGHTS[verb], form.get("force") == "yes", str(form.get("plan", ""))[:12]
-        for each in self._places(request) if verb != "approve" else [str(request.path_params["environment"])]:
-            act = act_of(person.who, verb, datetime.now(UTC), environment=each, services=services, plan=plan)
-            denied = person.denied(right, each, services, force=force)
-            self._desk.audit.record(
-                answered(act, "denied", str(denied)) if denied else answered(act, "allowed")
-            )
-            if denied:
+    async def _as_now(self, person: Visitor) -> Visitor:
+        """Return somebody with the roles as they are now: a right may have gone since they saw the plan."""
+        return Visitor(person.who, await in_thread(roles_now, self._desk.board.connections))
+
+    def _acts(
+        self, person: Visitor, verb: str, environments: Sequence[str], services: Sequence[str], form: FormData
+    ) -> list[Act]:
+        """Return what somebody asks for, as the audit has it: an act in each environment."""
+        now, plan = datetime.now(UTC), str(form.get("plan", ""))[:12]
+        return [
+            act_of(person.who, verb, now, environment=it, services=services, plan=plan) for it in environments
+        ]
+
+    async def _see_right(self, person: Visitor, acts: Sequence[Act], form: FormData) -> None:
+        """See that somebody may do what they press in each environment; what they may not is in the audit."""
+        force = form.get("force") == "yes"
+        for act in acts:
+            if denied := person.denied(RIGHTS[act.verb], act.environment, act.services, force=force):
+                await in_thread(self._desk.audit.record, answered(act, "denied", str(denied)))
                 raise Refused(403, denied.message, denied.hint)
+
+    def _outdated(self, request: Request, person: Visitor, form: FormData, plan: str) -> str:
+        """Return why a form is not for what would be done now; empty where it is."""
+        if not self._desk.tokens.fits(request, str(form.get("token", "")), person.name):
+            return OLD
+        return CHANGED if form.get("plan") != plan else ""
+
+    async def _note_refused(self, acts: Sequence[Act], why: str) -> None:
+        for act in acts:
+            await in_thread(self._desk.audit.record, answered(act, "refused", why))
+
+    def _audited(self, acts: Sequence[Act], work: Callable[..., Any], *arguments: Any) -> Any:
+        """Do something, in a thread, that is in the audit before."""
+        with self._desk.audit.done(acts):
+            return work(*arguments)
 
     def _plan(self, verb: str, request: Request, person: Visitor, services: list[str], to: str) -> Planned:
         connections, name = self._desk.board.connections, request.path_params.get("environment", "")
@@ -136,33 +158,29 @@ class Acting:
         make = plans.locking if verb == "lock" else plans.unlocking
         return make(connections, names, service)
 
-    async def _do(self, request: Request, person: Visitor, plan: Planned, form: FormData) -> Response:
+    async def _do(
+        self, request: Request, person: Visitor, plan: Planned, form: FormData, acts: Sequence[Act]
+    ) -> Response:
         reason, force = str(form.get("reason", "")).strip(), form.get("force") == "yes"
         where = plan.environment or "every environment"
-        if plan.needs_reason and not reason:
-            raise Refused(422, "A reason is needed: it is recorded in the commit")
-        if force and not reason:
-            raise Refused(422, "Overriding needs a reason: it is recorded")
+        if refusal := _refusal(plan, reason, force):
+            await self._note_refused(acts, refusal[1])
+            raise Refused(*refusal)
         if plan.verb in ("lock", "unlock"):
             until = str(form.get("until", "")).strip()
             why = f"{reason} (until {until})" if until else reason
-            names = (
-                [plan.environment]
-                if plan.environment
-                else list(self._desk.board.snapshot.config.environments)
-            )
-            service = plan.services[0] if plan.services else ""
+            names, service = self._places(request), plan.services[0] if plan.services else ""
+            connections = self._desk.board.connections
             commits = await in_thread(
-                change_lock, self._desk.board.connections, plan.verb, names, service, person.name, why
+                self._audited, acts, change_lock, connections, plan.verb, names, service, person.name, why
             )
             await in_thread(self._desk.board.read_repo)
             done = f"{where} is {plan.verb}ed" if len(commits) else "It was so already"
             said = f"commit {commits[-1][:9]}" if commits else ""
             return told(self._desk, request, person, 200, done, said or done, state="live")
-        if plan.request is None:
-            raise Refused(409, "There is nothing to do any more")
+        assert plan.request is not None
         asked = plan.request.model_copy(update={"actor": person.name, "reason": reason, "force": force})
-        page = await in_thread(self._starter.start, plan.verb, asked, plan.touched)
+        page = await in_thread(self._audited, acts, self._starter.start, plan.verb, asked, plan.touched)
         text = "It has been started; the board shows how it goes."
         if plan.approvals:
             text = f"It waits for {plan.approvals} approval{'s' if plan.approvals != 1 else ''}."
@@ -179,16 +197,27 @@ class Acting:
     async def _answered(self, request: Request, person: Visitor) -> Response:
         form = await _form(request)
         question, reason = await self._waiting(request), str(form.get("reason", "")).strip()
-        request.path_params["environment"] = question.environment
-        self._allow(request, person, "approve", sorted(question.services), form)
         decision = "reject" if form.get("decision") == "reject" else "approve"
-        if not self._desk.tokens.fits(request, str(form.get("token", "")), person.name):
-            return self._question_page(request, person, question, OLD)
-        if question.plan != form.get("plan"):
-            return self._question_page(request, person, question, CHANGED)
+        person = await self._as_now(person)
+        acts = self._acts(person, decision, [question.environment], sorted(question.services), form)
+        await self._see_right(person, acts, form)
+        if notice := self._outdated(request, person, form, question.plan):
+            await self._note_refused(acts, notice)
+            return self._question_page(request, person, question, notice)
         if decision == "approve" and same_person(person.name, question.actor):
-            raise Refused(403, f"{person.name} asked for it, and cannot approve it too")
-        await in_thread(self._starter.answer, question.run, decision, person.name, reason, question.plan)
+            own = f"{person.name} requested it, and cannot approve it too"
+            await self._note_refused(acts, own)
+            raise Refused(403, own)
+        await in_thread(
+            self._audited,
+            acts,
+            self._starter.answer,
+            question.run,
+            decision,
+            person.name,
+            reason,
+            question.plan,
+        )
         word = "Approved" if decision == "approve" else "Rejected"
         return told(
             self._desk, request, person, 200, word, f"{question.what}: plan {question.plan}", state="live"
@@ -257,6 +286,17 @@ class Acting:
             "second": question is not None,
         }
         return drawer(self._desk, request, person, "plan.html", f"{title}{middle} {where}", status, **values)
+
+
+def _refusal(plan: Planned, reason: str, force: bool) -> tuple[int, str] | None:
+    """Return why a plan is not done as it was pressed, with the answer's status; None where it is."""
+    if plan.needs_reason and not reason:
+        return 422, "A reason is needed: it is recorded in the commit"
+    if force and not reason:
+        return 422, "Overriding needs a reason: it is recorded"
+    if plan.request is None and plan.verb not in ("lock", "unlock"):
+        return 409, "There is nothing to do any more"
+    return None
 
 
 async def _form(request: Request) -> FormData:

@@ -69,7 +69,7 @@ class Oidc:
         return session.form if session else ""
 
     def _session(self, request: HTTPConnection) -> tuple[str, Session | None]:
-        key = request.cookies.get(COOKIE_SECURE) or request.cookies.get(COOKIE) or ""
+        key = request.cookies.get(self._cookie(request), "")
         return key, self.sessions.get(key) if key else None
 
     async def _login(self, request: Request) -> Response:
@@ -106,13 +106,15 @@ class Oidc:
         path = local_path(str(request.session.get("next", "/")))
         request.session.clear()
         answer = RedirectResponse(path, status_code=303)
-        secure = self._base(request).startswith("https://")
+        before, _ = self._session(request)
+        self.sessions.end(before)
+        cookie = self._cookie(request)
         answer.set_cookie(
-            COOKIE_SECURE if secure else COOKIE,
+            cookie,
             self.sessions.begin(who, seconds, renewal),
             max_age=int(seconds),
             httponly=True,
-            secure=secure,
+            secure=cookie == COOKIE_SECURE,
             samesite="lax",
             path="/",
         )
@@ -122,8 +124,8 @@ class Oidc:
         key, _ = self._session(request)
         self.sessions.end(key)
         answer = RedirectResponse("/", status_code=303)
-        for name in (COOKIE, COOKIE_SECURE):
-            answer.delete_cookie(name, path="/")
+        cookie = self._cookie(request)
+        answer.delete_cookie(cookie, path="/", secure=cookie == COOKIE_SECURE)
         return answer
 
     async def _check(self, key: str, session: Session) -> None:
@@ -149,7 +151,11 @@ class Oidc:
             return
         session.who, session.renewal = who, str(token.get("refresh_token") or session.renewal)
 
-    def _base(self, request: Request) -> str:
+    def _cookie(self, request: HTTPConnection) -> str:
+        """Return the name of the session's cookie: behind https one that no plain page of the host can set."""
+        return COOKIE_SECURE if self._base(request).startswith("https://") else COOKIE
+
+    def _base(self, request: HTTPConnection) -> str:
         """Return the address under which people reach this server, without a slash at its end."""
         return (self._settings.url or str(request.base_url)).rstrip("/")
 

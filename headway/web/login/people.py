@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from headway.settings import Settings
 
+FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
+"""Headers that a proxy adds: who comes through one is not at this machine, though the proxy may be."""
 PROOF = "x-headway-proof"
 """The header in which a proxy shows HEADWAY_PROXY_SECRET."""
 Who = Callable[["HTTPConnection"], Awaitable[Identity]]
@@ -49,14 +51,16 @@ def by_proxy(user: str, groups: str, secret: str) -> Who:
 def by_machine(name: str) -> Who:
     """Return this machine's user for whoever asks from this machine, by an address of its own.
 
-    A page of somebody else's whose name resolves to this machine (DNS rebinding) has another `Host`.
+    A page of somebody else's whose name resolves to this machine (DNS rebinding) has another `Host`, and what a
+    proxy passes on has its headers.
     """
     local = Identity("person", name, way_in="local") if is_named(name) else NOBODY
 
     async def who(request: HTTPConnection) -> Identity:
         client = request.client.host if request.client else ""
         host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
-        return local if is_loopback(client) and is_loopback(host) else NOBODY
+        passed_on = any(it in request.headers for it in FORWARDED)
+        return local if is_loopback(client) and is_loopback(host) and not passed_on else NOBODY
 
     return who
 

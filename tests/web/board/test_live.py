@@ -27,7 +27,7 @@ def grid(services: int = 3, version: str = "1.0.0") -> Grid:
     return Grid("shop", "c" * 40, tuple(Head(name, "live", "Live") for name in NAMES), rows)
 
 
-async def following(hub: Hub, visitor: Visitor | None, version: str = "") -> AsyncIterator[tuple[str, str]]:
+async def events_of(hub: Hub, visitor: Visitor | None, version: str = "") -> AsyncIterator[tuple[str, str]]:
     async def known() -> Visitor | None:
         return visitor
 
@@ -51,7 +51,7 @@ def changed(services: int = 3) -> tuple[Grid, frozenset[str]]:
 def test_a_cell_is_told_and_nothing_else() -> None:
     async def test() -> None:
         hub = Hub(Pages())
-        stream = following(hub, ANN)
+        stream = events_of(hub, ANN)
         waiting = await begun(hub, stream)
         now, _ = changed()
         hub.changed(now, frozenset({"c-staging--s1"}), frozenset())
@@ -68,7 +68,7 @@ def test_a_cell_is_told_and_nothing_else() -> None:
 def test_a_page_of_another_version_loads_the_grid_once() -> None:
     async def test() -> None:
         hub = Hub(Pages())
-        stream = following(hub, ANN, "older")
+        stream = events_of(hub, ANN, "older")
         assert (await anext(stream))[0] == "stale"
         waiting = asyncio.ensure_future(anext(stream))
         hub.changed(changed()[0], frozenset({"c-staging--s1"}), frozenset())
@@ -82,7 +82,7 @@ def test_who_never_listens_costs_a_set_of_names() -> None:
 
     async def test() -> None:
         hub = Hub(Pages())
-        stream = following(hub, ANN)
+        stream = events_of(hub, ANN)
         waiting = await begun(hub, stream)
         (client,) = hub.clients
         now, ids = changed(400)
@@ -97,7 +97,7 @@ def test_who_never_listens_costs_a_set_of_names() -> None:
 def test_new_rows_or_columns_load_the_grid() -> None:
     async def test() -> None:
         hub = Hub(Pages())
-        waiting = await begun(hub, following(hub, ANN))
+        waiting = await begun(hub, events_of(hub, ANN))
         hub.changed(grid(4), WHOLE, WHOLE)
         assert (await waiting)[0] == "stale"
 
@@ -107,7 +107,7 @@ def test_new_rows_or_columns_load_the_grid() -> None:
 def test_nobody_is_told_nothing() -> None:
     async def test() -> None:
         hub = Hub(Pages())
-        assert [it async for it in following(hub, None)] == []
+        assert [it async for it in events_of(hub, None)] == []
         assert not hub.clients
 
     asyncio.run(test())
@@ -117,7 +117,7 @@ def test_what_somebody_may_not_see_is_not_sent() -> None:
     async def test() -> None:
         roles = {"devs": Role(people=["ann"], may=["promote"], environments=["staging"], services=["s1"])}
         hub = Hub(Pages())
-        waiting = await begun(hub, following(hub, Visitor(ANN.who, roles)))
+        waiting = await begun(hub, events_of(hub, Visitor(ANN.who, roles)))
         now, ids = changed()
         hub.changed(now, ids, frozenset(NAMES))
         _, html = await waiting
@@ -131,7 +131,7 @@ def test_what_somebody_may_not_see_is_not_sent() -> None:
 def test_the_connections_end_with_the_server() -> None:
     async def test() -> None:
         hub = Hub(Pages())
-        waiting = await begun(hub, following(hub, ANN))
+        waiting = await begun(hub, events_of(hub, ANN))
         hub.close()
         try:
             await waiting

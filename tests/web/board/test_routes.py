@@ -153,12 +153,20 @@ def test_a_form_that_is_too_long_is_not_read(browser: httpx.Client) -> None:
 
 
 def test_what_was_pressed_is_in_the_audit(browser: httpx.Client, shop: Shop) -> None:
+    """With the answer that it had: allowed is what was done, and refused what came to nothing."""
     sent = fields(browser.get("/-/lock/production").text)
-    browser.post("/-/lock/production", data={**sent, "reason": "audit"}, headers=OURS)
-    found = [json.loads(it) for it in (shop.folder / "state/audit.jsonl").read_text().splitlines()]
-    assert {"who": "ann", "verb": "lock", "environment": "production", "answer": "allowed"}.items() <= found[
-        -1
-    ].items()
+    file = shop.folder / "state/audit.jsonl"
+    before = len(file.read_text().splitlines()) if file.exists() else 0
+    for change, status in (({"plan": "0" * 12}, 409), ({"reason": ""}, 422), ({}, 200)):
+        data = {**sent, "reason": "audit", **change}
+        assert browser.post("/-/lock/production", data=data, headers=OURS).status_code == status
+    found = [json.loads(it) for it in file.read_text().splitlines()[before:]]
+    assert [(it["who"], it["verb"], it["environment"], it["answer"]) for it in found] == [
+        ("ann", "lock", "production", "refused"),
+        ("ann", "lock", "production", "refused"),
+        ("ann", "lock", "production", "allowed"),
+    ]
+    assert ["another plan" in found[0]["why"], "reason is needed" in found[1]["why"]] == [True, True]
 
 
 def test_only_changes_are_sent(server: Served, shop: Shop) -> None:

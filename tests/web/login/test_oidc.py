@@ -83,6 +83,28 @@ def test_a_person_logs_in_and_out(provider: OidcServer) -> None:
     assert site.me() == {"name": "", "groups": [], "form": ""}
 
 
+def test_a_cookie_that_a_plain_page_could_set_is_none(provider: OidcServer) -> None:
+    """Behind https a session's cookie has a name that only https can set: nobody is put into another's session."""
+    site = Site(provider)
+    site.log_in()
+    session = site.browser.cookies["__Host-headway"]
+    site.browser.cookies.clear()
+    site.browser.cookies.set("headway", session)
+    assert site.me()["name"] == ""
+
+
+def test_a_new_login_ends_the_one_before(provider: OidcServer) -> None:
+    """Its session is over, also where somebody has kept the cookie."""
+    site = Site(provider)
+    site.log_in()
+    session = site.browser.cookies["__Host-headway"]
+    site.log_in()
+    assert site.browser.cookies["__Host-headway"] != session
+    site.browser.cookies.clear()
+    site.browser.cookies.set("__Host-headway", session)
+    assert site.me()["name"] == ""
+
+
 @pytest.mark.parametrize(
     ("claims", "said"),
     [

@@ -79,6 +79,12 @@ def test_a_token_is_known_by_its_hash() -> None:
     ] == ["", "", ""]
 
 
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Forwarded-Host", "X-Real-IP", "Via"])
+def test_what_a_proxy_passes_on_is_not_from_this_machine(header: str) -> None:
+    """A proxy on this machine would make everybody its user, also where somebody says that they come from here."""
+    assert asked(MACHINE, (header.lower(), "127.0.0.1")).name == ""
+
+
 @pytest.mark.parametrize(
     ("settings", "host", "found"),
     [
