@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import os
 import shutil
 import signal
@@ -95,6 +96,9 @@ def _limit(pid: int, limits: Limits) -> None:
         resource.prlimit(pid, resource.RLIMIT_AS, (limits.memory, limits.memory))
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (limits.output, limits.output))
         resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
+        # It ends by itself, too, where this process was killed; it may use two processors.
+        seconds = 2 * math.ceil(limits.seconds) + 1
+        resource.prlimit(pid, resource.RLIMIT_CPU, (seconds, seconds + 1))
     except (ImportError, AttributeError, ProcessLookupError, PermissionError):
         return
 

@@ -78,6 +78,10 @@ class Renderer:
             home.mkdir()
             tree.mkdir()
             for path, data in files.items():
+                if not _stays(path):
+                    raise ConfigError(
+                        [Problem(unit.entry, 1, 1, f"it reads {path!r}, which is no path in the repo")]
+                    )
                 file = tree / path
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_bytes(data)
@@ -117,3 +121,8 @@ class Renderer:
         for each in use.api_versions:
             command += ["--api-versions", each]
         return command
+
+
+def _stays(path: str) -> bool:
+    """Return whether a path leads to a file below a folder: whoever pushes with tools of their own can name any."""
+    return bool(path) and "\0" not in path and not {"", ".", ".."} & set(path.split("/"))

@@ -45,9 +45,8 @@ class Desk:
         return Visitor(who, self.roles()) if who.kind == "person" else None
 
     def roles(self) -> Mapping[str, Role] | None:
-        """Return the roles of headway.yaml as they are now."""
-        connections = self.board.connections
-        return connections.config(connections.repo.head).document.roles
+        """Return the roles of headway.yaml as the board shows it; what is pressed goes by those of the moment."""
+        return self.board.snapshot.config.document.roles
 
 
 class Refused(Exception):

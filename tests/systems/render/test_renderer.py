@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -162,6 +164,41 @@ def _runs(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except FileNotFoundError:
         return False
+
+
+@pytest.mark.slow
+def test_a_tool_ends_by_itself_where_headway_was_killed(tmp_path: Path) -> None:
+    """Nobody is left to end it: the kernel does, once it has used more of the processors than it may."""
+    tool = tmp_path / "kustomize"
+    tool.write_text(
+        f'#!/bin/sh\n[ "$1" = version ] && echo v5.8.1 && exit\necho $$ > {tmp_path}/pid\nwhile :; do :; done\n'
+    )
+    tool.chmod(0o755)
+    (tmp_path / "home").mkdir()
+    work = (
+        "from pathlib import Path; from headway.systems.render.process import Limits, run; "
+        f"run([{str(tool)!r}, 'build'], Path({str(tmp_path / 'home')!r}), Limits(seconds=2))"
+    )
+    headway = subprocess.Popen([sys.executable, "-c", work])
+    until = time.monotonic() + 120
+    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    headway.kill()
+    headway.wait()
+    pid = int((tmp_path / "pid").read_text())
+    while _runs(pid):
+        assert time.monotonic() < until, "it goes on"
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize(
+    "path", ["../escaped.yaml", "base/../../escaped.yaml", "/escaped.yaml", "base//web.yaml", "."]
+)
+def test_a_path_that_leads_elsewhere_is_not_written(tmp_path: Path, renderer: Renderer, path: str) -> None:
+    """Git's own tools make no such name; a tree that was pushed by others may have one."""
+    with pytest.raises(ConfigError, match="which is no path in the repo"):
+        renderer.render(OVERLAY, {**FILES, path: b"x"})
 
 
 def test_a_tool_sees_no_network_and_nothing_of_the_machine(tmp_path: Path) -> None:
