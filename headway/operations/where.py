@@ -20,7 +20,8 @@ from headway.domain.releases.whereabouts import (
     stays,
     tags_of_commit,
 )
-from headway.domain.rules.tags import Refused
+from headway.domain.rules.lookups import commit_names
+from headway.domain.rules.tags import Refused, commit_in
 from headway.errors import HeadwayError, UsageError
 from headway.operations.automation import AutomaticServices, eligible
 from headway.operations.connections import Connections
@@ -140,21 +141,16 @@ class _Search:
     def _find_commit(self) -> None:
         """Find the source commit that is meant, or that the tag was built from."""
         source = self.snapshot.config.service(self.service).source
-        words = [
-            it for it in self.text.replace("_", "-").replace(".", "-").split("-") if COMMIT.fullmatch(it)
-        ]
+        words = commit_names([self.text])
         if source is None or not words or self.text.startswith("sha256:"):
             return
         try:
-            self.line = self.connections.history(source).line(set(words))
+            self.line = self.connections.history(source).line(words)
         except HeadwayError as error:
             self.notes.append(f"the commits of {self.service} are not known: {error.message}")
             return
-        for word in words:
-            found = self.line.find(word)
-            if not isinstance(found, Refused):
-                self.commit = found
-                return
+        found = commit_in(self.text, self.line.find)
+        self.commit = "" if isinstance(found, Refused) else found
 
     def _tags(self) -> list[str]:
         try:
@@ -230,11 +226,8 @@ class _Search:
 
     def _place_of(self, image: Image) -> int | None:
         assert self.line is not None
-        for word in image.tag.replace("_", "-").replace(".", "-").split("-"):
-            if COMMIT.fullmatch(word):
-                found = self.line.place(word)
-                return None if isinstance(found, Refused) else found
-        return None
+        found = commit_in(image.tag, self.line.place)
+        return None if isinstance(found, Refused) else found
 
     def _held_back(self, name: str, image: ImageRef) -> tuple[list[str], str]:
         """Return what keeps the image from coming to an environment, and how it would come."""

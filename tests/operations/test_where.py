@@ -138,6 +138,15 @@ def test_an_older_commit_is_contained_in_a_newer_one(place: Place) -> None:
     assert place.said(place.commits[0])["prod"].startswith("in the repo since")
 
 
+def test_a_date_in_a_tag_is_no_commit(place: Place) -> None:
+    """It has the form of a SHA-1; which part of the tag is one, the source branch says."""
+    tag = f"20261128-{place.commits[1][:9]}"
+    digest = place.registry.tag("shop/web", tag)
+    place.config.push({"dev/web.yaml": DEPLOYMENT.format(image=f"{place.image}:{tag}@{digest}")})
+    assert place.said(place.commits[0])["dev"].startswith(f"contained in {tag}")
+    assert place.said(place.commits[1])["dev"].startswith("in the repo since")
+
+
 def test_a_commit_that_is_not_built(place: Place) -> None:
     """It is a commit of the source branch, and no tag names it."""
     (found,) = place.where(place.commits[2][:8])

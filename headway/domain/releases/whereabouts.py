@@ -9,10 +9,10 @@ from datetime import datetime
 
 from headway.domain.images.reference import Image
 from headway.domain.releases.ledger import Entry
+from headway.domain.rules.lookups import commit_names
 
 DIGEST = re.compile(r"(?:sha256:)?[0-9a-f]{12,64}")
 COMMIT = re.compile(r"[0-9a-f]{7,40}")
-_WORDS = re.compile(r"[-_.+]")
 ENDED = {"failed": "failed", "rolled-back": "failed, and was rolled back", "superseded": "was superseded"}
 
 
@@ -89,11 +89,7 @@ def stays(history: Iterable[tuple[Entry, Collection[Image]]], wanted: Wanted) ->
 
 def tags_of_commit(tags: Iterable[str], commit: str) -> list[str]:
     """Return the tags that have a commit's SHA-1, or its first seven digits or more, as one of their words."""
-    return [
-        tag
-        for tag in tags
-        if any(COMMIT.fullmatch(it) and (commit.startswith(it)) for it in _WORDS.split(tag))
-    ]
+    return [tag for tag in tags if any(map(commit.startswith, commit_names([tag])))]
 
 
 def newer_has_it(places: Sequence[int | None], commit: int | None) -> bool:

@@ -148,7 +148,7 @@ class TagRule:
         if self.order == "semver":
             return version_key(said) or Refused(_about(tag, said) + why_not(said))
         if self.order == "commit":
-            return _commit(said, position)
+            return commit_in(said, position)
         if self.order == "created":
             return position(tag)
         if self.order == "number":
@@ -260,8 +260,11 @@ def _no_number(said: str) -> str:
     )
 
 
-def _commit(text: str, position: Position) -> Any:
-    """Return the SHA-1 in a tag: the last part set off by `-`, `_` or `.` that is one and is on the branch."""
+def commit_in(text: str, position: Position) -> Any:
+    """Return what `position` says of the SHA-1 in a tag: of the last part set off by `-`, `_` or `.` that it knows.
+
+    Refused where no part is a SHA-1, or `position` knows none of those that are.
+    """
     # A date such as 20260102 has the form of a SHA-1 too; which part is one, only the branch can say.
     found: Any = Refused("has no SHA-1 in it")
     for part in reversed(_SEPARATOR.split(text)):

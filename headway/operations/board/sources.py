@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from headway.domain.board.facts import Candidate
 from headway.domain.images.reference import Image
-from headway.domain.rules.tags import Refused
+from headway.domain.rules.lookups import commit_names
+from headway.domain.rules.tags import Refused, commit_in
 from headway.errors import HeadwayError
 from headway.operations.board.clusters import services_by_object
 from headway.operations.comparison import drift_of
 from headway.operations.connections import Connections
 from headway.operations.preview import would_release
 from headway.operations.snapshot import Snapshot
-
-_SHA = re.compile(r"[0-9a-f]{7,40}")
 
 
 def candidates_of(connections: Connections, snapshot: Snapshot) -> tuple[dict[str, Candidate], str]:
@@ -43,27 +41,25 @@ def subjects_of(connections: Connections, snapshot: Snapshot, images: Iterable[s
 
     An image whose source repo cannot be read is left out, and asked for again.
     """
-    by_source: dict[str, list[tuple[str, set[str]]]] = {}
+    by_source: dict[str, list[tuple[str, str]]] = {}
     found: dict[str, str] = {}
     for image in images:
         if (reference := Image(image).ref) is None:
             continue
         service = snapshot.config.owner(reference)
-        names = {it for it in re.split(r"[-_.]", reference.tag or "") if _SHA.fullmatch(it)}
-        if service is None or snapshot.config.services[service].source is None or not names:
+        tag = reference.tag or ""
+        if service is None or snapshot.config.services[service].source is None or not commit_names([tag]):
             found[image] = ""
             continue
-        by_source.setdefault(service, []).append((image, names))
+        by_source.setdefault(service, []).append((image, tag))
     for service, several in by_source.items():
         source = snapshot.config.services[service].source
         assert source is not None
         try:
             history = connections.history(source)
-            line = history.line({it for _, names in several for it in names})
-            commits = {
-                image: next((it for it in map(line.find, names) if not isinstance(it, Refused)), "")
-                for image, names in several
-            }
+            line = history.line(commit_names(tag for _, tag in several))
+            known = {image: commit_in(tag, line.find) for image, tag in several}
+            commits = {image: "" if isinstance(it, Refused) else it for image, it in known.items()}
             subjects = history.subjects(filter(None, commits.values()))
         except HeadwayError:
             continue

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from headway.domain.config.reading import Config
 from headway.domain.images.reference import Image
 from headway.domain.rules.lookups import Key, commit_names, histories
-from headway.domain.rules.tags import Refused, TagRule
+from headway.domain.rules.tags import Refused, TagRule, commit_in
 from headway.errors import HeadwayError
 from headway.operations.connections import Connections
 from headway.operations.snapshot import Snapshot
@@ -75,5 +75,5 @@ def source_of(
         line = connections.history(source).line(names)
     except HeadwayError:
         return None
-    found = next((it for it in map(line.find, sorted(names, key=len)) if not isinstance(it, Refused)), None)
-    return (found, time_of(line, found)) if found else None
+    found = commit_in(image.tag, line.find)
+    return None if isinstance(found, Refused) else (found, time_of(line, found))

@@ -89,10 +89,16 @@ def test_tags_that_name_a_commit() -> None:
         "main-1f3c9ab",
         "1f3c9abc",
         "1.0-1f3c9ab.2",
+        "20261128-1f3c9ab",
         "x1f3c9ab",
         "1f3c9a",
     ]
-    assert tags_of_commit(tags, commit) == [f"sha-{commit}", "main-1f3c9ab", "1.0-1f3c9ab.2"]
+    assert tags_of_commit(tags, commit) == [
+        f"sha-{commit}",
+        "main-1f3c9ab",
+        "1.0-1f3c9ab.2",
+        "20261128-1f3c9ab",
+    ]
 
 
 @pytest.mark.parametrize(
