@@ -44,7 +44,7 @@ def run(command: Sequence[str], home: Path, limits: Limits) -> Ran:
     """Run a command with `home` as everything that it may write to."""
     with tempfile.TemporaryFile(dir=home) as out, tempfile.TemporaryFile(dir=home) as err:
         process = subprocess.Popen(
-            [*without_network(), *command],
+            _limited([*without_network(), *command], limits),
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=err,
@@ -62,7 +62,6 @@ def run(command: Sequence[str], home: Path, limits: Limits) -> Ran:
         timer = threading.Timer(limits.seconds, end)
         timer.start()
         try:
-            _limit(process.pid, limits)
             code = process.wait()
         finally:
             timer.cancel()
@@ -88,19 +87,24 @@ def _kill(group: int) -> None:
         os.killpg(group, signal.SIGKILL)
 
 
-def _limit(pid: int, limits: Limits) -> None:
-    """Limit a process that has just started; where the system cannot, time alone is limited."""
-    try:
-        import resource
+def _limited(command: Sequence[str], limits: Limits) -> list[str]:
+    """Return a command that limits itself before it starts; where the system cannot, time alone is limited.
 
-        resource.prlimit(pid, resource.RLIMIT_AS, (limits.memory, limits.memory))
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, (limits.output, limits.output))
-        resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
-        # It ends by itself, too, where this process was killed; it may use two processors.
-        seconds = 2 * math.ceil(limits.seconds) + 1
-        resource.prlimit(pid, resource.RLIMIT_CPU, (seconds, seconds + 1))
-    except (ImportError, AttributeError, ProcessLookupError, PermissionError):
-        return
+    Set from outside once it runs, the limits would be missing where this process is killed in between.
+    """
+    # It ends by itself, too, where this process was killed; it may use two processors.
+    seconds = 2 * math.ceil(limits.seconds) + 1
+    set_limits = "; ".join(
+        f"ulimit {limit} 2>/dev/null"
+        for limit in (
+            f"-v {limits.memory // 1024}",
+            f"-f {limits.output // 512}",
+            "-c 0",
+            f"-S -t {seconds}",
+            f"-H -t {seconds + 1}",
+        )
+    )
+    return ["/bin/sh", "-c", f'{set_limits}; exec "$@"', "sh", *command]
 
 
 def _environment(home: Path) -> dict[str, str]:

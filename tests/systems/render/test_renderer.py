@@ -166,6 +166,20 @@ def _runs(pid: int) -> bool:
         return False
 
 
+def test_limits_hold_from_a_tools_first_instruction_on(tmp_path: Path) -> None:
+    """headway may be killed right after it started one."""
+    tool = tmp_path / "kustomize"
+    tool.write_text(
+        '#!/bin/sh\n[ "$1" = version ] && echo v5.8.1 && exit\n'
+        'echo "seconds: $(ulimit -S -t), $(ulimit -H -t)"\necho "memory: $(ulimit -v)"\necho "file: $(ulimit -f)"\n'
+        'echo "core: $(ulimit -c)"\n'
+    )
+    tool.chmod(0o755)
+    limits = Limits(seconds=2, output=2**20, memory=2**30)
+    raw = Renderer(Toolbox(str(tool)), limits).render(OVERLAY, FILES).raw.decode()
+    assert raw == f"seconds: 5, 6\nmemory: {2**20}\nfile: {2**11}\ncore: 0\n"
+
+
 @pytest.mark.slow
 def test_a_tool_ends_by_itself_where_headway_was_killed(tmp_path: Path) -> None:
     """Nobody is left to end it: the kernel does, once it has used more of the processors than it may."""
