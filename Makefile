@@ -4,7 +4,7 @@ BIN := .venv/bin
 # A file's tests stay in one process; without -n they all run in one, which must pass too.
 UNIT := tests --ignore=tests/lab --ignore=tests/trial -n auto --dist loadfile
 # Compiled tests are kept, whatever the caller's shell says: compiling them takes as long as a tenth of the tests.
-PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest
+FAST := PYTHONDONTWRITEBYTECODE= tests/in_memory.sh $(BIN)/pytest
 .DEFAULT_GOAL := help
 .PHONY: help install check tools unit coverage test trial demo bench lock lab-up lab-down clean
 
@@ -27,7 +27,7 @@ tools: .venv/ready ## build kustomize and Helm, which tests render with; once, i
 	@$(BIN)/python -m lab.rendering_tools
 
 unit: tools ## the fast tests: need nothing but Git, kustomize and Helm
-	$(PYTEST) $(UNIT) -m "not slow"
+	$(FAST) $(UNIT) -m "not slow"
 
 # What decides over a release or a deletion is tested in every branch. A file is added by its name.
 DECISIONS := headway/domain/objects/pruning.py headway/domain/releases/next_step.py
@@ -39,7 +39,7 @@ coverage: .venv/ready ## branch coverage of the domain, by file; decisions must 
 	  { echo "$$file: every branch of it must be tested" >&2; exit 1; }; done
 
 test: check tools ## all checks and tests: the fast ones first, then those on the lab, which it starts
-	$(PYTEST) $(UNIT) --hypothesis-profile=thorough
+	$(FAST) $(UNIT) --hypothesis-profile=thorough
 	$(BIN)/python -m lab up
 	$(BIN)/pytest tests/lab
 
