@@ -6,7 +6,6 @@ done twice; and each leaves what it did in Git or in the cluster, where a later 
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import time
 from collections.abc import Callable
@@ -15,11 +14,12 @@ from typing import Any, Literal, Self
 
 from headway.domain.objects.identity import ObjectId
 from headway.domain.releases.next_step import Facts
-from headway.errors import HeadwayError, RejectedError, TransientError
+from headway.errors import HeadwayError, RejectedError
 from headway.operations.connections import Connections
 from headway.operations.deployment import apply_manifests, verify_release, watch_rollout
 from headway.operations.deployment_lock import Held
 from headway.operations.desired import Desired
+from headway.operations.newer_commit import NewerCommit
 from headway.operations.notices.commits import RolloutNotices, notify_entry
 from headway.operations.recording import record_outcome
 from headway.operations.refused_push import refuse_older_push
@@ -31,9 +31,6 @@ from headway.operations.undone_by_people import notify_left_out, notify_older
 from headway.operations.vetoes import names_an_image
 from headway.runtime.interruption import note_unfinished
 from headway.runtime.steps import log
-
-LOOK_FOR_NEWER = 5.0
-"""For so many seconds a rollout goes by what the branch was when it last looked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,29 +262,6 @@ class Reconciliation:
         """Return what the cluster may still be: what was live, or, on the way back, what failed."""
         failed = self.last.reverts
         return _at(self.desired, failed) if failed else self.live
-
-
-class NewerCommit:
-    """A question that is true once the environment's folder has changed again on the branch.
-
-    It raises where the environment is no longer this run's to change.
-    """
-
-    def __init__(self, connections: Connections, desired: Desired, held: Held) -> None:
-        self._connections, self._desired, self._held = connections, desired, held
-        self._looked = time.monotonic()
-
-    def __call__(self) -> bool:
-        repo, desired = self._connections.repo, self._desired
-        # Who cannot ask writes nothing either; whether the cluster is seen, the rollout finds out by itself.
-        with contextlib.suppress(TransientError):
-            self._held()
-        if time.monotonic() - self._looked > LOOK_FOR_NEWER:
-            self._looked = time.monotonic()
-            with contextlib.suppress(TransientError):
-                repo.fetch()
-        head = repo.head
-        return head != desired.commit and repo.state(head, desired.place) != desired.state
 
 
 def _same(live: Desired | None, desired: Desired) -> Literal["this", "other", "nothing"]:
