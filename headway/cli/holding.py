@@ -38,23 +38,36 @@ Image = Annotated[
 
 
 def lock(
-    environment: Environment, service: Service = "", reason: Reason = "", dry_run: DryRun = False
+    environment: Environment,
+    service: Service = "",
+    reason: Reason = "",
+    until: Annotated[
+        str,
+        typer.Option(
+            "--until",
+            help="When it ends by itself, in the environment's time zone: 2h, 17:00, 'Fri 17:00', "
+            "'2026-11-27 17:00', 2026-11-27T17:00Z. Default: when somebody unlocks it.",
+        ),
+    ] = "",
+    dry_run: DryRun = False,
 ) -> None:
     """Block every release here, unless forced with a reason.
 
-    Manual releases are blocked too, unless --force and --reason are given.
+    Manual releases are blocked too, unless --force and --reason are given. The environment's time zone is that of its
+    first window or freeze, or else UTC.
 
-    Example: headway lock production users --reason "migration until Friday"
+    Example: headway lock production users --until "Fri 17:00" --reason migration
     """
+    from datetime import UTC, datetime
+
+    now = datetime.now(UTC)
     _change(
-        environment,
-        service,
-        "lock",
-        "Lock",
-        reason,
-        dry_run,
-        lambda it, config, who, why: it.lock(environment, service, who, why),
-    )
+        environment, service, "lock", "Lock", reason, dry_run,
+        lambda it, config, who, why: it.lock(
+            environment, service, who, why, it.end_of(config, environment, until, now)
+        ),
+        more=lambda it, config: it.end_words(config, environment, it.end_of(config, environment, until, now)),
+    )  # fmt: skip
 
 
 def unlock(
@@ -176,10 +189,11 @@ def _change(
     dry_run: bool,
     make: Callable[[Any, Config, str, str], holding.Change],
     check: Callable[[Any, Config], None] = lambda it, config: None,
+    more: Callable[[Any, Config], str] = lambda it, config: "",
 ) -> None:
     """Change holds.yaml by what `make` gives, called with `headway.operations.holds`, headway.yaml, who asks, and why.
 
-    `check` may refuse it for what headway.yaml says.
+    `check` may refuse it for what headway.yaml says; what `more` returns is added to the commit's subject.
     """
     from headway.operations import holds as holding
     from headway.operations.connections import Connections
@@ -196,6 +210,7 @@ def _change(
         if service:
             config.service(service)
         check(holding, config)
+        what += more(holding, config)
         actor = connections.settings.who()
         change = make(holding, config, actor, why)
         if dry_run:

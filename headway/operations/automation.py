@@ -54,11 +54,9 @@ def _automatic_services(snapshot: Snapshot, name: str, now: datetime) -> Automat
     if not state.open:
         until = f" until {state.until:%Y-%m-%d %H:%M} UTC" if state.until else ""
         return AutomaticServices(name, (), source, (f"{name}: automation waits{until}: {state.why}",))
-    locks = {service: lock for service in automatic if (lock := holds.lock_on(name, service))}
-    waits = [
-        f"{name}: {service} is locked by {lock.by or 'somebody'}" + (f": {lock.why}" if lock.why else "")
-        for service, lock in locks.items()
-    ]
+    holding = holds.at(now)
+    locks = {service: lock for service in automatic if (lock := holding.lock_on(name, service))}
+    waits = [f"{name}: {service} is {lock}" for service, lock in locks.items()]
     return AutomaticServices(name, tuple(it for it in automatic if it not in locks), source, tuple(waits))
 
 

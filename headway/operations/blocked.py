@@ -21,10 +21,10 @@ def waits(connections: Connections, snapshot: Snapshot, name: str, now: datetime
     if not state.open:
         until = f", until {state.until:%Y-%m-%d %H:%M} UTC" if state.until else ""
         found.append(f"releases wait{until}: {state.why}")
-    for lock in holds.locks:
+    for lock in holds.at(now).locks:
         if lock.environment == name and lock.service in ("", *config.services):
             what = lock.service or "everything here"
-            found.append(_said(f"{what} is locked", lock.by, lock.at, lock.why))
+            found.append(_said(f"{what} is locked{lock.ends}", lock.by, lock.at, lock.why))
     for fact in holds.overrides:
         if fact.environment == name:
             found.append(

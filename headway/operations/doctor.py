@@ -6,6 +6,7 @@ import contextlib
 import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -109,7 +110,10 @@ def _holds(snapshot: Snapshot) -> str:
     found = snapshot.holds
     if unknown := snapshot.unknown_holds:
         raise ConfigError(unknown, hint="correct the name, or remove the line")
-    return f"{len(found.locks)} locks, {len(found.vetoes)} vetoes, {len(found.overrides)} overrides"
+    locks = len(found.at(datetime.now(UTC)).locks)
+    ended = len(found.locks) - locks
+    said = f"{locks} locks" + (f" ({ended} more {'has' if ended == 1 else 'have'} ended)" if ended else "")
+    return f"{said}, {len(found.vetoes)} vetoes, {len(found.overrides)} overrides"
 
 
 def _environments(findings: list[Finding], connections: Connections, snapshot: Snapshot) -> None:

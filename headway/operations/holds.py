@@ -5,11 +5,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from headway.domain.config.reading import Config
 from headway.domain.images.reference import wanted_reference
 from headway.domain.policy.gates import is_automatic
 from headway.domain.policy.holds import FILE, Fact, Holds, Lock, Override, Veto, stamp
+from headway.domain.policy.until import parse_until, zone_of
 from headway.domain.releases.message import ReleaseRecord, format_message, new_release_id
 from headway.domain.releases.plans import images_of
 from headway.errors import RefusedError, UsageError
@@ -57,9 +59,28 @@ def change_holds(
     return published.commit if published is not None else None
 
 
-def lock(environment: str, service: str, actor: str, why: str) -> Change:
-    """Make the change that locks a service, or a whole environment."""
-    fact = Lock(environment, service, actor, stamp(datetime.now(UTC)), why)
+def end_of(config: Config, environment: str, until: str, now: datetime) -> datetime | None:
+    """Return when a lock ends that a person sets until a time of the environment's; None where they say none."""
+    return parse_until(until, _zone(config, environment), now) if until.strip() else None
+
+
+def end_words(config: Config, environment: str, end: datetime | None) -> str:
+    """Return when a lock ends, in the environment's time, in words that follow others; empty where it does not."""
+    if end is None:
+        return ""
+    zone = _zone(config, environment)
+    return f" until {end.astimezone(zone):%a %Y-%m-%d %H:%M} {zone.key}"
+
+
+def _zone(config: Config, environment: str) -> ZoneInfo:
+    rules = config.environment(environment)
+    return zone_of([*rules.windows, *rules.freezes])
+
+
+def lock(environment: str, service: str, actor: str, why: str, end: datetime | None = None) -> Change:
+    """Make the change that locks a service, or a whole environment, for good or until a time."""
+    until = stamp(end) if end is not None else ""
+    fact = Lock(environment, service, actor, stamp(datetime.now(UTC)), why, until)
     # Locking again says who did it last; the same person for the same reason says nothing new.
     return lambda holds: holds if _said(holds.locks, fact) else holds.put([fact])
 
@@ -155,4 +176,4 @@ def digest_of(
 
 
 def _said(facts: tuple[Lock, ...], fact: Fact) -> bool:
-    return any(it == fact and (it.by, it.why) == (fact.by, fact.why) for it in facts)
+    return any(it == fact and (it.by, it.why, it.until) == (fact.by, fact.why, fact.until) for it in facts)

@@ -82,3 +82,36 @@ def test_a_mistyped_kind_is_no_empty_history(place: Place) -> None:
     done = place.run("history", "--kind", "promote")
     assert done.code == 2
     assert "did you mean promotion?" in done.err
+
+
+def test_a_lock_ends_by_itself(place: Place) -> None:
+    """Until its time nobody releases, and status, plan and why say when that is; from then on it is as if there were none."""
+    place.start(staging="release: automatic", production="windows: ['daily 00:00-24:00 Europe/London']")
+    done = place.run("lock", "production", "web", "--until", "2h", "--reason", "migration")
+    assert done.code == 0, done.said
+    assert "Europe/London: committed" in done.out
+    assert " until " in place.message().splitlines()[0]
+    image = place.image("web", "1.1.0")
+    refused = place.run("release", "production", f"web={image}")
+    assert refused.code == 3
+    assert "locked by" in refused.err
+    assert " UTC: migration" in refused.err
+    assert "web is locked until" in place.run("status", "production").said
+    assert "web is locked until" in place.run("why", "production", "web").said
+    over = "locks:\n- {environment: production, service: web, by: ann, until: 2026-11-01T00:00:00Z}\n- {environment: staging, until: 2026-11-01T00:00:00Z}\n"
+    place.remote.push({"holds.yaml": over})
+    assert "web is locked" not in place.run("status", "production").said
+    assert place.run("release", "production", f"web={image}").code == 0
+    assert place.run("watch").code == 0
+    assert place.tags("staging")["web"] == "1.1.0"
+    assert "0 locks (2 more have ended)" in place.run("doctor").said
+
+
+@pytest.mark.parametrize("until", ["Friday", "soon", "2020-01-01 09:00", "5pm"])
+def test_an_unclear_end_is_refused(place: Place, until: str) -> None:
+    """With examples of what would be read, and without a commit."""
+    place.start(staging="")
+    before = place.remote.head()
+    done = place.run("lock", "staging", "--until", until, "--reason", "audit")
+    assert (done.code, place.remote.head()) == (2, before)
+    assert "Fri 17:00" in done.err

@@ -166,7 +166,7 @@ def _pods(workloads: Sequence[Workload]) -> str:
 
 def _marks(here: EnvironmentFacts, service: str, holds: Holds) -> Iterable[Mark]:
     if (lock := holds.lock_on(here.name, service)) is not None:
-        yield Mark("lock", "Locked", _told(lock.by, lock.why))
+        yield Mark("lock", "Locked", _told(lock.by, lock.why, lock.ends))
     for veto in holds.vetoes_on(here.name, service):
         tag = short_tag(f":{veto.tag}" if veto.tag else veto.digest)
         yield Mark("veto", f"{tag} vetoed", _told(veto.by, veto.why))
@@ -175,5 +175,5 @@ def _marks(here: EnvironmentFacts, service: str, holds: Holds) -> Iterable[Mark]
         yield Mark("drift", "Drift", "the cluster is not as the repo says")
 
 
-def _told(by: str, why: str) -> str:
-    return ": ".join(it for it in (f"by {by}" if by else "", why) if it)
+def _told(by: str, why: str, ends: str = "") -> str:
+    return ": ".join(it for it in ((f"by {by}" if by else "") + ends, why) if it).strip()

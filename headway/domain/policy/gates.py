@@ -58,8 +58,7 @@ def locks_on(holds: Holds, environment: str, services: Iterable[str]) -> list[Bl
     for service in services:
         lock = holds.lock_on(environment, service)
         if lock is not None:
-            said = f"locked by {lock.by or 'somebody'}" + (f": {lock.why}" if lock.why else "")
-            found[lock.service] = Blocked(environment, lock.service, "locked", said)
+            found[lock.service] = Blocked(environment, lock.service, "locked", str(lock))
     return list(found.values())
 
 
@@ -68,7 +67,7 @@ def gates(
 ) -> list[Blocked]:
     """Return everything that holds back a release of these changes; `undo` means a rollback."""
     changes = list(changes)
-    blocked = locks_on(holds, environment, [it.service for it in changes])
+    blocked = locks_on(holds.at(now), environment, [it.service for it in changes])
     for change in changes:
         digest = change.new.digest
         veto = next((it for it in holds.vetoes_on(environment, change.service) if it.digest == digest), None)

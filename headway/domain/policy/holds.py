@@ -28,13 +28,35 @@ _DIGEST = re.compile(r"sha(256|384|512):[0-9a-f]{64,128}")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Lock:
-    """Nobody releases this service (empty: the whole environment) without force."""
+    """Nobody releases this service (empty: the whole environment) without force, until it ends by itself or by hand.
+
+    `until` is an ISO time with its zone; empty where nothing but a person ends it.
+    """
 
     environment: str
     service: str = ""
     by: str = field(default="", compare=False)
     at: str = field(default="", compare=False)
     why: str = field(default="", compare=False)
+    until: str = field(default="", compare=False)
+
+    @property
+    def end(self) -> datetime | None:
+        """When it ends by itself; None where it does not."""
+        return _moment(self.until) if self.until else None
+
+    def has_ended(self, now: datetime) -> bool:
+        """Return whether it is over: it holds nothing back from its end on."""
+        return (end := self.end) is not None and end <= now
+
+    @property
+    def ends(self) -> str:
+        """When it ends by itself, in words that follow others: ` until 2026-11-27 17:00 UTC`; empty where never."""
+        return f" until {end:%Y-%m-%d %H:%M} UTC" if (end := self.end) is not None else ""
+
+    def __str__(self) -> str:
+        """Say who locked it, until when, and why."""
+        return f"locked by {self.by or 'somebody'}{self.ends}" + (f": {self.why}" if self.why else "")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -107,8 +129,12 @@ class Holds:
             tuple(it for it in self.overrides if it not in gone),
         )
 
+    def at(self, now: datetime) -> Holds:
+        """Return what is held back at a time: all but the locks that have ended by then."""
+        return replace(self, locks=tuple(it for it in self.locks if not it.has_ended(now)))
+
     def lock_on(self, environment: str, service: str) -> Lock | None:
-        """Return the lock that holds a service here: its own, or the environment's."""
+        """Return the lock that holds a service here: its own, or the environment's; also one that has ended."""
         return next(
             (it for it in self.locks if it.environment == environment and it.service in ("", service)), None
         )
@@ -154,6 +180,13 @@ def _moment(text: str) -> datetime | None:
         return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def _has_zone(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None and _moment(text) is not None
+    except ValueError:
+        return False
 
 
 def _flow(fact: Fact) -> str:
@@ -254,6 +287,9 @@ def _fact(
             problems.append(text.problem((*path, key), f"{key}: text is expected", value=True))
         else:
             values[key] = stamp(value) if isinstance(value, datetime) else str(value)
+            if key == "until" and not _has_zone(values[key]):
+                said = "until: a time with its zone is expected, such as 2026-11-27T17:00:00Z"
+                problems.append(text.problem((*path, key), said, value=True))
     needed = {
         Lock: ("environment",),
         Veto: ("environment", "service", "digest"),

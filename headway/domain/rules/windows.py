@@ -60,8 +60,8 @@ class Window:
         while day <= last:
             if day.weekday() in self.days:
                 until = self.until + (24 * 60 if self.until <= self.since else 0)
-                start = _at(day, self.since, self.zone, end=False)
-                yield start, _end(start, _at(day, until, self.zone, end=True), until - self.since)
+                start = at_clock(day, self.since, self.zone, end=False)
+                yield start, _end(start, at_clock(day, until, self.zone, end=True), until - self.since)
             day += timedelta(days=1)
 
 
@@ -78,8 +78,8 @@ def parse_window(text: str) -> Window:
         minutes = (last[0] - first[0]).days * 24 * 60 + last[1] - first[1]
         if minutes <= 0:
             raise UsageError(f"{text!r} ends before it begins", hint=EXAMPLE)
-        start = _at(*first, zone, end=False)
-        return Window(text, zone, once=(start, _end(start, _at(*last, zone, end=True), minutes)))
+        start = at_clock(*first, zone, end=False)
+        return Window(text, zone, once=(start, _end(start, at_clock(*last, zone, end=True), minutes)))
     raise UsageError(f"{text!r} is not a window", hint=EXAMPLE)
 
 
@@ -125,7 +125,7 @@ def _end(start: datetime, end: datetime, minutes: int) -> datetime:
     return end if end > start or start == LAST else start + timedelta(minutes=minutes)
 
 
-def _at(day: date, minutes: int, zone: ZoneInfo, *, end: bool) -> datetime:
+def at_clock(day: date, minutes: int, zone: ZoneInfo, *, end: bool) -> datetime:
     """Return a wall clock's time in UTC; the first or the last moment there is for one before or after it."""
     try:
         return _known(day, minutes, zone, end=end)

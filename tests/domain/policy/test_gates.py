@@ -113,6 +113,15 @@ def test_a_lock_on_all_is_reported_once_and_holds_back_undoing_too() -> None:
     assert str(gates(config(), holds, "p", CHANGES, NOW, undo=False)[0]) == "p is locked by ann: audit"
 
 
+@pytest.mark.parametrize(
+    ("until", "held"), [("", True), ("2026-11-24T12:00:01Z", True), ("2026-11-24T12:00:00Z", False)]
+)
+def test_a_lock_that_has_ended_holds_nothing_back(until: str, held: bool) -> None:
+    holds = Holds().put([Lock("p", by="ann", why="audit", until=until)])
+    assert bool(kinds(holds)) is held
+    assert bool(kinds(holds, undo=True)) is held
+
+
 def test_a_veto_is_about_a_digest() -> None:
     """Only the very digest, only here, only this service."""
     assert kinds(Holds().put([Veto("p", "web", D)])) == [("vetoed", "web")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,25 @@ def test_an_environments_lock_holds_all_its_services() -> None:
     assert holds.lock_on("staging", "users") is None
 
 
+def test_a_lock_ends_by_itself() -> None:
+    """At its time, and not a second before; the environment's own lock stands where the service's has ended."""
+    text = "locks:\n- {environment: production, until: 2026-11-27T17:00:00Z}\n- {environment: production, service: web}\n"
+    holds = read_holds(text.encode())
+    end = datetime(2026, 11, 27, 17, tzinfo=UTC)
+    for now, held in ((end - timedelta(seconds=1), True), (end, False)):
+        assert (holds.at(now).lock_on("production", "users") is not None) is held
+        assert holds.at(now).lock_on("production", "web") is not None
+    assert str(holds.locks[0]) == "locked by somebody until 2026-11-27 17:00 UTC"
+    assert read_holds(holds.write()).write() == holds.write()
+
+
+@pytest.mark.parametrize("until", ["friday", "2026-11-27", "2026-11-27T17:00:00", "17:00"])
+def test_an_end_that_cannot_be_read_is_no_end(until: str) -> None:
+    """A lock must not end because somebody has mistyped when."""
+    with pytest.raises(ConfigError, match="until: a time with its zone is expected"):
+        read_holds(f"locks:\n- {{environment: production, until: '{until}'}}\n".encode())
+
+
 def test_an_override_of_a_service_wins_over_the_environments() -> None:
     """What is said of one service is nearer than what is said of all."""
     holds = Holds().put([Override("staging", "", "manual"), Override("staging", "orders", "automatic")])
@@ -73,7 +93,15 @@ PRINTABLE = st.characters(exclude_categories=["C", "Zl", "Zp", "Zs"], include_ch
 TEXT = st.text(PRINTABLE, max_size=40).map(str.strip)
 NAMES = st.sampled_from(["staging", "production", "web", "on", "no", "null", "007", "a-b"])
 FACTS = st.one_of(
-    st.builds(Lock, NAMES, NAMES, TEXT, TEXT, TEXT),
+    st.builds(
+        Lock,
+        NAMES,
+        NAMES,
+        TEXT,
+        TEXT,
+        TEXT,
+        st.sampled_from(["", "2026-11-27T17:00:00Z", "2026-11-27T17:00+01:00"]),
+    ),
     st.builds(
         Veto, NAMES, NAMES, st.sampled_from([A, B]), TEXT, st.booleans(), st.booleans(), TEXT, TEXT, TEXT
     ),
