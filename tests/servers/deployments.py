@@ -29,6 +29,8 @@ class Cluster(KubeServer):
         super().__init__(listener)
         self.kinds, self.watched, self.pace = ALL, True, pace
         self.settle = self._settle
+        self.logs: dict[str, str] = {}
+        """What pods wrote, by their names."""
         self._stopped = threading.Event()
         self._threads: list[threading.Thread] = []
 
@@ -45,6 +47,20 @@ class Cluster(KubeServer):
             if "status" in before:
                 body["status"] = before["status"]
         return super()._put(path, body, query)
+
+    def _answer(
+        self, method: str, path: str, query: dict[str, list[str]], body: dict[str, Any]
+    ) -> tuple[int, Any]:
+        """Choose pods by their labels and events by what they are about, and give a pod's log."""
+        if method == "GET" and path.endswith("/log"):
+            said = self.logs.get(path.split("/")[-2])
+            if said is None:
+                return 404, {"kind": "Status", "reason": "NotFound"}
+            return 200, "\n".join(said.splitlines()[-int(query["tailLines"][0]) :]).encode()
+        code, answer = super()._answer(method, path, query, body)
+        if method == "GET" and "items" in answer:
+            answer = {**answer, "items": [it for it in answer["items"] if _chosen(it, path, query)]}
+        return code, answer
 
     def _settle(self, path: str) -> None:
         if "/deployments/" not in path:
@@ -126,6 +142,18 @@ class Cluster(KubeServer):
         return sorted(found, key=lambda it: int(it[1]["metadata"]["annotations"][REVISION]))
 
 
+def _chosen(item: dict[str, Any], path: str, query: dict[str, list[str]]) -> bool:
+    if path.endswith("/pods") and (labels := query.get("labelSelector")):
+        mine = item["metadata"].get("labels") or {}
+        return all(
+            mine.get(key) == value for key, _, value in (it.partition("=") for it in labels[0].split(","))
+        )
+    fields = query.get("fieldSelector", [""])[0]
+    if path.endswith("/events") and fields.startswith("involvedObject.uid="):
+        return bool(item["involvedObject"]["uid"] == fields.partition("=")[2])
+    return True
+
+
 def _image(item: dict[str, Any]) -> str:
     return str(item["spec"]["template"]["spec"]["containers"][0]["image"])
 
@@ -161,6 +189,7 @@ def _pod(name: str, replica_set: dict[str, Any], image: str, *, ready: bool) -> 
         "metadata": {
             "name": name,
             "namespace": replica_set["metadata"]["namespace"],
+            "labels": replica_set["spec"]["template"].get("metadata", {}).get("labels", {}),
             "ownerReferences": [_owner("ReplicaSet", replica_set)],
         },
         "spec": copy.deepcopy(replica_set["spec"]["template"]["spec"]),

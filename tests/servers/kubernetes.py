@@ -6,6 +6,7 @@ release is live as soon as it is applied.
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import json
 import threading
@@ -176,16 +177,17 @@ class KubeServer:
         handler.send_header("Transfer-Encoding", "chunked")
         handler.end_headers()
         handler.wfile.flush()
+        at = bisect.bisect_right(self.news, since, key=lambda it: it[0])
         with contextlib.suppress(OSError):
             while not self._over.is_set():
                 with self._lock:
-                    found = [it for it in self.news if it[0] > since and it[2].startswith(url.path + "/")]
+                    found = [it for it in self.news[at:] if it[2].startswith(url.path + "/")]
+                    at = len(self.news)
                     if not found and not self._changed.wait(max(0.0, min(until - time.monotonic(), 1.0))):
                         if time.monotonic() >= until:
                             break
                         continue
                 for version, what, _, item in found:
-                    since = version
                     said = {**item, "metadata": {**item["metadata"], "resourceVersion": str(version)}}
                     line = json.dumps({"type": what, "object": said}).encode() + b"\n"
                     handler.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))

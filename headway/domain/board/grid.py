@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from headway.domain.board.cells import cell
 from headway.domain.board.facts import Candidate, EnvironmentFacts, Question, Run, Source
-from headway.domain.board.times import duration, window_words
+from headway.domain.board.times import duration, moment, window_words
 from headway.domain.board.values import RANK, WORDS, Cell, Grid, Head, Last, Mark, Row, State
 from headway.domain.config.reading import Config
 from headway.domain.policy.gates import is_automatic
-from headway.domain.policy.holds import Holds
+from headway.domain.policy.holds import Holds, Lock
+from headway.domain.policy.until import zone_of
 from headway.domain.releases.ledger import Entry
 
 
@@ -32,9 +33,11 @@ class Facts:
     sources: Sequence[Source] = ()
 
 
-def column(facts: Facts, name: str) -> dict[str, Cell]:
-    """Return the cells of an environment by service, in the order of headway.yaml."""
-    here, config = facts.environments[name], facts.config
+def column(
+    facts: Facts, name: str, now: datetime, services: Collection[str] | None = None
+) -> dict[str, Cell]:
+    """Return the cells of an environment by service, in the order of headway.yaml: all, or those of some services."""
+    here, config, holds = facts.environments[name], facts.config, facts.holds.at(now)
     source = config.environments[name].promote_from
     before = facts.environments.get(source) if source else None
     runs = [it for it in facts.runs if it.environment == name and not it.error]
@@ -43,13 +46,14 @@ def column(facts: Facts, name: str) -> dict[str, Cell]:
         service: cell(
             here,
             service,
-            facts.holds,
+            holds,
             before,
             runs,
             questions,
             facts.subjects.get(str(next(iter(here.images.get(service, ())), "")), ""),
         )
         for service in config.services
+        if services is None or service in services
     }
 
 
@@ -59,7 +63,8 @@ def head(facts: Facts, name: str, cells: Mapping[str, Cell], now: datetime) -> H
     there = [it for it in cells.values() if it.state != "absent"]
     questions = tuple(it for it in facts.questions if it.environment == name)
     state, word = _overall(there, bool(questions))
-    lock = next((it for it in facts.holds.locks if (it.environment, it.service) == (name, "")), None)
+    holds = facts.holds.at(now)
+    lock = next((it for it in holds.locks if (it.environment, it.service) == (name, "")), None)
     window, is_open = window_words(rules.windows, rules.freezes, now)
     newest = next((it for it in here.entries if it.kind not in ("lock", "policy")), None)
     return Head(
@@ -71,9 +76,7 @@ def head(facts: Facts, name: str, cells: Mapping[str, Cell], now: datetime) -> H
         window=window,
         is_open=is_open,
         soak=_soak(facts, name, now),
-        lock=Mark("lock", "Locked", ": ".join(filter(None, (f"by {lock.by}" if lock.by else "", lock.why))))
-        if lock is not None
-        else None,
+        lock=_lock_mark(lock, [*rules.windows, *rules.freezes], now) if lock is not None else None,
         approvals=rules.approvals,
         behind=sum(it.behind != 0 for it in there),
         automatic=any(is_automatic(config, facts.holds, name, it) for it in config.services),
@@ -128,6 +131,13 @@ def _last(entry: Entry | None) -> Last | None:
     if entry is None:
         return None
     return Last(entry.what, entry.actor, entry.time, entry.reason, entry.state, entry.commit)
+
+
+def _lock_mark(lock: Lock, windows: Sequence[str], now: datetime) -> Mark:
+    end = lock.end
+    until = f"until {moment(end, zone_of(windows), now)}" if end is not None else ""
+    said = " ".join(filter(None, (f"by {lock.by}" if lock.by else "", until)))
+    return Mark("lock", "Locked", ": ".join(filter(None, (said, lock.why))))
 
 
 def _soak(facts: Facts, name: str, now: datetime) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -56,6 +56,23 @@ class Cell:
     behind: int = 0
     source: str = ""
     marks: tuple[Mark, ...] = ()
+    flags: tuple[str, ...] = field(init=False, compare=False, repr=False)
+    """The filters that it fits."""
+
+    def __post_init__(self) -> None:
+        """Work the filters out once: they are counted at every change of the board."""
+        object.__setattr__(self, "flags", tuple(self._fits()))
+
+    def _fits(self) -> Iterator[str]:
+        if self.state in ("waiting", "rolling", "failed"):
+            yield self.state
+        elif self.state == "rolled-back":
+            yield "failed"
+        if self.behind:
+            yield "behind"
+        for it in self.marks:
+            if it.kind in ("drift", "lock"):
+                yield "locked" if it.kind == "lock" else it.kind
 
     @property
     def word(self) -> str:
@@ -66,23 +83,6 @@ class Cell:
     def id(self) -> str:
         """The name of its place on the page."""
         return f"c-{self.environment}--{self.service}"
-
-    @property
-    def flags(self) -> tuple[str, ...]:
-        """The filters that it fits."""
-        found = [
-            name
-            for name, fits in (
-                ("waiting", self.state == "waiting"),
-                ("rolling", self.state == "rolling"),
-                ("failed", self.state in ("failed", "rolled-back")),
-                ("behind", self.behind != 0),
-                ("drift", any(it.kind == "drift" for it in self.marks)),
-                ("locked", any(it.kind == "lock" for it in self.marks)),
-            )
-            if fits
-        ]
-        return tuple(found)
 
     @property
     def rank(self) -> int:

@@ -283,7 +283,17 @@ class HealthRule(Part):
 
 
 Verb = Literal[
-    "read", "release", "promote", "approve", "rollback", "lock", "unlock", "force", "reconcile", "rebuild"
+    "read",
+    "release",
+    "promote",
+    "approve",
+    "rollback",
+    "lock",
+    "unlock",
+    "automate",
+    "force",
+    "reconcile",
+    "rebuild",
 ]
 
 

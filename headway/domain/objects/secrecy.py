@@ -12,7 +12,7 @@ import binascii
 import contextlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 HIDDEN = "(hidden)"
@@ -46,6 +46,21 @@ def redacted(said: str, sent: object = None, *, secret: bool = False) -> str:
             for spelling in _spellings(value):
                 _mark(said, spelling, hidden)
     return _without(said, hidden)
+
+
+def without_values(lines: Iterable[str], secrets: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Take the whole values of Secrets out of lines that others wrote, such as a log's.
+
+    Values of fewer than four characters stay: they may be a part of any word.
+    """
+    known = {it for secret in secrets for value in _leaves(secret) for it in _spellings(value)}
+    values = sorted((it for it in known if len(it) >= _TOKEN), key=len, reverse=True)
+    found = []
+    for line in lines:
+        for value in values:
+            line = line.replace(value, HIDDEN)
+        found.append(line)
+    return tuple(found)
 
 
 def _objects(sent: object) -> Iterator[Mapping[str, Any]]:

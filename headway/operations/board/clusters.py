@@ -70,7 +70,8 @@ class _Environment:
         self._connections, self._snapshot, self._name, self._told = connections, snapshot, name, told
         self._watch: StandingWatch | None = None
         self._closed = threading.Event()
-        self._known: dict[ObjectId, Standing] = {}
+        self._known: dict[str, dict[ObjectId, Workload]] = {}
+        self._found: dict[str, tuple[Workload, ...]] = {}
         self._services: dict[ObjectId, set[str]] = {}
         threading.Thread(target=self._open, name=f"open {name}", daemon=True).start()
 
@@ -103,13 +104,15 @@ class _Environment:
             self._watch.close()
 
     def _tell(self, standings: Mapping[ObjectId, Standing]) -> None:
-        self._known |= standings
-        found: dict[str, list[Workload]] = {}
-        for key, standing in self._known.items():
+        touched: set[str] = set()
+        for key, standing in standings.items():
+            made = _workload(key, standing)
             for service in self._services.get(key, ()):
-                found.setdefault(service, []).append(_workload(key, standing))
+                self._known.setdefault(service, {})[key] = made
+                touched.add(service)
+        self._found |= {service: tuple(self._known[service].values()) for service in touched}
         if not self._closed.is_set():
-            self._told(self._name, {service: tuple(it) for service, it in found.items()}, "")
+            self._told(self._name, dict(self._found), "")
 
     def _fail(self, why: str) -> None:
         if self._closed.is_set():

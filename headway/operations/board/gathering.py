@@ -7,14 +7,14 @@ down takes nothing from the others: what it said last stands, and the board says
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from headway.domain.board.facts import Candidate, Question, Run, Source, Workload
 from headway.domain.board.grid import Facts, alike, column, grid, head, same_rows
 from headway.domain.board.values import Cell, Grid, Head
-from headway.domain.policy.holds import Holds
+from headway.domain.policy.holds import Holds, Lock
 from headway.errors import HeadwayError, explained
 from headway.operations.board.clusters import Clusters
 from headway.operations.board.record import Record
@@ -23,7 +23,10 @@ from headway.operations.connections import Connections
 from headway.operations.snapshot import Snapshot
 
 Changed = Callable[[Grid, frozenset[str], frozenset[str]], None]
-"""Called with a new board, and the ids of the cells and the environments of the heads that changed; WHOLE: all."""
+"""Called with a new board, and the ids of the cells and the environments of the heads that changed; WHOLE: all.
+
+Among the cells is `r-SERVICE` where the head of a row is another.
+"""
 WHOLE = frozenset({"*"})
 
 
@@ -45,6 +48,7 @@ class Board:
         self._sources: dict[str, Source] = {}
         self._columns: dict[str, dict[str, Cell]] = {}
         self._heads: dict[str, Head] = {}
+        self._holding: frozenset[Lock] = frozenset()
         self._listeners: list[Changed] = []
         self.grid = Grid("", "")
 
@@ -105,10 +109,11 @@ class Board:
             self._failed("Registry", problem)
             return
         with self._lock:
-            changed = found != self._candidates
+            names = found.keys() | self._candidates.keys()
+            changed = {it for it in names if found.get(it) != self._candidates.get(it)}
             self._candidates = found
             self._answered("Registry", error)
-            self.put_together(whole=changed)
+            self.put_together((), rows=changed)
 
     def look_at_sources(self) -> None:
         """Read the subjects of the source commits that images were built from, where they are not known yet."""
@@ -156,10 +161,12 @@ class Board:
         """Note that the Prefect server cannot be asked."""
         self._failed("Prefect", error)
 
-    def heads_again(self) -> None:
-        """Work the heads out again: what they say of windows and soaks goes by the clock."""
+    def by_the_clock(self) -> None:
+        """Work out again what goes by the clock: windows and soaks in the heads, and locks that end."""
         with self._lock:
-            self.put_together(())
+            holding = frozenset(self._holds.at(datetime.now(UTC)).locks)
+            ended = {it.environment for it in self._holding - holding}
+            self.put_together(ended & self._columns.keys(), heads=True)
 
     @property
     def runs(self) -> tuple[Run, ...]:
@@ -201,28 +208,50 @@ class Board:
 
     # --- putting together ---
 
-    def put_together(self, names: Iterable[str] | None = None, *, whole: bool = False) -> None:
-        """Work the board out again, of the named environments or of all, and tell what is another."""
+    def put_together(
+        self,
+        names: Collection[str] | None = None,
+        *,
+        services: Collection[str] | None = None,
+        rows: Collection[str] = (),
+        heads: bool = False,
+    ) -> None:
+        """Work the board out again, of the named environments or of all, and tell what is another.
+
+        `services` are those of them that may have changed, where not all; `rows` are services whose candidate is
+        another. With `heads` all heads are worked out, and else those of the named environments.
+        """
         with self._lock:
             facts = self.facts()
             now = datetime.now(UTC)
             known = facts.config.environments
-            changed: set[str] = set()
-            for name in known if names is None or not self._columns else names:
-                self._columns[name] = _kept(self._columns.get(name, {}), column(facts, name), changed)
+            every = names is None or not self._columns
+            chosen = set(known) if every or names is None else set(names)
+            self._holding = frozenset(facts.holds.at(now).locks)
+            changed = {f"r-{it}" for it in rows}
+            for name in chosen:
+                found = column(facts, name, now, None if every else services)
+                self._columns[name] = _kept(
+                    self._columns.get(name, {}), found, changed, is_whole=every or services is None
+                )
             self._columns = {name: self._columns[name] for name in known}
-            self._heads = {name: head(facts, name, self._columns[name], now) for name in known}
+            self._heads = {
+                name: head(facts, name, self._columns[name], now)
+                if heads or name in chosen or name not in self._heads
+                else self._heads[name]
+                for name in known
+            }
             before = self.grid
             self.grid = same_rows(before, grid(facts, self._columns, list(self._heads.values())))
-            if whole or not alike(before, self.grid):
-                cells, heads = WHOLE, WHOLE
+            if not alike(before, self.grid):
+                cells, others = WHOLE, WHOLE
             else:
                 was = {it.environment: it for it in before.heads}
                 cells = frozenset(changed)
-                heads = frozenset(it.environment for it in self.grid.heads if was.get(it.environment) != it)
-            if cells or heads or before.sources != self.grid.sources:
+                others = frozenset(it.environment for it in self.grid.heads if was.get(it.environment) != it)
+            if cells or others or _told_of(before) != _told_of(self.grid):
                 for listener in self._listeners:
-                    listener(self.grid, cells, heads)
+                    listener(self.grid, cells, others)
 
     def _read_holds(self, snapshot: Snapshot) -> None:
         try:
@@ -233,10 +262,11 @@ class Board:
     def _standing(self, name: str, workloads: Mapping[str, tuple[Workload, ...]], error: str) -> None:
         with self._lock:
             self._answered(f"Cluster of {name}", error)
+            before = self._workloads.get(name)
             if not error:
                 self._workloads[name] = dict(workloads)
             if name in self._columns:
-                self.put_together([name])
+                self.put_together([name], services=_changed(before, self._workloads.get(name)))
 
     def _answered(self, source: str, error: str = "") -> None:
         before = self._sources.get(source)
@@ -256,9 +286,28 @@ class Board:
         self._clusters.close()
 
 
-def _kept(old: Mapping[str, Cell], new: Mapping[str, Cell], changed: set[str]) -> dict[str, Cell]:
-    """Return new cells, but the very old ones where nothing of them has changed; note which have."""
-    found: dict[str, Cell] = {}
+def _changed(
+    before: Mapping[str, tuple[Workload, ...]] | None, now: Mapping[str, tuple[Workload, ...]] | None
+) -> set[str] | None:
+    """Return the services whose workloads are not as before; None where any may be."""
+    if before is None or now is None:
+        return None
+    return {it for it in before.keys() | now.keys() if before.get(it) != now.get(it)}
+
+
+def _told_of(board: Grid) -> tuple[object, ...]:
+    """Return what the top of a page says; when a source that is well answered last is no news."""
+    return (board.commit, *(it for it in board.sources if it.error))
+
+
+def _kept(
+    old: Mapping[str, Cell], new: Mapping[str, Cell], changed: set[str], *, is_whole: bool
+) -> dict[str, Cell]:
+    """Return new cells, but the very old ones where nothing of them has changed; note which have.
+
+    Cells that are not among the new ones stay, unless these are the whole.
+    """
+    found: dict[str, Cell] = {} if is_whole else dict(old)
     for service, cell in new.items():
         before = old.get(service)
         if before is None or before != cell:

@@ -10,7 +10,7 @@ import hashlib
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from headway.domain.policy.holds import Lock
 from headway.domain.releases.ledger import Entry, short_tag
@@ -19,6 +19,7 @@ from headway.operations.approvals import needs_approval
 from headway.operations.board.record import Record
 from headway.operations.connections import Connections
 from headway.operations.gates import blocked_by
+from headway.operations.holds import automate, can_be_automatic
 from headway.operations.live_images import live_or_applied
 from headway.operations.promotion import source_environment
 from headway.operations.proposal import Proposal, propose_promotion, propose_rollback
@@ -184,19 +185,17 @@ def _holding(connections: Connections, verb: str, names: Sequence[str], service:
     config = connections.config(head)
     if service:
         config.service(service)
-    holds, facts, mark = connections.holds(head), [], [verb]
+    holds, facts, mark = connections.holds(head).at(datetime.now(UTC)), [], [verb]
     for name in names:
         config.environment(name)
         mine = next((it for it in holds.locks if it == Lock(name, service)), None)
         where = f"{service} in {name}" if service else name
         facts.append(f"{where} {what}")
         if mine is not None:
-            facts.append(
-                f"now it is locked by {mine.by or 'somebody'}" + (f": {mine.why}" if mine.why else "")
-            )
+            facts.append(f"now it is {mine}")
         elif verb == "unlock":
             facts.append("it is not locked now")
-        mark.append(f"{name} {service} {mine.by if mine else ''} {mine.at if mine else ''}")
+        mark.append(f"{name} {service} {(mine.by, mine.at, mine.until) if mine else ''}")
     place = names[0] if len(names) == 1 else "ENVIRONMENT"
     command = shlex.join(["headway", verb, place, *([service] if service else []), "--reason", "…"])
     return Planned(
@@ -206,6 +205,40 @@ def _holding(connections: Connections, verb: str, names: Sequence[str], service:
         _fingerprint(mark),
         facts=tuple(facts),
         command=command,
+        needs_reason=True,
+    )
+
+
+def automating(connections: Connections, name: str, service: str) -> Planned:
+    """Plan to let automation release a service or an environment, also past what a person's choice holds back."""
+    head = connections.repo.fetch()
+    config, before = connections.config(head), connections.holds(head)
+    if service:
+        config.service(service)
+    can_be_automatic(config, name, service)
+    after = automate(config, name, service, "", "")(before)
+    ended = before.choices_on(name, service)
+    facts = [
+        f"{it.service} {it.tag or it.digest[:19]}, held back by {it.by or 'somebody'}"
+        + (f" ({it.why})" if it.why else "")
+        + ", may be released automatically again"
+        for it in ended
+    ]
+    what = service or "every service"
+    if {(it, it.release) for it in after.overrides} != {(it, it.release) for it in before.overrides}:
+        facts.append(f"automation releases {what} in {name}, whatever headway.yaml says")
+    elif ended:
+        facts.append(f"{what} in {name} is released automatically, as before")
+    else:
+        facts.append(f"{what} in {name} is released automatically already, and no choice holds it back")
+    words = ["headway", "automate", name, *([service] if service else []), "--reason", "…"]
+    return Planned(
+        "automate",
+        name,
+        (service,) if service else (),
+        _fingerprint(["automate", name, service, str(ended), *map(str, before.overrides)]),
+        facts=tuple(facts),
+        command=shlex.join(words),
         needs_reason=True,
     )
 

@@ -13,7 +13,7 @@ from headway.domain.objects.names import segment
 from headway.errors import HeadwayError
 from headway.systems.cluster.client import Cluster
 
-LOG_LINES = 20
+LOG_LINES, LOG_BYTES = 20, 65_536
 EVENTS = 5
 _SECONDS = 3.0
 _NOISE = frozenset({"MissingClusterDNS", "DNSConfigForming"})
@@ -23,14 +23,21 @@ _HAVE_LOGS = frozenset(
 
 
 def logs(
-    cluster: Cluster, namespace: str, pod: str, container: str = "", *, previous: bool = False
+    cluster: Cluster,
+    namespace: str,
+    pod: str,
+    container: str = "",
+    *,
+    previous: bool = False,
+    lines: int = LOG_LINES,
 ) -> tuple[str, ...]:
-    """Return a container's last 20 lines; with `previous`, those of the run before it where this one left none.
+    """Return a container's last lines, 64 KiB at most; with `previous`, of the run before where this one left none.
 
     A container that has just ended keeps its own; the one before it may be removed any moment,
     and the kubelet then says so in place of the log.
     """
-    query = {"tailLines": str(LOG_LINES), **({"container": container} if container else {})}
+    bounds = {"tailLines": str(lines), "limitBytes": str(LOG_BYTES)}
+    query = {**bounds, **({"container": container} if container else {})}
     path = f"/api/v1/namespaces/{segment(namespace)}/pods/{segment(pod)}/log"
     for asked in ({}, {"previous": "true"}) if previous else ({},):
         try:
@@ -38,7 +45,7 @@ def logs(
         except HeadwayError:
             continue
         if data.strip() and not data.startswith(b"unable to retrieve container logs"):
-            return tuple(data.decode(errors="replace").splitlines()[-LOG_LINES:])
+            return tuple(data.decode(errors="replace").splitlines()[-lines:])
     return ()
 
 

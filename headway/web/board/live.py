@@ -127,6 +127,10 @@ class Hub:
         places = {it.environment: at for at, it in enumerate(grid.heads)}
         if cells:
             self._by_id = self._by_id or {it.id: it for it in grid.cells()}
+            for each in sorted(it for it in cells if it.startswith("r-")):
+                row = grid.row(each.removeprefix("r-"))
+                if row is not None and any(person.sees(it.environment, row.service) for it in row.cells):
+                    found.append(self._pages.service(row, swapped=True))
             for each in sorted(cells & self._by_id.keys()):
                 it = self._by_id[each]
                 if not person.sees(it.environment, it.service):

@@ -11,9 +11,10 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from headway.operations.board.details import details
-from headway.web.board.answers import Desk, Refused, board_values, drawer, in_thread, known, see
+from headway.web.board.answers import Desk, Refused, board_values, drawer, in_thread, known, markup, see
 from headway.web.board.forms import keep
 from headway.web.board.headers import HEADERS
+from headway.web.board.later import PARTS, Later
 from headway.web.board.live import MOST
 from headway.web.board.rendering import STATIC
 from headway.web.board.rights import Visitor
@@ -28,8 +29,8 @@ FILES = {str(it.relative_to(STATIC)): it for it in STATIC.rglob("*") if it.is_fi
 class Reading:
     """The routes that change nothing."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, desk: Desk, later: Later) -> None:
+        self._desk, self._later = desk, later
         self.routes = [
             Route("/", known(desk, self._home), methods=["GET"]),
             Route("/-/grid", known(desk, self._grid), methods=["GET"]),
@@ -67,9 +68,11 @@ class Reading:
             raise Refused(404, f"There is no {service[:60]!r} in {name[:60]!r}")
         see(person, name, [service])
         found = await in_thread(details, self._desk.board.connections, self._desk.board.facts(), cell)
+        asked = [it for it in PARTS if it in request.query_params.getlist("with")]
+        more = {it: markup(await self._later.part(it, name, service)) for it in asked}
         return drawer(
             self._desk, request, person, "service.html", f"{service} in {name}",
-            it=found, rights=person.rights(name, service),
+            it=found, rights=person.rights(name, service), more={**dict.fromkeys(PARTS, ""), **more},
         )  # fmt: skip
 
     async def _live(self, request: Request) -> Response:

@@ -28,7 +28,8 @@ WIDEST = 12
 class Pages:
     """The templates, with what every one of them needs."""
 
-    def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC), prefect: str = "") -> None:
+        """`prefect` is the address of the Prefect server's pages, empty where there is none."""
         self._now = now
         self._environment = Environment(
             loader=FileSystemLoader(HERE / "templates"),
@@ -40,11 +41,12 @@ class Pages:
             finalize=lambda it: visible(it) if isinstance(it, str) and not isinstance(it, Markup) else it,
         )
         self._environment.globals.update(
-            asset=asset, words=WORDS, chips=CHIPS, scripts=SCRIPTS, now=now, widest=WIDEST
+            asset=asset, words=WORDS, chips=CHIPS, scripts=SCRIPTS, now=now, widest=WIDEST, prefect=prefect
         )
         self._environment.filters.update(ago=self.ago, utc=_utc)
         self._cell = self._environment.get_template("cell.html")
         self._row = self._environment.get_template("row.html")
+        self._service = self._environment.get_template("row_head.html")
         self._head = self._environment.get_template("head.html")
         self._cells: dict[tuple[Cell, str, bool], str] = {}
         self._rows: dict[str, tuple[Row, tuple[str, ...], str]] = {}
@@ -70,11 +72,15 @@ class Pages:
         if known is not None and known[0] is it and known[1] == ages:
             return known[2]
         cells = Markup("".join(self.cell(each, at) for at, each in enumerate(it.cells)))
-        html = self._row.render(row=it, cells=cells)
+        html = self._row.render(row=it, head=self.service(it), cells=cells)
         if len(self._rows) >= KEPT:
             self._rows.clear()
         self._rows[it.service] = it, ages, html
         return html
+
+    def service(self, it: Row, *, swapped: bool = False) -> Markup:
+        """Return the head of a row; `swapped` as of a cell."""
+        return Markup(self._service.render(row=it, swapped=swapped))
 
     def head(
         self,
@@ -95,7 +101,7 @@ class Pages:
     def render_ahead(self, grid: Grid, cells: Collection[str]) -> None:
         """Render what has changed of a board, by the ids of its cells, before anybody asks for it."""
         for it in grid.rows:
-            if "*" in cells or any(each.id in cells for each in it.cells):
+            if "*" in cells or f"r-{it.service}" in cells or any(each.id in cells for each in it.cells):
                 self.row(it)
 
     def ago(self, time: datetime | None) -> str:

@@ -46,6 +46,10 @@ class Visitor:
             for each in role.services or [""]
         )
 
+    def sees_all_of(self, environment: str, services: Collection[str]) -> bool:
+        """Return whether they may see every one of some services."""
+        return all(self.may("read", environment, [it]) for it in services)
+
     def rights(self, environment: str, service: str = "") -> frozenset[str]:
         """Return everything that they may do somewhere; a lock is taken away by the same right."""
         found: frozenset[str] = rights(self.roles, self.who, environment, service)

@@ -13,6 +13,7 @@ from headway.operations.board.gathering import Board
 from headway.operations.connections import Connections
 from headway.web.board.answers import Desk
 from headway.web.board.forms import Tokens
+from headway.web.board.later import Later
 from headway.web.board.live import Hub
 from headway.web.board.pages import Reading
 from headway.web.board.rendering import Pages
@@ -54,7 +55,7 @@ class BoardServer:
     ) -> None:
         self.board = Board(connections)
         self.board.read_repo()
-        pages = Pages()
+        pages = Pages(prefect="" if here else connections.settings.prefect_url().removesuffix("/api"))
         self.hub = Hub(pages)
         # Rendered where it was worked out, so that whoever opens the page need not wait for it.
         self.board.listen(lambda now, cells, heads: pages.render_ahead(now, cells))
@@ -64,13 +65,15 @@ class BoardServer:
             StartsHere(connections, self.board) if here else StartsThere(connections, self.board, app)
         )
         desk = Desk(self.board, pages, self.hub, Tokens(), who, Audit(connections.settings), login)
-        reading = Reading(desk)
-        self._routes = [*reading.routes, *Acting(desk, self.starter).routes], reading.last_routes
+        later = Later(desk)
+        reading = Reading(desk, later)
+        first = [*reading.routes, *later.routes, *Acting(desk, self.starter).routes]
+        self._routes = first, reading.last_routes
         self.clocks = [
             Clock(FETCH, self._while_watched(self.board.fetch), tell),
             Clock(FETCH, self.board.look_at_sources, tell),
             Clock(REGISTRY, Sparing(self.board.look_at_registry), tell),
-            Clock(HEADS, self.board.heads_again, tell),
+            Clock(HEADS, self.board.by_the_clock, tell),
             Clock(HEADS, self._while_watched(Sparing(self.board.compare, COMPARE)), tell),
         ]
         if isinstance(self.starter, StartsThere):

@@ -20,9 +20,11 @@ from headway.domain.board.facts import Question
 from headway.domain.config.model import Verb
 from headway.domain.policy.audit import Act, act_of, answered
 from headway.domain.policy.people import same_person
+from headway.errors import UsageError
 from headway.operations.board import plans
-from headway.operations.board.acts import change_lock
+from headway.operations.board.acts import KINDS, change_holds
 from headway.operations.board.plans import Planned
+from headway.operations.holds import end_of, end_words
 from headway.web.board.answers import Desk, Refused, drawer, in_thread, known, see, told
 from headway.web.board.forms import same_origin
 from headway.web.board.rights import Visitor
@@ -36,6 +38,7 @@ TITLES = {
     "rollback": "Roll back",
     "lock": "Lock",
     "unlock": "Unlock",
+    "automate": "Automate",
     "reconcile": "Reconcile",
     "approve": "Approve for",
 }
@@ -44,6 +47,7 @@ BUTTONS = {
     "rollback": "Roll back",
     "lock": "Lock",
     "unlock": "Unlock",
+    "automate": "Automate",
     "reconcile": "Reconcile",
     "approve": "Approve",
     "reject": "Reject",
@@ -53,6 +57,7 @@ RIGHTS: dict[str, Verb] = {
     "rollback": "rollback",
     "lock": "lock",
     "unlock": "unlock",
+    "automate": "automate",
     "reconcile": "reconcile",
     "approve": "approve",
     "reject": "approve",
@@ -71,7 +76,7 @@ class Acting:
             Route("/-/approvals/{run}", known(desk, self._question), methods=["GET"]),
             Route("/-/approvals/{run}", known(desk, self._answered), methods=["POST"]),
         ]
-        for verb in ("promote", "rollback", "lock", "unlock", "reconcile"):
+        for verb in ("promote", "rollback", "lock", "unlock", "automate", "reconcile"):
             path = f"/-/{verb}/{{environment}}"
             self.routes.append(Route(path, known(desk, self._shown(verb)), methods=["GET"]))
             self.routes.append(Route(path, known(desk, self._pressed(verb)), methods=["POST"]))
@@ -155,6 +160,8 @@ class Acting:
             return plans.reconciling(connections, name, person.name)
         names = [name] if name else list(self._desk.board.snapshot.config.environments)
         service = services[0] if services else ""
+        if verb == "automate":
+            return plans.automating(connections, name, service)
         make = plans.locking if verb == "lock" else plans.unlocking
         return make(connections, names, service)
 
@@ -166,18 +173,8 @@ class Acting:
         if refusal := _refusal(plan, reason, force):
             await self._note_refused(acts, refusal[1])
             raise Refused(*refusal)
-        if plan.verb in ("lock", "unlock"):
-            until = str(form.get("until", "")).strip()
-            why = f"{reason} (until {until})" if until else reason
-            names, service = self._places(request), plan.services[0] if plan.services else ""
-            connections = self._desk.board.connections
-            commits = await in_thread(
-                self._audited, acts, change_lock, connections, plan.verb, names, service, person.name, why
-            )
-            await in_thread(self._desk.board.read_repo)
-            done = f"{where} is {plan.verb}ed" if len(commits) else "It was so already"
-            said = f"commit {commits[-1][:9]}" if commits else ""
-            return told(self._desk, request, person, 200, done, said or done, state="live")
+        if plan.verb in KINDS:
+            return await self._hold(request, person, plan, form, acts)
         assert plan.request is not None
         asked = plan.request.model_copy(update={"actor": person.name, "reason": reason, "force": force})
         page = await in_thread(self._audited, acts, self._starter.start, plan.verb, asked, plan.touched)
@@ -186,6 +183,46 @@ class Acting:
             text = f"It waits for {plan.approvals} approval{'s' if plan.approvals != 1 else ''}."
         heading = f"{TITLES[plan.verb]} {where}: started"
         return told(self._desk, request, person, 202, heading, text, state="rolling", link=page)
+
+    async def _hold(
+        self, request: Request, person: Visitor, plan: Planned, form: FormData, acts: Sequence[Act]
+    ) -> Response:
+        """Do what is a commit of holds.yaml."""
+        connections, names = self._desk.board.connections, self._places(request)
+        service, reason = plan.services[0] if plan.services else "", str(form.get("reason", "")).strip()
+        until = str(form.get("until", "")) if plan.verb == "lock" else ""
+        try:
+            ends = await in_thread(self._ends, names, until)
+        except UsageError as error:
+            await self._note_refused(acts, error.message)
+            raise
+        commits = await in_thread(
+            self._audited,
+            acts,
+            change_holds,
+            connections,
+            plan.verb,
+            names,
+            service,
+            person.name,
+            reason,
+            ends,
+        )
+        await in_thread(self._desk.board.read_repo)
+        words = {"lock": "is locked", "unlock": "is unlocked", "automate": "is automatic"}
+        done = f"{service or plan.environment or 'Every environment'} {words[plan.verb]}"
+        config = self._desk.board.snapshot.config
+        said = "; ".join(
+            f"{it} is locked{end_words(config, it, end)}" for it, end in ends.items() if end is not None
+        )
+        commit = f"commit {commits[-1][:9]}" if commits else "it was so already"
+        return told(
+            self._desk, request, person, 200, done, "; ".join(filter(None, (said, commit))), state="live"
+        )
+
+    def _ends(self, names: Sequence[str], until: str) -> dict[str, datetime | None]:
+        config, now = self._desk.board.snapshot.config, datetime.now(UTC)
+        return {it: end_of(config, it, until, now) for it in names}
 
     # --- approvals ---
 
@@ -294,7 +331,7 @@ def _refusal(plan: Planned, reason: str, force: bool) -> tuple[int, str] | None:
         return 422, "A reason is needed: it is recorded in the commit"
     if force and not reason:
         return 422, "Overriding needs a reason: it is recorded"
-    if plan.request is None and plan.verb not in ("lock", "unlock"):
+    if plan.request is None and plan.verb not in KINDS:
         return 409, "There is nothing to do any more"
     return None
 

@@ -47,7 +47,7 @@ def facts(web: str = "live", **more: object) -> Facts:
 
 
 def made(found: Facts, now: datetime = NOON) -> Grid:
-    columns = {name: column(found, name) for name in CONFIG.environments}
+    columns = {name: column(found, name, now) for name in CONFIG.environments}
     return grid(found, columns, [head(found, name, columns[name], now) for name in columns])
 
 
@@ -65,6 +65,30 @@ def test_the_head_of_an_environment() -> None:
     assert production.lock.why == "by bob: audit"
     assert production.last is not None
     assert (production.last.what, production.last.who) == ("web 1.1.0", "ann")
+
+
+@pytest.mark.parametrize(
+    ("until", "said"),
+    [
+        ("2026-11-28T17:00:00Z", "by bob until 17:00 UTC: audit"),
+        ("2026-11-30T09:00:00Z", "by bob until Mon 09:00 UTC: audit"),
+        ("2026-11-28T12:00:00Z", ""),
+    ],
+)
+def test_a_lock_ends_on_the_board_too(until: str, said: str) -> None:
+    """In the head and in every cell, at its time."""
+    found = made(facts(holds=Holds(locks=(Lock("production", "", "bob", "", "audit", until),))))
+    mark = found.heads[1].lock
+    assert (mark.why if mark is not None else "") == said
+    cell = found.cell("production", "web")
+    assert cell is not None
+    assert ("locked" in cell.flags) is bool(said)
+
+
+def test_some_cells_of_a_column() -> None:
+    """Where one service has changed, the others are not worked out again."""
+    assert list(column(facts(), "production", NOON, {"web"})) == ["web"]
+    assert list(column(facts(), "production", NOON)) == ["api", "web"]
 
 
 def test_a_plan_that_waits_is_in_the_head() -> None:

@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from headway.domain.objects.secrecy import is_secret, redacted
+from headway.domain.objects.secrecy import is_secret, redacted, without_values
 
 LONG = "correct-horse-battery-staple"
 
@@ -88,3 +88,12 @@ def test_what_is_quoted_is_hidden_where_the_body_is_not_known() -> None:
 @pytest.mark.parametrize(("kind", "yes"), [("Secret", True), ("SealedSecret", True), ("ConfigMap", False)])
 def test_kinds_that_hold_secrets(kind: str, yes: bool) -> None:
     assert is_secret({"kind": kind}) is yes
+
+
+def test_a_log_loses_the_values_of_secrets() -> None:
+    """As they stand and in base64; what is too short to be told from other words stays."""
+    lines = [f"connect postgres://shop:{LONG}@db", f"header {b64(LONG)}", "exit 1", "nothing"]
+    known = secret(data={"password": b64(LONG)}, stringData={"port": "1"})
+    assert without_values(lines, [known]) == (
+        "connect postgres://shop:(hidden)@db", "header (hidden)", "exit 1", "nothing",
+    )  # fmt: skip

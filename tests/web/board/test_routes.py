@@ -12,18 +12,23 @@ import httpx
 import pytest
 
 from headway.web.board.rendering import STATIC
+from tests.servers.kubernetes import CLOSED, content
 from tests.web.board.stage import Served, Shop, served
 
 pytestmark = pytest.mark.slow
 OURS = {"sec-fetch-site": "same-origin"}
+PASSWORD = "correct-horse-battery-staple"
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """An application whose staging is ahead of production."""
-    made = Shop(tmp_path_factory.mktemp("shop"), services=("web", "orders"))
+    made = Shop(tmp_path_factory.mktemp("shop"), services=("web", "orders", "users"))
     made.begin()
     made.released("staging", {"orders": "1.1.0"}, why="Totals", who="bob", minutes=300)
+    made.image("users", "1.5.0")
+    secret = f"apiVersion: v1\nkind: Secret\nmetadata: {{name: db}}\nstringData: {{password: {PASSWORD}}}\n"
+    made.remote.push({"staging/secret.yaml": secret})
     yield made
     made.close()
 
@@ -150,6 +155,128 @@ def test_without_a_reason_nothing_is_locked(browser: httpx.Client, shop: Shop) -
 def test_a_form_that_is_too_long_is_not_read(browser: httpx.Client) -> None:
     answer = browser.post("/-/lock", data={"reason": "x" * 400_000}, headers=OURS)
     assert answer.status_code == 413
+
+
+def test_a_lock_until(browser: httpx.Client, shop: Shop) -> None:
+    """The time is the environment's, is told back, and is in the commit; an unclear one is refused with examples."""
+    sent = fields(browser.get("/-/lock/production?service=orders").text)
+    before = commits(shop)
+    unclear = browser.post(
+        "/-/lock/production", data={**sent, "reason": "audit", "until": "Friday"}, headers=OURS
+    )
+    assert unclear.status_code == 422
+    assert "say the time of that day too" in unclear.text
+    assert "Fri 17:00" in unclear.text
+    assert commits(shop) == before
+    sent = {**sent, "reason": "audit", "until": "2099-12-31 17:00"}
+    assert browser.post("/-/lock/production", data=sent, headers=OURS).status_code == 422
+    sent["until"] = "2h"
+    done = browser.post("/-/lock/production", data=sent, headers=OURS)
+    assert done.status_code == 200
+    assert "Europe/London" in done.text
+    assert "until: " in shop.remote.git("show", "main:holds.yaml")
+    undo = fields(browser.get("/-/unlock/production?service=orders").text)
+    assert (
+        browser.post("/-/unlock/production", data={**undo, "reason": "over"}, headers=OURS).status_code == 200
+    )
+
+
+def test_automate_ends_what_a_choice_holds_back(browser: httpx.Client, shop: Shop) -> None:
+    """Its plan names what it ends; afterwards holds.yaml has it no more, and the audit has who did it."""
+    digest = shop.image("web", "1.0.0").partition("@")[2]
+    held = f"vetoes:\n- {{environment: staging, service: web, digest: '{digest}', tag: 1.0.0, by_choice: true, by: bob}}\n"
+    shop.remote.push({"holds.yaml": held})
+    page = browser.get("/-/automate/staging").text
+    assert "web 1.0.0, held back by bob, may be released automatically again" in page
+    assert "headway automate staging" in page
+    done = browser.post("/-/automate/staging", data={**fields(page), "reason": "go on"}, headers=OURS)
+    assert done.status_code == 200, done.text
+    holds = shop.remote.git("show", "main:holds.yaml")
+    assert "by_choice" not in holds
+    assert "release: automatic" in holds
+    act = json.loads((shop.folder / "state/audit.jsonl").read_text().splitlines()[-1])
+    assert (act["who"], act["verb"], act["environment"], act["answer"]) == (
+        "ann", "automate", "staging", "allowed",
+    )  # fmt: skip
+    assert "is released automatically already" in browser.get("/-/automate/staging").text
+    shop.remote.push({"holds.yaml": ""})
+
+
+def test_the_diff_to_the_candidate(server: Served) -> None:
+    """What is live in the environment before, or what the rule takes; as a part, and in the page without a script."""
+    part = server.get("/-/diff/production/orders").text
+    assert "<header" not in part
+    assert "+++ b/production/orders.yaml" in part
+    assert ">+" in part
+    assert "orders:1.1.0" in part
+    assert "+++ b/production/orders.yaml" in server.get("/production/orders?with=diff").text
+    assert "+++ b/production/orders.yaml" not in server.get("/production/orders").text
+    assert "Nothing would change: production has this already, as staging" in server.get(
+        "/-/diff/production/users"
+    ).text.replace("\n", " ")
+    server.wait_for("/-/diff/staging/users", r"users:1\.5\.0")
+
+
+def test_pods_with_their_events_and_the_end_of_a_log(server: Served, shop: Shop) -> None:
+    """Bounded, of this service alone, and without the value of a Secret that the repo has."""
+    name, value = "orders-2-0", PASSWORD
+    path = f"/api/v1/namespaces/staging/pods/{name}"
+    assert path in shop.cluster.objects
+    shop.cluster.logs[name] = "\n".join(
+        [*(f"line {at}" for at in range(500)), f"login with {value}", "<b>end</b>"]
+    )
+    event = {
+        "metadata": {"name": "e1", "namespace": "staging"},
+        "involvedObject": {"uid": shop.cluster.objects[path]["metadata"]["uid"]},
+        "reason": "BackOff",
+        "message": f"Back-off restarting, said {value}",
+        "type": "Warning",
+    }
+    shop.cluster.put("/api/v1/namespaces/staging/events/e1", event)
+    found = server.get("/-/pods/staging/orders").text
+    assert f"<code>{name}</code>" in found
+    assert "BackOff: Back-off restarting, said (hidden)" in found
+    assert "login with (hidden)" in found
+    assert "&lt;b&gt;end&lt;/b&gt;" in found
+    assert value not in found
+    assert "line 450" not in found
+    assert "line 499" in found
+    assert "web-1" not in found
+    assert name in server.get("/staging/orders?with=pods").text
+
+
+def test_a_cluster_that_is_away_says_so(server: Served, shop: Shop) -> None:
+    """In the part, in time; the drawer stands without."""
+    shop.cluster.mood = lambda method, path, body: (
+        CLOSED if "/namespaces/production/deployments/web" in path else None
+    )
+    try:
+        part = server.get("/-/pods/production/web")
+        assert part.status_code == 200
+        assert "The cluster cannot be asked: the API server" in part.text
+        assert "cannot be reached" in part.text
+        page = server.get("/production/web?with=pods")
+        assert page.status_code == 200
+        assert "What was live here" in page.text
+    finally:
+        shop.cluster.mood = content
+
+
+def test_metrics_of_an_environment(server: Served) -> None:
+    page = server.get("/-/metrics/staging").text
+    assert "staging: the last 30 days" in page
+    assert re.search(r'<th scope="row">orders</th>', page)
+    assert server.get("/-/metrics/nowhere").status_code == 404
+
+
+def test_the_menu_of_an_environment(browser: httpx.Client) -> None:
+    """Where nothing is asked of anybody it can be automated; without a Prefect server there is no run to open."""
+    page = browser.get("/").text
+    menu = page[page.index('id="h-staging"') :]
+    menu = menu[menu.index("<details") : menu.index("</details>")]
+    assert re.findall(r'href="([^"]+)"', menu) == [
+        "/-/reconcile/staging", "/-/automate/staging", "/staging", "/-/metrics/staging",
+    ]  # fmt: skip
 
 
 def test_what_was_pressed_is_in_the_audit(browser: httpx.Client, shop: Shop) -> None:

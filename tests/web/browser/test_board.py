@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from selenium.webdriver.common.keys import Keys
 
+from tests.servers.kubernetes import CLOSED, content
 from tests.web.board.stage import Served, Shop
 from tests.web.browser.conftest import Page
 
@@ -55,6 +56,51 @@ def test_a_rollback_offers_the_last_live_state(page: Page) -> None:
     page.until(lambda: page.text("#drawer .changes tbody").split() == ["orders", "1.2.0", "1.1.0"])
     page.one("#drawer .act .primary").click()
     page.until(lambda: page.text("#c-staging--orders").split()[:2] == ["1.1.0", "Live"])
+    assert page.errors() == []
+
+
+def test_the_drawer_is_there_before_what_takes_longer(page: Page, shop: Shop) -> None:
+    """Pods and their log come by themselves, the diff when somebody asks for it; a cluster that is away is said."""
+    name = "payments-1-0"
+    shop.cluster.logs[name] = f"started\n{HOSTILE}"
+    page.open()
+    page.live()
+    page.one("#c-production--payments a.v").click()
+    page.until(lambda: name in page.text("#pods .part"))
+    page.one("#pods .taillog summary").click()
+    page.until(lambda: "<script>" in page.text("#pods .taillog pre"))
+    assert not page.all("#pods img, #pods script")
+    page.open("/production/users")
+    assert not page.all("#diff pre")
+    page.one("#diff summary").click()
+    page.until(lambda: "+++ b/production/users.yaml" in page.text("#diff .part"))
+    shop.cluster.mood = lambda method, path, body: CLOSED if "/deployments/search" in path else None
+    try:
+        page.open("/production/search")
+        page.until(lambda: "The cluster cannot be asked" in page.text("#pods .part"))
+        assert page.text("#drawer h2").startswith("search")
+    finally:
+        shop.cluster.mood = content
+    page.one("#pods a.btn").click()
+    page.until(lambda: "search-1-0" in page.text("#pods .part"))
+    assert page.errors() == []
+
+
+def test_the_menu_of_an_environment(page: Page) -> None:
+    """It opens by mouse and by keyboard, Escape closes it, and what is chosen is in the drawer."""
+    page.open()
+    page.live()
+    menu = page.one("#h-staging details.menu summary")
+    menu.click()
+    page.until(lambda: page.one("#h-staging .items").is_displayed())
+    page.driver.switch_to.active_element.send_keys(Keys.ESCAPE)
+    page.until(lambda: not page.one("#h-staging .items").is_displayed())
+    page.driver.switch_to.active_element.send_keys(Keys.ENTER)
+    page.until(lambda: page.one("#h-staging .items").is_displayed())
+    page.one("#h-staging .items a[href='/-/metrics/staging']").click()
+    page.until(lambda: page.text("#drawer .metrics"))
+    assert not page.one("#h-staging .items").is_displayed()
+    assert page.driver.current_url.endswith("/-/metrics/staging")
     assert page.errors() == []
 
 

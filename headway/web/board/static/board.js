@@ -23,7 +23,7 @@
   function indexed() {
     index ??= new Map([...document.querySelectorAll("#board > .row[data-row]")].map((row) => [
       row.dataset.row,
-      { row, cells: new Map([...row.children].filter((it) => it.id).map((it) => [it.id, entry(it)])) },
+      { row, cells: new Map([...row.querySelectorAll(":scope > .cell")].map((it) => [it.id, entry(it)])) },
     ]));
     return index;
   }
@@ -126,9 +126,27 @@
     if (event.detail.xhr.status >= 400 && event.detail.target === drawer) {
       event.detail.shouldSwap = true;
       event.detail.isError = false;
-    }
+    } else if (event.detail.xhr.status >= 400) missed(event.detail.target);
   });
-  document.addEventListener("htmx:sendError", () => { $("said").textContent = "The server does not answer"; });
+  function missed(part) {
+    if (part?.classList.contains("part")) part.textContent = "It could not be loaded.";
+  }
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.target?.classList.contains("part")) event.detail.target.setAttribute("aria-busy", "true");
+  });
+  document.addEventListener("htmx:afterRequest", (event) => event.detail.target?.removeAttribute("aria-busy"));
+  document.addEventListener("htmx:sendError", (event) => {
+    $("said").textContent = "The server does not answer";
+    missed(event.detail.target);
+  });
+
+  // --- the menus of the heads ---
+
+  function shut(but) {
+    for (const it of document.querySelectorAll("details.menu[open]")) if (it !== but) it.open = false;
+  }
+  document.addEventListener("click", (event) => shut(event.target.closest("details.menu")));
+  document.addEventListener("click", (event) => { if (event.target.closest(".menu .items a")) shut(); });
 
   // --- live ---
 
@@ -165,10 +183,12 @@
     if (document.hidden) resting = setTimeout(disconnect, 60000);
     else connect();
   });
-  let focused = "";
+  let focused = "", opened = false;
   document.addEventListener("htmx:oobBeforeSwap", (event) => {
     const place = event.detail.target;
-    focused = place?.contains?.(document.activeElement) && document.activeElement.getAttribute("href") || "";
+    const active = place?.contains?.(document.activeElement) ? document.activeElement : null;
+    focused = active?.tagName === "SUMMARY" ? "summary" : active?.getAttribute("href") ? `a[href="${CSS.escape(active.getAttribute("href"))}"]` : "";
+    opened = !!place?.querySelector?.("details.menu[open]");
   });
   document.addEventListener("htmx:oobAfterSwap", (event) => {
     const now = document.getElementById(event.detail.target?.id ?? "");
@@ -178,8 +198,9 @@
       if (at?.id === now.id) mark(now);
     }
     if (now?.classList.contains("head")) index = null;
-    if (focused) now?.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
-    focused = "";
+    if (opened) now?.querySelector("details.menu")?.setAttribute("open", "");
+    if (focused) now?.querySelector(focused)?.focus();
+    focused = ""; opened = false;
     schedule();
   });
   document.addEventListener("htmx:afterSwap", (event) => {
@@ -237,7 +258,9 @@
     if (event.metaKey || event.ctrlKey || event.altKey || keys.open) return;
     const typing = event.target.closest("input:not([type=checkbox], [type=radio]), textarea, select");
     if (event.key === "Escape") {
-      if (typing === search) { search.value = ""; filter(); remember(); search.blur(); }
+      const menu = document.querySelector("details.menu[open]");
+      if (menu) { shut(); menu.querySelector("summary").focus(); }
+      else if (typing === search) { search.value = ""; filter(); remember(); search.blur(); }
       else close();
       return;
     }
