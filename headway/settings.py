@@ -85,6 +85,16 @@ class Settings(BaseSettings):
     slack_url: str = ""
     """URL of Slack's Web API, if it is not Slack's own."""
 
+    slack_signing_secret: SecretStr = SecretStr("")
+    """Signing secret of the Slack app: with it, `headway serve` takes buttons and commands over HTTP."""
+
+    slack_app_token: SecretStr = SecretStr("")
+    """App-level token (`connections:write`): with it, `headway serve` takes them over a connection of its own (Socket
+    Mode)."""
+
+    slack_emails: bool = False
+    """Know people in Slack by the confirmed e-mail address of their profile, besides `people` in headway.yaml."""
+
     apprise: SecretStr = SecretStr("")
     """Addresses for mail, Teams, Discord and others, as `name=url name=url`; headway.yaml uses the names."""
 
@@ -149,8 +159,8 @@ class Settings(BaseSettings):
     """File in which `headway serve` keeps who asked it for what; empty means audit.jsonl in the state folder."""
 
     approval_secret: SecretStr = SecretStr("")
-    """Secret with which the board signs approvals, for environments that take them there only (`approve_on`). The
-    workers need it too."""
+    """Secret with which `headway serve` signs approvals given on the board and in Slack, for environments that take
+    them there only (`approve_on`). The workers need it too."""
 
     local: bool = False
     """Run every command in its own process, as `--local` does."""

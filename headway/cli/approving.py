@@ -62,7 +62,7 @@ def _answer(decision: str, what: str, plan: str, by: str, reason: str, yes: bool
     from headway.systems.prefect.api import PrefectApi
 
     settings = Settings()
-    app, board_only = application(settings), only_on_board(settings)
+    app, elsewhere = application(settings), only_elsewhere(settings)
     with PrefectApi(settings.prefect_url(), tell=waits_for_server) as api:
         found = [(it, *api.question(it)) for it in api.waiting(app)]
         if not what:
@@ -86,10 +86,10 @@ def _answer(decision: str, what: str, plan: str, by: str, reason: str, yes: bool
                 f"{who} cannot approve this: {waiting.actor} requested it",
                 hint="somebody else must approve it; `headway reject` withdraws it",
             )
-        if decision == "approve" and waiting.environment in board_only:
+        if decision == "approve" and (only := elsewhere.get(waiting.environment)):
             raise RefusedError(
-                f"{waiting.environment} takes approvals on the board only, which knows who approves",
-                hint="open the board of `headway serve`; its link is in the notification of the plan",
+                f"{only}: who approves is known there",
+                hint="open the board of `headway serve`, or press the button in Slack's message of the plan",
             )
         if not (yes or plan):
             if not sys.stdin.isatty():
@@ -115,15 +115,17 @@ def application(settings: Settings) -> str:
         return connections.config(connections.repo.fetch()).app
 
 
-def only_on_board(settings: Settings) -> frozenset[str]:
-    """Return the environments that take approvals on the board only."""
+def only_elsewhere(settings: Settings) -> dict[str, str]:
+    """Return the environments that take no approval by this command, and where they take them."""
     if not settings.repo:
-        return frozenset()
+        return {}
+    from headway.domain.policy.approval_proof import only_there
     from headway.operations.connections import Connections
 
     with Connections(settings) as connections:
         environments = connections.config(connections.repo.fetch()).environments
-    return frozenset(name for name, it in environments.items() if it.approve_on)
+    found = {name: only_there(name, it.approve_on, "prefect") for name, it in environments.items()}
+    return {name: said for name, said in found.items() if said}
 
 
 def _list(found: list[tuple[Waiting, str, str]], output: Output) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from headway.domain.policy.approval_proof import Answer, way_of
+from headway.domain.policy.approval_proof import Answer, only_there, places, way_of
 from headway.domain.policy.people import is_named, same_person
 from headway.domain.releases.ledger import APPROVED, new_release_id
 from headway.errors import RefusedError, UsageError
@@ -33,7 +33,7 @@ def before_asking(connections: Connections, proposal: Proposal, request: Forcibl
         return ()
     if proposal.rules.approve_on and not connections.settings.approval_secret.get_secret_value():
         raise UsageError(
-            f"{name} takes approvals on the {' or the '.join(proposal.rules.approve_on)} only, and nothing can prove "
+            f"{name} takes approvals {places(proposal.rules.approve_on)} only, and nothing can prove "
             "that they were given there",
             hint="set HEADWAY_APPROVAL_SECRET for `headway serve` and for the workers",
         )
@@ -80,7 +80,7 @@ def ask_people(proposal: Proposal, request: Forcible, report: str, secret: str =
             continue
         people.append(who)
         # Where the board can prove who approves, the record says of the others that nobody did.
-        named = f"through Prefect, named as {who}" if secret and not way else who
+        named = _recorded(who, way, bool(secret))
         approved.append(named + (f" ({answer.reason})" if answer.reason else ""))
         log(f"approved by {approved[-1]}")
     return tuple((APPROVED, who) for who in approved)
@@ -96,11 +96,15 @@ def plan_changed(name: str, now: str) -> RefusedError:
 
 def _elsewhere(who: str, name: str, wanted: Sequence[str], way: str) -> str:
     """Return that an approval was given where the environment takes none; empty where it takes it."""
-    if not wanted or way in wanted:
-        return ""
-    return (
-        f"the approval by {who} does not count: {name} takes approvals on the {' or the '.join(wanted)} only"
-    )
+    only = only_there(name, wanted, way)
+    return f"the approval by {who} does not count: {only}" if only else ""
+
+
+def _recorded(who: str, way: str, provable: bool) -> str:
+    """Return an approver as the commit names them: where they are only said to be somebody, it says so."""
+    if way == "slack":
+        return f"{who} through Slack"
+    return f"through Prefect, named as {who}" if provable and not way else who
 
 
 def _counts_not(who: str, people: list[str], asked: str) -> str:

@@ -123,6 +123,7 @@ def wrong_together(document: Document, names: Names) -> Iterable[Wrong]:
     yield from _rules(document)
     yield from _routes(document, names)
     yield from _roles(document, names)
+    yield from _people(document)
 
 
 def _of_environment(document: Document, name: str, environment: Environment, names: Names) -> Iterable[Wrong]:
@@ -197,6 +198,15 @@ def _roles(document: Document, names: Names) -> Iterable[Wrong]:
         if not (role.people or role.groups or role.tokens):
             holders: tuple[Path, ...] = tuple((*here, it) for it in ("people", "groups", "tokens"))
             yield Wrong(here, "people, groups or tokens are missing: nobody has this role", holders)
+
+
+def _people(document: Document) -> Iterable[Wrong]:
+    """Yield the people who are somebody else in Slack, too: whoever presses there would be two."""
+    known: dict[str, str] = {}
+    for name, each in document.people.items():
+        if (other := known.setdefault(each.slack, name)) != name:
+            said = f"{other} is {each.slack} in Slack already"
+            yield Wrong(("people", name, "slack"), said, (("people", other, "slack"),))
 
 
 def _circles(document: Document, start: str) -> bool:

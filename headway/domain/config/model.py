@@ -194,9 +194,9 @@ class Environment(Part):
     notify people. `refuse`: do not apply it until somebody corrects it, or forces it with a reason."""
     approvals: int = Field(default=0, ge=0, le=10)
     """How many people, other than the requester, must approve a release."""
-    approve_on: list[Literal["board"]] = []
-    """Where approvals must be given. `board`: on headway's board, which knows who approves. Default: also in Prefect
-    and by `headway approve`, which record the name that is given."""
+    approve_on: list[Literal["board", "slack"]] = []
+    """Where approvals must be given. `board`: on headway's board, `slack`: by the buttons in Slack; both know who
+    approves. Default: also in Prefect and by `headway approve`, which record the name that is given."""
     approval_timeout: Duration = timedelta(hours=24)
     """How long a release waits for its approvals before it is refused."""
     windows: list[str] = []
@@ -223,6 +223,9 @@ class Slack(Part):
 
     channel: str = Field(min_length=1)
     """Channel, such as "#releases"."""
+    buttons: bool = False
+    """Give the messages buttons: approve, reject, show the plan, roll back. `headway serve` answers them, so it has to
+    be set up for Slack."""
 
 
 class Webhook(Part):
@@ -314,6 +317,13 @@ class Role(Part):
     """Services to which they may. Default: all."""
 
 
+class Person(Part):
+    """Where else a person is known."""
+
+    slack: str = Field(pattern=r"^[UW][A-Z0-9]{2,30}$")
+    """Their member ID in Slack, such as U012AB3CD: in their Slack profile, under "Copy member ID"."""
+
+
 class Document(Part):
     """headway.yaml."""
 
@@ -334,3 +344,5 @@ class Document(Part):
     """When objects of other kinds are ready. The first rule for a kind counts."""
     roles: dict[Annotated[str, Field(pattern=NAME, max_length=63)], Role] | None = None
     """Who may do what. Default: everybody who is logged in may do everything, and a token what its file says."""
+    people: dict[Annotated[str, Field(min_length=1)], Person] = {}
+    """Who is who in Slack, by the name that they have in `roles` and in commits."""

@@ -47,6 +47,7 @@ class Notice:
 
     `details` are lines for those who look closer; `progress` is how far a rollout is. One that `corrects`
     repeats what others may have said already: it corrects the message that is there, and adds none.
+    `run` and `plan` are what waits for an approval; `buttons` says that the recipient's message has some.
     """
 
     release: str
@@ -66,6 +67,9 @@ class Notice:
     links: tuple[tuple[str, str], ...] = ()
     details: tuple[str, ...] = ()
     corrects: bool = False
+    run: str = ""
+    plan: str = ""
+    buttons: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain data, the images as they are spelled."""
@@ -140,6 +144,7 @@ class Recipient:
     kind: str
     address: str
     after: datetime
+    buttons: bool = False
 
     @property
     def target(self) -> str:
@@ -155,7 +160,7 @@ def recipients_of(notify: Notify | None, notice: Notice, now: datetime) -> list[
             continue
         after = _after_quiet(route, notice, now)
         for kind, address in _ways(route):
-            recipients = Recipient(kind, address, after)
+            recipients = Recipient(kind, address, after, kind == "slack" and _has_buttons(notify, address))
             if recipients.target not in found or after < found[recipients.target].after:
                 found[recipients.target] = recipients
     return list(found.values())
@@ -168,6 +173,12 @@ def _ways(route: Route) -> Iterator[tuple[str, str]]:
         yield "webhook", route.webhook.url
     if route.apprise is not None:
         yield "apprise", route.apprise
+
+
+def _has_buttons(notify: Notify | None, channel: str) -> bool:
+    """Return whether any route gives a channel buttons: its messages are the same for all of them."""
+    routes: list[Route] = [notify, *notify.routes] if notify is not None else []
+    return any(it.slack is not None and it.slack.channel == channel and it.slack.buttons for it in routes)
 
 
 def _matches(route: Route, notice: Notice) -> bool:

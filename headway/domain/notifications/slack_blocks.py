@@ -9,6 +9,7 @@ from typing import Any
 
 from headway.domain.images.reference import Image
 from headway.domain.notifications.notices import Notice
+from headway.domain.notifications.slack_buttons import ACTIONS, buttons
 from headway.domain.releases.message import short_tag
 from headway.domain.text.visible import visible
 
@@ -42,6 +43,8 @@ def message(notice: Notice) -> dict[str, Any]:
     if notice.cause:
         blocks.append(_section(f"*Cause:* {escaped(str(notice.cause), CAUSE)}"))
     blocks.append({"type": "context", "elements": [_markdown(it) for it in _small(notice)]})
+    if notice.buttons and (found := buttons(notice)):
+        blocks.append({"type": "actions", "block_id": ACTIONS, "elements": found})
     return {"text": escaped(notice.headline, 300), "blocks": blocks, **_metadata(notice, MESSAGE)}
 
 

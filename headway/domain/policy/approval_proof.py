@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-WAYS = ("board",)
-"""Where people are known by a login."""
+WAYS = ("board", "slack")
+"""Where people are known: by a login, or by the member of the workspace that they are."""
+_NAMES = {"board": "on the board", "slack": "in Slack"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +34,15 @@ def way_of(secret: str, shown: str, answer: Answer) -> str:
     way = shown.partition(":")[0]
     fits = secret and way in WAYS and hmac.compare_digest(shown.encode(), proof(secret, way, answer).encode())
     return way if fits else ""
+
+
+def only_there(environment: str, wanted: Sequence[str], way: str) -> str:
+    """Return that an environment takes no approval from a way in; empty where it does."""
+    if not wanted or way in wanted:
+        return ""
+    return f"{environment} takes approvals {places(wanted)} only"
+
+
+def places(wanted: Sequence[str]) -> str:
+    """Return where approvals are taken, in words: `on the board or in Slack`."""
+    return " or ".join(_NAMES[it] for it in wanted)

@@ -48,11 +48,11 @@ class Asked:
             for it in going_on(self._api, self._app)
         ]
 
-    def answer(self, run: str, decision: str, by: str, reason: str, plan: str) -> None:
-        """Answer a run that waits, for somebody whom the board knows."""
+    def answer(self, run: str, decision: str, by: str, reason: str, plan: str, way: str = "board") -> None:
+        """Answer a run that waits, for somebody whom the board or Slack knows."""
         answer = {"decision": decision, "by": by, "reason": reason, "plan": plan}
         if self._secret:
-            answer["proof"] = proof(self._secret, "board", Answer(run, plan, decision, by))
+            answer["proof"] = proof(self._secret, way, Answer(run, plan, decision, by))
         self._api.resume(run, answer)
 
     def _page(self, run: str) -> str:

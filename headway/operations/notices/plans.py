@@ -11,7 +11,7 @@ from headway.domain.releases.plans import Plan
 from headway.operations.connections import Connections
 from headway.operations.notices.sending import links_to, send
 from headway.operations.snapshot import Snapshot
-from headway.runtime.steps import asked_before
+from headway.runtime.steps import asked_before, run_identity
 
 
 def notify_plan(
@@ -29,6 +29,8 @@ def notify_plan(
     """Notify of a release that is not in the config repo yet; `snapshot` is what it was planned on."""
     config = snapshot.config
     notice = of_plan(config.app, plan, release_id, kind, state, actor=actor, reason=reason, cause=cause)
+    if state == "waiting":
+        notice = dataclasses.replace(notice, run=run_identity()[1], plan=plan.fingerprint)
     notice = dataclasses.replace(notice, links=links_to(connections))
     # Once there is nothing to change any more, what was to be changed is known from earlier notices.
     send(connections, config, notice, known=not plan.triples)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from headway.domain.notifications.notices import IN_PLACE, SETTLED, UNDER_WAY, Notice, Recipient
@@ -88,7 +88,8 @@ class Outbox:
             database.execute("BEGIN IMMEDIATE")
             with database:
                 for each in rows:
-                    _put(database, each.target, notice, each.after.timestamp())
+                    own = replace(notice, buttons=each.buttons)
+                    _put(database, each.target, own, each.after.timestamp())
                 _forget_old(database)
 
         if not self._file.use(write):

@@ -26,12 +26,17 @@ TOLD = timedelta(minutes=10)
 class Starter(Protocol):
     """Starts what was pressed, and answers what waits."""
 
-    def start(self, flow: str, request: Forcible, services: Sequence[str]) -> str:
-        """Start a flow; return the address of its page, empty where it has none."""
+    def start(self, flow: str, request: Forcible, services: Sequence[str], press: str = "") -> str:
+        """Start a flow; return the address of its page, empty where it has none.
+
+        The same `press` starts nothing twice.
+        """
         ...
 
-    def answer(self, run: str, decision: str, by: str, reason: str, plan: str) -> None:
-        """Answer a run that waits for an approval."""
+    def answer(
+        self, run: str, decision: str, by: str, reason: str, plan: str, *, way: str = "board"
+    ) -> None:
+        """Answer a run that waits for an approval; `way` is where that was given."""
         ...
 
     def look(self) -> None:
@@ -65,20 +70,24 @@ class StartsHere:
             "reconcile": reconcile_images,
         }
 
-    def start(self, flow: str, request: Forcible, services: Sequence[str]) -> str:
+    def start(self, flow: str, request: Forcible, services: Sequence[str], press: str = "") -> str:
         """Start a flow in a thread."""
-        key, environment = uuid.uuid4().hex, str(getattr(request, "environment", ""))
+        key, environment = press or uuid.uuid4().hex, str(getattr(request, "environment", ""))
         words = {"promote": "promotion", "rollback": "rollback", "reconcile": "reconcile"}
         run = Run(
             environment, f"{words[flow]} by {request.actor}", datetime.now(UTC), services=frozenset(services)
         )
         with self._lock:
+            if key in self._going.runs:
+                return ""
             self._going.runs[key] = run
         self._tell()
         self._pool.submit(self._run, key, flow, request)
         return ""
 
-    def answer(self, run: str, decision: str, by: str, reason: str, plan: str) -> None:
+    def answer(
+        self, run: str, decision: str, by: str, reason: str, plan: str, *, way: str = "board"
+    ) -> None:
         """Refuse: nothing waits without Prefect."""
         raise RefusedError("nothing waits for an approval without Prefect")
 
@@ -139,7 +148,7 @@ class StartsThere:
         self._api = PrefectApi(settings.prefect_url())
         self._asked = Asked(self._api, app, connections.settings.approval_secret.get_secret_value())
 
-    def start(self, flow: str, request: Forcible, services: Sequence[str]) -> str:
+    def start(self, flow: str, request: Forcible, services: Sequence[str], press: str = "") -> str:
         """Start the flow's deployment."""
         prefix = self._connections.settings.deployments
         name = deployment_of(flow, getattr(request, "environment", ""), prefix)
@@ -147,16 +156,18 @@ class StartsThere:
             flow,
             name,
             {"request": as_form(request)},
-            f"board-{uuid.uuid4().hex}",
+            f"board-{press or uuid.uuid4().hex}",
             ["board"],
             self._connections.see_that_it_is_ours,
         )
         self.look()
         return f"{self._page}/runs/flow-run/{run}"
 
-    def answer(self, run: str, decision: str, by: str, reason: str, plan: str) -> None:
+    def answer(
+        self, run: str, decision: str, by: str, reason: str, plan: str, *, way: str = "board"
+    ) -> None:
         """Answer a run that waits for an approval."""
-        self._asked.answer(run, decision, by, reason, plan)
+        self._asked.answer(run, decision, by, reason, plan, way)
         self.look()
 
     def look(self) -> None:
