@@ -97,6 +97,7 @@ def _serve(
     from headway.web.login.doors import door
     from headway.web.protocol import Guarded, connections_at_most
     from headway.web.serving import Clock, Here, There, roles_now
+    from headway.web.slack.setup import slack_server
 
     teller = Teller()
 
@@ -107,6 +108,9 @@ def _serve(
     config = looks.warm_up()
     way_in = door(settings, host)
     board = _board(way_in, looks, tell)
+    slack = slack_server(settings, board)
+    # Nobody told of a run that was cut off: `reconcile` does, and need not wait for its schedule.
+    board.on_cut_off(looks.reconcile)
 
     def take(events: Iterable[Event]) -> None:
         looks.take(events)
@@ -114,7 +118,7 @@ def _serve(
 
     bursts = Bursts(take)
     first, last = board.routes()
-    routes = [*_api(settings, lambda: roles_now(looks.connections)), *way_in.routes, *first]
+    routes = [*_api(settings, lambda: roles_now(looks.connections)), *way_in.routes, *(slack.routes if slack else ()), *first]
     app = make_app(
         bursts.add, secret, insecure=insecure, more=routes, last=last, middleware=way_in.middleware
     )
@@ -134,6 +138,8 @@ def _serve(
         for clock in clocks:
             clock.start()
         board.start()
+        if slack is not None:
+            slack.start()
 
         def end(*_: object) -> None:
             server.should_exit = True
@@ -149,6 +155,8 @@ def _serve(
         for clock in clocks:
             clock.stop()
         bursts.close()
+        if slack is not None:
+            slack.close()
         board.close()
         looks.close()
     sys.exit(0)

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 from tests.servers.http import Listener
 
 TOKEN = "xoxb-a-token-for-tests"
+TEAM = "T0SHOP"
 TEXT_LIMIT, BLOCK_LIMIT, SECTION_LIMIT = 40_000, 50, 3000
 
 
@@ -120,7 +121,7 @@ class SlackServer:
         return {"ok": False, "error": "message_not_found"}
 
     def _auth_test(self, fields: dict[str, Any]) -> dict[str, Any]:
-        return {"ok": True, "team": "Shop", "user": "headway"}
+        return {"ok": True, "team": "Shop", "user": "headway", "team_id": TEAM, "bot_id": "B001"}
 
     def _conversations_history(self, fields: dict[str, Any]) -> dict[str, Any]:
         latest, inclusive = fields.get("latest"), str(fields.get("inclusive", "")).lower() in ("1", "true")
@@ -190,9 +191,23 @@ def _invalid(fields: dict[str, Any]) -> str:
         return "invalid_blocks"
     if any(not 0 < len(it) <= 10 or not all(each["text"] for each in it) for it in contexts):
         return "invalid_blocks"
+    if not all(_is_button(it) for each in blocks if each["type"] == "actions" for it in each["elements"]):
+        return "invalid_blocks"
     if any(re.search(r"&(?!(amp|lt|gt);)", it) for it in [fields.get("text", ""), *texts]):
         return "an escape is cut in two"
     return "" if fields.get("text") or blocks else "no_text"
+
+
+def _is_button(it: dict[str, Any]) -> bool:
+    words, confirm = it["text"], it.get("confirm")
+    asked = confirm is None or (
+        {"title", "text", "confirm", "deny"} == set(confirm)
+        and len(confirm["title"]["text"]) <= 100
+        and len(confirm["text"]["text"]) <= 300
+        and all(0 < len(confirm[key]["text"]) <= 30 for key in ("confirm", "deny"))
+    )
+    named = 0 < len(it["action_id"]) <= 255 and 0 < len(it["value"]) <= 2000
+    return asked and named and words["type"] == "plain_text" and 0 < len(words["text"]) <= 75
 
 
 def limited(seconds: int) -> tuple[int, dict[str, Any], dict[str, str]]:

@@ -34,3 +34,21 @@ def error_of(name: str, message: str) -> HeadwayError:
         )
     said, _, hint = message.partition(_HINT)
     return _KINDS.get(name, FailedError)(said or name, hint=hint)
+
+
+def fate(kind: str, name: str, message: str) -> str:
+    """Return what became of a run that does not wait any more, from the type, name and message of its state."""
+    said = message.partition("\n")[0].strip()
+    if kind == "COMPLETED":
+        return "it was answered, and its release has ended"
+    if name == "Superseded":
+        return "a newer release superseded it"
+    if kind in ("CANCELLED", "CANCELLING"):
+        return said or "it was cancelled"
+    if kind == "FAILED":
+        return "nobody approved it in time" if NEVER_ANSWERED in said else said or "its run failed"
+    if kind == "CRASHED":
+        return "its process died; the next reconcile restarts it"
+    if kind == "PAUSED":
+        return "its question is not there yet; press again in a moment"
+    return "it was answered, and goes on" if kind else "its run is not known to Prefect any more"

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from headway.domain.board.facts import Question, Run
 from headway.domain.policy.approval_proof import Answer, proof
+from headway.domain.runs.endings import NEVER_ANSWERED, fate
 from headway.systems.prefect.api import PrefectApi
 from headway.systems.prefect.going_on import going_on
 
@@ -54,6 +55,20 @@ class Asked:
         if self._secret:
             answer["proof"] = proof(self._secret, way, Answer(run, plan, decision, by))
         self._api.resume(run, answer)
+
+    def fate(self, run: str) -> str:
+        """Return what became of a run that does not wait any more, in words."""
+        return fate(*self._state(run))
+
+    def was_cut_off(self, run: str) -> bool:
+        """Return whether a run was cancelled, or waited for too long: neither can say so itself."""
+        kind, name, message = self._state(run)
+        return (kind == "CANCELLED" and name != "Superseded") or (kind == "FAILED" and NEVER_ANSWERED in message)
+
+    def _state(self, run: str) -> tuple[str, str, str]:
+        found = self._api.find(f"/flow_runs/{run}")
+        state = (found or {}).get("state") or {}
+        return str(state.get("type") or ""), str(state.get("name") or ""), str(state.get("message") or "")
 
     def _page(self, run: str) -> str:
         return f"{self._api.url.removesuffix('/api')}/runs/flow-run/{run}"

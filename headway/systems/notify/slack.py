@@ -10,15 +10,12 @@ import dataclasses
 from datetime import UTC, datetime
 from typing import Any
 
-from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError, SlackClientError
-
 from headway.domain.notifications.notices import Notice
 from headway.domain.notifications.slack_blocks import MESSAGE, is_of, message, reply, state_in
-from headway.errors import FailedError, TransientError
+from headway.errors import FailedError
 from headway.systems.notify.outbox import Delivery, Outbox
+from headway.systems.notify.slack_client import HINTS, SlackClient, SlackRefused
 
-SECONDS = 10
 PAGE, PAGES = 200, 5
 CHANNELS = 999
 """The most that Slack lists at once: names are looked for in the whole workspace."""
@@ -26,43 +23,15 @@ LATE = 30.0
 """Seconds after which another machine may have posted a state meanwhile."""
 MISSING = 86_400.0
 """Seconds for which a message that others should have posted, and that is not there, is posted in their place."""
-_LATER = {
-    "ratelimited",
-    "rate_limited",
-    "fatal_error",
-    "internal_error",
-    "service_unavailable",
-    "request_timeout",
-}
-_HINTS = {
-    "channel_not_found": "make the channel, or invite headway's app to it; `notify` in headway.yaml names it",
-    "not_in_channel": "invite headway's app to the channel",
-    "is_archived": "name another channel in headway.yaml",
-    "missing_scope": "give headway's app chat:write, channels:read, channels:history (groups:… for private channels)",
-}
-_TOKEN = "set HEADWAY_SLACK_TOKEN to a bot token (xoxb-…) of an app that is installed in the workspace"
 
-
-class SlackRefused(FailedError):
-    """Slack says no; `said` is its word for why."""
-
-    def __init__(self, method: str, said: str) -> None:
-        known = _TOKEN if "auth" in said or "token" in said or "account" in said else ""
-        super().__init__(f"Slack refuses {method}: {said}", hint=_HINTS.get(said, known))
-        self.said = said
 
 
 class Slack:
     """One workspace, by its bot token."""
 
     def __init__(self, token: str, outbox: Outbox, url: str = "") -> None:
-        if not token:
-            raise FailedError("no Slack token is set", hint=_TOKEN)
         # What is to be tried again is the outbox's to decide, so that no release waits for it.
-        options: dict[str, Any] = {"retry_handlers": [], "timeout": SECONDS}
-        if url:
-            options["base_url"] = url.rstrip("/") + "/"
-        self._client = WebClient(token=token, **options)
+        self._call = SlackClient(token, url).call
         self._outbox = outbox
         self._ids: dict[str, str] = {}
 
@@ -195,26 +164,7 @@ class Slack:
                     return str(each["id"])
             cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
             if not cursor:
-                raise FailedError(f"Slack has no channel {channel}", hint=_HINTS["channel_not_found"])
-
-    def _call(self, method: str, **arguments: Any) -> Any:
-        try:
-            return (
-                self._client.api_call(method, json=arguments)
-                if method.startswith("chat.")
-                else (self._client.api_call(method, http_verb="GET", params=arguments))
-            )
-        except SlackApiError as error:
-            answer: Any = error.response
-            said = "" if isinstance(answer, str) else str(answer.get("error") or "")
-            status = 0 if isinstance(answer, str) else answer.status_code
-            if status == 429 or said in _LATER or status >= 500:
-                after = str(answer.headers.get("Retry-After") or "")
-                wait = float(after) if after.isdigit() else None
-                raise TransientError(f"Slack is busy ({said or status})", retry_after=wait or None) from None
-            raise SlackRefused(method, said or str(status)) from None
-        except (SlackClientError, OSError, ValueError) as error:
-            raise TransientError(f"Slack cannot be reached: {type(error).__name__}") from None
+                raise FailedError(f"Slack has no channel {channel}", hint=HINTS["channel_not_found"])
 
 
 def _age(notice: Notice) -> float:

@@ -89,6 +89,11 @@ class BoardServer:
         for clock in self.clocks:
             clock.start()
 
+    def on_cut_off(self, work: Callable[[], None]) -> None:
+        """Call `work` when a run of Prefect's was cancelled or ran out of time."""
+        if isinstance(self.starter, StartsThere):
+            self.starter.on_cut_off = work
+
     def heard(self, line: str) -> None:
         """Take in a line that a flow in this process said."""
         if isinstance(self.starter, StartsHere):

@@ -43,6 +43,10 @@ class Starter(Protocol):
         """See what waits and what goes on."""
         ...
 
+    def fate(self, run: str) -> str:
+        """Return what became of a run that does not wait any more."""
+        ...
+
 
 @dataclass
 class Going:
@@ -93,6 +97,10 @@ class StartsHere:
 
     def look(self) -> None:
         """Do nothing: what goes on in this process tells of itself."""
+
+    def fate(self, run: str) -> str:
+        """Return that nothing waits without Prefect."""
+        return "nothing waits for an approval without Prefect"
 
     def heard(self, line: str) -> None:
         """Take in a line that something in this process said."""
@@ -147,6 +155,9 @@ class StartsThere:
         self._page = settings.prefect_url().removesuffix("/api")
         self._api = PrefectApi(settings.prefect_url())
         self._asked = Asked(self._api, app, connections.settings.approval_secret.get_secret_value())
+        self._there = set[str]()
+        self.on_cut_off: Callable[[], None] = lambda: None
+        """Called when a run that waited or went on was cancelled or ran out of time: it cannot say so itself."""
 
     def start(self, flow: str, request: Forcible, services: Sequence[str], press: str = "") -> str:
         """Start the flow's deployment."""
@@ -175,14 +186,23 @@ class StartsThere:
         try:
             questions = self._asked.questions(self._board.snapshot.config.services)
             runs = self._asked.runs()
+            there = {it.run for it in questions} | {it.page.rpartition("/")[2] for it in runs if it.page}
+            gone, self._there = self._there - there, there
+            cut_off = any(self._asked.was_cut_off(it) for it in gone)
         except Exception as error:  # noqa: BLE001 - the board says since when it does not know
             self._board.prefect_failed(error)
             return
+        if cut_off:
+            self.on_cut_off()
         ended = len(runs) < len(self._board.runs)
         self._board.set_questions(questions)
         self._board.set_runs(runs)
         if runs or ended:
             self._board.fetch()
+
+    def fate(self, run: str) -> str:
+        """Return what became of a run that does not wait any more."""
+        return self._asked.fate(run)
 
     def close(self) -> None:
         """Close the connection."""

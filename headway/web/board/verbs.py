@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from headway.domain.board.facts import Question
 from headway.domain.config.model import Verb
+from headway.domain.policy.approval_proof import only_there
 from headway.domain.policy.audit import Act, act_of, answered
 from headway.domain.policy.people import same_person
 from headway.errors import UsageError
@@ -245,6 +246,11 @@ class Acting:
             own = f"{person.name} requested it, and cannot approve it too"
             await self._note_refused(acts, own)
             raise Refused(403, own)
+        rules = self._desk.board.snapshot.config.environments.get(question.environment)
+        wanted = rules.approve_on if rules is not None else ()
+        if decision == "approve" and (only := only_there(question.environment, wanted, "board")):
+            await self._note_refused(acts, only)
+            raise Refused(403, only)
         await in_thread(
             self._audited,
             acts,
