@@ -118,7 +118,12 @@ def _serve(
 
     bursts = Bursts(take)
     first, last = board.routes()
-    routes = [*_api(settings, lambda: roles_now(looks.connections)), *way_in.routes, *(slack.routes if slack else ()), *first]
+    routes = [
+        *_api(settings, lambda: roles_now(looks.connections)),
+        *way_in.routes,
+        *(slack.routes if slack else ()),
+        *first,
+    ]
     app = make_app(
         bursts.add, secret, insecure=insecure, more=routes, last=last, middleware=way_in.middleware
     )

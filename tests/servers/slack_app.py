@@ -111,12 +111,18 @@ class SlackWorkspace(SlackServer):
             return {"ok": False, "error": "not_found"}
         if wrong := invalid_view(fields["view"]):
             return {"ok": False, "error": wrong}
-        self.views[fields["view_id"]] = {**fields["view"], "id": fields["view_id"], "hash": str(next(self._count))}
+        self.views[fields["view_id"]] = {
+            **fields["view"],
+            "id": fields["view_id"],
+            "hash": str(next(self._count)),
+        }
         return {"ok": True, "view": self.views[fields["view_id"]]}
 
     # --- what members do ---
 
-    def pressed(self, user: str, message: dict[str, Any], word: str, *, channel: str = "C000") -> dict[str, Any]:
+    def pressed(
+        self, user: str, message: dict[str, Any], word: str, *, channel: str = "C000"
+    ) -> dict[str, Any]:
         """Return the payload of a button on a message; `word` is the button's."""
         own = "ts" not in message
         found = next(
@@ -139,7 +145,12 @@ class SlackWorkspace(SlackServer):
         """Return the payload of another state that was chosen in a modal."""
         view = self.views[view_id]
         option = next(it for it in self.options(view_id) if it["value"] == commit)
-        action = {"type": "static_select", "action_id": "headway_choose", "block_id": "to", "selected_option": option}
+        action = {
+            "type": "static_select",
+            "action_id": "headway_choose",
+            "block_id": "to",
+            "selected_option": option,
+        }
         return {
             **self._interaction("block_actions", user),
             "container": {"type": "view", "view_id": view_id},
@@ -231,7 +242,9 @@ class Socket:
         threading.Thread(target=self._server.serve_forever, daemon=True, name="slack-socket").start()
 
     def _serve(self, connection: ServerConnection) -> None:
-        connection.send(json.dumps({"type": "hello", "connection_info": {"app_id": APP}, "num_connections": 1}))
+        connection.send(
+            json.dumps({"type": "hello", "connection_info": {"app_id": APP}, "num_connections": 1})
+        )
         with self._workspace.changed:
             self.connections.append(connection)
             self._workspace.changed.notify_all()
@@ -295,5 +308,7 @@ def invalid_view(view: dict[str, Any]) -> str:
             return "invalid_options"
         if select and select["initial_option"] not in select["options"]:
             return "invalid_initial_option"
-    wrong = _invalid({"text": "x", "blocks": [it for it in view["blocks"] if it["type"] in ("section", "context")]})
+    wrong = _invalid(
+        {"text": "x", "blocks": [it for it in view["blocks"] if it["type"] in ("section", "context")]}
+    )
     return "" if wrong in ("",) or len(view["blocks"]) > 50 else wrong

@@ -74,6 +74,8 @@ class Notice:
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain data, the images as they are spelled."""
         plain = {it.name: getattr(self, it.name) for it in dataclasses.fields(self)}
+        # What waits for nobody says nothing of it.
+        plain = {name: it for name, it in plain.items() if it or name not in ("run", "plan", "buttons")}
         return {
             **plain,
             "changes": [(service, old.text, new.text) for service, old, new in self.changes],

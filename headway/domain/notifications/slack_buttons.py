@@ -68,6 +68,9 @@ class Subject:
         return cls(**data, services=tuple(services))
 
 
+NOTHING = Subject()
+
+
 def buttons(notice: Notice) -> list[dict[str, Any]]:
     """Return the buttons of a release in its state; none where it is over, or where they would be about nothing."""
     subject = Subject(notice.app, notice.environment, run=notice.run, plan=notice.plan, commit=notice.commit)

@@ -42,7 +42,9 @@ def status_message(grid: Grid, environment: str, now: datetime) -> dict[str, Any
     heads = [it for it in grid.heads if environment in ("", it.environment)]
     if not heads:
         names = ", ".join(it.environment for it in grid.heads)
-        return sentence(f"There is no environment {environment} that you may see.", f"There is {names or 'none'}.")
+        return sentence(
+            f"There is no environment {environment} that you may see.", f"There is {names or 'none'}."
+        )
     if not environment:
         return lines([_head(it, now) for it in heads] + _sources(grid))
     cells = sorted(

@@ -78,7 +78,9 @@ def on_answer(
         return ShowAgain()
     if intent.kind == "approve":
         if same_person(who, question.actor):
-            return Refusal(f"{who} requested this, and cannot approve it too.", "Somebody else must approve it.")
+            return Refusal(
+                f"{who} requested this, and cannot approve it too.", "Somebody else must approve it."
+            )
         if only := only_there(question.environment, approve_on, "slack"):
             return Refusal(f"{only}.", "Open the board of `headway serve`.")
     return Do()

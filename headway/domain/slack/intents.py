@@ -11,7 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from headway.domain.notifications.slack_buttons import APPROVE, CHOOSE, CONFIRM, PLAN, PREFIX, REJECT, Subject
+from headway.domain.notifications.slack_buttons import (
+    APPROVE,
+    CHOOSE,
+    CONFIRM,
+    NOTHING,
+    PLAN,
+    PREFIX,
+    REJECT,
+    Subject,
+)
 
 Kind = Literal[
     "approve", "reject", "plan", "rollback", "choose", "confirm", "status", "why", "promote", "undo", "help"
@@ -56,7 +65,7 @@ class Intent:
     kind: Kind
     sender: Sender
     key: str
-    subject: Subject = Subject()
+    subject: Subject = NOTHING
     service: str = ""
     reason: str = ""
     typed: str = ""
@@ -79,7 +88,10 @@ class Odd:
 def read_interaction(data: Mapping[str, Any]) -> Intent | Odd:
     """Read what a pressed button, a chosen option or a sent modal says."""
     sender = Sender(
-        _id(data, "team", "id"), _id(data, "api_app_id"), _id(data, "user", "id"), _id(data, "user", "team_id")
+        _id(data, "team", "id"),
+        _id(data, "api_app_id"),
+        _id(data, "user", "id"),
+        _id(data, "user", "team_id"),
     )
     if not sender.user:
         return Odd("it names nobody")
@@ -108,7 +120,12 @@ def _pressed(data: Mapping[str, Any], action: Mapping[str, Any], sender: Sender)
         if not view or not _COMMIT.fullmatch(to):
             return Odd("it chooses no state", sender.user)
         subject = replace(subject, to=to)
-    wanted = {"approve": ("run", "plan"), "reject": ("run", "plan"), "plan": ("run",), "rollback": ("commit",)}
+    wanted = {
+        "approve": ("run", "plan"),
+        "reject": ("run", "plan"),
+        "plan": ("run",),
+        "rollback": ("commit",),
+    }
     missing = [it for it in wanted.get(kind, ("verb", "plan")) if not getattr(subject, it)]
     if not subject.environment or missing:
         return Odd("its button lacks what it is about", sender.user)

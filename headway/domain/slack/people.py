@@ -1,4 +1,4 @@
-"""Which person a member of the workspace is. Slack proves the member; headway.yaml or a confirmed address the person."""
+"""Which person a member of the workspace is. Slack proves the member; headway.yaml or an address says the person."""
 
 from __future__ import annotations
 
@@ -69,7 +69,9 @@ def identity_of(
         return Unmapped(f"nobody in headway.yaml is {user} in Slack", hint)
     found = person(name, way_in="slack")
     if found.kind == "nobody":
-        return Unmapped("the name that you have in headway.yaml is none", "it must be plain text without spaces")
+        return Unmapped(
+            "the name that you have in headway.yaml is none", "it must be plain text without spaces"
+        )
     return found
 
 

@@ -78,7 +78,9 @@ def plan_message(plan: PlanShown, notice: str = "") -> dict[str, Any]:
         word = "Promote" if plan.subject.verb == "promote" else "Roll back"
         blocks.append({"type": "actions", "elements": [button(CONFIRM, word, plan.subject)]})
     elif plan.can_be_done:
-        blocks.append(_section("These are too many services for a button: leave the names out, or use the board."))
+        blocks.append(
+            _section("These are too many services for a button: leave the names out, or use the board.")
+        )
     return {"text": escaped(notice or plan.title, 300), "blocks": blocks}
 
 
@@ -100,7 +102,13 @@ def rollback_view(plan: PlanShown, notice: str = "", reason: str = "") -> dict[s
         label = {"type": "plain_text", "text": "Why (it is recorded in the commit)"}
         more = {"initial_value": reason} if reason else {}
         blocks.append(
-            {"type": "input", "block_id": REASON, "optional": True, "label": label, "element": {**text, **more}}
+            {
+                "type": "input",
+                "block_id": REASON,
+                "optional": True,
+                "label": label,
+                "element": {**text, **more},
+            }
         )
     view = _view(plan.title, blocks)
     view |= {"callback_id": ROLLBACK_VIEW, "private_metadata": plan.subject.to_value()}
@@ -122,7 +130,9 @@ def told_view(title: str, text: str, hint: str = "") -> dict[str, Any]:
 
 def working_view(title: str = "headway") -> dict[str, Any]:
     """Return the modal that stands while the plan is worked out."""
-    return told_view(title, "Working it out…", "If this does not change, nothing was done: close it and press again.")
+    return told_view(
+        title, "Working it out…", "If this does not change, nothing was done: close it and press again."
+    )
 
 
 def without_buttons(blocks: Iterable[Any], line: str) -> list[Block]:
@@ -134,7 +144,8 @@ def without_buttons(blocks: Iterable[Any], line: str) -> list[Block]:
 def _plan_blocks(plan: PlanShown, notice: str) -> list[Block]:
     found = [_section(f":warning: {escaped(notice, 500)}")] if notice else []
     rows = [
-        f"• {escaped(service, 80)}  `{_code_span(old)}` → `{_code_span(new)}`" + (f"  {escaped(why, 100)}" if why else "")
+        f"• {escaped(service, 80)}  `{_code_span(old)}` → `{_code_span(new)}`"
+        + (f"  {escaped(why, 100)}" if why else "")
         for service, old, new, why in plan.changes[:CHANGES]
     ]
     more = len(plan.changes) - CHANGES

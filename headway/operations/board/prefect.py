@@ -63,7 +63,9 @@ class Asked:
     def was_cut_off(self, run: str) -> bool:
         """Return whether a run was cancelled, or waited for too long: neither can say so itself."""
         kind, name, message = self._state(run)
-        return (kind == "CANCELLED" and name != "Superseded") or (kind == "FAILED" and NEVER_ANSWERED in message)
+        return (kind == "CANCELLED" and name != "Superseded") or (
+            kind == "FAILED" and NEVER_ANSWERED in message
+        )
 
     def _state(self, run: str) -> tuple[str, str, str]:
         found = self._api.find(f"/flow_runs/{run}")

@@ -25,7 +25,6 @@ MISSING = 86_400.0
 """Seconds for which a message that others should have posted, and that is not there, is posted in their place."""
 
 
-
 class Slack:
     """One workspace, by its bot token."""
 

@@ -28,7 +28,7 @@ ANSWERS = ("hooks.slack.com", "hooks.slack-gov.com")
 def is_signed(secret: str, headers: Mapping[str, str], body: bytes) -> bool:
     """Return whether Slack has signed a request, in the last five minutes (Slack, "Verifying requests")."""
     try:
-        return SignatureVerifier(secret).is_valid_request(body, headers)  # type: ignore[arg-type]
+        return SignatureVerifier(secret).is_valid_request(body, headers)
     except (ValueError, TypeError, OverflowError):
         # A time that is none, a body that is no text.
         return False
@@ -127,7 +127,12 @@ class SlackApp:
         Only while it waits: what the release's own run says after that is newer, and stays.
         """
         answer = self._call(
-            "conversations.history", channel=channel, latest=at, inclusive=True, limit=1, include_all_metadata=True
+            "conversations.history",
+            channel=channel,
+            latest=at,
+            inclusive=True,
+            limit=1,
+            include_all_metadata=True,
         )
         found = next((it for it in answer["messages"] if it["ts"] == at), None)
         if found is None or state_in(found)[0] != "waiting":
@@ -136,5 +141,9 @@ class SlackApp:
         actions = [] if over else [it for it in blocks if it.get("type") == "actions"]
         # The metadata that is there stays, since none is given.
         self._call(
-            "chat.update", channel=channel, ts=at, text=found["text"], blocks=[*without_buttons(blocks, line), *actions]
+            "chat.update",
+            channel=channel,
+            ts=at,
+            text=found["text"],
+            blocks=[*without_buttons(blocks, line), *actions],
         )

@@ -56,8 +56,8 @@ class SlackSocket:
             except SlackApiError as error:
                 said = "" if isinstance(error.response, str) else str(error.response.get("error") or "")
                 _log.error(
-                    "Slack refuses apps.connections.open: %s; see whether HEADWAY_SLACK_APP_TOKEN is an app-level token "
-                    "(xapp-…) with connections:write, and whether Socket Mode is turned on",
+                    "Slack refuses apps.connections.open: %s; see whether HEADWAY_SLACK_APP_TOKEN is an app-level "
+                    "token (xapp-…) with connections:write, and whether Socket Mode is turned on",
                     said or "unknown",
                 )
             except Exception as error:  # noqa: BLE001 - whatever broke, it is tried again

@@ -21,7 +21,8 @@ SECONDS = 10.0
 def event(notice: Notice) -> dict[str, Any]:
     """Return a notice as a CloudEvent; a receiver that gets the same id twice has it already."""
     data = notice.as_dict()
-    del data["corrects"], data["buttons"]
+    del data["corrects"]
+    data.pop("buttons", None)
     data["changes"] = [
         {"service": name, "from": old.text, "to": new.text} for name, old, new in notice.changes
     ]

@@ -33,9 +33,7 @@ class Starter(Protocol):
         """
         ...
 
-    def answer(
-        self, run: str, decision: str, by: str, reason: str, plan: str, *, way: str = "board"
-    ) -> None:
+    def answer(self, run: str, decision: str, by: str, reason: str, plan: str, *, way: str = "board") -> None:
         """Answer a run that waits for an approval; `way` is where that was given."""
         ...
 
@@ -89,9 +87,7 @@ class StartsHere:
         self._pool.submit(self._run, key, flow, request)
         return ""
 
-    def answer(
-        self, run: str, decision: str, by: str, reason: str, plan: str, *, way: str = "board"
-    ) -> None:
+    def answer(self, run: str, decision: str, by: str, reason: str, plan: str, *, way: str = "board") -> None:
         """Refuse: nothing waits without Prefect."""
         raise RefusedError("nothing waits for an approval without Prefect")
 
@@ -174,9 +170,7 @@ class StartsThere:
         self.look()
         return f"{self._page}/runs/flow-run/{run}"
 
-    def answer(
-        self, run: str, decision: str, by: str, reason: str, plan: str, *, way: str = "board"
-    ) -> None:
+    def answer(self, run: str, decision: str, by: str, reason: str, plan: str, *, way: str = "board") -> None:
         """Answer a run that waits for an approval."""
         self._asked.answer(run, decision, by, reason, plan, way)
         self.look()

@@ -20,7 +20,16 @@ from headway.domain.notifications.slack_buttons import Subject
 from headway.domain.policy.audit import act_of, answered
 from headway.domain.policy.roles import NOBODY
 from headway.domain.slack.answers import help_message, status_message, why_message
-from headway.domain.slack.decisions import Decided, Decision, Do, Refusal, ShowAgain, on_answer, on_confirm, stale_rollback
+from headway.domain.slack.decisions import (
+    Decided,
+    Decision,
+    Do,
+    Refusal,
+    ShowAgain,
+    on_answer,
+    on_confirm,
+    stale_rollback,
+)
 from headway.domain.slack.intents import Intent, Odd
 from headway.domain.slack.people import Unmapped
 from headway.domain.slack.views import (
@@ -125,7 +134,13 @@ class Acting:
             )
 
     def _allowed(
-        self, intent: Intent, person: Visitor, verb: Verb, environment: str, services: Sequence[str], what: str = ""
+        self,
+        intent: Intent,
+        person: Visitor,
+        verb: Verb,
+        environment: str,
+        services: Sequence[str],
+        what: str = "",
     ) -> bool:
         """Return whether somebody may; if not, it is in the audit, and they are told."""
         denied = person.denied(verb, environment, services)
@@ -168,7 +183,12 @@ class Acting:
         ended = "" if question else self._starter.fate(subject.run)
         verdict = on_answer(intent, person.name, question, self._decided, ended, rules.approve_on)
         act = act_of(
-            person.who, decision, datetime.now(UTC), environment=environment, services=services, plan=subject.plan
+            person.who,
+            decision,
+            datetime.now(UTC),
+            environment=environment,
+            services=services,
+            plan=subject.plan,
         )
         if not isinstance(verdict, Do) or question is None:
             self._audit.record(answered(act, "refused", getattr(verdict, "text", "")))
@@ -196,12 +216,19 @@ class Acting:
     def _show_plan(self, intent: Intent, person: Visitor) -> None:
         question = self._question(intent.subject.run)
         environment = question.environment if question else intent.subject.environment
-        if not self._allowed(intent, person, "read", environment, sorted(question.services) if question else []):
+        if not self._allowed(
+            intent, person, "read", environment, sorted(question.services) if question else []
+        ):
             return
         if question is None:
-            self._say(intent, f"This does not wait for an approval any more: {self._starter.fate(intent.subject.run)}.")
+            self._say(
+                intent,
+                f"This does not wait for an approval any more: {self._starter.fate(intent.subject.run)}.",
+            )
             return
-        self._slack.update_view(intent.view, plan_view(f"Plan for {environment}", question.text, question.page))
+        self._slack.update_view(
+            intent.view, plan_view(f"Plan for {environment}", question.text, question.page)
+        )
 
     # --- rolling back and promoting ---
 
@@ -213,7 +240,9 @@ class Acting:
         snapshot = connections.at(connections.repo.fetch())
         snapshot.rules(subject.environment)
         if intent.kind == "rollback":
-            last = connections.repo.last_change(subject.environment, snapshot.place(subject.environment), snapshot.commit)
+            last = connections.repo.last_change(
+                subject.environment, snapshot.place(subject.environment), snapshot.commit
+            )
             if over := stale_rollback(intent, last.commit, f"{last.what} by {last.actor}"):
                 self._say(intent, f"{over}.")
                 return
@@ -223,7 +252,12 @@ class Acting:
     def _rollback_plan(self, subject: Subject, person: Visitor) -> Planned:
         self._board.read_repo()
         return plans.rollback(
-            self._board.connections, self._board.record, subject.environment, subject.services, subject.to, person.name
+            self._board.connections,
+            self._board.record,
+            subject.environment,
+            subject.services,
+            subject.to,
+            person.name,
         )
 
     def _promote(self, intent: Intent, person: Visitor) -> None:
@@ -241,7 +275,9 @@ class Acting:
         if verb == "rollback":
             plan = self._rollback_plan(subject, person)
         else:
-            plan = plans.promotion(self._board.connections, subject.environment, subject.services, person.name)
+            plan = plans.promotion(
+                self._board.connections, subject.environment, subject.services, person.name
+            )
         # Working a plan out may take a while, and a right may have gone meanwhile.
         person = Visitor(person.who, roles_now(self._board.connections))
         if not self._allowed(intent, person, verb, subject.environment, plan.touched):
@@ -265,18 +301,27 @@ class Acting:
             return
         asked = plan.request.model_copy(update={"actor": person.name, "reason": intent.reason.strip()})
         # What was shown once starts once, also where it is pressed twice and by another server.
-        press = hashlib.sha256("|".join((intent.view or intent.message, subject.plan)).encode()).hexdigest()[:32]
+        press = hashlib.sha256("|".join((intent.view or intent.message, subject.plan)).encode()).hexdigest()[
+            :32
+        ]
         with self._audit.done([act]):
             page = self._starter.start(plan.verb, asked, plan.touched, f"slack-{press}")
-        waits = f"It waits for {plan.approvals} approval{'s' if plan.approvals != 1 else ''}." if plan.approvals else ""
+        waits = (
+            f"It waits for {plan.approvals} approval{'s' if plan.approvals != 1 else ''}."
+            if plan.approvals
+            else ""
+        )
         what = "The rollback of" if verb == "rollback" else "The promotion to"
-        self._say(intent, f"{what} {subject.environment} has been started.", f"{waits} {page}".strip(), replaces=True)
+        self._say(
+            intent,
+            f"{what} {subject.environment} has been started.",
+            f"{waits} {page}".strip(),
+            replaces=True,
+        )
 
     def _shown(self, plan: Planned) -> PlanShown:
         app = self._board.snapshot.config.app
-        subject = Subject(
-            app, plan.environment, plan.services, plan.verb, plan=plan.fingerprint, to=plan.to
-        )
+        subject = Subject(app, plan.environment, plan.services, plan.verb, plan=plan.fingerprint, to=plan.to)
         states = [(it.commit, f"{it.when:%d %b %H:%M} {it.what} by {it.who}") for it in plan.states]
         if plan.to and plan.to not in [commit for commit, _ in states]:
             states.insert(0, (plan.to, f"the last that was live before ({plan.to[:9]})"))

@@ -1,7 +1,7 @@
 """Slack's requests over HTTP: signed by Slack, bounded, taken at once.
 
-    POST /slack/actions      a pressed button, a sent modal: a form with `payload`
-    POST /slack/commands     /headway …: a form
+POST /slack/actions      a pressed button, a sent modal: a form with `payload`
+POST /slack/commands     /headway …: a form
 """
 
 from __future__ import annotations

@@ -25,7 +25,9 @@ def words(notice: Notice) -> list[str]:
     """Return the words on a message's buttons."""
     shown = message(notice)
     assert _invalid(shown) == ""
-    return [it["text"]["text"] for each in shown["blocks"] if each["type"] == "actions" for it in each["elements"]]
+    return [
+        it["text"]["text"] for each in shown["blocks"] if each["type"] == "actions" for it in each["elements"]
+    ]
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -65,7 +67,9 @@ def test_buttons_are_a_channels() -> None:
             ],
         }
     )
-    found = {it.target: it.buttons for it in recipients_of(notify, NOTICE, datetime(2026, 11, 28, tzinfo=UTC))}
+    found = {
+        it.target: it.buttons for it in recipients_of(notify, NOTICE, datetime(2026, 11, 28, tzinfo=UTC))
+    }
     assert found == {
         "slack:#all": True,
         "slack:#oncall": True,

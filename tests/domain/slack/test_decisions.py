@@ -10,7 +10,15 @@ import pytest
 from headway.domain.board.facts import Question
 from headway.domain.notifications.slack_buttons import Subject
 from headway.domain.runs.endings import fate
-from headway.domain.slack.decisions import Decided, Do, Refusal, ShowAgain, on_answer, on_confirm, stale_rollback
+from headway.domain.slack.decisions import (
+    Decided,
+    Do,
+    Refusal,
+    ShowAgain,
+    on_answer,
+    on_confirm,
+    stale_rollback,
+)
 from headway.domain.slack.intents import Intent, Sender
 
 RUN, PLAN = "11111111-2222-3333-4444-555555555555", "f2d996007824"
@@ -86,7 +94,10 @@ def test_an_old_messages_roll_back_is_over() -> None:
         (("CANCELLED", "Cancelled", "cancelled by ann: wrong version"), "cancelled by ann: wrong version"),
         (("CANCELLED", "Cancelled", ""), "cancelled"),
         (("FAILED", "Failed", "The flow was paused and never resumed."), "nobody approved it in time"),
-        (("FAILED", "Refused", "production: rejected by bob\n  start it again"), "production: rejected by bob"),
+        (
+            ("FAILED", "Refused", "production: rejected by bob\n  start it again"),
+            "production: rejected by bob",
+        ),
         (("COMPLETED", "Completed", ""), "has ended"),
         (("RUNNING", "Running", ""), "goes on"),
         (("SCHEDULED", "Resuming", ""), "goes on"),

@@ -83,7 +83,9 @@ def test_another_state_that_is_chosen_in_a_modal() -> None:
     """The plan is worked out for that one."""
     other = "8" * 40
     chosen = payload(container={"type": "view", "view_id": "V1"}, view={"private_metadata": UNDO.to_value()})
-    chosen["actions"] = [{"action_id": "headway_choose", "action_ts": "1", "selected_option": {"value": other}}]
+    chosen["actions"] = [
+        {"action_id": "headway_choose", "action_ts": "1", "selected_option": {"value": other}}
+    ]
     found = read_interaction(chosen)
     assert isinstance(found, Intent)
     assert (found.kind, found.subject) == ("choose", replace(UNDO, to=other))
@@ -121,8 +123,8 @@ for _ in range(300):
         payload(value=Subject("shop", "production", run=RUN).to_value()),
         payload(value=Subject("shop", "production", plan=PLAN).to_value()),
         payload(value=Subject("shop", run=RUN, plan=PLAN).to_value()),
-        payload(value='{"environment": "../etc", "run": "%s", "plan": "%s"}' % (RUN, PLAN)),
-        payload(value='{"environment": "production", "run": "%s\\n", "plan": "%s"}' % (RUN, PLAN)),
+        payload(value=WAITS.to_value().replace("production", "../etc")),
+        payload(value=WAITS.to_value().replace(RUN, RUN + "\\n")),
         payload("headway_rollback"),
         payload("headway_choose"),
         view(callback_id="other"),

@@ -14,7 +14,15 @@ from headway.domain.board.facts import Question
 from headway.domain.board.values import Cell, Grid, Head, Last, Row
 from headway.domain.notifications.slack_buttons import Subject
 from headway.domain.slack.answers import help_message, status_message, why_message
-from headway.domain.slack.views import PlanShown, lines, plan_message, plan_view, rollback_view, sentence, without_buttons
+from headway.domain.slack.views import (
+    PlanShown,
+    lines,
+    plan_message,
+    plan_view,
+    rollback_view,
+    sentence,
+    without_buttons,
+)
 from tests.servers.slack import _invalid
 from tests.servers.slack_app import invalid_view
 
@@ -46,7 +54,9 @@ def texts(found: Any) -> list[str]:
     return own + [it for each in found.values() for it in texts(each)]
 
 
-@pytest.mark.parametrize("plan", [PLAN, HUGE, replace(HUGE, blocked=()), PlanShown(Subject("shop", "production"))])
+@pytest.mark.parametrize(
+    "plan", [PLAN, HUGE, replace(HUGE, blocked=()), PlanShown(Subject("shop", "production"))]
+)
 @pytest.mark.parametrize("notice", ["", "<" * 5000])
 def test_slack_takes_every_plan(plan: PlanShown, notice: str) -> None:
     """However much it changes, and whatever it says."""
@@ -93,7 +103,11 @@ def test_the_newest_state_is_chosen_first() -> None:
 
 def test_a_decided_message_has_no_button() -> None:
     """What else it says stays."""
-    blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": "x"}}, {"type": "actions", "elements": []}, None]
+    blocks = [
+        {"type": "section", "text": {"type": "mrkdwn", "text": "x"}},
+        {"type": "actions", "elements": []},
+        None,
+    ]
     found = without_buttons(blocks, "Approved by bob")
     assert [it["type"] for it in found] == ["section", "context"]
     assert "Approved by bob" in json.dumps(found)
@@ -101,7 +115,9 @@ def test_a_decided_message_has_no_button() -> None:
 
 def grid() -> Grid:
     """Return a board of two environments."""
-    cells = tuple(Cell("production", f"s{at}", "live", "1.0", since=NOW - timedelta(days=3)) for at in range(60))
+    cells = tuple(
+        Cell("production", f"s{at}", "live", "1.0", since=NOW - timedelta(days=3)) for at in range(60)
+    )
     bad = Cell("production", "web", "failed", "2.0", cause=HOSTILE)
     waits = Question("r", "production", HOSTILE, "ann", NOW, "p")
     heads = (
