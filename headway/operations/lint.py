@@ -161,7 +161,7 @@ def _rendered(folders: Folders, tree: Tree, unit: Unit, found: Lint) -> FileInde
     except ConfigError as error:
         return failed_index(unit, error.problems)
     except UsageError as error:
-        found.warnings.append(Problem(unit.entry, 1, 1, f"not rendered here: {error.message}; {error.hint}"))
+        found.warnings.append(unit.problem(f"not rendered here: {error.message}; {error.hint}"))
         return FileIndex(unit.path, rendered=unit.entry)
 
 

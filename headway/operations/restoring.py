@@ -1,10 +1,12 @@
 """Which files a rollback puts back, besides an environment's folder: what its units read elsewhere.
 
-What another environment reads too is not put back: a rollback changes one environment.
+What another environment reads too is not put back: a rollback changes one environment. Of headway.yaml only the pin
+of the environment's chart is.
 """
 
 from __future__ import annotations
 
+from headway.domain.config.chart_pin import with_chart_of
 from headway.domain.rendering.unit import within
 from headway.errors import HeadwayError
 from headway.operations.connections import Connections
@@ -34,7 +36,22 @@ def restored(
             trees[path] = sha
         elif repo.read(desired.commit, path) is not None:
             files[path] = None
-    return files, trees
+    return {**files, **(_chart_restored(repo, desired, live) or {})}, trees
+
+
+def _chart_restored(repo: ConfigRepo, desired: Desired, live: Desired) -> dict[str, bytes] | None:
+    """Return headway.yaml with the chart that was live, where it is another now; None where that cannot be put back."""
+    place = desired.place
+    if not place.said_in or _chart(desired) == _chart(live):
+        return {}
+    now, then = (repo.read(it.commit, place.said_in) for it in (desired, live))
+    done = with_chart_of(now, then, place) if now is not None and then is not None else None
+    return {place.said_in: done} if done is not None else None
+
+
+def _chart(desired: Desired) -> str:
+    """Return the chart from elsewhere that an environment is rendered from; empty where it is another."""
+    return next((str(it.unit.chart.remote) for it in desired.units if it.unit.chart.remote), "")
 
 
 def shared_changes(connections: Connections, desired: Desired, live: Desired) -> str:
@@ -48,6 +65,8 @@ def shared_changes(connections: Connections, desired: Desired, live: Desired) ->
         ]
         if readers:
             found.append(f"{path}, which {', '.join(readers)} reads too, has changed")
+    if _chart_restored(connections.repo, desired, live) is None:
+        found.append(f"{desired.place.said_in} says another chart of {desired.name}, and more than its pin differs")
     return "; ".join(found)
 
 

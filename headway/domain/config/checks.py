@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
-from headway.domain.config.model import Document, Environment, Route, Service
+from headway.domain.config.model import Chart, Document, Environment, Route, Service
 from headway.domain.config.positions import did_you_mean
 from headway.domain.rules.model import Tags
 from headway.domain.rules.tags import compile_rule
@@ -141,6 +141,8 @@ def _of_environment(document: Document, name: str, environment: Environment, nam
     if environment.only_by_promotion and source is None:
         said = "promote_from is expected beside it: where promotions come from"
         yield Wrong((*here, "only_by_promotion"), said, ((*here, "promote_from"),))
+    if environment.chart is not None:
+        yield from _chart((*here, "chart"), environment.chart)
     for key in ("windows", "freezes"):
         yield from _windows((*here, key), getattr(environment, key))
     verify = environment.verify
@@ -160,6 +162,24 @@ def _of_environment(document: Document, name: str, environment: Environment, nam
                 f"automatic releases cannot be approved: {name} has approvals, so release: manual is expected"
             )
             yield Wrong((*here, "services", service, "release"), said)
+
+
+def _chart(here: Path, chart: Chart) -> Iterable[Wrong]:
+    """Yield keys of a chart that contradict each other, or are of no use alone."""
+    said = [key for key in ("path", "ref", "repo") if getattr(chart, key)]
+    for key in said[1:]:
+        yield Wrong((*here, key), f"{said[0]} is given beside it; one of path, ref and repo says which chart")
+    if chart.repo and not chart.name:
+        yield Wrong((*here, "repo"), "name is expected beside it: which chart of the repository", ((*here, "name"),))
+    if chart.name and not chart.repo:
+        yield Wrong((*here, "name"), "repo is expected beside it", ((*here, "repo"),))
+    if (chart.ref or chart.repo) and not chart.version:
+        key = "ref" if chart.ref else "repo"
+        yield Wrong((*here, key), "version is expected beside it: the exact one", ((*here, "version"),))
+    for key in ("version", "digest"):
+        if getattr(chart, key) and not (chart.ref or chart.repo):
+            needs: tuple[Path, ...] = ((*here, "ref"), (*here, "repo"))
+            yield Wrong((*here, key), "ref or repo is expected beside it: a chart of this repo has none", needs)
 
 
 def _windows(path: Path, texts: Iterable[str]) -> Iterable[Wrong]:

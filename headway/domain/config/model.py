@@ -15,11 +15,13 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
 from headway.domain.images.reference import ImageRef, InvalidImage
 from headway.domain.objects.conditions import parse_question
-from headway.domain.rendering.place import ChartUse
+from headway.domain.rendering.place import ChartUse, RemoteChart
 from headway.domain.rules.model import Part, Tags
 
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f]")
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_OCI = re.compile(r"oci://([a-z0-9.-]+(?::[0-9]+)?)((?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)+)/?")
+_SHA256 = re.compile(r"sha256:[0-9a-f]{64}")
 NAME = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
 
 
@@ -71,6 +73,29 @@ def _folder(value: str) -> str:
     if value.startswith(("/", "~")) or ".." in parts or "" in parts:
         raise ValueError("a folder inside the config repo is expected, such as staging")
     return "/".join(it for it in parts if it != ".") or "."
+
+
+def _chart_ref(value: str) -> str:
+    found = _OCI.fullmatch(value)
+    if value and (found is None or not is_url(f"https://{found[1]}/")):
+        raise ValueError(
+            "a chart in a registry is expected, without tag and digest: oci://registry.example.com/charts/shop"
+        )
+    return value.rstrip("/")
+
+
+def _chart_repo(value: str) -> str:
+    if value and (not is_url(value) or "@" in urlsplit(value).netloc or urlsplit(value).query):
+        raise ValueError(
+            "the URL of a chart repository is expected, without a login: https://charts.example.com"
+        )
+    return value.rstrip("/")
+
+
+def _digest(value: str) -> str:
+    if value and not _SHA256.fullmatch(value):
+        raise ValueError("sha256: and 64 hexadecimal digits are expected")
+    return value
 
 
 Duration = Annotated[
@@ -143,10 +168,23 @@ class Verify(Part):
 
 
 class Chart(Part):
-    """How the environment's Helm chart is rendered. Nothing is fetched: the chart lies in the config repo."""
+    """How the environment's Helm chart is rendered, and which one it is. A chart of the config repo needs no network;
+    one that is elsewhere is pinned by version and digest, and fetched once, from hosts that HEADWAY_CHART_HOSTS allows.
+    """
 
     path: Annotated[str, AfterValidator(_folder)] = ""
     """Folder of the chart in the config repo. Default: the charts that are found in the environment's own folder."""
+    ref: Annotated[str, AfterValidator(_chart_ref)] = ""
+    """Chart in a registry, such as `oci://registry.example.com/charts/shop`."""
+    repo: Annotated[str, AfterValidator(_chart_repo)] = ""
+    """URL of a chart repository (with an index.yaml), such as `https://charts.example.com`."""
+    name: str = Field(default="", pattern=r"^([a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?)?$", max_length=250)
+    """Name of the chart in that repository."""
+    version: str = Field(default="", pattern=r"^([0-9A-Za-z]([0-9A-Za-z.+_-]*[0-9A-Za-z])?)?$", max_length=100)
+    """Exact version of a chart that is not in the config repo."""
+    digest: Annotated[str, AfterValidator(_digest)] = ""
+    """Its digest, `sha256:…`: in a registry that of the manifest, in a repository that of the archive. Without one the
+    environment is not rendered, and the digest of now is named."""
     values: list[Annotated[str, AfterValidator(_folder)]] = []
     """Values files, from the root of the config repo. The later ones win, as with `helm --values`."""
     release: str = Field(default="", pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$", max_length=53)
@@ -168,6 +206,9 @@ class Chart(Part):
             kube_version=self.kube_version,
             api_versions=tuple(self.api_versions),
             hooks=self.hooks,
+            remote=RemoteChart(self.ref, self.repo, self.name, self.version, self.digest)
+            if self.ref or self.repo
+            else None,
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 
-from headway.domain.config.model import Document, Environment
+from headway.domain.config.model import Chart, Document, Environment
 from headway.errors import UsageError
 
 NAME = "headway.yaml"
@@ -35,12 +35,18 @@ def _environment(environment: Environment, folder: str) -> Environment:
     if environment.verify is not None and environment.verify.job:
         job = _joined(folder, environment.verify.job)
         update["verify"] = environment.verify.model_copy(update={"job": job})
-    chart = getattr(environment, "chart", None)
-    if chart is not None:
-        own = {"values": [_joined(folder, it) for it in chart.values]}
-        path = {"path": _joined(folder, chart.path)} if chart.path else {}
-        update["chart"] = chart.model_copy(update={**own, **path})
+    if environment.chart is not None:
+        update["chart"] = placed_chart(environment.chart, folder)
     return environment.model_copy(update=update)
+
+
+def placed_chart(chart: Chart, folder: str) -> Chart:
+    """Return a chart with every path as one from the root of the repo."""
+    if not folder:
+        return chart
+    values = {"values": [_joined(folder, it) for it in chart.values]}
+    path = {"path": _joined(folder, chart.path)} if chart.path else {}
+    return chart.model_copy(update={**values, **path})
 
 
 def _joined(folder: str, path: str) -> str:

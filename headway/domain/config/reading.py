@@ -64,7 +64,8 @@ class Config:
         it = self.environment(name)
         use = it.chart.use if it.chart is not None else ChartUse()
         use = replace(use, release=use.release or self.app, namespace=it.cluster.namespace)
-        return Place(it.path if it.path != "." else "", tuple(self.document.ignore), use)
+        said_in = (self.file, name) if use.remote is not None else ()
+        return Place(it.path if it.path != "." else "", tuple(self.document.ignore), use, *said_in)
 
     def chosen(self, *names: str) -> list[str]:
         """Return the names of the environments that were asked for, or of all where none was."""

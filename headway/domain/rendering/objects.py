@@ -20,7 +20,7 @@ def index_rendered(unit: Unit, raw: bytes) -> FileIndex:
     found = index_file(raw)
     kept: list[Manifest] = []
     problems = [
-        _of_unit(unit, it, f"what it renders to, line {it.line}: {it.message}") for it in found.problems
+        unit.problem(f"what it renders to, line {it.line}: {it.message}") for it in found.problems
     ]
     left: list[Problem] = []
     for manifest in found.manifests:
@@ -29,16 +29,16 @@ def index_rendered(unit: Unit, raw: bytes) -> FileIndex:
         if what.action == "apply":
             kept.append(replace(manifest, path=unit.path))
         elif what.action == "refuse":
-            problems.append(_of_unit(unit, None, f"{name}: {what.why}"))
+            problems.append(unit.problem(f"{name}: {what.why}"))
         else:
-            left.append(_of_unit(unit, None, f"{name} is left out: {what.why}"))
+            left.append(unit.problem(f"{name} is left out: {what.why}"))
     applied = {(it.object["kind"], it.object["metadata"]["name"]) for it in kept}
     images = tuple(
         replace(it, uses=uses, obstacle=NOT_FOUND.format(unit.entry))
         for it in found.images
         if (uses := tuple(use for use in it.uses if (use.kind, use.name) in applied))
     )
-    doubts = tuple(_of_unit(unit, it, it.message) for it in found.doubts)
+    doubts = tuple(unit.problem(it.message) for it in found.doubts)
     return FileIndex(
         unit.path, tuple(kept), images, tuple(problems), (), (*doubts, *left), rendered=unit.entry
     )
@@ -47,7 +47,3 @@ def index_rendered(unit: Unit, raw: bytes) -> FileIndex:
 def failed_index(unit: Unit, problems: tuple[Problem, ...]) -> FileIndex:
     """Return the index of a unit that is not rendered."""
     return FileIndex(unit.path, problems=problems, rendered=unit.entry)
-
-
-def _of_unit(unit: Unit, found: Problem | None, said: str) -> Problem:
-    return Problem(unit.entry, 1, 1, said)

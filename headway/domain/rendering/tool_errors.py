@@ -62,14 +62,15 @@ def _place(text: str, unit: Unit) -> tuple[str, int, int]:
     rendered = "YAML parse error on" in text
     if named and (line := _LINE.search(text)) and not rendered:
         return named, int(line[1]), int(line[2] or 1)
-    return named or unit.entry, 1, 1
+    return (named, 1, 1) if named else (unit.entry, unit.line, unit.column)
 
 
 def _of_repo(named: str, unit: Unit) -> str:
     """Return the repo's path of a file as a tool names it; Helm writes a chart's name in the place of its folder."""
     chart = unit.chart.path or unit.path
+    folders = tuple(f"{it}/" for it in (*unit.reads, unit.fetched) if it)
     for path in (named, posixpath.join(unit.path, named), posixpath.join(chart, named.partition("/")[2])):
         plain = posixpath.normpath(path)
-        if plain in unit.reads or any(plain.startswith(f"{it}/") for it in unit.reads if it):
+        if plain in unit.reads or plain.startswith(folders):
             return plain
     return ""

@@ -21,10 +21,11 @@ RENDERING = frozenset({*KUSTOMIZATIONS, CHART})
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A folder that a tool renders.
+    """A folder that a tool renders, or a chart that is elsewhere.
 
     `reads` are the files and whole folders of the config repo that go into it, each with its hash; one that is
-    named and missing has none. `problems` are why it is not rendered.
+    named and missing has none. `problems` are why it is not rendered. What is wrong with it as a whole is said of
+    the file `entry`, at `line` and `column`.
     """
 
     path: str
@@ -35,6 +36,17 @@ class Unit:
     chart: ChartUse = field(default_factory=ChartUse)
     with_helm: bool = False
     bases: frozenset[str] = frozenset()
+    line: int = 1
+    column: int = 1
+
+    def problem(self, said: str) -> Problem:
+        """Make a problem of the unit as a whole."""
+        return Problem(self.entry, self.line, self.column, said)
+
+    @property
+    def fetched(self) -> str:
+        """The folder that stands for a chart which is elsewhere; empty for any other."""
+        return self.chart.remote.folder if self.chart.remote is not None else ""
 
     def outside(self, folder: str) -> dict[str, str]:
         """Return what it reads that is not in a folder."""
@@ -43,6 +55,8 @@ class Unit:
     def key(self, versions: str) -> str:
         """Return what its rendering follows from: equal keys give equal bytes."""
         asked = asdict(self.chart) if self.kind == "chart" else {}
+        if self.chart.remote is None:
+            asked.pop("remote", None)
         said = [versions, self.kind, self.path, asked, sorted(self.reads.items())]
         return hashlib.sha256(json.dumps(said).encode("utf-8", "surrogateescape")).hexdigest()
 

@@ -2,6 +2,7 @@
 
 Links to files of the repo are followed; those that lead elsewhere, and submodules, are problems. A plain folder's
 state is its own hash; that of one with units is what these read besides, so that a base's change is a change of it.
+Which chart from elsewhere is rendered, each commit's own headway.yaml says.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from headway.domain.manifests.ignoring import FILE as IGNORE_FILE
 from headway.domain.manifests.ignoring import Rule, is_ignored, parse_rules
-from headway.domain.rendering.place import Place
+from headway.domain.rendering.place import Place, SaidChart
 from headway.domain.rendering.unit import CHART, RENDERING, Kind, Unit, kind_of, leaves, state_of
 from headway.errors import Problem, UsageError
 from headway.systems.git.tree import FOLDER, LINK, LINKS, MODULE, Item, Trees, folder_path
@@ -21,6 +22,8 @@ from headway.systems.git.unit_sources import UnitSources
 MANIFESTS = (".yaml", ".yml", ".json")
 REMEMBERED = 250_000
 """Folders of which it is known whether a unit is in them."""
+REMEMBERED_CHARTS = 10_000
+"""Versions of headway.yaml of which it is known which chart they say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class _Resolved:
 
     tree: Tree
     ignoring: Mapping[str, str]
+    said: SaidChart
 
     def holds(self, trees: Trees, sources: UnitSources, root: str) -> bool:
         """Return whether another root tree has the same: nothing is parsed to see it."""
@@ -86,6 +90,7 @@ class Folders:
         self._trees = trees
         self._plain: dict[str, bool] = {}
         self._resolved: dict[Place, _Resolved] = {}
+        self._said: dict[tuple[str, Place], SaidChart] = {}
         self.sources = UnitSources(trees)
 
     def state(self, root: str, where: str | Place) -> str:
@@ -97,7 +102,7 @@ class Folders:
         folder = folder_path(place.path)
         item = self._trees.at(root, folder)
         sha = item.sha if item is not None else ""
-        if not place.chart.path and (item is None or item.mode != FOLDER or self._is_plain(item.sha)):
+        if not place.chart.is_named and (item is None or item.mode != FOLDER or self._is_plain(item.sha)):
             return sha
         try:
             return self.manifests(root, place).state
@@ -114,13 +119,28 @@ class Folders:
     def outside(self, root: str, place: Place) -> frozenset[str]:
         """Return the paths that a place's units read outside of its folder."""
         item = self._trees.at(root, folder_path(place.path))
-        if not place.chart.path and (item is None or item.mode != FOLDER or self._is_plain(item.sha)):
+        if not place.chart.is_named and (item is None or item.mode != FOLDER or self._is_plain(item.sha)):
             return frozenset()
         try:
             tree = self.manifests(root, place)
         except UsageError:
             return frozenset()
-        return frozenset(path for unit in tree.units for path in unit.outside(tree.path))
+        said_in = [place.said_in] if place.said_in else []
+        return frozenset([*said_in, *(path for unit in tree.units for path in unit.outside(tree.path))])
+
+    def _said_chart(self, root: str, place: Place) -> SaidChart:
+        """Return a place's chart as it is at a root tree: one from elsewhere is what the headway.yaml there says."""
+        item = self._trees.at(root, place.said_in) if place.said_in else None
+        if item is None or not item.mode.startswith("100"):
+            return SaidChart(place.chart)
+        from headway.domain.config.chart_pin import said_chart
+
+        known = self._said.get((item.sha, place))
+        if known is None:
+            if len(self._said) >= REMEMBERED_CHARTS:
+                self._said.clear()
+            known = self._said[item.sha, place] = said_chart(self._trees.read(item.sha), place)
+        return known
 
     def _is_plain(self, sha: str) -> bool:
         """Return whether nothing in a folder makes a unit."""
@@ -143,20 +163,25 @@ class Folders:
         """
         place = Place.of(where)
         known = self._resolved.get(place)
-        if known is not None and known.holds(self._trees, self.sources, root):
+        said = self._said_chart(root, place)
+        if (
+            known is not None
+            and known.said == said
+            and known.holds(self._trees, self.sources, root)
+        ):
             return replace(known.tree, root=root)
-        tree, found = self._walk(root, place)
+        tree, found = self._walk(root, place, said)
         if tree.units:
-            self._resolved[place] = _Resolved(tree, found.ignoring)
+            self._resolved[place] = _Resolved(tree, found.ignoring, said)
         return tree
 
-    def _walk(self, root: str, place: Place) -> tuple[Tree, _Found]:
+    def _walk(self, root: str, place: Place, said: SaidChart) -> tuple[Tree, _Found]:
         folder = folder_path(place.path)
         found = _Found(parse_rules(place.ignore))
         top = self._trees.at(root, folder)
         if top is None:
             self._refuse_linked_parent(root, folder)
-            return self._tree(root, place, folder, "", found), found
+            return self._tree(root, place, said, folder, "", found), found
         if top.mode == LINK:
             raise _link(folder)
         if top.mode != FOLDER:
@@ -169,21 +194,28 @@ class Folders:
         waiting = [(folder, top.sha)]
         while waiting:
             waiting += self._look_into(root, *waiting.pop(), found)
-        return self._tree(root, place, folder, top.sha, found), found
+        return self._tree(root, place, said, folder, top.sha, found), found
 
-    def _tree(self, root: str, place: Place, folder: str, sha: str, found: _Found) -> Tree:
+    def _tree(
+        self, root: str, place: Place, said: SaidChart, folder: str, sha: str, found: _Found
+    ) -> Tree:
         """Make a tree of what was found, its units with all that they read."""
-        use, units = place.chart, []
+        use, units = said.use, []
         for path, kind, entry in sorted(found.units):
             if path != use.path:
-                units.append(self.sources.unit(root, path, kind, entry, replace(use, path="")))
+                own = replace(use, path="", remote=None)
+                units.append(self.sources.unit(root, path, kind, entry, own))
         units = list(leaves(units))
         if use.path:
             entry = f"{use.path}/{CHART}"
             units.append(self.sources.unit(root, use.path, "chart", entry, use))
+        elif use.remote is not None:
+            units.append(self.sources.remote_chart(root, use, place.said_in, said.line, said.column))
         values = {path for unit in units for path in unit.chart.values}
         files = {path: it for path, it in sorted(found.files.items()) if path not in values}
         outside = {path: it for unit in units for path, it in unit.outside(folder).items()}
+        if use.remote is not None:
+            outside[place.said_in] = str(use.remote)
         return Tree(
             folder,
             sha,

@@ -73,6 +73,23 @@ class UnitSources:
             frozenset(walk.bases),
         )
 
+    def remote_chart(self, root: str, use: ChartUse, said_in: str, line: int, column: int) -> Unit:
+        """Return a chart that is elsewhere as a unit, with the values files of the repo that it reads."""
+        assert use.remote is not None
+        walk = _Walk(root)
+        for values in use.values:
+            self._file(Reference("file", values, line, column), said_in, values, walk)
+        return Unit(
+            use.remote.folder,
+            "chart",
+            said_in,
+            dict(sorted(walk.reads.items())),
+            tuple(sorted(set(walk.problems))),
+            use,
+            line=line,
+            column=column,
+        )
+
     def files(self, unit: Unit, root: str) -> dict[str, str]:
         """Return every file that a unit reads (path → hash of its content), those of whole folders too."""
         found: dict[str, str] = {}
@@ -86,7 +103,7 @@ class UnitSources:
                 found[path] = aim
             if len(found) > FILES:
                 said = f"it reads more than {FILES} files"
-                raise ConfigError([Problem(unit.entry, 1, 1, said)])
+                raise ConfigError([unit.problem(said)])
         return found
 
     def check(self, unit: Unit, files: Mapping[str, bytes]) -> None:
@@ -97,7 +114,7 @@ class UnitSources:
             if data.startswith(_POINTER)
         ]
         if sum(map(len, files.values())) > BYTES:
-            wrong.append(Problem(unit.entry, 1, 1, f"it reads more than {BYTES // 1024**2} MB of files"))
+            wrong.append(unit.problem(f"it reads more than {BYTES // 1024**2} MB of files"))
         if wrong:
             raise ConfigError(wrong)
 

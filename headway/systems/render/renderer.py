@@ -13,7 +13,7 @@ from headway.domain.rendering.rendered import Rendered
 from headway.domain.rendering.tool_errors import short_problem
 from headway.domain.rendering.unit import Unit
 from headway.domain.text.yaml_nodes import YamlProblem
-from headway.errors import ConfigError, Problem
+from headway.errors import ConfigError
 from headway.systems.render.process import Limits, run
 from headway.systems.render.tools import Tool, Toolbox
 
@@ -59,12 +59,9 @@ class Renderer:
         found = differences(first.objects, second.objects)
         if found:
             raise ConfigError(
-                Problem(
-                    unit.entry,
-                    1,
-                    1,
+                unit.problem(
                     f"each rendering gives another value: {it}; give it by the chart's values, or from a Secret that "
-                    "the chart does not make",
+                    "the chart does not make"
                 )
                 for it in found
             )
@@ -79,16 +76,14 @@ class Renderer:
             tree.mkdir()
             for path, data in files.items():
                 if not _stays(path):
-                    raise ConfigError(
-                        [Problem(unit.entry, 1, 1, f"it reads {path!r}, which is no path in the repo")]
-                    )
+                    raise ConfigError([unit.problem(f"it reads {path!r}, which is no path in the repo")])
                 file = tree / path
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_bytes(data)
             ran = run(self._command(tool, unit, tree), home, self._limits)
         if ran.exceeded:
             raise ConfigError(
-                [Problem(unit.entry, 1, 1, f"rendering it was ended: {ran.exceeded}")],
+                [unit.problem(f"rendering it was ended: {ran.exceeded}")],
                 hint="a rendering of this size is hardly meant; look for a template or generator that runs away",
             )
         if ran.code:
@@ -97,7 +92,7 @@ class Renderer:
             return Rendered.of(ran.out)
         except YamlProblem as problem:
             said = f"what it renders to is not readable: line {problem.line}: {problem.message}"
-            raise ConfigError([Problem(unit.entry, 1, 1, said)]) from None
+            raise ConfigError([unit.problem(said)]) from None
 
     def _tool(self, unit: Unit) -> Tool:
         return self.tools.find("kustomize" if unit.kind == "kustomization" else "helm")
