@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     helm: str = ""
     """Path of Helm 3 or 4; empty means `helm` on PATH."""
 
+    chart_hosts: str = ""
+    """Hosts from which charts that are pinned in headway.yaml may be fetched, separated by commas; empty means none."""
+
     actor: str = ""
     """Who makes requests, as recorded in commits; empty means the login name."""
 
@@ -173,6 +176,10 @@ class Settings(BaseSettings):
                 hint="set HEADWAY_REPO to the URL of the Git repo that holds headway.yaml",
             )
         return self.repo
+
+    def allowed_chart_hosts(self) -> frozenset[str]:
+        """Return the hosts from which charts may be fetched."""
+        return frozenset(it.strip().lower() for it in self.chart_hosts.split(",") if it.strip())
 
     def who(self) -> str:
         """Return the person or program that asks."""

@@ -118,6 +118,11 @@ class Desired:
         return tuple(dict.fromkeys(found))
 
     @property
+    def charts(self) -> tuple[str, ...]:
+        """The charts from elsewhere that it is rendered from, with version and digest."""
+        return tuple(str(it.unit.chart.remote) for it in self.units if it.unit.chart.remote is not None)
+
+    @property
     def images(self) -> frozenset[str]:
         """The images of all containers."""
         specs = (pod_spec(it.object) or {} for it in self.manifests)

@@ -14,7 +14,7 @@ from headway.domain.releases.recorded import bare
 from headway.domain.rendering.containers import differences
 from headway.domain.rendering.effect import described, refuse_unwanted, unwanted
 from headway.domain.rendering.pinning import pin_in, pinned_image
-from headway.domain.rendering.sites import held_by_others
+from headway.domain.rendering.sites import held_by_chart, held_by_others
 from headway.domain.rendering.unit import within
 from headway.errors import ConfigError, UsageError
 from headway.operations.desired import Desired
@@ -43,7 +43,7 @@ def places(snapshot: Snapshot, name: str) -> list[FileIndex]:
         pin = used.own_file(unit)
         for index in unit.places(repositories):
             shared = {part.path: used.others(part.path) for site in index.images for part in site.parts}
-            held = held_by_others(index, shared, name, pin)
+            held = held_by_others(held_by_chart(index, unit.unit, pin), shared, name, pin)
             sites = tuple(replace(it, image=recorded.get(it.image, it.image)) for it in held.images)
             found.append(replace(held, images=sites))
     return found

@@ -157,12 +157,32 @@ def _rendered(folders: Folders, tree: Tree, unit: Unit, found: Lint) -> FileInde
     settings = Settings()
     renderer = Renderer(Toolbox(settings.kustomize, settings.helm))
     try:
-        return index_rendered(unit, renderer.render(unit, folders.contents(tree, unit)).raw)
+        files = folders.contents(tree, unit)
+        if unit.chart.remote is not None:
+            files |= _chart(settings, unit)
+        return index_rendered(unit, renderer.render(unit, files).raw)
     except ConfigError as error:
         return failed_index(unit, error.problems)
     except UsageError as error:
         found.warnings.append(unit.problem(f"not rendered here: {error.message}; {error.hint}"))
         return FileIndex(unit.path, rendered=unit.entry)
+
+
+def _chart(settings: Settings, unit: Unit) -> dict[str, bytes]:
+    """Return the files of a chart from elsewhere; raise UsageError where they are not on this machine."""
+    from headway.operations.charts import Charts
+
+    assert unit.chart.remote is not None
+    if not unit.chart.remote.digest:
+        said = f"the chart {unit.chart.remote.address}: it is not pinned: digest is missing"
+        raise ConfigError([unit.problem(said)])
+    found = Charts(settings).kept(unit)
+    if found is None:
+        raise UsageError(
+            f"the chart {unit.chart.remote} is not on this machine",
+            hint="nothing is fetched here; `headway status` does",
+        )
+    return found
 
 
 def _job(trees: Trees, files: PlainFolder, config: Config, name: str, path: str, found: Lint) -> None:

@@ -194,7 +194,7 @@ class Release:
             )
 
     def _record(self, proposal: Proposal) -> ReleaseRecord:
-        plan = proposal.plan
+        plan, desired = proposal.plan, proposal.snapshot.environment(self.name)
         return ReleaseRecord(
             id=self.request.release_id,
             environment=self.name,
@@ -206,7 +206,8 @@ class Release:
             trailers=(
                 *proposal.trailers,
                 *self._sources(proposal),
-                *((RENDERED, it) for it in proposal.snapshot.environment(self.name).tools),
+                *((RENDERED, it) for it in desired.tools),
+                *(("Chart", it) for it in desired.charts),
                 *(("Forced", str(it)) for it in self._blocked),
                 *self._forced,
                 *self._approved,

@@ -7,6 +7,8 @@ import json
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from headway.domain.images.reference import Image
 from headway.domain.manifests.index import FORMAT as INDEX_FORMAT
@@ -23,6 +25,9 @@ from headway.systems.machine.parallel import each
 from headway.systems.render.cache import RenderingCache
 from headway.systems.render.renderer import AT_ONCE, Renderer
 from headway.systems.render.tools import Toolbox
+
+if TYPE_CHECKING:
+    from headway.operations.charts import Charts
 
 INDEXED = 1_000
 ReadSources = Callable[[Unit], Mapping[str, bytes]]
@@ -53,6 +58,7 @@ class Renderings:
     """What has been rendered, in this process and on this machine; safe to use from several threads."""
 
     def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self.renderer = Renderer(Toolbox(settings.kustomize, settings.helm))
         self._cache = RenderingCache(settings.state / "renderings.sqlite")
         self._indexed: dict[str, FileIndex] = {}
@@ -62,26 +68,42 @@ class Renderings:
         """Close the cache."""
         self._cache.close()
 
+    @cached_property
+    def _charts(self) -> Charts:
+        # What fetches is read only where there is something to fetch.
+        from headway.operations.charts import Charts
+
+        return Charts(self._settings)
+
     def units(self, units: tuple[Unit, ...], read: ReadSources) -> list[RenderedUnit]:
         """Render units, several at once; what is wrong with one is a problem of its own and of no other.
 
-        Raises UsageError where a tool is missing on this machine.
+        Raises UsageError where a tool is missing on this machine, TransientError where a chart is on none that answers.
         """
         return each(lambda unit: self._unit(unit, read), units, AT_ONCE)
 
     def _unit(self, unit: Unit, read: ReadSources) -> RenderedUnit:
         if unit.problems:
             return self._made(unit, failed_index(unit, unit.problems), "", read)
+        if unit.chart.remote is not None:
+            read = self._with_chart(read)
         tools = self.renderer.versions(unit)
         key = unit.key(tools)
         with self._lock:
             known = self._indexed.get(key)
-        index = known if known is not None else self._index(unit, tools, key, read)
+        try:
+            index = known if known is not None else self._index(unit, tools, key, read)
+        except ConfigError as error:
+            # What it reads cannot be given to a tool; that may be otherwise at the next look.
+            return self._made(unit, failed_index(unit, error.problems), tools, read)
         with self._lock:
             if len(self._indexed) >= INDEXED:
                 self._indexed.clear()
             self._indexed[key] = index
         return self._made(unit, index, tools, read)
+
+    def _with_chart(self, read: ReadSources) -> ReadSources:
+        return lambda unit: {**read(unit), **self._charts.files(unit)}
 
     def _index(self, unit: Unit, tools: str, key: str, read: ReadSources) -> FileIndex:
         found = self._cache.find(key)

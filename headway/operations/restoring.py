@@ -23,9 +23,15 @@ def _changed(desired: Desired, live: Desired) -> dict[str, str]:
 
 
 def restored(
-    repo: ConfigRepo, desired: Desired, live: Desired
-) -> tuple[dict[str, bytes | None], dict[str, str]]:
-    """Return the files and whole folders outside of the environment's own that a rollback puts back."""
+    repo: ConfigRepo, desired: Desired, live: Desired, head: str
+) -> tuple[dict[str, bytes | None], dict[str, str]] | None:
+    """Return the files and whole folders outside of the environment's own that a rollback puts back at `head`.
+
+    None where headway.yaml has changed so that the pin of the environment's chart cannot be put back.
+    """
+    chart = _chart_restored(repo, desired, live, head)
+    if chart is None:
+        return None
     files: dict[str, bytes | None] = {}
     trees: dict[str, str] = {}
     for path, sha in _changed(desired, live).items():
@@ -36,22 +42,17 @@ def restored(
             trees[path] = sha
         elif repo.read(desired.commit, path) is not None:
             files[path] = None
-    return {**files, **(_chart_restored(repo, desired, live) or {})}, trees
+    return {**files, **chart}, trees
 
 
-def _chart_restored(repo: ConfigRepo, desired: Desired, live: Desired) -> dict[str, bytes] | None:
-    """Return headway.yaml with the chart that was live, where it is another now; None where that cannot be put back."""
+def _chart_restored(repo: ConfigRepo, desired: Desired, live: Desired, head: str) -> dict[str, bytes] | None:
+    """Return headway.yaml of `head` with the chart that was live, where it is another now; None where it cannot be."""
     place = desired.place
-    if not place.said_in or _chart(desired) == _chart(live):
+    if not place.said_in or desired.charts == live.charts:
         return {}
-    now, then = (repo.read(it.commit, place.said_in) for it in (desired, live))
+    now, then = repo.read(head, place.said_in), repo.read(live.commit, place.said_in)
     done = with_chart_of(now, then, place) if now is not None and then is not None else None
     return {place.said_in: done} if done is not None else None
-
-
-def _chart(desired: Desired) -> str:
-    """Return the chart from elsewhere that an environment is rendered from; empty where it is another."""
-    return next((str(it.unit.chart.remote) for it in desired.units if it.unit.chart.remote), "")
 
 
 def shared_changes(connections: Connections, desired: Desired, live: Desired) -> str:
@@ -65,7 +66,7 @@ def shared_changes(connections: Connections, desired: Desired, live: Desired) ->
         ]
         if readers:
             found.append(f"{path}, which {', '.join(readers)} reads too, has changed")
-    if _chart_restored(connections.repo, desired, live) is None:
+    if _chart_restored(connections.repo, desired, live, desired.commit) is None:
         found.append(f"{desired.place.said_in} says another chart of {desired.name}, and more than its pin differs")
     return "; ".join(found)
 

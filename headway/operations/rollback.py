@@ -61,9 +61,12 @@ def restore(
         held()
         if connections.repo.last_change(name, place, head).commit != failed.commit:
             return None
+        elsewhere = restored(connections.repo, desired, live, head)
+        if elsewhere is None:
+            return None
+        files, trees = elsewhere
         holds = vetoed(connections, head, name, guilty, why, "headway")
         message = format_message(record)
-        files, trees = restored(connections.repo, desired, live)
         trees[desired.environment.path] = live.tree
         return ProposedCommit(files={**files, **holds}, trees=trees, message=message, author="headway")
 

@@ -13,12 +13,11 @@ from yaml.nodes import Node, ScalarNode, SequenceNode
 from headway.domain.images.reference import Image, ImageRef
 from headway.domain.manifests.image_sites import IMAGE, TAG, ImageSite
 from headway.domain.rendering.candidates import split
+from headway.domain.rendering.unit import CHART, KUSTOMIZATIONS
 from headway.domain.text.scalars import Scalar, scalars
 from headway.domain.text.yaml_insert import Tree, Uninsertable, insert
 from headway.domain.text.yaml_nodes import YamlProblem, child, compose, decode
 from headway.errors import UsageError
-
-KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
 
 def pinned_image(site: ImageSite, path: str, reference: ImageRef) -> Image:
@@ -37,7 +36,7 @@ def pin_in(path: str, data: bytes, sources: Mapping[str, bytes], site: ImageSite
         text = decode(data)
         if path.rpartition("/")[2] in KUSTOMIZATIONS:
             return _in_kustomization(path, text, site, image.text).encode()
-        if path.endswith((".yaml", ".yml", ".json")) and path.rpartition("/")[2] != "Chart.yaml":
+        if path.endswith((".yaml", ".yml", ".json")) and path.rpartition("/")[2] != CHART:
             return _in_values(path, text, sources, site, image.text).encode()
     except Uninsertable as error:
         raise UsageError(f"{path}: the image {site.image.text} cannot be pinned here: {error}") from None
@@ -68,7 +67,7 @@ def _in_kustomization(path: str, text: str, site: ImageSite, value: str) -> str:
     return insert(text, ["images"], [{"name": name, **entry}])
 
 
-def _said(node: Node, key: str) -> str:
+def _said(node: Node | None, key: str) -> str:
     found = child(node, key)
     return found.value if isinstance(found, ScalarNode) else ""
 
@@ -79,32 +78,66 @@ def _in_values(path: str, text: str, sources: Mapping[str, bytes], site: ImageSi
         keys = _keys(sources, site, part.path, part.start)
         if keys is None:
             continue
+        said = digest
         if part.role == IMAGE:
-            return insert(text, keys, value)
-        if part.role == TAG:
+            said = value
+        elif part.role == TAG:
             inner = tag[len(part.prefix) : len(tag) - len(part.suffix)]
-            return insert(text, keys, f"{inner}@{digest}" if digest else inner)
-        return insert(text, keys, digest)
+            said = f"{inner}@{digest}" if digest else inner
+        return _insert_each(text, [[*above, *keys] for above in _charts_above(sources, part.path)], said)
     raise Uninsertable("no key of a values file says it, so none here would change it")
 
 
+def _insert_each(text: str, places: list[list[str]], value: str) -> str:
+    """Insert a value at each place; one that has a value of its own already does not say this image."""
+    failed: list[Uninsertable] = []
+    for keys in places:
+        try:
+            text = insert(text, keys, value)
+        except Uninsertable as error:
+            failed.append(error)
+    if len(failed) == len(places):
+        raise failed[0]
+    return text
+
+
 def _keys(sources: Mapping[str, bytes], site: ImageSite, path: str, start: int) -> list[str] | None:
-    """Return the keys that lead to what says an image, from the values of the whole chart; None where none do."""
+    """Return the keys that lead to what says an image in its own chart's values; None where none do."""
     folder, _, file = path.rpartition("/")
-    if file == "Chart.yaml":
+    if file == CHART:
         return _empty_tag(sources, folder, split(site.image.text)[0])
     found = next((it for it in scalars(path, sources[path]) if it.start == start), None)
     if found is None or not found.keys or not all(isinstance(it, str) for it in found.keys):
         return None
     if "/templates/" in f"/{path}" or child(next(compose(decode(sources[path]))), "apiVersion") is not None:
         return None
-    return [*_charts_above(folder), *map(str, found.keys)]
+    return [*map(str, found.keys)]
 
 
-def _charts_above(folder: str) -> list[str]:
-    """Return the names of the charts below which a chart's values stand in those of the chart that needs it."""
-    steps = folder.split("/")
-    return [steps[at + 1] for at in range(len(steps) - 1) if steps[at] == "charts"]
+def _charts_above(sources: Mapping[str, bytes], path: str) -> list[list[str]]:
+    """Return the keys below which a chart's values stand in those of the outermost chart that needs it.
+
+    There is one for each time that it is needed: by its name, or by the `alias` of a dependency.
+    """
+    folder = path.rpartition("/")[0]
+    while folder and f"{folder}/{CHART}" not in sources:
+        folder = folder.rpartition("/")[0]
+    above, _, last = folder.rpartition("/")
+    outer = f"{above.removesuffix('charts').rstrip('/')}/{CHART}".lstrip("/")
+    if above.rpartition("/")[2] != "charts" or outer not in sources:
+        return [[]]
+    name = _said(_top(sources[f"{folder}/{CHART}"]), "name") or last
+    needed = child(_top(sources[outer]), "dependencies")
+    names = [
+        _said(each, "alias") or name
+        for each in (needed.value if isinstance(needed, SequenceNode) else ())
+        if _said(each, "name") == name
+    ]
+    return [[*keys, key] for keys in _charts_above(sources, outer) for key in dict.fromkeys(names or [name])]
+
+
+def _top(data: bytes) -> Node | None:
+    return next(compose(decode(data).removeprefix("\ufeff")), None)
 
 
 def _empty_tag(sources: Mapping[str, bytes], folder: str, name: str) -> list[str] | None:
@@ -117,5 +150,5 @@ def _empty_tag(sources: Mapping[str, bytes], folder: str, name: str) -> list[str
         if it.key == "repository" and it.value and (name == it.value or name.endswith("/" + it.value)):
             keys = (*it.keys[:-1], "tag")
             if all(isinstance(key, str) for key in keys):
-                return [*_charts_above(folder), *map(str, keys)]
+                return [*map(str, keys)]
     return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -22,6 +22,8 @@ _REMOTE = re.compile(
     re.IGNORECASE,
 )
 _GENERATORS = ("configMapGenerator", "secretGenerator")
+_INFLATORS = ("HelmChartInflationGenerator", "ChartInflator")
+_INFLATOR = "a generator that fetches and renders a chart is not supported; write helmCharts in the kustomization"
 _INSIDE = {"path", "paths", "files", "envs", "env", "valuesFile", "additionalValuesFiles"}
 """Keys of a generator's or transformer's own file that name further files."""
 
@@ -34,6 +36,8 @@ class Reference:
     written: str
     line: int
     column: int
+    vendor: str = ""
+    """For a chart that kustomize would fetch, the command that puts it into the repo."""
 
     def problem(self, file: str, said: str) -> Problem:
         """Make a problem at its place."""
@@ -69,6 +73,7 @@ def kustomization_references(data: bytes) -> References:
             with_helm = with_helm or bool(charts)
             for chart in charts:
                 found += _helm_chart(top, chart)
+            problems += _inflators(top)
             for key in ("helmChartInflationGenerator", "helmChart"):
                 if (old := child(top, key)) is not None:
                     problems.append(
@@ -94,6 +99,8 @@ def config_references(data: bytes) -> References:
                             ""
                         )
                     )
+            if _said(top, "kind") in _INFLATORS:
+                problems.append(problem_at(top, _INFLATOR).at(""))
             found += _inside(top)
     except YamlProblem as problem:
         problems.append(problem.at(""))
@@ -144,14 +151,36 @@ def _kustomization(top: Node) -> Iterator[Reference]:
                 yield from _keyed(child(each, part), part)
 
 
+def _inflators(top: Node) -> Iterator[Problem]:
+    """Yield the generators written in place that would fetch a chart."""
+    for each in _items(child(top, "generators")):
+        if isinstance(each, ScalarNode) and any(f"kind: {it}" in each.value for it in _INFLATORS):
+            yield problem_at(each, _INFLATOR).at("")
+
+
 def _helm_chart(top: Node, chart: Node) -> Iterator[Reference]:
-    home = child(child(top, "helmGlobals"), "chartHome")
-    folder = home.value if isinstance(home, ScalarNode) and home.value else "charts"
-    name = child(chart, "name")
-    if isinstance(name, ScalarNode) and name.value:
-        yield _reference("chart", name, f"{folder}/{name.value}")
+    folder = _said(child(top, "helmGlobals"), "chartHome") or "charts"
+    name, version, repo = (_said(chart, key) for key in ("name", "version", "repo"))
+    if name:
+        # kustomize's own rule (absChartHome): with both, several versions can lie side by side.
+        folder = f"{folder}/{name}-{version}" if version and repo else folder
+        place = child(chart, "repo" if repo else "name")
+        yield replace(
+            _reference("chart", place, f"{folder}/{name}"), vendor=_pull(name, version, repo, folder)
+        )
     yield from _named(child(chart, "valuesFile"), "file")
     yield from _named(child(chart, "additionalValuesFiles"), "file")
+
+
+def _pull(name: str, version: str, repo: str, folder: str) -> str:
+    chart = f"{repo.rstrip('/')}/{name}" if repo.startswith("oci://") else name
+    where = f" --repo {repo}" if repo and chart == name else ""
+    return f"helm pull {chart}{where}{f' --version {version}' if version else ''} --untar --untardir {folder}"
+
+
+def _said(node: Node | None, key: str) -> str:
+    found = child(node, key)
+    return found.value if isinstance(found, ScalarNode) else ""
 
 
 def _inside(node: Node | None) -> Iterator[Reference]:

@@ -16,6 +16,7 @@ from headway.domain.rendering.candidates import Candidate, candidates, split
 from headway.domain.rendering.containers import Container, Item, containers, differences, identity
 from headway.domain.rendering.markers import Marker, with_markers
 from headway.domain.rendering.rendered import Rendered
+from headway.domain.rendering.unit import Unit, within
 from headway.domain.text.scalars import Scalar, scalars
 from headway.domain.text.yaml_nodes import YamlProblem
 from headway.errors import HeadwayError, TransientError
@@ -294,6 +295,23 @@ def held_by_others(
     return replace(
         index, images=tuple(_held(it, index.path, others, environment, pin_in) for it in index.images)
     )
+
+
+def held_by_chart(index: FileIndex, unit: Unit, pin_in: str) -> FileIndex:
+    """Return an index whose places in a chart from elsewhere, which nobody can change here, say so as their obstacle."""
+    if not unit.fetched or not within(index.path, unit.fetched):
+        return index
+    way_out = (
+        f"`headway release … --pin-in {pin_in}` says it there"
+        if pin_in
+        else "give the environment a values file (`chart: {values: […]}`), which --pin-in can say it in"
+    )
+    said = f"says {{}}, in the chart {unit.chart.remote}, which is not in the config repo: {way_out}"
+    sites = (
+        it if it.obstacle else replace(it, obstacle=f"{it.parts[0].place} {said.format(it.image)}")
+        for it in index.images
+    )
+    return replace(index, images=tuple(sites))
 
 
 def _held(

@@ -206,7 +206,11 @@ class UnitSources:
             self._chart(target, above, walk)
             return
         walk.reads[target] = ""
-        said = f"the chart is not in {target}/: put it there (`helm pull --untar`); nothing is fetched while rendering"
+        folder = file.rpartition("/")[0] or "."
+        said = (
+            f"the chart is not in {target}/, and nothing is fetched while rendering: run `{ref.vendor}` in {folder}/ "
+            "and commit what it puts there"
+        )
         walk.problems.append(ref.problem(file, said))
 
     # --- paths ---

@@ -58,9 +58,11 @@ class Answer:
 class Wire:
     """Connections to one registry and its neighbours. Safe to use from several threads."""
 
-    def __init__(self, name: str, address: str) -> None:
-        self._name, self._address = name, address
+    def __init__(self, name: str, address: str, probe: str = "/v2/") -> None:
+        self._name, self._address, self._probe = name, address, probe
         self._pools: dict[str, Any] = {}
+        self.largest = LARGEST
+        """Bytes that an answer may have."""
         self.last_answer = 0.0
         """When it last answered anything, in monotonic seconds."""
 
@@ -116,13 +118,13 @@ class Wire:
                 preload_content=False,
                 **options,
             )
-            body = _body(response, until)
+            body = _body(response, until, self.largest)
         except (urllib3.exceptions.LocationValueError, ValueError):
             raise FailedError(f"{who} names something that is no address") from None
         except (urllib3.exceptions.HTTPError, http.client.HTTPException) as error:
             raise RegistryBusy(
                 f"{who} does not answer: {_reason(error)}",
-                hint=f"is it running and reachable from here? try: curl {self._address}/v2/",
+                hint=f"is it running and reachable from here? try: curl {self._address}{self._probe}",
             ) from None
         self.last_answer = time.monotonic()
         status = response.status
@@ -131,7 +133,7 @@ class Wire:
                 f"{who} answers {status}", retry_after=_pause(status, response.headers.get("retry-after"))
             )
         if body is None:
-            raise FailedError(f"{who} answers more than {LARGEST >> 20} MB to {urlsplit(url).path}")
+            raise FailedError(f"{who} answers more than {self.largest >> 20} MB to {urlsplit(url).path}")
         return Answer(status, response.headers, body, url)
 
     def _pool(self, url: str) -> tuple[Any, str]:
@@ -161,7 +163,7 @@ def _connections(origin: str, scheme: str, host: str) -> Any:
     return urllib3.PoolManager(**options).connection_from_url(origin)
 
 
-def _body(response: Any, until: float) -> bytes | None:
+def _body(response: Any, until: float, largest: int) -> bytes | None:
     """Read an answer whole, or return None where it is too long; raise where it does not end in time."""
     found = bytearray()
     while True:
@@ -170,7 +172,7 @@ def _body(response: Any, until: float) -> bytes | None:
         found += some
         if not some:
             break
-        if len(found) > LARGEST:
+        if len(found) > largest:
             response.close()
             return None
         if time.monotonic() > until:
