@@ -48,6 +48,8 @@ class Unit:
                 command = [str(ensure(HELM, cache)), "template", "shop", self.root, *values]
             else:
                 command = [str(ensure(KUSTOMIZE, cache)), "build", self.root]
+                if b"helmCharts:" in self.files[f"{self.root}/kustomization.yaml"]:
+                    command += ["--enable-helm", "--helm-command", str(ensure(HELM, cache))]
             done = subprocess.run(command, cwd=folder, capture_output=True, text=False, check=False)
         if done.returncode:
             raise FailedError(done.stderr.decode())

@@ -40,7 +40,10 @@ class Charts:
         Raises ConfigError for one that no tool should be given.
         """
         chart = _chart_of(unit)
-        archive = self._store.archive(chart) if chart.digest else None
+        try:
+            archive = self._store.archive(chart) if chart.digest else None
+        except UsageError as error:
+            raise _refused(error, unit) from None
         return _files(unit, archive) if archive is not None else None
 
     def files(self, unit: Unit) -> dict[str, bytes]:

@@ -67,7 +67,9 @@ def shared_changes(connections: Connections, desired: Desired, live: Desired) ->
         if readers:
             found.append(f"{path}, which {', '.join(readers)} reads too, has changed")
     if _chart_restored(connections.repo, desired, live, desired.commit) is None:
-        found.append(f"{desired.place.said_in} says another chart of {desired.name}, and more than its pin differs")
+        found.append(
+            f"{desired.place.said_in} says another chart of {desired.name}, and more than its pin differs"
+        )
     return "; ".join(found)
 
 

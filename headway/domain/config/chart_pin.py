@@ -67,9 +67,7 @@ def with_chart_of(now: bytes, then: bytes, place: Place) -> bytes | None:
             if here.value != there.value:
                 start, end = (it + shift for it in scalar_span(text[shift:], here))
                 mark = here.start_mark
-                part = Part(
-                    place.said_in, start, end, mark.line + 1, mark.column + 1, TAG, text[start:end]
-                )
+                part = Part(place.said_in, start, end, mark.line + 1, mark.column + 1, TAG, text[start:end])
                 edits.append((part, there.value))
         done = splice(now, edits)
         return done if _moves_alone(now, then, done, place) else None

@@ -170,7 +170,9 @@ def _chart(here: Path, chart: Chart) -> Iterable[Wrong]:
     for key in said[1:]:
         yield Wrong((*here, key), f"{said[0]} is given beside it; one of path, ref and repo says which chart")
     if chart.repo and not chart.name:
-        yield Wrong((*here, "repo"), "name is expected beside it: which chart of the repository", ((*here, "name"),))
+        yield Wrong(
+            (*here, "repo"), "name is expected beside it: which chart of the repository", ((*here, "name"),)
+        )
     if chart.name and not chart.repo:
         yield Wrong((*here, "name"), "repo is expected beside it", ((*here, "repo"),))
     if (chart.ref or chart.repo) and not chart.version:
@@ -179,7 +181,9 @@ def _chart(here: Path, chart: Chart) -> Iterable[Wrong]:
     for key in ("version", "digest"):
         if getattr(chart, key) and not (chart.ref or chart.repo):
             needs: tuple[Path, ...] = ((*here, "ref"), (*here, "repo"))
-            yield Wrong((*here, key), "ref or repo is expected beside it: a chart of this repo has none", needs)
+            yield Wrong(
+                (*here, key), "ref or repo is expected beside it: a chart of this repo has none", needs
+            )
 
 
 def _windows(path: Path, texts: Iterable[str]) -> Iterable[Wrong]:

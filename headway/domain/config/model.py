@@ -21,6 +21,7 @@ from headway.domain.rules.model import Part, Tags
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f]")
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _OCI = re.compile(r"oci://([a-z0-9.-]+(?::[0-9]+)?)((?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)+)/?")
+_REPO = re.compile(r"(https://|http://(?=(localhost|127\.[0-9.]+|\[::1\])(?![^:/])))[^/@?#]+(/[^?#]*)?")
 _SHA256 = re.compile(r"sha256:[0-9a-f]{64}")
 NAME = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
 
@@ -85,9 +86,9 @@ def _chart_ref(value: str) -> str:
 
 
 def _chart_repo(value: str) -> str:
-    if value and (not is_url(value) or "@" in urlsplit(value).netloc or urlsplit(value).query):
+    if value and not (is_url(value) and _REPO.fullmatch(value)):
         raise ValueError(
-            "the URL of a chart repository is expected, without a login: https://charts.example.com"
+            "the URL of a chart repository is expected, with TLS and without a login: https://charts.example.com"
         )
     return value.rstrip("/")
 
@@ -180,7 +181,9 @@ class Chart(Part):
     """URL of a chart repository (with an index.yaml), such as `https://charts.example.com`."""
     name: str = Field(default="", pattern=r"^([a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?)?$", max_length=250)
     """Name of the chart in that repository."""
-    version: str = Field(default="", pattern=r"^([0-9A-Za-z]([0-9A-Za-z.+_-]*[0-9A-Za-z])?)?$", max_length=100)
+    version: str = Field(
+        default="", pattern=r"^([0-9A-Za-z]([0-9A-Za-z.+_-]*[0-9A-Za-z])?)?$", max_length=100
+    )
     """Exact version of a chart that is not in the config repo."""
     digest: Annotated[str, AfterValidator(_digest)] = ""
     """Its digest, `sha256:…`: in a registry that of the manifest, in a repository that of the archive. Without one the

@@ -64,7 +64,9 @@ def unpacked(archive: bytes) -> dict[str, bytes]:
                     continue
                 path = _place(member.name)
                 if not member.isreg():
-                    raise UsageError(f"in its archive {member.name[:100]!r} is a link or a device, not a file")
+                    raise UsageError(
+                        f"in its archive {member.name[:100]!r} is a link or a device, not a file"
+                    )
                 if path in found:
                     raise UsageError(f"in its archive {member.name[:100]!r} is there twice")
                 if len(found) >= FILES:

@@ -19,9 +19,7 @@ def index_rendered(unit: Unit, raw: bytes) -> FileIndex:
     """
     found = index_file(raw)
     kept: list[Manifest] = []
-    problems = [
-        unit.problem(f"what it renders to, line {it.line}: {it.message}") for it in found.problems
-    ]
+    problems = [unit.problem(f"what it renders to, line {it.line}: {it.message}") for it in found.problems]
     left: list[Problem] = []
     for manifest in found.manifests:
         what = meaning(manifest.object, unit.chart.hooks)

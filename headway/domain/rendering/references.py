@@ -23,7 +23,9 @@ _REMOTE = re.compile(
 )
 _GENERATORS = ("configMapGenerator", "secretGenerator")
 _INFLATORS = ("HelmChartInflationGenerator", "ChartInflator")
-_INFLATOR = "a generator that fetches and renders a chart is not supported; write helmCharts in the kustomization"
+_INFLATOR = (
+    "a generator that fetches and renders a chart is not supported; write helmCharts in the kustomization"
+)
 _INSIDE = {"path", "paths", "files", "envs", "env", "valuesFile", "additionalValuesFiles"}
 """Keys of a generator's or transformer's own file that name further files."""
 

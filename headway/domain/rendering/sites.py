@@ -298,7 +298,7 @@ def held_by_others(
 
 
 def held_by_chart(index: FileIndex, unit: Unit, pin_in: str) -> FileIndex:
-    """Return an index whose places in a chart from elsewhere, which nobody can change here, say so as their obstacle."""
+    """Return an index whose places in a chart from elsewhere, which nobody changes here, say so as their obstacle."""
     if not unit.fetched or not within(index.path, unit.fetched):
         return index
     way_out = (

@@ -164,11 +164,7 @@ class Folders:
         place = Place.of(where)
         known = self._resolved.get(place)
         said = self._said_chart(root, place)
-        if (
-            known is not None
-            and known.said == said
-            and known.holds(self._trees, self.sources, root)
-        ):
+        if known is not None and known.said == said and known.holds(self._trees, self.sources, root):
             return replace(known.tree, root=root)
         tree, found = self._walk(root, place, said)
         if tree.units:
@@ -196,9 +192,7 @@ class Folders:
             waiting += self._look_into(root, *waiting.pop(), found)
         return self._tree(root, place, said, folder, top.sha, found), found
 
-    def _tree(
-        self, root: str, place: Place, said: SaidChart, folder: str, sha: str, found: _Found
-    ) -> Tree:
+    def _tree(self, root: str, place: Place, said: SaidChart, folder: str, sha: str, found: _Found) -> Tree:
         """Make a tree of what was found, its units with all that they read."""
         use, units = said.use, []
         for path, kind, entry in sorted(found.units):

@@ -65,8 +65,10 @@ class ChartSources:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for each in (*self._registries.values(), *self._wires.values()):
-            each.close()
+        for registry in self._registries.values():
+            registry.close()
+        for wire in self._wires.values():
+            wire.close()
 
     def fetch(self, chart: RemoteChart) -> tuple[bytes, ...]:
         """Return what a pinned chart is made of: its archive last, and before it the manifest that names it.
@@ -104,9 +106,7 @@ class ChartSources:
         registry, image = self._registry(chart, digest)
         path = f"/v2/{image.repository}/manifests/{image.digest or image.tag}"
         accept = IMAGE_MANIFESTS[0]
-        answer = registry.ask(
-            "GET", path, image.repository, accept, attempts=ATTEMPTS, deadline=until
-        )
+        answer = registry.ask("GET", path, image.repository, accept, attempts=ATTEMPTS, deadline=until)
         if answer.status == 404:
             if not digest:
                 raise NoSuchChart(f"the registry has no {chart.address}:{chart.version}")
@@ -209,5 +209,3 @@ def _said(node: Node | None) -> str:
 
 def _sha256(data: bytes) -> str:
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
-
-

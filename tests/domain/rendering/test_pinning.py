@@ -81,3 +81,34 @@ def test_an_entry_that_does_not_decide_is_no_place_for_it() -> None:
             users_of(unit),
             Image(str(NEW)),
         )
+
+
+def test_a_subchart_is_pinned_by_its_alias() -> None:
+    """Helm takes a subchart's values from the alias of the dependency, and not from its name."""
+    files = tree("subchart-alias")
+    once = files["chart/Chart.yaml"].replace(
+        b'- {name: web, version: 0.1.0, repository: "", alias: back}\n', b""
+    )
+    unit = Unit({**files, "chart/Chart.yaml": once}, "chart", ("live/values.yaml",))
+    assert pinned(unit, "live/values.yaml") == b"size: 2\nfront:\n  image:\n    tag: 1.10@%s\n" % D2.encode()
+
+
+def test_a_subchart_that_is_needed_twice_is_pinned_under_both_aliases() -> None:
+    """Both render the one image that is released; one that has a tag of its own there is left."""
+    unit = Unit(tree("subchart-alias"), "chart", ("live/values.yaml",))
+    done = pinned(unit, "live/values.yaml").decode()
+    assert done == "size: 2\n" + "".join(f"{it}:\n  image:\n    tag: 1.10@{D2}\n" for it in ("front", "back"))
+    unit.files["live/values.yaml"] = b"back: {image: {tag: '1.1'}}\n"
+    assert pinned(unit, "live/values.yaml").decode() == (
+        f"back: {{image: {{tag: '1.1'}}}}\nfront:\n  image:\n    tag: 1.10@{D2}\n"
+    )
+
+
+@pytest.mark.parametrize("root", ["charts/shop", "deploy/charts/shop"])
+def test_a_folder_called_charts_makes_no_subchart(root: str) -> None:
+    """Charts often lie in such a folder of the repo."""
+    files = {path.replace("chart/", f"{root}/", 1): data for path, data in tree("values-apart").items()}
+    unit = Unit({**files, "live/values.yaml": b"size: 2\n"}, root, ("live/values.yaml",))
+    image = tree("values-apart")["chart/values.yaml"].decode()
+    key = next(it for it in image.splitlines() if it.endswith(":"))
+    assert pinned(unit, "live/values.yaml").decode().startswith(f"size: 2\n{key}\n")

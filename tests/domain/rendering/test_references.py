@@ -119,3 +119,42 @@ def test_a_charts_dependencies_are_local_or_in_its_folder() -> None:
 def test_no_path_leads_out_of_the_repo(folder: str, written: str, path: str | None) -> None:
     """However it is written."""
     assert joined(folder, written) == path
+
+
+@pytest.mark.parametrize(
+    ("chart", "path", "command"),
+    [
+        ("name: redis", "charts/redis", "helm pull redis --untar --untardir charts"),
+        (
+            "name: redis, repo: 'https://charts.example.com'",
+            "charts/redis",
+            "helm pull redis --repo https://charts.example.com --untar --untardir charts",
+        ),
+        (
+            "name: redis, repo: 'https://charts.example.com', version: 1.2.3",
+            "charts/redis-1.2.3/redis",
+            "helm pull redis --repo https://charts.example.com --version 1.2.3 --untar --untardir charts/redis-1.2.3",
+        ),
+        (
+            "name: redis, repo: 'oci://r.io/charts/', version: 1.2.3",
+            "charts/redis-1.2.3/redis",
+            "helm pull oci://r.io/charts/redis --version 1.2.3 --untar --untardir charts/redis-1.2.3",
+        ),
+    ],
+)
+def test_a_chart_lies_where_kustomize_looks_for_it(chart: str, path: str, command: str) -> None:
+    """Were it elsewhere, kustomize would fetch it; the command puts it there."""
+    (found,) = kustomization_references(f"helmCharts: [{{{chart}}}]".encode()).found
+    assert (found.written, found.vendor) == (path, command)
+
+
+@pytest.mark.parametrize("kind", ["HelmChartInflationGenerator", "ChartInflator"])
+def test_a_generator_that_fetches_a_chart_is_refused(kind: str) -> None:
+    """In a file of its own, and as text in the kustomization."""
+    own = f"apiVersion: builtin\nkind: {kind}\nname: redis\nrepo: https://charts.example.com\n"
+    (problem,) = config_references(own.encode()).problems
+    assert "write helmCharts in the kustomization" in problem.message
+    (problem,) = kustomization_references(
+        f"generators:\n- |-\n  {own.replace(chr(10), chr(10) + '  ')}\n".encode()
+    ).problems
+    assert (problem.line, "write helmCharts in the kustomization" in problem.message) == (2, True)

@@ -79,6 +79,13 @@ KUSTOMIZATIONS = {
     "patch-json": ('staging/users.json: image "r.io/shop/users:1.1"', None),
     "replacement": ('staging/versions.yaml: tag "1.1"', [f'users: "2.0@{D2}"']),
     "generators": ('staging/kustomization.yaml: tag "1.1"', [f'newTag: "2.0@{D2}"']),
+    "helm-inline": ('staging/kustomization.yaml: tag "1.1"', [f'tag: "2.0@{D2}"  # of the chart']),
+    "helm-values-file": ('staging/values.yaml: tag "1.1"', [f'tag: "2.0@{D2}"']),
+    "helm-images": ('staging/kustomization.yaml: tag "1.2"', [f'newTag: "2.0@{D2}"']),
+    "helm-patched": (
+        "staging/kustomization.yaml: image r.io/shop/users:1.2",
+        [f"image: r.io/shop/users:2.0@{D2}"],
+    ),
 }
 
 

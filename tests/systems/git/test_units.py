@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from headway.domain.config.reading import load_config
 from headway.domain.rendering.place import ChartUse, Place
 from headway.systems.git.config_repo import ConfigRepo
 from tests.repos import Remote
@@ -164,3 +165,53 @@ def test_links_are_followed_within_the_repo_only(repo: ConfigRepo, overlays: Rem
     assert [str(it) for it in unit.problems] == [
         "staging/kustomization.yaml:1:21: there is no staging/c.yaml, which c.yaml names"
     ]
+
+
+CHARTED = """\
+version: 1
+app: shop
+services: {{web: {{image: r.io/web}}}}
+environments:
+  live:
+    path: live
+    cluster: {{namespace: live}}
+    chart: {{ref: oci://r.io/charts/shop, version: {0}, digest: "sha256:{1}", values: [live/values.yaml]}}
+{2}"""
+
+
+def test_a_chart_from_elsewhere_is_what_each_commit_pins(repo: ConfigRepo, overlays: Remote) -> None:
+    """Another pin is another state, and a change of the environment; whatever else changes in headway.yaml is none."""
+    before = overlays.push({"live/plain.yaml": OBJECT.format("plain")})
+    one = CHARTED.format("1.0.0", "a" * 64, "")
+    first = overlays.push({"headway.yaml": one, "live/values.yaml": "a: 1\n"})
+    beside = overlays.push({"headway.yaml": one + "ignore: []\n"})
+    two = overlays.push({"headway.yaml": CHARTED.format("1.1.0", "b" * 64, "ignore: []\n")})
+    repo.fetch()
+    place = load_config(overlays.file("headway.yaml")).place("live")
+    assert [it.commit for it in repo.log("live", path=place)][:3] == [two, first, before]
+    assert repo.last_change("live", place, beside).commit == first
+    (unit,) = repo.tree(beside, place).units
+    assert (unit.path, unit.entry, unit.line, unit.column) == ("shop-1.0.0.tgz", "headway.yaml", 8, 58)
+    assert (set(unit.reads), unit.problems) == ({"live/values.yaml"}, ())
+    assert repo.sources(repo.tree(beside, place), unit) == {"live/values.yaml": b"a: 1\n"}
+    assert repo.tree(before, place).units == ()
+    assert repo.state(before, place) == repo.tree(before, place).sha
+    back = overlays.push({"headway.yaml": one})
+    assert repo.state(repo.fetch(), place) == repo.state(first, place) == repo.state(beside, place)
+    assert repo.last_change("live", place).commit == back
+
+
+def test_a_chart_in_a_kustomization_lies_in_the_repo(repo: ConfigRepo, overlays: Remote) -> None:
+    """Else it is refused where it says from where kustomize would fetch it, with the command that puts it there."""
+    said = "helmCharts:\n- name: redis\n  version: 1.2.3\n  repo: https://charts.example.com\n"
+    overlays.push({"staging/kustomization.yaml": said})
+    (unit,) = repo.tree(repo.fetch(), STAGING).units
+    (problem,) = unit.problems
+    assert str(problem).startswith(
+        "staging/kustomization.yaml:4:9: the chart is not in staging/charts/redis-1.2.3/redis/"
+    )
+    assert "run `helm pull redis --repo https://charts.example.com --version 1.2.3 --untar" in str(problem)
+    assert "in staging/ and commit" in str(problem)
+    overlays.push({"staging/charts/redis-1.2.3/redis/Chart.yaml": "name: redis\nversion: 1.2.3\n"})
+    (unit,) = repo.tree(repo.fetch(), STAGING).units
+    assert (unit.problems, unit.with_helm) == ((), True)

@@ -1,0 +1,285 @@
+"""Environments whose chart is not in the config repo: pinned in headway.yaml, fetched once, and rolled back with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from headway.domain.text.yaml_nodes import compose
+from tests.charts import ChartRepository, packed, pushed, sha256
+from tests.flows.conftest import Place
+from tests.rendering import RenderingTools
+
+TEMPLATE = """\
+apiVersion: batch/v1
+kind: CronJob
+metadata: {{name: {0}}}
+spec:
+  schedule: {{{{ .Values.schedule | quote }}}}
+  jobTemplate: {{spec: {{template: {{spec: {{containers: [{{name: c0, image: "HOST/shop/{0}:{{{{ .Values.{0}.tag }}}}"}}]}}}}}}}}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _tools(place: Place, rendering_tools: RenderingTools) -> None:
+    place.settings["HEADWAY_HELM"] = str(rendering_tools.helm)
+
+
+def archive(place: Place, version: str, schedule: str = "0 0 1 1 *", values: str = "") -> bytes:
+    """Pack the chart of both services, whose version is seen in nothing but its schedule."""
+    files: dict[str, bytes | str] = {
+        "Chart.yaml": f"apiVersion: v2\nname: shop\nversion: {version}\n",
+        "values.yaml": f"schedule: '{schedule}'\n{values}",
+    }
+    for it in ("web", "api"):
+        files[f"templates/{it}.yaml"] = TEMPLATE.format(it).replace("HOST", place.registry.host)
+    return packed(files)
+
+
+def tag(place: Place, service: str, version: str = "1.0.0") -> str:
+    return place.image(service, version).rpartition("/")[2].partition(":")[2]
+
+
+def said(place: Place, version: str, digest: str, more: str = "", host: str = "") -> str:
+    pin = f", digest: '{digest}'" if digest else ""
+    return f"chart: {{ref: 'oci://{host or place.registry.host}/charts/shop', version: {version}{pin}{more}}}"
+
+
+def in_registry(place: Place, *names: str, values: bool = True) -> str:
+    """Push the chart, and environments of it with values of their own, or none; return its digest."""
+    host = place.registry.host
+    place.settings["HEADWAY_CHART_HOSTS"] = host
+    tags = "".join(f"{it}:\n  tag: '{tag(place, it)}'\n" for it in ("web", "api"))
+    digest = pushed(
+        place.registry, "charts/shop", "1.0.0", archive(place, "1.0.0", values="" if values else tags)
+    )
+    files: dict[str, str | bytes | None] = {}
+    for name in names:
+        files |= {f"{name}/values.yaml": tags if values else "size: 1\n"}
+        files |= {f"{name}/{it}.yaml": None for it in ("web", "api")}
+        chart = said(place, "1.0.0", digest, f", values: [{name}/values.yaml]")
+        place.rules[name] = ", ".join(filter(None, [place.rules[name], chart]))
+    place.remote.push({**files, "headway.yaml": place.headway_yaml()})
+    return digest
+
+
+def schedule(place: Place, environment: str) -> str:
+    job = place.kube.objects[f"/apis/batch/v1/namespaces/{environment}/cronjobs/web"]
+    return str(job["spec"]["schedule"])
+
+
+@pytest.mark.slow
+def test_it_is_fetched_once_and_then_needs_nobody(place: Place) -> None:
+    """Two environments have it, a release changes a value of it, and a rollback is done with the registry away."""
+    place.start(staging="", production="promote_from: staging")
+    digest = in_registry(place, "staging", "production")
+    done = place.run("reconcile")
+    assert done.code == 0, done.said
+    assert place.registry.count(f"/manifests/{digest}") == 1
+    image = place.image("web", "1.1.0")
+    done = place.run("release", "staging", f"web={image}")
+    assert done.code == 0, done.said
+    assert f"Headway-Chart: oci://{place.registry.host}/charts/shop:1.0.0@{digest}" in place.message()
+    assert place.tags("staging") == {"web": "1.1.0", "api": "1.0.0"}
+    assert place.tags("production") == {"web": "1.0.0", "api": "1.0.0"}
+    done = place.run("promote", "production")
+    assert done.code == 0, done.said
+    place.registry.mood = lambda path: (503, {}) if "/charts/" in path else None
+    # Not even what was rendered is needed.
+    for file in (place.folder / "state").glob("renderings.sqlite*"):
+        file.unlink()
+    done = place.run("rollback", "production")
+    assert done.code == 0, done.said
+    assert place.tags("production") == {"web": "1.0.0", "api": "1.0.0"}
+    assert place.registry.count(f"/manifests/{digest}") == 1
+
+
+@pytest.mark.slow
+def test_a_new_version_is_a_change_and_one_that_fails_is_rolled_back_with_its_pin(place: Place) -> None:
+    """The environment's history has it, and each commit is rendered from the chart that it pins."""
+    place.start(staging="", production="")
+    first = in_registry(place, "staging")
+    assert place.run("reconcile").code == 0
+    second = pushed(place.registry, "charts/shop", "1.1.0", archive(place, "1.1.0", "5 5 5 5 *"))
+    old = place.remote.file("headway.yaml").decode()
+    newer = old.replace("version: 1.0.0", "version: 1.1.0").replace(first, second)
+    commit = place.remote.push({"headway.yaml": newer + "# by hand\n"}, "shop 1.1.0")
+    done = place.run("reconcile")
+    assert done.code == 0, done.said
+    assert schedule(place, "staging") == "5 5 5 5 *"
+    assert commit[:7] in place.run("history", "staging", "--limit", "1").out
+    assert commit[:7] not in place.run("history", "production").out
+    bad = pushed(place.registry, "charts/shop", "1.2.0", archive(place, "1.2.0", "not a schedule"))
+    refusal = {"kind": "Status", "reason": "Invalid", "message": "spec.schedule: Invalid value", "code": 422}
+    place.kube.mood = lambda method, path, body: (
+        (422, refusal) if body.get("spec", {}).get("schedule") == "not a schedule" else None
+    )
+    worse = newer.replace("version: 1.1.0", "version: 1.2.0").replace(second, bad)
+    place.remote.push({"headway.yaml": worse + "# by hand\n"}, "shop 1.2.0")
+    done = place.run("reconcile", "staging")
+    assert done.code == 1, done.said
+    assert place.remote.file("headway.yaml").decode() == newer + "# by hand\n"
+    assert schedule(place, "staging") == "5 5 5 5 *"
+    assert place.run("reconcile").code == 0
+
+
+@pytest.mark.slow
+def test_what_a_commit_before_the_chart_was_stays_what_it_was(place: Place) -> None:
+    """A rollback to images from the time of plain files goes by those files."""
+    place.start(staging="")
+    before = place.remote.head()
+    in_registry(place, "staging")
+    assert place.run("reconcile").code == 0
+    image = place.image("web", "1.1.0")
+    assert place.run("release", "staging", f"web={image}").code == 0
+    done = place.run("rollback", "staging", "--to", before)
+    assert done.code == 0, done.said
+    assert place.tags("staging") == {"web": "1.0.0", "api": "1.0.0"}
+
+
+def test_a_tag_that_the_chart_itself_says_is_pinned_in_the_environments_values(place: Place) -> None:
+    place.start(staging="")
+    digest = in_registry(place, "staging", values=False)
+    assert place.run("reconcile").code == 0
+    image = place.image("web", "1.1.0")
+    refused = place.run("release", "staging", f"web={image}")
+    assert refused.code == 2, refused.said
+    chart = f"oci://{place.registry.host}/charts/shop:1.0.0@{digest}"
+    assert f"in the chart {chart}, which is not in the config repo" in refused.err
+    assert "shop-1.0.0.tgz/values.yaml:3:8 says" in refused.err
+    assert "--pin-in staging/values.yaml" in refused.err
+    done = place.run("release", "staging", f"web={image}", "--pin-in", "staging/values.yaml")
+    assert done.code == 0, done.said
+    assert place.tags("staging") == {"web": "1.1.0", "api": "1.0.0"}
+    assert place.remote.file("staging/values.yaml").decode() == (
+        f"size: 1\nweb:\n  tag: {tag(place, 'web', '1.1.0')}\n"
+    )
+
+
+def position(place: Place, key: str) -> str:
+    """Return where a key of staging's chart stands in headway.yaml."""
+    node = next(iter(compose(place.remote.file("headway.yaml").decode())))
+    for step in ("environments", "staging", "chart", key):
+        found, node = next(it for it in node.value if it[0].value == step)  # type: ignore[misc]
+    return f"headway.yaml:{found.start_mark.line + 1}:{found.start_mark.column + 1}: "
+
+
+def holds_alone(place: Place, key: str, *wanted: str) -> None:
+    """See that staging is held with a problem at a key, that production goes on, and that nothing of staging changes."""
+    place.remote.push({"production/api.yaml": place.job("api", place.image("api", "1.1.0"))})
+    place.kube.changes.clear()
+    done = place.run("reconcile")
+    assert done.code == 1, done.said
+    for said in (position(place, key), *wanted):
+        assert said in done.said, done.said
+    assert place.tags("production")["api"] == "1.1.0"
+    assert not [it for it in place.kube.changes if "/staging/cronjobs" in it[1]]
+
+
+def test_without_a_digest_nothing_is_rendered_and_the_one_of_now_is_named(place: Place) -> None:
+    place.start(staging="", production="")
+    digest = in_registry(place, "staging")
+    place.rules["staging"] = said(place, "1.0.0", "", ", values: [staging/values.yaml]")
+    place.remote.push({"headway.yaml": place.headway_yaml()})
+    holds_alone(place, "version", "it is not pinned: digest is missing", f"digest: {digest}")
+
+
+def test_another_digest_than_the_registrys_is_refused(place: Place) -> None:
+    place.start(staging="", production="")
+    digest = in_registry(place, "staging")
+    place.rules["staging"] = said(place, "1.0.0", "sha256:" + "1" * 64, ", values: [staging/values.yaml]")
+    place.remote.push({"headway.yaml": place.headway_yaml()})
+    holds_alone(place, "digest", "has no such digest", f"1.0.0 is this now: digest: {digest}")
+
+
+def test_the_digest_of_another_version_is_refused(place: Place) -> None:
+    place.start(staging="", production="")
+    in_registry(place, "staging")
+    other = pushed(place.registry, "charts/shop", "2.0.0", archive(place, "2.0.0"))
+    place.rules["staging"] = said(place, "1.0.0", other, ", values: [staging/values.yaml]")
+    place.remote.push({"headway.yaml": place.headway_yaml()})
+    holds_alone(place, "digest", "this digest is that of shop 2.0.0, and shop 1.0.0 is wanted")
+
+
+def test_a_host_that_no_setting_names_is_not_asked(place: Place) -> None:
+    place.start(staging="", production="")
+    in_registry(place, "staging")
+    place.settings["HEADWAY_CHART_HOSTS"] = "other.example.com"
+    holds_alone(place, "digest", f"nothing may be fetched from {place.registry.host}", "HEADWAY_CHART_HOSTS")
+    assert place.registry.count("/charts/") == 0
+
+
+@pytest.mark.slow
+def test_a_registry_that_is_down_is_no_mistake_of_anybody(place: Place) -> None:
+    """It is worth another try; nothing is changed, other environments go on, and once it is up again it is done."""
+    place.start(staging="", production="")
+    in_registry(place, "staging")
+    place.registry.mood = lambda path: (503, {}) if "/charts/" in path else None
+    done = place.run("release", "staging", f"web={place.image('web', '1.1.0')}")
+    assert done.code == 1, done.said
+    assert "cannot be fetched now, and is not on this machine" in done.err
+    place.remote.push({"production/api.yaml": place.job("api", place.image("api", "1.1.0"))})
+    done = place.run("reconcile")
+    assert done.code == 1, done.said
+    assert place.tags("production")["api"] == "1.1.0"
+    place.registry.mood = lambda path: None
+    done = place.run("reconcile")
+    assert done.code == 0, done.said
+
+
+@pytest.fixture
+def repository() -> Iterator[ChartRepository]:
+    made = ChartRepository()
+    yield made
+    made.close()
+
+
+def test_a_chart_of_a_repository(place: Place, repository: ChartRepository) -> None:
+    """By its index; the digest is that of the archive."""
+    place.start(staging="")
+    packed_chart = archive(place, "1.0.0")
+    digest = repository.put("1.0.0", packed_chart)
+    assert digest == sha256(packed_chart)
+    place.settings["HEADWAY_CHART_HOSTS"] = f"charts.example.com, {repository.host}"
+    tags = "".join(f"{it}:\n  tag: '{tag(place, it)}'\n" for it in ("web", "api"))
+    place.rules["staging"] = (
+        f"chart: {{repo: '{repository.url}', name: shop, version: 1.0.0, digest: '{digest}', values: [staging/values.yaml]}}"
+    )
+    place.remote.push(
+        {
+            "headway.yaml": place.headway_yaml(),
+            "staging/values.yaml": tags,
+            "staging/web.yaml": None,
+            "staging/api.yaml": None,
+        }
+    )
+    done = place.run("reconcile")
+    assert done.code == 0, done.said
+    repository.close()
+    done = place.run("release", "staging", f"web={place.image('web', '1.1.0')}")
+    assert done.code == 0, done.said
+    assert place.tags("staging") == {"web": "1.1.0", "api": "1.0.0"}
+    assert repository.asked() == ["/charts/index.yaml", "/charts/shop-1.0.0.tgz"]
+
+
+def test_lint_asks_nobody(place: Place, tmp_path: Path) -> None:
+    """What is on this machine is rendered; what is not is a warning, and what is not pinned a mistake."""
+    place.start(staging="")
+    in_registry(place, "staging")
+    folder = tmp_path / "checkout"
+    place.remote.git("worktree", "add", "--detach", str(folder), "main")
+    done = place.run("lint", str(folder))
+    assert done.code == 0, done.said
+    assert "is not on this machine" in done.said
+    assert place.run("reconcile").code == 0
+    asked = place.registry.count("/charts/")
+    done = place.run("lint", str(folder))
+    assert done.code == 0, done.said
+    assert "is not on this machine" not in done.said
+    place.rules["staging"] = said(place, "1.0.0", "", ", values: [staging/values.yaml]")
+    (folder / "headway.yaml").write_text(place.headway_yaml())
+    done = place.run("lint", str(folder))
+    assert (done.code != 0, "digest is missing" in done.said) == (True, True), done.said
+    assert place.registry.count("/charts/") == asked
