@@ -19,8 +19,9 @@ from headway.settings import Settings
 from headway.systems.registry.charts import ChartSources, NoSuchChart
 from headway.systems.render.charts import ChartStore
 
-PATIENCE = 10.0
-"""Seconds in which what failed is not asked for again: many environments may have one chart."""
+PATIENCE, OUTAGE = 10.0, 1.0
+"""Seconds in which what failed is not asked for again, since many environments may have one chart; after an outage
+only those that wait for the same answer go without."""
 
 
 class Charts:
@@ -65,7 +66,8 @@ class Charts:
                 contents = self._fetched(chart)
             except HeadwayError as problem:
                 made = partial(_refused, problem)
-                self._failed[chart] = time.monotonic() + PATIENCE, made
+                pause = OUTAGE if isinstance(problem, TransientError) else PATIENCE
+                self._failed[chart] = time.monotonic() + pause, made
                 raise made(unit) from None
             files = _files(unit, contents[-1])
             self._store.keep(*contents)

@@ -14,7 +14,7 @@ from typing import Any, Literal, Self
 
 from headway.domain.objects.identity import ObjectId
 from headway.domain.releases.next_step import Facts
-from headway.errors import HeadwayError, RejectedError
+from headway.errors import HeadwayError, RejectedError, TransientError
 from headway.operations.connections import Connections
 from headway.operations.deployment import apply_manifests, verify_release, watch_rollout
 from headway.operations.deployment_lock import Held
@@ -287,6 +287,9 @@ def _at(desired: Desired, commit: str) -> Desired | None:
         return desired
     try:
         return desired.past(commit)
+    except TransientError:
+        # What was live would count as nothing, and nothing could be rolled back.
+        raise
     except HeadwayError as error:
         log(f"{desired.name}: what it was at {commit[:9]} cannot be read: {error.message}")
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -227,6 +228,27 @@ def test_a_registry_that_is_down_is_no_mistake_of_anybody(place: Place) -> None:
     place.registry.mood = lambda path: None
     done = place.run("reconcile")
     assert done.code == 0, done.said
+
+
+def test_what_was_live_and_cannot_be_had_now_is_waited_for(place: Place) -> None:
+    """On a machine that has nothing yet: what was live would count as nothing, and nothing could be rolled back."""
+    place.start(staging="")
+    first = in_registry(place, "staging")
+    assert place.run("reconcile").code == 0
+    second = pushed(place.registry, "charts/shop", "1.1.0", archive(place, "1.1.0", "5 5 5 5 *"))
+    old = place.remote.file("headway.yaml").decode()
+    place.remote.push(
+        {"headway.yaml": old.replace("version: 1.0.0", "version: 1.1.0").replace(first, second)}
+    )
+    shutil.rmtree(place.folder / "state")
+    place.registry.mood = lambda path: (503, {}) if first in path else None
+    done = place.run("reconcile")
+    assert done.code == 1, done.said
+    assert f"shop:1.0.0@{first} cannot be fetched now" in done.said
+    assert schedule(place, "staging") == "0 0 1 1 *"
+    place.registry.mood = lambda path: None
+    assert place.run("reconcile").code == 0
+    assert schedule(place, "staging") == "5 5 5 5 *"
 
 
 @pytest.fixture

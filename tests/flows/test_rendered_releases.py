@@ -282,3 +282,49 @@ def test_the_record_names_the_tools(place: Place) -> None:
     assert said.code == 0, said.said
     assert f"{other[:9]} was rendered with kustomize v4." in said.said
     assert "and is rendered with kustomize v5." in said.said
+
+
+@pytest.mark.slow
+def test_a_chart_in_a_kustomization_is_released_and_rolled_back(place: Place) -> None:
+    """Its tags stand in `valuesInline` here and in `images:` there; what kustomize patches of it stays patched."""
+    place.start(staging="", production="promote_from: staging")
+    host = place.registry.host
+    tags = {it: place.image(it, "1.0.0").rpartition("/")[2].partition(":")[2] for it in SERVICES}
+    files: dict[str, str | bytes | None] = {}
+    for name in place.rules:
+        home = f"{name}/charts/shop"
+        files |= {f"{home}/{path.removeprefix('chart/')}": text for path, text in CHART.items()}
+        for it in SERVICES:
+            files[f"{name}/{it}.yaml"] = None
+            files[f"{home}/templates/{it}.yaml"] = place.job(
+                it, f"{host}/shop/{it}:{{{{ .Values.{it}.tag }}}}"
+            )
+        inline = ", ".join(f"{it}: {{tag: '{tag}'}}" for it, tag in tags.items())
+        said = f"helmCharts:\n- name: shop\n  valuesInline: {{{inline}}} # by hand\n"
+        said += (
+            "patches:\n- target: {kind: CronJob}\n  patch: |-\n"
+            "    - {op: replace, path: /spec/schedule, value: '5 5 5 5 *'}\n"
+        )
+        if name == "production":
+            said += "images:\n" + "".join(
+                f"- {{name: {host}/shop/{it}, newTag: '{tag}'}}\n" for it, tag in tags.items()
+            )
+        files[f"{name}/kustomization.yaml"] = said
+    place.remote.push(files)
+    done = place.run("reconcile")
+    assert done.code == 0, done.said
+    before = content(place, "production/kustomization.yaml")
+    image = place.image("web", "1.1.0")
+    done = place.run("release", "staging", f"web={image}")
+    assert done.code == 0, done.said
+    assert [it.partition("web: ")[2][:12] for it in changed(place)] == ["{tag: '1.0.0", "{tag: '1.1.0"]
+    assert "Headway-Rendered-With: helm v" in place.message()
+    done = place.run("promote", "production")
+    assert done.code == 0, done.said
+    assert [it.partition("newTag: ")[2][:6] for it in changed(place)] == ["'1.0.0", "'1.1.0"]
+    assert place.tags("production") == {"web": "1.1.0", "api": "1.0.0"}
+    job = place.kube.objects["/apis/batch/v1/namespaces/production/cronjobs/web"]
+    assert job["spec"]["schedule"] == "5 5 5 5 *"
+    done = place.run("rollback", "production")
+    assert done.code == 0, done.said
+    assert content(place, "production/kustomization.yaml") == before

@@ -299,18 +299,19 @@ def held_by_others(
 
 def held_by_chart(index: FileIndex, unit: Unit, pin_in: str) -> FileIndex:
     """Return an index whose places in a chart from elsewhere, which nobody changes here, say so as their obstacle."""
-    if not unit.fetched or not within(index.path, unit.fetched):
+    if not unit.fetched:
         return index
     way_out = (
         f"`headway release … --pin-in {pin_in}` says it there"
         if pin_in
         else "give the environment a values file (`chart: {values: […]}`), which --pin-in can say it in"
     )
-    said = f"says {{}}, in the chart {unit.chart.remote}, which is not in the config repo: {way_out}"
-    sites = (
-        it if it.obstacle else replace(it, obstacle=f"{it.parts[0].place} {said.format(it.image)}")
-        for it in index.images
-    )
+    said = f"in the chart {unit.chart.remote}, which is not in the config repo: {way_out}"
+    sites = []
+    for it in index.images:
+        there = [part.place for part in it.parts if within(part.path, unit.fetched)]
+        obstacle = f"{there[0]} says {it.image}, {said}" if there and not it.obstacle else it.obstacle
+        sites.append(replace(it, obstacle=obstacle))
     return replace(index, images=tuple(sites))
 
 

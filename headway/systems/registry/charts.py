@@ -10,17 +10,15 @@ import hashlib
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Self
 from urllib.parse import urljoin, urlsplit
-
-from yaml.nodes import Node, ScalarNode, SequenceNode
 
 from headway.domain.images.artifacts import IMAGE_MANIFESTS, what_it_is
 from headway.domain.images.reference import HUB, ImageRef
 from headway.domain.rendering.archive import CHART_CONFIG, chart_layer
+from headway.domain.rendering.chart_index import Listed, listed
 from headway.domain.rendering.place import RemoteChart
-from headway.domain.text.yaml_nodes import YamlProblem, child, compose, decode
 from headway.errors import FailedError, RegistryDenied, UsageError
 from headway.systems.machine.logins import DockerConfig
 from headway.systems.registry.auth import address
@@ -43,14 +41,6 @@ class NoSuchChart(UsageError):
     def __init__(self, message: str, digest: str = "") -> None:
         super().__init__(message)
         self.digest = digest
-
-
-@dataclass(frozen=True, slots=True)
-class _Listed:
-    """A version of a chart in a repository's index."""
-
-    url: str
-    digest: str
 
 
 class ChartSources:
@@ -143,23 +133,13 @@ class ChartSources:
 
     # --- repositories ---
 
-    def _listed(self, chart: RemoteChart, until: float) -> _Listed:
+    def _listed(self, chart: RemoteChart, until: float) -> Listed:
         answer = self._get(chart, f"{chart.repo}/index.yaml", INDEX, until)
         try:
-            entries = next((child(it, "entries") for it in compose(decode(answer.body))), None)
-            versions = child(entries, chart.name)
-        except YamlProblem as problem:
-            raise FailedError(f"{chart.repo}/index.yaml is not readable: {problem.message}") from None
-        if not isinstance(versions, SequenceNode):
-            raise NoSuchChart(f"the repository has no chart {chart.name}")
-        for each in versions.value:
-            if _said(child(each, "version")) == chart.version:
-                urls = child(each, "urls")
-                url = _said(urls.value[0]) if isinstance(urls, SequenceNode) and urls.value else ""
-                digest = _said(child(each, "digest")).removeprefix("sha256:").lower()
-                known = f"sha256:{digest}" if re.fullmatch("[0-9a-f]{64}", digest) else ""
-                return _Listed(urljoin(f"{chart.repo}/", url or f"{chart.name}-{chart.version}.tgz"), known)
-        raise NoSuchChart(f"the repository has no version {chart.version} of {chart.name}")
+            found = listed(answer.body, chart.name, chart.version)
+        except KeyError as missing:
+            raise NoSuchChart(f"the repository has {missing.args[0]}") from None
+        return replace(found, url=urljoin(f"{chart.repo}/", found.url))
 
     def _get(self, chart: RemoteChart, url: str, largest: int, until: float) -> Answer:
         """Ask for a file of a repository, where it sends us to an allowed host; its login goes to itself alone."""
@@ -201,10 +181,6 @@ def _check(answer: Answer, host: str) -> None:
         raise RegistryDenied(f"{host} does not let this user have the chart", hint=f"docker login {host}")
     if not answer.ok:
         raise FailedError(f"{host} answers {answer.status} to {urlsplit(answer.url).path}")
-
-
-def _said(node: Node | None) -> str:
-    return node.value if isinstance(node, ScalarNode) else ""
 
 
 def _sha256(data: bytes) -> str:

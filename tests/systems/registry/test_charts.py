@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from headway.domain.rendering.place import RemoteChart
-from headway.errors import FailedError, HeadwayError, RegistryDenied, TransientError
+from headway.errors import FailedError, HeadwayError, RegistryDenied, TransientError, UsageError
 from headway.systems.registry.charts import ChartSources, NoSuchChart
 from tests.charts import ChartRepository, packed, pushed, sha256
 from tests.servers.registry import FakeRegistry
@@ -153,8 +153,8 @@ def test_what_may_pass_is_worth_another_try(
     [
         ((401, b"", {}), RegistryDenied, "does not let this user"),
         ((418, b"", {}), FailedError, "answers 418"),
-        ((200, b"a: [", {}), FailedError, "is not readable"),
-        ((200, b"\xff", {}), FailedError, "is not readable"),
+        ((200, b"a: [", {}), UsageError, "is not readable"),
+        ((200, b"\xff", {}), UsageError, "is not readable"),
         ((200, b"entries: 5", {}), NoSuchChart, "no chart shop"),
         ((302, b"", {"Location": "http://charts.example.com/"}), FailedError, "without TLS"),
         ((302, b"", {"Location": "file:///etc/passwd"}), FailedError, "without TLS"),
