@@ -54,7 +54,8 @@ class Later:
     async def part(self, part: str, name: str, service: str) -> str:
         """Return a part of a service's drawer as HTML, or why it cannot be shown."""
         board = self._desk.board
-        values: dict[str, Any] = {"problem": "", "found": None}
+        known = board.facts().environments[name].workloads or {}
+        values: dict[str, Any] = {"problem": "", "found": None, "before": known.get(service, ())}
         try:
             snapshot = board.snapshot
             if part == "pods":

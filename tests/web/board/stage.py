@@ -219,9 +219,10 @@ class Served:
 
 
 @contextlib.contextmanager
-def served(shop: Shop, *options: str, **env: str) -> Iterator[Served]:
-    """Run `headway serve` for as long as the block takes."""
-    command = [HEADWAY, "serve", "--local", "--port", "0", "--every", "0", "--reconcile-every", "0", *options]
+def served(shop: Shop, *options: str, local: bool = True, **env: str) -> Iterator[Served]:
+    """Run `headway serve` for as long as the block takes; without `local` it is one with a Prefect server."""
+    where = ["--local"] if local else []
+    command = [HEADWAY, "serve", *where, "--port", "0", "--every", "0", "--reconcile-every", "0", *options]
     process = subprocess.Popen(
         command,
         env={**shop.environment(), **env},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,11 +84,18 @@ class Page:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[webdriver.Chrome]:
     """A browser."""
+    with browser() as driver:
+        yield driver
+
+
+@contextmanager
+def browser(*more: str) -> Iterator[webdriver.Chrome]:
+    """Run Chromium for as long as the block takes."""
     packages.ensure(NEEDED)
     options = Options()
     options.binary_location = shutil.which("chromium") or ""
     flags = ["--headless=new", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1440,900"]
-    for flag in [*flags, *(["--no-sandbox"] if os.geteuid() == 0 else [])]:
+    for flag in [*flags, *more, *(["--no-sandbox"] if os.geteuid() == 0 else [])]:
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
