@@ -21,6 +21,7 @@ from headway.errors import HeadwayError, UsageError
 from headway.settings import Settings
 
 if TYPE_CHECKING:
+    from headway.domain.manifests.image_fields import ImageFields
     from headway.domain.rendering.unit import Unit
     from headway.operations.dispatcher import Dispatcher
     from headway.operations.rendering import ReadSources, RenderedUnit, Renderings
@@ -146,8 +147,10 @@ class Connections:
                 self._open.callback(self._renderings.close)
             return self._renderings
 
-    def _render(self, units: tuple[Unit, ...], read: ReadSources) -> list[RenderedUnit]:
-        return self.renderings.units(units, read)
+    def _render(
+        self, units: tuple[Unit, ...], read: ReadSources, fields: ImageFields
+    ) -> list[RenderedUnit]:
+        return self.renderings.units(units, read, fields)
 
     def at(self, commit: str) -> Snapshot:
         """Return the config repo as it stands at a commit; the last few stay as they were read."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from headway.domain.config.reading import Config
 from headway.domain.manifests.expected import containers_of, planned_digests, pod_spec
+from headway.domain.manifests.image_sites import FIELD, ImageSite
 from headway.domain.manifests.index import FileIndex, Manifest, index_file
 from headway.domain.objects.identity import ObjectId, Owner, id_of
 from headway.domain.rendering.unit import within
@@ -78,7 +79,9 @@ class Desired:
         def then(index: FileIndex) -> FileIndex:
             if index.rendered:
                 return rendered.get(index.rendered, index)
-            return index_file(files[index.path]).at(index.path) if index.path in files else index
+            if index.path not in files:
+                return index
+            return index_file(files[index.path], self.config.image_fields).at(index.path)
 
         planned._read([then(it) for it in self.indexes])
         return planned
@@ -105,11 +108,16 @@ class Desired:
         for key in self.by_id if sites else ():
             named.setdefault((key.kind, key.name), []).append(key)
         for site in sites:
-            # What a CronJob runs is started later.
-            for use in (it for it in site.uses if it.kind != "CronJob"):
+            # What a CronJob runs is started later, and what a field's image runs in is not known.
+            for use in (it for it in site.uses if it.kind != "CronJob" and it.role != FIELD):
                 for key in named.get((use.kind, use.name), ()):
                     if use.namespace in ("", key.namespace):
                         self.planned.setdefault(key, {}).setdefault(use.container, site.image.digest)
+
+    @property
+    def rendered_images(self) -> list[ImageSite]:
+        """The images that its renderings say, in containers and in other fields."""
+        return [it for index in self.indexes if index.rendered for it in index.images]
 
     @property
     def tools(self) -> tuple[str, ...]:

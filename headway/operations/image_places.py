@@ -11,7 +11,7 @@ from headway.domain.manifests.image_sites import ImageSite
 from headway.domain.manifests.index import FileIndex
 from headway.domain.releases.plans import Change, Plan, plan_images, service_of
 from headway.domain.releases.recorded import bare
-from headway.domain.rendering.containers import differences
+from headway.domain.rendering.containers import differences, fields_in
 from headway.domain.rendering.effect import described, refuse_unwanted, unwanted
 from headway.domain.rendering.pinning import pin_in, pinned_image
 from headway.domain.rendering.sites import held_by_chart, held_by_others
@@ -71,7 +71,8 @@ def checked(desired: Desired, plan: Plan) -> Plan:
     # Where only the tag is written, the record alone has the digest.
     moved = {(it.old.text, it.new.text) for it in plan.changes}
     alone = {(bare(it.old).text, bare(it.new).text) for it in plan.changes} - moved
-    refuse_unwanted(desired.name, unwanted(now, then, moved | alone))
+    named = (fields_in(desired.rendered_images), fields_in(after.rendered_images))
+    refuse_unwanted(desired.name, unwanted(now, then, moved | alone, named))
     for unit in desired.units:
         if files := desired.files_of(unit, plan.files):
             unit.carry(_repositories(desired.config), files)

@@ -15,6 +15,7 @@ from headway.domain.config.reading import Config, Reading
 from headway.domain.health.verification import job_for
 from headway.domain.images.reference import Image
 from headway.domain.manifests.claims import Claim, clashes
+from headway.domain.manifests.image_fields import ImageFields
 from headway.domain.manifests.index import FileIndex, index_file
 from headway.domain.policy.holds import FILE as HOLDS_FILE
 from headway.domain.policy.holds import read_holds, unknown_names
@@ -134,7 +135,9 @@ def _environment(trees: Trees, files: PlainFolder, config: Config, name: str, fo
     except UsageError as error:
         found.mistakes.append(config.problem(("environments", name, "path"), str(error.message)))
         return []
-    indexes = _indexes(files, tree) + [_rendered(folders, tree, unit, found) for unit in tree.units]
+    fields = config.image_fields
+    indexes = _indexes(files, tree, fields)
+    indexes += [_rendered(folders, tree, unit, fields, found) for unit in tree.units]
     for it in indexes:
         found.mistakes += it.problems
         found.warnings += it.doubts
@@ -144,13 +147,15 @@ def _environment(trees: Trees, files: PlainFolder, config: Config, name: str, fo
     return indexes
 
 
-def _indexes(files: PlainFolder, tree: Tree) -> list[FileIndex]:
+def _indexes(files: PlainFolder, tree: Tree, fields: ImageFields) -> list[FileIndex]:
     read = zip(tree.files, files.read_many(list(tree.files.values())), strict=True)
-    indexes = [replace(index_file(data).at(path), edited=tree.links.get(path, "")) for path, data in read]
+    indexes = [
+        replace(index_file(data, fields).at(path), edited=tree.links.get(path, "")) for path, data in read
+    ]
     return indexes + [FileIndex(it.file, problems=(it,)) for it in tree.problems]
 
 
-def _rendered(folders: Folders, tree: Tree, unit: Unit, found: Lint) -> FileIndex:
+def _rendered(folders: Folders, tree: Tree, unit: Unit, fields: ImageFields, found: Lint) -> FileIndex:
     """Return what a unit renders to; where the tool is missing here, that is a warning."""
     if unit.problems:
         return failed_index(unit, unit.problems)
@@ -160,7 +165,7 @@ def _rendered(folders: Folders, tree: Tree, unit: Unit, found: Lint) -> FileInde
         files = folders.contents(tree, unit)
         if unit.chart.remote is not None:
             files |= _chart(settings, unit)
-        return index_rendered(unit, renderer.render(unit, files).raw)
+        return index_rendered(unit, renderer.render(unit, files).raw, fields)
     except ConfigError as error:
         return failed_index(unit, error.problems)
     except UsageError as error:
@@ -199,7 +204,7 @@ def _job(trees: Trees, files: PlainFolder, config: Config, name: str, path: str,
 
 
 def _images(config: Config, indexes: Iterable[FileIndex], found: Lint) -> None:
-    """Warn of images that no service owns, each once in a folder, and of services that nothing runs."""
+    """Warn of images that no service owns, each once in a folder, and of services and fields of nothing."""
     indexes = list(indexes)
     seen: set[tuple[str, Image]] = set()
     for index in indexes:
@@ -213,6 +218,9 @@ def _images(config: Config, indexes: Iterable[FileIndex], found: Lint) -> None:
     for service in config.services.keys() - sites_by_service(config, indexes).keys():
         said = f"no manifest of any environment has a container with the image of {service}"
         found.warnings.append(config.problem(("services", service, "image"), said))
+    for place in config.image_fields.unused(it.object for index in indexes for it in index.manifests):
+        said = "no object of any environment has this field"
+        found.warnings.append(config.problem(("images", place, "path"), said))
 
 
 def _plain(problems: Iterable[Problem]) -> list[dict[str, object]]:

@@ -11,9 +11,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from headway.domain.images.reference import Image
+from headway.domain.manifests.image_fields import KNOWN, ImageFields
 from headway.domain.manifests.index import FORMAT as INDEX_FORMAT
 from headway.domain.manifests.index import FileIndex
 from headway.domain.rendering.carried import carried
+from headway.domain.rendering.containers import fields_in
 from headway.domain.rendering.objects import failed_index, index_rendered
 from headway.domain.rendering.rendered import Rendered
 from headway.domain.rendering.sites import FORMAT as SITES_FORMAT
@@ -61,7 +63,7 @@ class Renderings:
         self._settings = settings
         self.renderer = Renderer(Toolbox(settings.kustomize, settings.helm))
         self._cache = RenderingCache(settings.state / "renderings.sqlite")
-        self._indexed: dict[str, FileIndex] = {}
+        self._indexed: dict[tuple[str, str], FileIndex] = {}
         self._lock = threading.Lock()
 
     def close(self) -> None:
@@ -75,37 +77,45 @@ class Renderings:
 
         return Charts(self._settings)
 
-    def units(self, units: tuple[Unit, ...], read: ReadSources) -> list[RenderedUnit]:
+    def units(
+        self, units: tuple[Unit, ...], read: ReadSources, fields: ImageFields = KNOWN
+    ) -> list[RenderedUnit]:
         """Render units, several at once; what is wrong with one is a problem of its own and of no other.
 
-        Raises UsageError where a tool is missing on this machine, TransientError where a chart is on none that answers.
+        `fields` are those that say images besides containers. Raises UsageError where a tool is missing on this
+        machine, TransientError where a chart is on none that answers.
         """
-        return each(lambda unit: self._unit(unit, read), units, AT_ONCE)
+        return each(lambda unit: self._unit(unit, read, fields), units, AT_ONCE)
 
-    def _unit(self, unit: Unit, read: ReadSources) -> RenderedUnit:
+    def _unit(self, unit: Unit, read: ReadSources, fields: ImageFields) -> RenderedUnit:
         if unit.problems:
-            return self._made(unit, failed_index(unit, unit.problems), "", read)
+            return self._made(unit, failed_index(unit, unit.problems), "", read, fields)
         if unit.chart.remote is not None:
             read = self._with_chart(read)
         tools = self.renderer.versions(unit)
-        key = unit.key(tools)
-        with self._lock:
-            known = self._indexed.get(key)
         try:
-            index = known if known is not None else self._index(unit, tools, key, read)
+            index = self._known(unit, tools, read, fields)
         except ConfigError as error:
             # What it reads cannot be given to a tool; that may be otherwise at the next look.
-            return self._made(unit, failed_index(unit, error.problems), tools, read)
+            index = failed_index(unit, error.problems)
+        return self._made(unit, index, tools, read, fields)
+
+    def _known(self, unit: Unit, tools: str, read: ReadSources, fields: ImageFields) -> FileIndex:
+        """Return the index of a unit, in which images are found by these fields."""
+        key = unit.key(tools)
+        with self._lock:
+            known = self._indexed.get((key, fields.key))
+        index = known if known is not None else self._index(unit, tools, key, read, fields)
         with self._lock:
             if len(self._indexed) >= INDEXED:
                 self._indexed.clear()
-            self._indexed[key] = index
-        return self._made(unit, index, tools, read)
+            self._indexed[key, fields.key] = index
+        return index
 
     def _with_chart(self, read: ReadSources) -> ReadSources:
         return lambda unit: {**read(unit), **self._charts.files(unit)}
 
-    def _index(self, unit: Unit, tools: str, key: str, read: ReadSources) -> FileIndex:
+    def _index(self, unit: Unit, tools: str, key: str, read: ReadSources, fields: ImageFields) -> FileIndex:
         found = self._cache.find(key)
         if found is None:
             files = read(unit)
@@ -114,7 +124,7 @@ class Renderings:
             if isinstance(found, bytes):
                 self._cache.put(key, found, secret=b"Secret" in found)
         if isinstance(found, bytes):
-            return index_rendered(unit, found)
+            return index_rendered(unit, found, fields)
         if found is not None:
             return failed_index(unit, found)
         try:
@@ -123,41 +133,34 @@ class Renderings:
             problems = tuple(_with_way_out(it, error.hint) for it in error.problems)
             self._cache.put(key, problems, secret=False)
             return failed_index(unit, problems)
-        index = index_rendered(unit, raw)
+        index = index_rendered(unit, raw, fields)
         # What is left out or refused may be a Secret too, so the whole of it is looked at.
         self._cache.put(key, raw, secret=b"Secret" in raw)
         return index
 
-    def _made(self, unit: Unit, index: FileIndex, tools: str, read: ReadSources) -> RenderedUnit:
+    def _made(
+        self, unit: Unit, index: FileIndex, tools: str, read: ReadSources, fields: ImageFields
+    ) -> RenderedUnit:
         def render(changed: Mapping[str, bytes]) -> Rendered:
             return self.renderer.render(unit, {**read(unit), **changed})
 
         def with_files(changed: Mapping[str, bytes]) -> FileIndex:
-            return self._changed(unit, tools, {**read(unit), **changed})
+            # It is kept by its contents, so that the commit which changes them costs no rendering.
+            files = {**read(unit), **changed}
+            return self._known(_with_contents(unit, files), tools, lambda _: files, fields)
 
         def places(repositories: frozenset[str]) -> tuple[FileIndex, ...]:
-            return self._places(unit, tools, index, repositories, read, render)
+            return self._places(unit, tools, index, repositories, read, render, fields)
 
         def carry(repositories: frozenset[str], changed: Mapping[str, bytes]) -> None:
             then = carried(places(repositories), read(unit), changed, with_files(changed))
             if then is not None:
-                self._keep_places(_with_contents(unit, {**read(unit), **changed}), tools, repositories, then)
+                key = _places_key(
+                    _with_contents(unit, {**read(unit), **changed}), tools, repositories, fields
+                )
+                self._keep_places(key, then)
 
         return RenderedUnit(unit, index, tools, lambda: read(unit), render, with_files, places, carry)
-
-    def _changed(self, unit: Unit, tools: str, files: Mapping[str, bytes]) -> FileIndex:
-        """Return what is applied of a unit once its files are others.
-
-        It is kept by their contents, so that the commit which changes them costs no rendering.
-        """
-        then = _with_contents(unit, files)
-        key = then.key(tools)
-        with self._lock:
-            known = self._indexed.get(key)
-        index = known if known is not None else self._index(then, tools, key, lambda _: files)
-        with self._lock:
-            self._indexed[key] = index
-        return index
 
     def _places(
         self,
@@ -167,6 +170,7 @@ class Renderings:
         repositories: frozenset[str],
         read: ReadSources,
         render: Callable[[Mapping[str, bytes]], Rendered],
+        fields: ImageFields,
     ) -> tuple[FileIndex, ...]:
         """Return where a unit's images can be changed; found by rendering it with markers, and kept."""
 
@@ -176,26 +180,27 @@ class Renderings:
 
         if not any(owned(it.image.text) for it in index.images):
             return ()
-        found = self._cache.find(_places_key(unit, tools, repositories))
+        key = _places_key(unit, tools, repositories, fields)
+        found = self._cache.find(key)
         if found is None:
             files = read(unit)
-            found = self._cache.find(_places_key(_with_contents(unit, files), tools, repositories))
+            found = self._cache.find(_places_key(_with_contents(unit, files), tools, repositories, fields))
         if isinstance(found, bytes):
             return tuple(replace(FileIndex.from_json(it), path=path) for path, it in json.loads(found))
         objects = [it.object for it in index.manifests]
-        places = find_sites(files, objects, render, owned, unit.entry)
-        self._keep_places(unit, tools, repositories, places)
+        named = fields_in(index.images)
+        places = find_sites(files, objects, render, owned, unit.entry, named=named, fields=fields)
+        self._keep_places(key, places)
         return places
 
-    def _keep_places(
-        self, unit: Unit, tools: str, repositories: frozenset[str], places: tuple[FileIndex, ...]
-    ) -> None:
+    def _keep_places(self, key: str, places: tuple[FileIndex, ...]) -> None:
         data = json.dumps([[it.path, it.to_json()] for it in places]).encode()
-        self._cache.put(_places_key(unit, tools, repositories), data, secret=False)
+        self._cache.put(key, data, secret=False)
 
 
-def _places_key(unit: Unit, tools: str, repositories: frozenset[str]) -> str:
-    said = "\n".join([unit.key(tools), str(INDEX_FORMAT), str(SITES_FORMAT), *sorted(repositories)])
+def _places_key(unit: Unit, tools: str, repositories: frozenset[str], fields: ImageFields) -> str:
+    formats = (str(INDEX_FORMAT), str(SITES_FORMAT), fields.key)
+    said = "\n".join([unit.key(tools), *formats, *sorted(repositories)])
     return hashlib.sha256(said.encode()).hexdigest()
 
 

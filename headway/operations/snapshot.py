@@ -12,6 +12,7 @@ from functools import partial
 
 from headway.domain.config.reading import Config, Environment
 from headway.domain.images.reference import Image
+from headway.domain.manifests.image_fields import ImageFields
 from headway.domain.manifests.index import FileIndex
 from headway.domain.policy.holds import FILE as HOLDS_FILE
 from headway.domain.policy.holds import Holds, read_holds, unknown_names
@@ -28,7 +29,7 @@ LOOK_BACK = 500
 REMEMBERED = 2_000
 Recorded = dict[tuple[str, str, frozenset[Image]], dict[Image, Image]]
 """Digests that the ledger was asked for, by environment, its last change, and images."""
-Render = Callable[[tuple[Unit, ...], ReadSources], list[RenderedUnit]]
+Render = Callable[[tuple[Unit, ...], ReadSources, ImageFields], list[RenderedUnit]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +69,11 @@ class _Folders:
     def found(self, name: str, commit: str) -> tuple[Tree, list[FileIndex], list[RenderedUnit]]:
         """Return what is in an environment's folder at a commit: what its files hold, and what was rendered."""
         tree = self._repo.tree(commit, self._config.place(name))
-        indexes = self._repo.index(tree)
+        fields = self._config.image_fields
+        indexes = self._repo.index(tree, fields)
         if not tree.units:
             return tree, indexes, []
-        units = self._render(tree.units, partial(self._repo.sources, tree))
+        units = self._render(tree.units, partial(self._repo.sources, tree), fields)
         return tree, [*indexes, *(it.index for it in units)], units
 
 

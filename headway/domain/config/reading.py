@@ -12,6 +12,7 @@ from headway.domain.config.placing import placed
 from headway.domain.config.positions import ConfigText, did_you_mean
 from headway.domain.config.repair import Mistake, existing, keys_at, repaired
 from headway.domain.images.reference import ImageRef
+from headway.domain.manifests.image_fields import ImageFields
 from headway.domain.rendering.place import ChartUse, Place
 from headway.domain.rules.tags import TagRule, compile_rule
 from headway.errors import ConfigError, Problem, UsageError
@@ -29,6 +30,7 @@ class Config:
         self.app = document.app
         self.services: Mapping[str, Service] = document.services
         self.environments: Mapping[str, Environment] = document.environments
+        self.image_fields = ImageFields(tuple(it.field for it in document.images))
         self._owners = {it.ref.name: name for name, it in document.services.items()}
         self._rules: dict[tuple[int, bool], TagRule] = {}
 

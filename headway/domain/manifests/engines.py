@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from headway.domain.images.reference import Image
-from headway.domain.manifests.image_sites import DIGEST, IMAGE, TAG, ImageSite, ImageUse, Part
+from headway.domain.manifests.image_sites import DIGEST, FIELD, IMAGE, TAG, ImageSite, ImageUse, Part
 from headway.domain.text.scalars import Keys, Scalar, scalars
 
 KINDS = {
@@ -118,6 +118,6 @@ def _part(it: Scalar, role: str, *, pinned: bool = True) -> Part:
 def _site(image: str, parts: list[Part], document: int, item: Mapping[str, Any], keys: Keys) -> ImageSite:
     meta = item["metadata"]
     place = ".".join(map(str, keys))
-    use = ImageUse(document, item["kind"], str(meta.get("namespace") or ""), meta["name"], place, "field")
+    use = ImageUse(document, item["kind"], str(meta.get("namespace") or ""), meta["name"], place, FIELD)
     first = parts[0]
     return ImageSite(Image(image), first.start, first.end, first.line, first.column, (use,), tuple(parts))

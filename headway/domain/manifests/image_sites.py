@@ -15,11 +15,13 @@ from headway.errors import UsageError
 
 IMAGE, TAG, DIGEST = "image", "tag", "digest"
 """What a part says: a name with its tag, the tag alone, the digest alone."""
+FIELD = "field"
+"""The role of a use that is no container: another field of an object, which `container` is the path of."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageUse:
-    """One container that runs a site's image; `role` is container, init or ephemeral."""
+    """One container that runs a site's image, or a field that says it; `role` is container, init, ephemeral or field."""
 
     document: int
     kind: str

@@ -2,7 +2,8 @@
 
 Images are found in Pods and in everything with a pod template at `spec.template`,
 `spec.jobTemplate.spec.template` or `template`: the built-in workloads, CronJob and
-PodTemplate, and custom kinds made like them, also inside a List. What does not parse, or
+PodTemplate, and custom kinds made like them, also inside a List; and in the fields of other kinds
+that `image_fields` knows. What does not parse, or
 has not the shape of the object that it says it is, is a problem of its file with its place,
 and says nothing of other files: whatever the bytes are, nothing else is raised.
 """
@@ -17,6 +18,8 @@ from yaml.nodes import Node, ScalarNode, SequenceNode
 
 from headway.domain.images.reference import Image
 from headway.domain.manifests.engines import engine_sites
+from headway.domain.manifests.field_sites import images_apart, whole_images
+from headway.domain.manifests.image_fields import KNOWN, ImageFields
 from headway.domain.manifests.image_sites import ImageSite, ImageUse
 from headway.domain.manifests.mentions import Mention, mentions, placeholders
 from headway.domain.manifests.shape import misfits
@@ -24,7 +27,7 @@ from headway.domain.text.yaml_nodes import YamlProblem, child, compose, decode, 
 from headway.domain.text.yaml_values import may_alias, node_at, value_of
 from headway.errors import Problem
 
-FORMAT = 4
+FORMAT = 5
 """Changes when what is cached of a file changes."""
 
 _BOM = "\ufeff"
@@ -50,7 +53,7 @@ class Manifest:
 class FileIndex:
     """What one file holds.
 
-    `mentions` are images that stand anywhere but in a container; `doubts` are what is applied as it
+    `mentions` are images that stand where no release changes them; `doubts` are what is applied as it
     stands and is hardly meant so. `edited` is the file that holds the text, where `path` is a link to it.
     `rendered` is the file that makes `path` a unit, where this is what a tool made of it.
     """
@@ -106,9 +109,13 @@ class FileIndex:
         )
 
 
-def index_file(data: bytes) -> FileIndex:
-    """Index one file's bytes. What is wrong with it is in `problems`; nothing is raised."""
+def index_file(data: bytes, fields: ImageFields = KNOWN) -> FileIndex:
+    """Index one file's bytes. What is wrong with it is in `problems`; nothing is raised.
+
+    `fields` are those that say images besides containers.
+    """
     manifests: list[Manifest] = []
+    apart: list[ImageSite] = []
     found: dict[int, tuple[ScalarNode, list[ImageUse]]] = {}
     problems: list[Problem] = []
     doubts: list[Problem] = []
@@ -127,6 +134,10 @@ def index_file(data: bytes) -> FileIndex:
                     if manifest is not None:
                         manifests.append(manifest)
                         _collect(found, item, manifest)
+                        for scalar, use in whole_images(item, document, manifest.object, fields):
+                            uses = found.setdefault(id(scalar), (scalar, []))[1]
+                            uses += [use] if use not in uses else []
+                        apart += images_apart(text, shift, item, document, manifest.object, fields)
             except YamlProblem as problem:
                 problems.append(problem.at(""))
             doubts += [it.at("") for it in placeholders(node)] if "${" in text else []
@@ -142,7 +153,10 @@ def index_file(data: bytes) -> FileIndex:
             continue
         line, column = node.start_mark.line + 1, node.start_mark.column + 1 + (start - node.start_mark.index)
         images.append(ImageSite(Image(node.value), start + shift, end + shift, line, column, tuple(uses)))
-    images += engine_sites(data, ((it.document, it.object) for it in manifests))
+    images += apart
+    known = {it.start for it in images}
+    of_engines = engine_sites(data, ((it.document, it.object) for it in manifests))
+    images += [it for it in of_engines if it.start not in known]
     images.sort(key=lambda it: it.start)
     elsewhere = mentions(text, [(it.start - shift, it.end - shift) for it in images])
     return FileIndex("", tuple(manifests), tuple(images), tuple(problems), tuple(elsewhere), tuple(doubts))

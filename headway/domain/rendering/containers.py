@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from headway.domain.manifests.image_sites import DIGEST, FIELD, ImageSite
+
 Item = Mapping[str, Any]
 Field = tuple[str | int, ...]
 
@@ -21,7 +23,11 @@ ABSENT = object()
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """One container of a rendered object: `document` is the object's number, `field` leads to its image."""
+    """One container of a rendered object: `document` is the object's number, `field` leads to its image.
+
+    Other fields that say images are taken for containers, too, named by their path. A digest may follow the tag where
+    it can be `pinned`.
+    """
 
     document: int
     item: Item
@@ -29,6 +35,7 @@ class Container:
     name: str
     role: str
     image: str
+    pinned: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,24 @@ def containers(objects: Iterable[Item]) -> Iterator[Container]:
                     if isinstance(image, str) and image:
                         field: Field = (*pod, role_field, place, "image")
                         yield Container(document, item, field, str(each.get("name") or ""), role, image)
+
+
+def fields_in(images: Iterable[ImageSite]) -> list[Container]:
+    """Return the fields of a rendering's sites that are no containers."""
+    return [
+        Container(
+            use.document,
+            {"kind": use.kind, "metadata": {"name": use.name, "namespace": use.namespace}},
+            (use.container,),
+            use.container,
+            use.role,
+            site.image.text,
+            not site.parts or any(it.pinned for it in site.parts if it.role != DIGEST),
+        )
+        for site in images
+        for use in site.uses
+        if use.role == FIELD
+    ]
 
 
 def differences(before: Iterable[Item], after: Iterable[Item]) -> list[Difference]:

@@ -10,8 +10,17 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
+from headway.domain.manifests.image_sites import FIELD
 from headway.domain.rendering.candidates import split
-from headway.domain.rendering.containers import ABSENT, Difference, Item, containers, differences, identity
+from headway.domain.rendering.containers import (
+    ABSENT,
+    Container,
+    Difference,
+    Item,
+    containers,
+    differences,
+    identity,
+)
 from headway.errors import RefusedError
 
 SHOWN = 20
@@ -25,30 +34,49 @@ _METADATA: tuple[tuple[str, ...], ...] = (
     ("template",),
 )
 _CHECKSUM = re.compile(r"(?i)checksum|hash|sha256")
+_ITEMS = re.compile(r"\[[^\]]*\]")
 _HEX = re.compile(r"[0-9a-f]{8,}")
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
 
 
 def unwanted(
-    before: Iterable[Item], after: Iterable[Item], images: Collection[tuple[str, str]]
+    before: Iterable[Item],
+    after: Iterable[Item],
+    images: Collection[tuple[str, str]],
+    fields: tuple[Iterable[Container], Iterable[Container]] = ((), ()),
 ) -> list[Difference]:
     """Return what differs between two renderings beyond the images that go from one value to another.
 
-    A container that should have another image and kept its own is among them.
+    A container that should have another image and kept its own is among them. `fields` are the other fields that say
+    images, before and after.
     """
     before, after = list(before), list(after)
+    named, then = map(list, fields)
     moved = {*images}
-    found = [it for it in differences(before, after) if not _is_wanted(it, moved)]
-    has = {(identity(it.item), it.field): it.image for it in containers(after)}
     old = {one for one, _ in moved}
+    places: dict[tuple[str, ...], set[str]] = {}
+    for each in named:
+        if each.image in old:
+            places.setdefault(identity(each.item)[1:], set()).add(_keys(each.name))
+    found = [
+        it
+        for it in differences(before, after)
+        if not (_is_wanted(it, moved) or _is_in_field(it, places.get(identity(it.item)[1:], ()), moved))
+    ]
+    has = {(identity(it.item), it.field): it.image for it in (*containers(after), *then)}
     found += [
         Difference(it.item, it.field, it.image, it.image)
-        for it in containers(before)
+        for it in (*containers(before), *named)
         if it.image in old
-        and has.get((identity(it.item), it.field)) == it.image
+        and has.get((identity(it.item), it.field)) in _spellings(it)
         and (it.image, it.image) not in moved
     ]
     return found
+
+
+def _spellings(it: Container) -> tuple[str, ...]:
+    """Return what an image is where it stays: of a field that says a tag alone, the record has the digest."""
+    return (it.image, it.image.partition("@")[0]) if it.role == FIELD else (it.image,)
 
 
 def refuse_unwanted(environment: str, found: list[Difference]) -> None:
@@ -95,6 +123,20 @@ def _is_wanted(it: Difference, images: set[tuple[str, str]]) -> bool:
         return bool(_LABEL.fullmatch(it.after)) and _carries(it, images)
     checksum = _CHECKSUM.search(key) and _HEX.fullmatch(it.before) and _HEX.fullmatch(it.after)
     return kind == "annotations" and (bool(checksum) or _carries(it, images))
+
+
+def _is_in_field(it: Difference, places: Collection[str], images: set[tuple[str, str]]) -> bool:
+    """Return whether a text differs by an image alone, in a field that says one, or is the YAML that this is in."""
+    if not (isinstance(it.before, str) and isinstance(it.after, str)):
+        return False
+    own = ".".join(step for step in it.field if isinstance(step, str))
+    near = any(f"{own}.".startswith(f"{at}.") or f"{at}.".startswith(f"{own}.") for at in places)
+    return near and _carries(it, images)
+
+
+def _keys(place: str) -> str:
+    """Return the path of a field without the items of its lists."""
+    return ".".join(it for it in _ITEMS.sub("", place).replace('"', "").split(".") if not it.isdigit())
 
 
 def _carries(it: Difference, images: set[tuple[str, str]]) -> bool:

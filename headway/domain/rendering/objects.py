@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from headway.domain.manifests.image_fields import KNOWN, ImageFields
 from headway.domain.manifests.index import FileIndex, Manifest, index_file
 from headway.domain.rendering.meaning import meaning
 from headway.domain.rendering.unit import Unit
@@ -12,12 +13,12 @@ from headway.errors import Problem
 NOT_FOUND = "{} renders this image: its place in the sources is looked for when it is to be changed"
 
 
-def index_rendered(unit: Unit, raw: bytes) -> FileIndex:
+def index_rendered(unit: Unit, raw: bytes, fields: ImageFields = KNOWN) -> FileIndex:
     """Return the index of a rendering. Its objects carry the unit's path; what is wrong is said of the unit's file.
 
     Of a unit with a problem nothing is left out in silence: who sees the problem prunes nothing.
     """
-    found = index_file(raw)
+    found = index_file(raw, fields)
     kept: list[Manifest] = []
     problems = [unit.problem(f"what it renders to, line {it.line}: {it.message}") for it in found.problems]
     left: list[Problem] = []

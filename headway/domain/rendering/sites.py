@@ -10,10 +10,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from headway.domain.images.reference import Image
-from headway.domain.manifests.image_sites import DIGEST, TAG, ImageSite, ImageUse, Part
-from headway.domain.manifests.index import FileIndex
+from headway.domain.manifests.image_fields import KNOWN, ImageFields
+from headway.domain.manifests.image_sites import DIGEST, FIELD, TAG, ImageSite, ImageUse, Part
+from headway.domain.manifests.index import FileIndex, index_file
 from headway.domain.rendering.candidates import Candidate, candidates, split
-from headway.domain.rendering.containers import Container, Item, containers, differences, identity
+from headway.domain.rendering.containers import Container, Item, containers, differences, fields_in, identity
 from headway.domain.rendering.markers import Marker, with_markers
 from headway.domain.rendering.rendered import Rendered
 from headway.domain.rendering.unit import Unit, within
@@ -23,7 +24,7 @@ from headway.errors import HeadwayError, TransientError
 
 Render = Callable[[Mapping[str, bytes]], Rendered]
 """Renders a unit with some of its files changed; raises HeadwayError where that does not render."""
-FORMAT = 1
+FORMAT = 2
 """Changes when what is found of the same sources changes."""
 BUDGET = 4
 """Renderings that finding a unit's images may cost."""
@@ -49,17 +50,19 @@ def find_sites(
     owned: Callable[[str], bool],
     main: str,
     budget: int = BUDGET,
+    named: Iterable[Container] = (),
+    fields: ImageFields = KNOWN,
 ) -> tuple[FileIndex, ...]:
     """Return the places of the images that `owned` says yes to, one index for each file that has some.
 
     `objects` are those of the unit as it is, or the ones of them that are applied. `main` is the file of an image
-    that no place is proven for: its site says so as its obstacle.
+    that no place is proven for: its site says so as its obstacle. `named` are the other `fields` that say images.
     """
     objects = list(objects)
-    mine = [it for it in containers(objects) if owned(it.image)]
+    mine = [it for it in (*containers(objects), *named) if owned(it.image)]
     if not mine:
         return ()
-    search = _Search(dict(sources), objects, render, mine, budget)
+    search = _Search(dict(sources), objects, render, mine, budget, fields)
     search.run()
     found: dict[tuple[str, tuple[Part, ...]], list[Container]] = {}
     for it in mine:
@@ -89,7 +92,10 @@ class _Search:
         render: Render,
         mine: list[Container],
         budget: int,
+        fields: ImageFields,
     ) -> None:
+        self._fields = fields
+        self._with_fields = any(it.role == FIELD for it in mine)
         self._sources, self._objects, self._render, self._left = sources, objects, render, budget
         self._mine = mine
         self._tags: dict[tuple[object, ...], _Shown] = {}
@@ -124,7 +130,7 @@ class _Search:
         found: list[Part] = []
         if tag is not None:
             scalar = tag.marker.candidate.scalar
-            pinned = tag.marker.candidate.pinned or (scalar not in self._bare)
+            pinned = tag.marker.candidate.pinned or (it.pinned and scalar not in self._bare)
             shown = scalar not in self._unshown
             found.append(_part(scalar, tag.marker.candidate.role, pinned, shown, tag.prefix, tag.suffix))
             if scalar in self._filled:
@@ -186,7 +192,7 @@ class _Search:
                 self._try(half, pinned=False)
 
     def _look(self, after: Rendered, markers: list[Marker]) -> None:
-        shown = {_key(it): it.image for it in containers(after.objects)}
+        shown = self._shown(after)
         for it in self._mine:
             _, tag, digest = split(shown.get(_key(it), ""))
             for marker in markers:
@@ -195,11 +201,16 @@ class _Search:
                     self._tags[_key(it)] = _Shown(marker, tag=True, prefix=prefix, suffix=suffix)
                     if not marker.pinned:
                         self._untried[marker.candidate.scalar] = marker.candidate
-                    elif digest != marker.digest:
+                    elif digest != marker.digest or not it.pinned:
                         self._bare.add(marker.candidate.scalar)
                 if marker.digest == digest and _key(it) not in self._digests:
                     self._digests[_key(it)] = _Shown(marker, digest=True)
         self._look_at_labels(after, markers)
+
+    def _shown(self, after: Rendered) -> dict[tuple[object, ...], str]:
+        """Return the image of each container, and of each field that says one."""
+        images = index_file(after.raw, self._fields).images if self._with_fields else ()
+        return {_key(it): it.image for it in (*containers(after.objects), *fields_in(images))}
 
     def _look_at_labels(self, after: Rendered, markers: list[Marker]) -> None:
         """See which digests came into a label: none of those may have an @ in it."""
@@ -218,11 +229,12 @@ class _Search:
         after = self._with(markers)
         if after is None:
             return
-        shown = {_key(it): split(it.image)[2] for it in containers(after.objects)}
+        shown = {key: split(image)[2] for key, image in self._shown(after).items()}
         for marker in markers:
             scalar = marker.candidate.scalar
             users = [key for key, it in self._tags.items() if it.marker.candidate.scalar == scalar]
-            if all(shown.get(key) == marker.digest for key in users):
+            may = all(it.pinned for it in self._mine if _key(it) in users)
+            if may and all(shown.get(key) == marker.digest for key in users):
                 self._bare.discard(scalar)
         self._look_at_labels(after, markers)
 
@@ -242,7 +254,7 @@ class _Search:
         after = self._with([*markers.values()])
         if after is None:
             return
-        shown = {_key(it): split(it.image) for it in containers(after.objects)}
+        shown = {key: split(image) for key, image in self._shown(after).items()}
         for it in self._mine:
             at = self._tags.get(_key(it))
             marker = markers.get(at.marker.candidate.scalar) if at else None

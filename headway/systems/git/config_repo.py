@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
+from headway.domain.manifests.image_fields import KNOWN, ImageFields
 from headway.domain.manifests.index import FileIndex
 from headway.domain.policy.people import author_of
 from headway.domain.releases.ledger import Entry, Outcome, is_release_id
@@ -123,9 +124,9 @@ class ConfigRepo(Branch):
         """Return the files that a unit reads; raise ConfigError for what no tool should be given."""
         return self._folders.contents(tree, unit)
 
-    def index(self, tree: Tree) -> list[FileIndex]:
+    def index(self, tree: Tree, fields: ImageFields = KNOWN) -> list[FileIndex]:
         """Index a tree's manifests, in the order of their paths; only contents never seen before are read."""
-        found = self._cache.indexes(tree.files, self._mirror.read_many)
+        found = self._cache.indexes(tree.files, self._mirror.read_many, fields)
         if tree.links:
             found = [replace(it, edited=tree.links.get(it.path, "")) for it in found]
         return found + [FileIndex(it.file, problems=(it,)) for it in tree.problems]

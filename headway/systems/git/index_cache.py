@@ -1,7 +1,7 @@
 """Remembers what was read from manifests, by the hash of their content, in memory and on disk.
 
-A parse is a function of a file's bytes, so nothing here can be out of date; it can be
-lost, and a damaged file is thrown away. It never keeps anything from being read again:
+A parse is a function of a file's bytes and of the fields that headway.yaml names, so nothing
+here can be out of date; it can be lost, and a damaged file is thrown away. It never keeps anything from being read again:
 without a usable disk it only remembers less. A file with a Secret's values in it is remembered in
 memory alone.
 """
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from headway.domain.manifests import index as manifests
+from headway.domain.manifests.image_fields import KNOWN, ImageFields
 from headway.domain.manifests.index import FileIndex, index_file
 from headway.systems.machine.sqlite_file import CacheFile, Database, batches, make_room, today
 
@@ -37,7 +38,10 @@ _WITH_SECRETS = 1
 
 
 class IndexCache:
-    """The indexes of manifests by the SHA-1 of their Git blobs; several processes may share one file."""
+    """The indexes of manifests by the SHA-1 of their Git blobs; several processes may share one file.
+
+    What was read by a headway.yaml that names fields of its own is kept by those besides.
+    """
 
     def __init__(self, file: Path, *, in_memory: int = IN_MEMORY, on_disk: int = ON_DISK) -> None:
         self._cache = CacheFile(file, _SCHEMA, clean=_wipe_secrets)
@@ -51,44 +55,57 @@ class IndexCache:
         self._cache.close()
 
     def indexes(
-        self, files: Mapping[str, str], read_many: Callable[[Sequence[str]], Iterator[bytes]]
+        self,
+        files: Mapping[str, str],
+        read_many: Callable[[Sequence[str]], Iterator[bytes]],
+        fields: ImageFields = KNOWN,
     ) -> list[FileIndex]:
-        """Index files (path → SHA-1), in their order; `read_many` is asked for unknown contents only, in one go."""
+        """Index files (path → SHA-1), in their order; `read_many` is asked for unknown contents only, in one go.
+
+        `fields` are those that say images: what was read by others is read again.
+        """
         with self._lock:
-            unknown = list(dict.fromkeys(sha for sha in files.values() if sha not in self._known))
+            keys = {path: _key(sha, fields) for path, sha in files.items()}
+            unknown = {keys[path]: sha for path, sha in files.items() if keys[path] not in self._known}
             if unknown:
-                self._learn(unknown, read_many)
-            indexes = [self._at(path, sha) for path, sha in files.items()]
+                self._learn(unknown, read_many, fields)
+            indexes = [self._at(path, key) for path, key in keys.items()]
             _trim(self._known, max(self._limits[0], len(files)))
             _trim(self._placed, max(self._limits[0], len(files)))
         return indexes
 
-    def _at(self, path: str, sha: str) -> FileIndex:
-        key = (path, sha)
-        found = self._placed.get(key)
+    def _at(self, path: str, key: str) -> FileIndex:
+        place = (path, key)
+        found = self._placed.get(place)
         if found is None:
-            found = self._placed[key] = self._known[sha].at(path)
+            found = self._placed[place] = self._known[key].at(path)
         else:
-            self._placed.move_to_end(key)
+            self._placed.move_to_end(place)
         return found
 
-    def _learn(self, unknown: list[str], read_many: Callable[[Sequence[str]], Iterator[bytes]]) -> None:
+    def _learn(
+        self,
+        unknown: Mapping[str, str],
+        read_many: Callable[[Sequence[str]], Iterator[bytes]],
+        fields: ImageFields,
+    ) -> None:
         with _without_collector():
-            self._known.update(self._load(unknown))
-            missing = [sha for sha in unknown if sha not in self._known]
-            fresh = {sha: index_file(data) for sha, data in zip(missing, read_many(missing), strict=True)}
+            self._known.update(self._load(list(unknown)))
+            missing = [key for key in unknown if key not in self._known]
+            contents = read_many([unknown[key] for key in missing])
+            fresh = {key: index_file(data, fields) for key, data in zip(missing, contents, strict=True)}
         self._known.update(fresh)
         if fresh:
             self._store(fresh)
 
     # --- the file ---
 
-    def _load(self, shas: list[str]) -> dict[str, FileIndex]:
+    def _load(self, keys: list[str]) -> dict[str, FileIndex]:
         found: dict[str, FileIndex] = {}
 
         def load(database: Database) -> None:
             day, stale = today(), []
-            for some in batches(shas):
+            for some in batches(keys):
                 marks = ",".join("?" * len(some))
                 rows = database.execute(
                     f"SELECT sha, used, data FROM file_index WHERE format = ? AND sha IN ({marks})",
@@ -140,6 +157,10 @@ def _without_collector() -> Iterator[None]:
         yield
     finally:
         gc.enable()
+
+
+def _key(sha: str, fields: ImageFields) -> str:
+    return f"{sha} {fields.key}" if fields.key else sha
 
 
 def _wipe_secrets(database: Database) -> None:

@@ -70,6 +70,11 @@ def environments(*lines: str) -> str:
         ("version: 1\nservices: {web: {image: r.io/web, source: {rpo: x}}}\n", "unknown key rpo; did you mean repo?"),
         (environments("a: {path: /etc, " + PLACE + "}"), "7:13: environments.a.path: a folder inside"),
         (environments("a: {path: a/../../b, " + PLACE + "}"), "7:13: environments.a.path: a folder inside"),
+        (SERVICES + "images: [{kind: A, path: spec..x}]\n", "6:26: images.0.path: the path 'spec..x' cannot be read from '.x' on"),
+        (SERVICES + "images: [{kind: A, path: x, tag: 'a[b]'}]\n", "6:34: images.0.tag: the path 'a[b]' cannot be read"),
+        (SERVICES + "images: [{kind: Secret, path: data.x}]\n", "6:17: images.0.kind: another kind is expected"),
+        (SERVICES + "images: [{kind: A}]\n", "6:10: path is missing in images.0"),
+        (SERVICES + "images: [{kind: A, path: a, pth: b}]\n", "unknown key pth; did you mean path?"),
         (environments(HERE + "timeout: soon}"), "environments.a.timeout: a duration"),
         (environments(HERE + "approvals: -1}"), "environments.a.approvals"),
         (

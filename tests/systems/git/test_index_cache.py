@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from headway.domain.manifests import index as manifests
+from headway.domain.manifests.image_fields import KNOWN, ImageField, ImageFields
 from headway.systems.git.index_cache import IndexCache
 
 
@@ -44,6 +45,23 @@ def test_a_content_is_read_once_whatever_its_path(tmp_path: Path) -> None:
     assert [it.manifests[0].path for it in found] == ["a.yaml", "b.yaml"]
     assert blobs.asked == [sha]
     cache.close()
+
+
+def test_other_fields_are_another_index(tmp_path: Path) -> None:
+    """Where headway.yaml names other fields, a content is read again, in this process and in the next one."""
+    blobs = Blobs()
+    text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {IMAGE: 'r/x:1'}\n"
+    files = {"a.yaml": blobs.add(text)}
+    named = ImageFields((ImageField.of("ConfigMap", "data.IMAGE"),))
+    for asked in (2, 0):
+        blobs.asked.clear()
+        cache = IndexCache(tmp_path / "index.sqlite")
+        for fields, seen in ((KNOWN, 0), (named, 1), (KNOWN, 0), (named, 1)):
+            (found,) = cache.indexes(files, blobs.read_many, fields)
+            assert len(found.images) == seen
+            assert len(found.mentions) == 1 - seen
+        assert len(blobs.asked) == asked
+        cache.close()
 
 
 def test_another_process_finds_what_was_stored(tmp_path: Path) -> None:

@@ -1,0 +1,156 @@
+"""Fields that say images besides those of pod templates: of kinds that are known, and as headway.yaml names them.
+
+Nothing is guessed: a kind is in the table, an operator's object has its image at `spec.image`, or headway.yaml names
+the kind and the path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import takewhile
+from typing import Any
+
+from headway.domain.images.reference import Image
+from headway.domain.manifests.image_kinds import EVERY_OPERATOR, KINDS
+from headway.domain.text.field_path import Steps, parse_path, values_at, written
+
+
+@dataclass(frozen=True, slots=True)
+class ImageField:
+    """Where the objects of one kind say an image: the whole of it at `path`, or its tag and digest apart.
+
+    `kind` may carry its group, as `Tenant.minio.min.io`. An empty `name` stands for every object of the kind. With
+    `tagged` only what has a tag or a digest counts as an image, since a word alone may be anything.
+    """
+
+    kind: str
+    path: Steps
+    tag: Steps = ()
+    digest: Steps = ()
+    name: str = ""
+    tagged: bool = False
+
+    @classmethod
+    def of(cls, kind: str, path: str, tag: str = "", digest: str = "", name: str = "") -> ImageField:
+        """Return a field from paths as people write them; raise ValueError for one that is none."""
+        apart = [parse_path(it) if it else () for it in (tag, digest)]
+        return cls(kind, parse_path(path), *apart, name)
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether one scalar says the whole reference."""
+        return not (self.tag or self.digest)
+
+    def covers(self, item: Mapping[str, Any]) -> bool:
+        """Return whether it is about an object."""
+        kind, _, group = self.kind.partition(".")
+        version = str(item.get("apiVersion", ""))
+        if kind != item.get("kind") or (group and group != version.rpartition("/")[0]):
+            return False
+        return not self.name or self.name == (item.get("metadata") or {}).get("name")
+
+    def accepts(self, text: str) -> bool:
+        """Return whether a text is an image as it may stand there."""
+        image = Image(text)
+        return image.ref is not None and (not self.tagged or bool(image.tag or image.digest))
+
+    def found(self, value: Any) -> Iterator[Found]:
+        """Yield what may say an image in an object: in its nodes, or in its value."""
+        if self.is_whole:
+            for at, each in values_at(value, self.path):
+                yield Found(written(at), each)
+            return
+        shared = len(list(takewhile(lambda it: len({*it}) == 1, zip(*self._paths, strict=False))))
+        shared = min(shared, len(self.path) - 1)
+        for at, above in values_at(value, self.path[:shared]):
+            name, tag, digest = (
+                next((it for _, it in values_at(above, path[shared:])), None) if path else None
+                for path in self._parts
+            )
+            if name is not None:
+                yield Found(written((*at, *self.path[shared:])), name, tag, digest)
+
+    @property
+    def _paths(self) -> list[Steps]:
+        return [it for it in self._parts if it]
+
+    @property
+    def _parts(self) -> tuple[Steps, Steps, Steps]:
+        return self.path, self.tag, self.digest
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What says one image of an object: its path, and the scalars of the whole or the name, the tag and the digest."""
+
+    place: str
+    image: Any
+    tag: Any = None
+    digest: Any = None
+
+
+@dataclass(frozen=True)
+class ImageFields:
+    """The fields that one headway.yaml names, on top of those of known kinds.
+
+    `key` tells it from others: what was read by other rules is not what these would find.
+    """
+
+    own: tuple[ImageField, ...] = ()
+
+    @cached_property
+    def key(self) -> str:
+        """Return a name for these rules, the same in every process; empty where there are only the known kinds."""
+        said = "\n".join(sorted(repr(it) for it in self.own))
+        return hashlib.sha256(said.encode()).hexdigest()[:16] if said else ""
+
+    @cached_property
+    def _by_kind(self) -> dict[str, list[ImageField]]:
+        found: dict[str, list[ImageField]] = {}
+        for it in self.own:
+            found.setdefault(it.kind.partition(".")[0], []).append(it)
+        return found
+
+    def of(self, item: Mapping[str, Any]) -> Iterator[ImageField]:
+        """Yield the fields that may say images of an object, the file's own first."""
+        kind = str(item.get("kind", ""))
+        yield from (it for it in self._by_kind.get(kind, ()) if it.covers(item))
+        group = str(item.get("apiVersion", "")).rpartition("/")[0]
+        yield from _known(group, kind)
+        if "." in group and not group.endswith(".k8s.io"):
+            yield from _OPERATORS
+
+    def unused(self, objects: Iterable[Mapping[str, Any]]) -> list[int]:
+        """Return the places in the list of those of its own fields that no object has."""
+        objects = list(objects)
+        return [
+            place
+            for place, field in enumerate(self.own)
+            if not any(field.covers(it) and any(True for _ in field.found(it)) for it in objects)
+        ]
+
+
+def _read(paths: str, *, tagged: bool = False) -> tuple[ImageField, ...]:
+    return tuple(replace(ImageField.of("", *it.split("+")), tagged=tagged) for it in paths.split())
+
+
+_TABLE: dict[tuple[str, str], tuple[ImageField, ...]] = {}
+_OPERATORS = _read(EVERY_OPERATOR, tagged=True)
+
+
+def _known(group: str, kind: str) -> tuple[ImageField, ...]:
+    """Return the fields of a known kind; each row of the table is read when it is first asked for."""
+    rows = KINDS.get(group)
+    if rows is None:
+        return ()
+    if (group, kind) not in _TABLE:
+        paths = " ".join(paths for kinds, paths in rows.items() if kind in kinds.split())
+        _TABLE[group, kind] = _read(paths)
+    return _TABLE[group, kind]
+
+
+KNOWN = ImageFields()
+"""The fields of the kinds that are known, where headway.yaml names no others."""
