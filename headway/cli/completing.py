@@ -36,6 +36,13 @@ def services(incomplete: str) -> list[str]:
     return _offered(lambda _, snapshot: _fitting(snapshot.config.services, incomplete))
 
 
+def services_and_environments(incomplete: str) -> list[str]:
+    """Return the services and environments that begin so."""
+    return _offered(
+        lambda _, snapshot: _fitting([*snapshot.config.services, *snapshot.config.environments], incomplete)
+    )
+
+
 def images(incomplete: str) -> list[str]:
     """Return `SERVICE=`, and behind it the registry's tags that begin so."""
     name, equals, begun = incomplete.partition("=")

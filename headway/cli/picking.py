@@ -1,16 +1,20 @@
-"""The commands that explain picks: which tags there are, and what would be released now, and why."""
+"""The commands that explain picks: which images and tags there are, and what would be released now, and why."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from headway.cli import completing
-from headway.cli.options import AnyEnvironment, Environment, Format, Limit, OneService
+from headway.cli.options import AnyEnvironment, Environment, Format, Limit
 from headway.cli.output import Output, err, out, print_json, print_table, styled
 from headway.errors import UsageError
+
+if TYPE_CHECKING:
+    from headway.operations.connections import Connections
+    from headway.operations.snapshot import Snapshot
 
 STYLE = {
     "picked": "green", "runs": "bold", "eligible": "green", "older": "dim",
@@ -19,31 +23,90 @@ STYLE = {
 
 
 def images(
-    service: OneService,
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A service, for its tags; an environment, for the images in it; default: all environments.",
+            metavar="SERVICE|ENV",
+            autocompletion=completing.services_and_environments,
+        ),
+    ] = "",
     environment: AnyEnvironment = "",
     limit: Limit = 20,
     output: Format = Output.table,
 ) -> None:
-    """List a service's tags, with why each is eligible or refused.
+    """List a service's tags, with why each is eligible or refused; or all images of an environment.
+
+    Of an environment it lists every image in its files: the service that has it or none, the file and line, and the
+    tag rule that moves it.
 
     Example: headway images frontend staging
+
+    Example: headway images staging
     """
-    from headway.domain.rules.picks import explain
+    from headway.domain.config.positions import did_you_mean
     from headway.operations.connections import Connections
-    from headway.operations.scan.scanning import scan
 
     with Connections() as connections:
         snapshot = connections.at(connections.repo.fetch())
         config = snapshot.config
-        config.service(service)
-        names = [it for it in config.chosen(*filter(None, [environment])) if config.rule(it, service)]
-        if not names:
-            raise UsageError(
-                f"no rule says which tags of {service} may be released"
-                + (f" to {environment}" if environment else ""),
-                hint="add `tags` to the service or to an environment of headway.yaml",
-            )
-        found = scan(connections, snapshot, [(name, service) for name in names])
+        if name in config.services:
+            data = _tags(connections, snapshot, name, environment, limit, output)
+        elif name and (environment or name not in config.environments):
+            known = [*config.services, *config.environments]
+            raise UsageError(f"no service {name!r} in {config.file}{did_you_mean(name, known)}")
+        else:
+            data = _seen(snapshot, config.chosen(*filter(None, [name])), output)
+    if output is Output.json:
+        print_json(data)
+
+
+def _seen(snapshot: Snapshot, names: list[str], output: Output) -> dict[str, Any]:
+    """Print the images in environments' files; return them as data."""
+    from headway.operations.images_seen import images_seen
+
+    data: dict[str, Any] = {}
+    for name in names:
+        found = images_seen(snapshot, name)
+        data[name] = [it.as_dict() for it in found]
+        if output is Output.json:
+            continue
+        out().print(name, style="bold", markup=False)
+        print_table(
+            ("service", "image", "where", "rule"),
+            [
+                (it.service or styled("no service", "yellow"), it.short, it.place, it.rule or "-")
+                for it in found
+            ],
+            empty="its files say no image",
+        )
+        for it in found:
+            if it.obstacle:
+                err().print(f"{it.place}: {it.obstacle}", style="yellow", markup=False)
+    return data
+
+
+def _tags(
+    connections: Connections,
+    snapshot: Snapshot,
+    service: str,
+    environment: str,
+    limit: int,
+    output: Output,
+) -> dict[str, Any]:
+    """Print a service's tags in each environment; return them as data."""
+    from headway.domain.rules.picks import explain
+    from headway.operations.scan.scanning import scan
+
+    config = snapshot.config
+    names = [it for it in config.chosen(*filter(None, [environment])) if config.rule(it, service)]
+    if not names:
+        raise UsageError(
+            f"no rule says which tags of {service} may be released"
+            + (f" to {environment}" if environment else ""),
+            hint="add `tags` to the service or to an environment of headway.yaml",
+        )
+    found = scan(connections, snapshot, [(name, service) for name in names])
     if service in found.errors:
         raise found.errors[service]
     data: dict[str, Any] = {}
@@ -65,8 +128,7 @@ def images(
                 [(it.tag, styled(it.verdict, STYLE[it.verdict]), it.reason) for it in rows],
                 empty="the repository has no tags",
             )
-    if output is Output.json:
-        print_json(data)
+    return data
 
 
 def plan(

@@ -19,6 +19,7 @@ from headway.domain.runs.deployments import deployment_of
 from headway.errors import ConfigError, FailedError, HeadwayError, UsageError, explained
 from headway.operations.comparison import fights
 from headway.operations.connections import Connections
+from headway.operations.images_seen import ownerless, told
 from headway.operations.snapshot import Snapshot
 from headway.settings import Settings
 from headway.systems.cluster.rights import lacking_for
@@ -119,6 +120,7 @@ def _holds(snapshot: Snapshot) -> str:
 def _environments(findings: list[Finding], connections: Connections, snapshot: Snapshot) -> None:
     for name, environment in snapshot.config.environments.items():
         _look(findings, f"manifests of {name}", partial(_manifests, snapshot, name))
+        _ownerless(findings, snapshot, name)
         _autoscalers(findings, connections, snapshot, name)
         _look(findings, f"rights in {name}", partial(_rights, connections, snapshot, name))
         if environment.verify is not None:
@@ -137,6 +139,13 @@ def _manifests(snapshot: Snapshot, name: str) -> str:
     tools = ", ".join(sorted({it.tools for it in found.units if it.tools}))
     rendered = f", {len(found.units)} of its folders rendered by {tools}" if tools else ""
     return f"{len(found.manifests)} objects in {found.environment.path}/{rendered}{more}"
+
+
+def _ownerless(findings: list[Finding], snapshot: Snapshot, name: str) -> None:
+    """Note the images that no service has: they are applied, and no release changes them."""
+    with contextlib.suppress(HeadwayError):
+        if found := ownerless(snapshot, name):
+            findings.append(Finding(f"images of {name}", True, told(found)))
 
 
 def _autoscalers(findings: list[Finding], connections: Connections, snapshot: Snapshot, name: str) -> None:
