@@ -109,6 +109,7 @@ def watch_rollout(
         on_progress=progress,
         rules=rules_of(desired.config.document),
         ran=jobs_done(connections, desired),
+        engines=desired.engines,
     )
 
 

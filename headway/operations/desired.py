@@ -6,6 +6,8 @@ import copy
 from collections.abc import Callable, Iterable, Mapping
 
 from headway.domain.config.reading import Config
+from headway.domain.health.engines import Engine
+from headway.domain.images.reference import Image
 from headway.domain.manifests.expected import containers_of, planned_digests, pod_spec
 from headway.domain.manifests.image_sites import FIELD, ImageSite
 from headway.domain.manifests.index import FileIndex, Manifest, index_file
@@ -118,6 +120,27 @@ class Desired:
     def rendered_images(self) -> list[ImageSite]:
         """The images that its renderings say, in containers and in other fields."""
         return [it for index in self.indexes if index.rendered for it in index.images]
+
+    @property
+    def field_images(self) -> dict[ObjectId, list[Image]]:
+        """The images of objects in fields that are no containers."""
+        images: dict[tuple[str, str, str], list[Image]] = {}
+        for site in (it for index in self.indexes for it in index.images):
+            for use in (it for it in site.uses if it.role == FIELD):
+                images.setdefault((use.kind, use.name, use.namespace), []).append(site.image)
+        named = {
+            key: images.get((key.kind, key.name, str(it.object["metadata"].get("namespace") or "")))
+            for key, it in (self.by_id.items() if images else ())
+        }
+        return {key: it for key, it in named.items() if it}
+
+    @property
+    def engines(self) -> dict[ObjectId, Engine]:
+        """The objects that other engines roll out, with the images that their pods should run."""
+        found = {
+            key: Engine.of(self.by_id[key].object, key.namespace, it) for key, it in self.field_images.items()
+        }
+        return {key: it for key, it in found.items() if it is not None}
 
     @property
     def tools(self) -> tuple[str, ...]:

@@ -60,7 +60,8 @@ def names_an_image(desired: Desired, objects: Iterable[Hashable]) -> bool:
     """
     refused = set(objects)
     specs = (pod_spec(it.object) for key, it in desired.by_id.items() if key in refused)
-    return not refused or any(containers_of(it) for it in specs if it)
+    fields = desired.field_images
+    return not refused or any(key in fields for key in refused) or any(containers_of(it) for it in specs if it)
 
 
 def blamed(
@@ -94,7 +95,9 @@ def blamed(
 def _services(desired: Desired, objects: Set[Hashable]) -> set[str | None]:
     """Return the services whose images these objects name."""
     specs = (pod_spec(it.object) for key, it in desired.by_id.items() if key in objects)
-    return {service_of(desired.config, image) for spec in specs for image in images_in(spec)}
+    named = [image for spec in specs for image in images_in(spec)]
+    named += [image for key, images in desired.field_images.items() if key in objects for image in images]
+    return {service_of(desired.config, image) for image in named}
 
 
 def _digest(connections: Connections, image: Image) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from headway.domain.health.argo_application import application
 from headway.domain.health.custom_rules import Assess, Rule, Rules
 from headway.domain.health.custom_workloads import broadcast_job, deployment_config, kruise_set, rollout
 from headway.domain.health.kind_table import TABLE
@@ -220,6 +221,7 @@ _GLOO_KINDS = {
 KNOWN: dict[tuple[str, str], Assess] = {
     **{key: kind.assess for key, kind in TABLE.items()},
     ("argoproj.io", "Rollout"): rollout,
+    ("argoproj.io", "Application"): application,
     ("apps.kruise.io", "CloneSet"): kruise_set,
     ("apps.kruise.io", "StatefulSet"): kruise_set,
     ("apps.kruise.io", "DaemonSet"): kruise_set,

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from headway.domain.health.engines import Engine
 from headway.domain.objects.identity import ObjectId
 from headway.systems.cluster.client import Cluster
 from headway.systems.cluster.discovery import Resource
@@ -30,6 +31,14 @@ WORKLOADS: Mapping[tuple[str, str], Resource] = {
         PODS,
     )
 }
+OF_ENGINES = (
+    WORKLOADS["apps", "Deployment"],
+    WORKLOADS["apps", "StatefulSet"],
+    WORKLOADS["apps", "DaemonSet"],
+    REPLICA_SETS,
+    PODS,
+)
+"""What is looked at to find the pods of other engines' objects."""
 Object = dict[str, Any]
 
 
@@ -48,6 +57,10 @@ class ObjectCache:
         self.followed = frozenset(followed)
         self.unseen: set[tuple[str, str]] = set()
         """Groups and kinds that cannot be looked at."""
+        self.engines: Mapping[ObjectId, Engine] = {}
+        """The followed objects of other engines, whose pods are looked at too."""
+        self.unseen_pods: dict[str, str] = {}
+        """Namespaces of engines in which pods or what owns them cannot be looked at, each with why."""
         self._by_uid: dict[str, tuple[Resource, str, Object]] = {}
         self._uids: dict[ObjectId, str] = {}
         self._children: dict[str, dict[str, Object]] = {}
@@ -96,6 +109,20 @@ class ObjectCache:
         """Return one of a workload's pods by its name."""
         return next((it for it in self.below(workload)[1] if it["metadata"]["name"] == name), None)
 
+    def pods_of(self, engine: Engine) -> list[Object]:
+        """Return the pods of what an engine applied: of workloads that are marked as its own, or so themselves."""
+        found: dict[str, Object] = {}
+        for resource, namespace, item in list(self._by_uid.values()):
+            if namespace not in engine.namespaces or resource not in OF_ENGINES or not engine.made(item):
+                continue
+            pods = [item] if resource is PODS else self.below(item)[1]
+            found |= {str(it["metadata"]["uid"]): it for it in pods}
+        return list(found.values())
+
+    def unseen_of(self, engine: Engine) -> str:
+        """Return why the pods of an engine cannot be looked at; empty where they can."""
+        return next((self.unseen_pods[it] for it in engine.namespaces if it in self.unseen_pods), "")
+
     def warnings(self, workload: Object) -> list[tuple[str, str]]:
         """Return the last warning about a workload and about each of its pods: reason and message."""
         sets, pods = self.below(workload)
@@ -126,6 +153,7 @@ class ObjectCache:
 
     def _concerned(self, uid: str, parent: str, identity: ObjectId) -> set[ObjectId]:
         found = {identity} & self.followed
+        found |= {key for key, it in self.engines.items() if identity.namespace in it.namespaces}
         while parent:
             above = self._by_uid.get(parent)
             if above is None:

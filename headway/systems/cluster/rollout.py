@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from headway.domain.health.cause import Cause
 from headway.domain.health.custom_rules import Rules
 from headway.domain.health.custom_workloads import POD_KINDS
+from headway.domain.health.engines import Engine
 from headway.domain.health.kinds import RULES
 from headway.domain.health.verdict import Verdict
 from headway.domain.manifests.expected import Planned, pod_spec
@@ -25,7 +26,14 @@ from headway.errors import explained
 from headway.systems.cluster.client import ApiRefused, Cluster
 from headway.systems.cluster.custom_resources import custom_resources_of
 from headway.systems.cluster.discovery import Resource
-from headway.systems.cluster.object_cache import PODS, REPLICA_SETS, WARNINGS, WORKLOADS, ObjectCache
+from headway.systems.cluster.object_cache import (
+    OF_ENGINES,
+    PODS,
+    REPLICA_SETS,
+    WARNINGS,
+    WORKLOADS,
+    ObjectCache,
+)
 from headway.systems.cluster.rollout_events import News
 from headway.systems.cluster.rollout_health import RolloutHealth
 from headway.systems.cluster.streams import Event, Stream
@@ -97,12 +105,13 @@ def watch(
     on_progress: Callable[[str], None] | None = None,
     rules: Rules = RULES,
     ran: frozenset[ObjectId] = frozenset(),
+    engines: Mapping[ObjectId, Engine] = MappingProxyType({}),
 ) -> Rollout:
     """Follow the manifests' workloads until all that changed are live, or one of them has failed.
 
     `changed` names what this release touched; None means everything. `rules` assess custom resources, of
     which only those that changed are looked at. `ran` are Jobs that have run before and may be gone.
-    `timeout` is in seconds. `stop` is asked once a second, in a thread of its own; True ends the watch
+    `engines` are the objects that other engines roll out, whose pods are looked at with them. `timeout` is in seconds. `stop` is asked once a second, in a thread of its own; True ends the watch
     as superseded. Raises TransientError when the API server stays away, ApiRefused when it
     does not let us look.
     """
@@ -122,6 +131,7 @@ def watch(
         custom_resources=custom_resources,
         rules=rules,
         ran=ran,
+        engines={key: it for key, it in engines.items() if key in custom_resources},
     )
 
 
@@ -138,6 +148,7 @@ def watch_workloads(
     custom_resources: Mapping[ObjectId, Resource] = MappingProxyType({}),
     rules: Rules = RULES,
     ran: frozenset[ObjectId] = frozenset(),
+    engines: Mapping[ObjectId, Engine] = MappingProxyType({}),
 ) -> Rollout:
     """Do what `watch` does, for workloads given by name.
 
@@ -147,7 +158,7 @@ def watch_workloads(
     followed = list(dict.fromkeys(workloads))
     news: queue.SimpleQueue[Event] = queue.SimpleQueue()
     tell = on_progress or (lambda line: None)
-    cache, streams = observe(cluster, followed, news, custom_resources, tell)
+    cache, streams = observe(cluster, followed, news, custom_resources, tell, engines)
     health = RolloutHealth(
         cluster,
         cache,
@@ -235,10 +246,11 @@ def observe(
     news: queue.SimpleQueue[Event] | None = None,
     custom_resources: Mapping[ObjectId, Resource] = MappingProxyType({}),
     tell: Callable[[str], None] = lambda line: None,
+    engines: Mapping[ObjectId, Engine] = MappingProxyType({}),
 ) -> tuple[ObjectCache, list[Stream]]:
     """Read workloads and their pods; also return the streams, not yet started, that tell `news` what changes.
 
-    Of `custom_resources` a kind that cannot be listed is left out, with a warning.
+    Of `custom_resources` a kind that cannot be listed is left out, with a warning; so are the namespaces of `engines`.
     """
     news = news or queue.SimpleQueue()
     streams: list[Stream] = []
@@ -264,7 +276,46 @@ def observe(
             cache.unseen.add((stream.resource.group, stream.resource.kind))
         if items and stream.resource is not WARNINGS:
             cache.replace(stream.resource, stream.namespace, items)
-    return cache, [stream for stream, items in zip(streams, listed, strict=True) if items is not None]
+    followed_by = [stream for stream, items in zip(streams, listed, strict=True) if items is not None]
+    if engines:
+        cache.engines = {key: it.placed(cache.workload(key)) for key, it in engines.items()}
+        followed_by += _of_engines(cluster, cache, news, {(it.resource, it.namespace) for it in streams}, tell)
+    return cache, followed_by
+
+
+def _of_engines(
+    cluster: Cluster,
+    cache: ObjectCache,
+    news: queue.SimpleQueue[Event],
+    known: Set[tuple[Resource, str]],
+    tell: Callable[[str], None],
+) -> list[Stream]:
+    """Read the pods of other engines' objects, and what owns them, where these are not read already."""
+    namespaces = {name for it in cache.engines.values() if not it.elsewhere for name in it.namespaces}
+    streams = [
+        Stream(cluster, resource, namespace, news)
+        for namespace in sorted(namespaces)
+        for resource in OF_ENGINES
+        if (resource, namespace) not in known
+    ]
+    seen: list[Stream] = []
+    for stream, items in zip(streams, each(_list_if_allowed, streams), strict=True):
+        if isinstance(items, ApiRefused):
+            if stream.namespace not in cache.unseen_pods:
+                why = f"the account may not list {stream.resource.plural} in {stream.namespace}"
+                cache.unseen_pods[stream.namespace] = why
+                tell(f"warning: {why}, so what other engines run there is not seen: {items.message}")
+            continue
+        cache.replace(stream.resource, stream.namespace, items)
+        seen.append(stream)
+    return seen
+
+
+def _list_if_allowed(stream: Stream) -> list[dict[str, Any]] | ApiRefused:
+    try:
+        return stream.list()
+    except ApiRefused as error:
+        return error
 
 
 def _list(

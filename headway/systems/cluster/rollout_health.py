@@ -14,6 +14,7 @@ from typing import Any
 from headway.domain.health.cause import Cause
 from headway.domain.health.custom_rules import Rules
 from headway.domain.health.custom_workloads import new_pods
+from headway.domain.health.engines import with_engine
 from headway.domain.health.kinds import RULES
 from headway.domain.health.pods import is_ready, restarts
 from headway.domain.health.shortage import help_on_its_way
@@ -273,6 +274,8 @@ class RolloutHealth:
         digests = planned_for(self._planned, identity)
         if (identity.group, identity.kind) not in WORKLOADS:
             found = self._rules.assess(workload, identity.group, identity.kind)
+            if (engine := self._cache.engines.get(identity)) is not None:
+                return with_engine(found, engine, self._cache.pods_of(engine), self._cache.unseen_of(engine))
             return with_pods(found, new_pods(workload, pods), digests)
         if first_look:
             # What is up when the rollout begins has its restarts behind it.
