@@ -35,10 +35,10 @@ def images(
     limit: Limit = 20,
     output: Format = Output.table,
 ) -> None:
-    """List a service's tags, with why each is eligible or refused; or all images of an environment.
+    """Explain a service's tags, or list an environment's images.
 
-    Of an environment it lists every image in its files: the service that has it or none, the file and line, and the
-    tag rule that moves it.
+    Of a service: its tags, with why each is eligible or refused. Of an environment: every image in its files, with the
+    service that has it or none, the file and line, and the tag rule that moves it.
 
     Example: headway images frontend staging
 

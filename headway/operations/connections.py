@@ -147,9 +147,7 @@ class Connections:
                 self._open.callback(self._renderings.close)
             return self._renderings
 
-    def _render(
-        self, units: tuple[Unit, ...], read: ReadSources, fields: ImageFields
-    ) -> list[RenderedUnit]:
+    def _render(self, units: tuple[Unit, ...], read: ReadSources, fields: ImageFields) -> list[RenderedUnit]:
         return self.renderings.units(units, read, fields)
 
     def at(self, commit: str) -> Snapshot:

@@ -11,6 +11,7 @@ from headway.domain.manifests.image_sites import FIELD, ImageSite
 from headway.domain.manifests.index import FileIndex
 from headway.domain.policy.gates import is_automatic
 from headway.domain.releases.plans import service_of
+from headway.domain.rules.tags import TagRule
 from headway.operations.image_places import places
 from headway.operations.snapshot import Snapshot
 
@@ -63,9 +64,7 @@ class Seen:
 
 def images_seen(snapshot: Snapshot, name: str) -> list[Seen]:
     """Return the images of an environment, those of services first; what is rendered has the places of its sources."""
-    found = [
-        _seen(snapshot, name, index, site) for index in places(snapshot, name) for site in index.images
-    ]
+    found = [_seen(snapshot, name, index, site) for index in places(snapshot, name) for site in index.images]
     order = {service: at for at, service in enumerate(snapshot.config.services)}
     last = len(order)
     return sorted(found, key=lambda it: (order.get(it.service, last), it.image.text, it.file, it.line))
@@ -92,7 +91,7 @@ def _seen(snapshot: Snapshot, name: str, index: FileIndex, site: ImageSite) -> S
     service = service_of(config, site.image) or ""
     rule = config.rule(name, service) if service else None
     by = "automatic" if service and is_automatic(config, snapshot.holds, name, service) else "manual"
-    words = f"{rule.words}, by {rule.order_words}, {by}" if rule is not None else "no rule"
+    words = f"{_words(rule)}, {by}" if rule is not None else "no rule"
     # What no source is known of has its line in what was rendered, where nobody finds it.
     rendered = bool(index.rendered) or (bool(site.obstacle) and not site.parts)
     return Seen(
@@ -105,6 +104,12 @@ def _seen(snapshot: Snapshot, name: str, index: FileIndex, site: ImageSite) -> S
         words if service else "",
         site.obstacle if service else "",
     )
+
+
+def _words(rule: TagRule) -> str:
+    """Return a rule as people wrote it; its order where its pattern does not say it already."""
+    said = rule.words.startswith(f"{rule.order_words}:")
+    return rule.words if said else f"{rule.words} by {rule.order_words}"
 
 
 def _user(kind: str, name: str, container: str, role: str) -> str:

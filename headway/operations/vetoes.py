@@ -61,7 +61,9 @@ def names_an_image(desired: Desired, objects: Iterable[Hashable]) -> bool:
     refused = set(objects)
     specs = (pod_spec(it.object) for key, it in desired.by_id.items() if key in refused)
     fields = desired.field_images
-    return not refused or any(key in fields for key in refused) or any(containers_of(it) for it in specs if it)
+    return (
+        not refused or any(key in fields for key in refused) or any(containers_of(it) for it in specs if it)
+    )
 
 
 def blamed(

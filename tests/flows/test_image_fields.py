@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.flows.conftest import Place
+from tests.servers.kubernetes import KINDS
 
 RULE = "images:\n- {kind: ConfigMap, name: runner, path: data.IMAGE}\n"
 
 
+@pytest.fixture(autouse=True)
+def _config_maps(place: Place) -> None:
+    core = [*KINDS[""], ("v1", "configmaps", "ConfigMap", "Namespaced")]
+    place.kube.kinds = {**KINDS, "": core}
+
+
 def runner(image: str) -> str:
-    return f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: runner}}\ndata: {{IMAGE: '{image}', x: y}} # kept\n"
+    return f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: runner}}\ndata: {{IMAGE: '{image}', x: z}} # kept\n"
 
 
 def test_a_named_field_moves_with_its_service(place: Place) -> None:
@@ -24,8 +33,8 @@ def test_a_named_field_moves_with_its_service(place: Place) -> None:
     assert (done.code, "outside of a container" in done.said) == (0, False), done.said
     assert place.remote.file("staging/runner.yaml").decode() == runner(new)
     there = place.kube.objects["/api/v1/namespaces/staging/configmaps/runner"]
-    assert there["data"] == {"IMAGE": new, "x": "y"}
-    assert place.run("promote", "staging", "production").code == 0
+    assert there["data"] == {"IMAGE": new, "x": "z"}
+    assert place.run("promote", "production").code == 0
     assert place.remote.file("production/runner.yaml").decode() == runner(new)
     assert place.run("rollback", "staging", "--reason", "slow").code == 0
     assert place.remote.file("staging/runner.yaml").decode() == runner(old)

@@ -13,7 +13,7 @@ spec:
   selector: {matchLabels: {app: db}}
   template:
     metadata: {labels: {app: db}}
-    spec: {containers: [{name: db, image: docker.io/library/postgres:16}, {name: b, image: backup:2}]}
+    spec: {containers: [{name: db, image: db/postgres:16}, {name: b, image: backup:2}]}
 """
 
 
@@ -29,16 +29,21 @@ def test_every_image_is_listed_with_its_place(place: Place) -> None:
     assert [it.split()[0] for it in rows[2:]] == ["web", "api", "no", "no"]
     assert "1.0.0@" in rows[2]
     assert "staging/web.yaml:" in rows[2]
-    assert rows[2].endswith("semver:*, by semver, automatic")
-    assert "docker.io/library/postgres:16" in done.out
+    assert rows[2].endswith("semver:*, automatic")
+    assert "db/postgres:16" in done.out
     assert max(map(len, rows)) <= 80, max(rows, key=len)
     data = json.loads(place.run("images", "staging", "--output", "json").out)["staging"]
     web, nobody = data[0], data[-1]
     assert (web["service"], web["image"]) == ("web", place.image("web", "1.0.0"))
     assert (web["file"], web["used_by"]) == ("staging/web.yaml", ["CronJob/web (c0)"])
-    assert web["line"] == 12
-    assert web["rule"] == "semver:*, by semver, automatic"
-    assert (nobody["service"], nobody["rule"], nobody["file"], nobody["line"]) == (None, None, "staging/db.yaml", 8)
+    assert web["line"] == 11
+    assert web["rule"] == "semver:*, automatic"
+    assert (nobody["service"], nobody["rule"], nobody["file"], nobody["line"]) == (
+        None,
+        None,
+        "staging/db.yaml",
+        8,
+    )
 
 
 def test_without_a_name_every_environment_is_listed(place: Place) -> None:
@@ -61,6 +66,6 @@ def test_doctor_names_images_of_nobody(place: Place) -> None:
     found = {it["what"]: it for it in json.loads(place.run("doctor", "--output", "json").out)}
     assert found["images of staging"]["ok"]
     assert found["images of staging"]["found"] == (
-        "2 of no service: docker.io/library/postgres:16 (staging/db.yaml:8), backup:2 (staging/db.yaml:8)"
+        "2 of no service: db/postgres:16 (staging/db.yaml:8), backup:2 (staging/db.yaml:8)"
     )
     assert "images of production" not in found

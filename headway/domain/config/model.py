@@ -355,8 +355,8 @@ class ImageRule(Part):
     """Name of the object. Default: every object of the kind."""
     path: FieldPath
     """Path of the field that says the image: `spec.image`, `spec.steps[*].image`,
-    `spec.template.spec.containers[0].env[?name=IMAGE].value`, `data."app.image"`. With `tag` or `digest`, the field that
-    says its repository."""
+    `spec.template.spec.containers[0].env[?name=IMAGE].value`, `data."app.image"`. With `tag` or `digest`, the field
+    that says its repository."""
     tag: FieldPath | None = None
     """Path of the field that says the tag, where it stands apart."""
     digest: FieldPath | None = None

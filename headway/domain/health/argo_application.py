@@ -1,7 +1,7 @@
 """Argo CD's Application: what it says of itself, and whether that is about the source that it names now.
 
-It tells no generation. What was compared and synced last stands in its status, so that a word about the source before is
-known as one.
+It tells no generation. What was compared and synced last stands in its status, so that a word about the source
+before is known as one.
 """
 
 from __future__ import annotations

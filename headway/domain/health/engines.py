@@ -61,9 +61,7 @@ class Engine:
         """Return the same with the namespaces that the engine's own inventory names."""
         status = map_at(item or {}, "status")
         entries = map_at(status, "inventory").get("entries")
-        listed = [
-            str(it.get("id", "")).partition("_")[0] for it in entries or () if isinstance(it, Mapping)
-        ]
+        listed = [str(it.get("id", "")).partition("_")[0] for it in entries or () if isinstance(it, Mapping)]
         resources = status.get("resources")
         listed += [str(it.get("namespace") or "") for it in resources or () if isinstance(it, Mapping)]
         found = dict.fromkeys((*self.namespaces, *filter(None, listed)))
@@ -105,7 +103,9 @@ def with_engine(found: Health, engine: Engine, pods: Iterable[Object], unseen: s
     if not found.done:
         return replace(found, signals=(*found.signals, *(it for pod in new for it in pod_signals(pod))))
     if old:
-        return _waits(f"{len(old)} of its pods " + ("is" if len(old) == 1 else "are") + " of another version", old)
+        return _waits(
+            f"{len(old)} of its pods " + ("is" if len(old) == 1 else "are") + " of another version", old
+        )
     waiting = [pod for pod in new if not is_ready(pod)]
     if waiting:
         signals = tuple(it for pod in waiting for it in pod_signals(pod))
@@ -129,7 +129,9 @@ def _sorted(engine: Engine, pods: Iterable[Object]) -> tuple[list[tuple[Object, 
     for pod in pods:
         if is_leaving(pod) or map_at(pod, "status").get("phase") in ("Succeeded", "Failed"):
             continue
-        runs = [it for each in containers_of(map_at(pod, "spec")) if (it := _runs(engine, pod, each)) is not None]
+        runs = [
+            it for each in containers_of(map_at(pod, "spec")) if (it := _runs(engine, pod, each)) is not None
+        ]
         if why := next(filter(None, runs), ""):
             old.append((pod, why))
         elif runs:

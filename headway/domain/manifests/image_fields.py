@@ -36,8 +36,8 @@ class ImageField:
     @classmethod
     def of(cls, kind: str, path: str, tag: str = "", digest: str = "", name: str = "") -> ImageField:
         """Return a field from paths as people write them; raise ValueError for one that is none."""
-        apart = [parse_path(it) if it else () for it in (tag, digest)]
-        return cls(kind, parse_path(path), *apart, name)
+        of_tag, of_digest = (parse_path(it) if it else () for it in (tag, digest))
+        return cls(kind, parse_path(path), of_tag, of_digest, name)
 
     @property
     def is_whole(self) -> bool:

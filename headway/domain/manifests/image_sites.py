@@ -21,7 +21,7 @@ FIELD = "field"
 
 @dataclass(frozen=True, slots=True)
 class ImageUse:
-    """One container that runs a site's image, or a field that says it; `role` is container, init, ephemeral or field."""
+    """A container that runs a site's image, or a field that says it: `role` is container, init, ephemeral or field."""
 
     document: int
     kind: str

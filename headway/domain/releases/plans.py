@@ -285,7 +285,9 @@ _SAME_TAG = (
     "this says the tag {} already, and its digest is another: none can stand here, so release the image under "
     "another tag"
 )
-_NAME_IT = " (`images` in headway.yaml can name the field)"
+_NAMED_ELSEWHERE = (
+    "it is named here outside of a container's image (`images` in headway.yaml can name the field)"
+)
 _DIFFER = (
     "this one place says several images, which would become {} and {}: give each of them a place of its own"
 )
@@ -325,7 +327,7 @@ def _warnings(config: Config, indexes: Iterable[FileIndex], changes: Iterable[Ch
                 )
             ):
                 place = f"{index.path}:{mention.line}:{mention.column}"
-                yield f"warning: {place}: {mention.image} stays: it is named here outside of a container's image{_NAME_IT}"
+                yield f"warning: {place}: {mention.image} stays: {_NAMED_ELSEWHERE}"
 
 
 def _tags_alone(images: Mapping[tuple[str, ImageSite], Image]) -> list[str]:

@@ -110,10 +110,10 @@ def watch(
     """Follow the manifests' workloads until all that changed are live, or one of them has failed.
 
     `changed` names what this release touched; None means everything. `rules` assess custom resources, of
-    which only those that changed are looked at. `ran` are Jobs that have run before and may be gone.
-    `engines` are the objects that other engines roll out, whose pods are looked at with them. `timeout` is in seconds. `stop` is asked once a second, in a thread of its own; True ends the watch
-    as superseded. Raises TransientError when the API server stays away, ApiRefused when it
-    does not let us look.
+    which only those that changed are looked at. `ran` are Jobs that have run before and may be gone, `engines` the
+    objects that other engines roll out, whose pods are looked at with them. `timeout` is in seconds. `stop` is asked
+    once a second, in a thread of its own; True ends the watch as superseded. Raises TransientError when the API
+    server stays away, ApiRefused when it does not let us look.
     """
     manifests = list(manifests)
     custom_resources = custom_resources_of(cluster, manifests, namespace, rules, changed)
@@ -279,7 +279,9 @@ def observe(
     followed_by = [stream for stream, items in zip(streams, listed, strict=True) if items is not None]
     if engines:
         cache.engines = {key: it.placed(cache.workload(key)) for key, it in engines.items()}
-        followed_by += _of_engines(cluster, cache, news, {(it.resource, it.namespace) for it in streams}, tell)
+        followed_by += _of_engines(
+            cluster, cache, news, {(it.resource, it.namespace) for it in streams}, tell
+        )
     return cache, followed_by
 
 

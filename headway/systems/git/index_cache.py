@@ -1,9 +1,9 @@
 """Remembers what was read from manifests, by the hash of their content, in memory and on disk.
 
 A parse is a function of a file's bytes and of the fields that headway.yaml names, so nothing
-here can be out of date; it can be lost, and a damaged file is thrown away. It never keeps anything from being read again:
-without a usable disk it only remembers less. A file with a Secret's values in it is remembered in
-memory alone.
+here can be out of date; it can be lost, and a damaged file is thrown away. It never keeps
+anything from being read again: without a usable disk it only remembers less. A file with a
+Secret's values in it is remembered in memory alone.
 """
 
 from __future__ import annotations

@@ -100,7 +100,9 @@ def test_pods_of_another_version_are_a_reason_to_wait_and_no_failure() -> None:
 
 def test_the_engine_s_own_failure_is_one_with_its_words() -> None:
     said = "Helm upgrade failed for release shop/web: timed out"
-    status = {"conditions": [{"type": "Ready", "status": "False", "reason": "UpgradeFailed", "message": said}]}
+    status = {
+        "conditions": [{"type": "Ready", "status": "False", "reason": "UpgradeFailed", "message": said}]
+    }
     found = health(release(status), "r.io/web:2", [pod("r.io/web:1")])
     assert not found.done
     (signal,) = found.signals
@@ -115,7 +117,9 @@ def test_a_new_pod_that_crashes_is_told_before_the_engine_gives_up() -> None:
     codes = {it.cause.code for it in health(release(status), "r.io/web:2", [crashing]).signals}
     assert "CrashLoopBackOff" in codes
     old = {**crashing, "spec": pod("r.io/web:1")["spec"]}
-    assert "CrashLoopBackOff" not in {it.cause.code for it in health(release(status), "r.io/web:2", [old]).signals}
+    assert "CrashLoopBackOff" not in {
+        it.cause.code for it in health(release(status), "r.io/web:2", [old]).signals
+    }
 
 
 def test_where_nobody_may_look_the_status_is_believed_and_that_is_said() -> None:
@@ -175,7 +179,10 @@ def test_where_an_engine_has_its_pods() -> None:
     kustomization = engine("Kustomization", KUSTOMIZE)
     assert kustomization.namespaces == ("flux",)
     entries = [{"id": "shop_web_apps_Deployment", "v": "v1"}, {"id": "_shop__Namespace", "v": "v1"}]
-    assert kustomization.placed({"status": {"inventory": {"entries": entries}}}).namespaces == ("flux", "shop")
+    assert kustomization.placed({"status": {"inventory": {"entries": entries}}}).namespaces == (
+        "flux",
+        "shop",
+    )
     to = {"server": "https://kubernetes.default.svc", "namespace": "shop"}
     application = engine("Application", "argoproj.io/v1alpha1", destination=to)
     assert (application.namespaces, application.elsewhere) == (("shop",), False)

@@ -14,7 +14,7 @@ spec:
   steps:
   - {name: build, image: b}
   - {image: c}
-  env: [{name: X, value: d}, {name: Y, value: e}, {name: Z, value: f, on: true}]
+  env: [{name: X, value: d}, {name: B, value: e}, {name: Z, value: f, set: true}]
   tags: [{from: {kind: DockerImage, name: g}}, {from: {kind: Other, name: h}}]
 data: {app.image: i, "say \\"hi\\"": j}
 list: [k, [l, m]]
@@ -24,9 +24,9 @@ CASES = {
     "spec.steps[*].image": [("spec.steps[?name=build].image", "b"), ("spec.steps[1].image", "c")],
     "spec.steps[1].image": [("spec.steps[1].image", "c")],
     "spec.steps[7].image": [],
-    "spec.env[?name=Y].value": [("spec.env[?name=Y].value", "e")],
-    "spec.env[?name='Y'].value": [("spec.env[?name=Y].value", "e")],
-    "spec.env[?on=true].value": [("spec.env[?on=true].value", "f")],
+    "spec.env[?name=B].value": [("spec.env[?name=B].value", "e")],
+    "spec.env[?name='B'].value": [("spec.env[?name=B].value", "e")],
+    "spec.env[?set=true].value": [("spec.env[?set=true].value", "f")],
     "spec.env[?name=W].value": [],
     "spec.tags[?from.kind=DockerImage].from.name": [("spec.tags[?from.kind=DockerImage].from.name", "g")],
     'data."app.image"': [('data."app.image"', "i")],
@@ -62,7 +62,7 @@ def test_a_path_leads_to_what_stands_there(path: str) -> None:
         ("a[-1]", "from '[-1]' on"),
         ("a[x]", "from '[x]' on"),
         ("a[?name]", "from ']' on"),
-        ("a[?name=]", "from ']' on"),
+        ("a[?name=]", "from '=]' on"),
         ("a[?=x]", "from '=x]' on"),
         ("a[?name=x", "at its end"),
         ("a[*]b", "from 'b' on"),
