@@ -6,6 +6,7 @@ that what an old commit rendered to can be had again.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 
 from pydantic import ValidationError
@@ -29,9 +30,8 @@ def said_chart(data: bytes, place: Place) -> SaidChart:
 
     It is the place's where the file says nothing that can be read.
     """
-    try:
-        text = ConfigText(data, place.said_in)
-    except ConfigError:
+    text = _text(data, place.said_in)
+    if text is None:
         return SaidChart(place.chart)
     path = ("environments", place.name, "chart")
     value = text.value
@@ -45,6 +45,15 @@ def said_chart(data: bytes, place: Place) -> SaidChart:
     keys = {it for it in KEYS if getattr(chart, it)}
     key = next((it for it in ("digest", "version", "ref", "repo") if it in keys), "path")
     return SaidChart(replace(place.chart, path=then.path, remote=then.remote), *text.locate(*path, key))
+
+
+@functools.lru_cache(maxsize=4)
+def _text(data: bytes, file: str) -> ConfigText | None:
+    """Read a headway.yaml, of which many environments may ask one after the other; None where it cannot be read."""
+    try:
+        return ConfigText(data, file)
+    except ConfigError:
+        return None
 
 
 def with_chart_of(now: bytes, then: bytes, place: Place) -> bytes | None:

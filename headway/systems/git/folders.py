@@ -68,7 +68,7 @@ class _Resolved:
 
     tree: Tree
     ignoring: Mapping[str, str]
-    said: SaidChart
+    said: SaidChart | None
 
     def holds(self, trees: Trees, sources: UnitSources, root: str) -> bool:
         """Return whether another root tree has the same: nothing is parsed to see it."""
@@ -130,7 +130,7 @@ class Folders:
 
     def _said_chart(self, root: str, place: Place) -> SaidChart:
         """Return a place's chart as it is at a root tree: one from elsewhere is what the headway.yaml there says."""
-        item = self._trees.at(root, place.said_in) if place.said_in else None
+        item = self._trees.at(root, place.said_in)
         if item is None or not item.mode.startswith("100"):
             return SaidChart(place.chart)
         from headway.domain.config.chart_pin import said_chart
@@ -163,10 +163,10 @@ class Folders:
         """
         place = Place.of(where)
         known = self._resolved.get(place)
-        said = self._said_chart(root, place)
+        said = self._said_chart(root, place) if place.said_in else None
         if known is not None and known.said == said and known.holds(self._trees, self.sources, root):
             return replace(known.tree, root=root)
-        tree, found = self._walk(root, place, said)
+        tree, found = self._walk(root, place, said or SaidChart(place.chart))
         if tree.units:
             self._resolved[place] = _Resolved(tree, found.ignoring, said)
         return tree
