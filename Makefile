@@ -6,7 +6,7 @@ UNIT := tests --ignore=tests/lab --ignore=tests/trial -n auto --dist loadfile
 # Compiled tests are kept, whatever the caller's shell says: compiling them takes as long as a tenth of the tests.
 FAST := PYTHONDONTWRITEBYTECODE= tests/in_memory.sh $(BIN)/pytest
 .DEFAULT_GOAL := help
-.PHONY: help install check tools unit coverage test trial demo bench lock lab-up lab-down clean
+.PHONY: help install check tools unit coverage test trial demo board bench lock lab-up lab-down clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -49,6 +49,9 @@ trial: .venv/ready ## several machines: servers and workers from headway's image
 
 demo: .venv/ready ## release, break, roll back and rebuild a small shop on a real Kubernetes on this machine
 	@$(BIN)/python -m examples.shop.demo
+
+board: .venv/ready ## the board of the demo's shop, at http://127.0.0.1:8642/ until Ctrl-C
+	@$(BIN)/python -m examples.shop.board
 
 bench: .venv/ready ## run every benchmark next to its baseline
 	$(BIN)/python -m lab up

@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -171,3 +172,32 @@ def test_the_script_delivers_again(endpoint: HttpServer, curl: Curl) -> None:
         endpoint.answers.extend([(201, {"run": "r"}, {}), look(0, state="COMPLETED", complete=True)])
         assert curl("orders", "c" * 40, *words).returncode == 0
     assert keys(endpoint.sent) == ["", "41"]
+
+
+def test_the_demo_s_board_needs_the_demo(tmp_path: Path) -> None:
+    """Without a lab it says what to do first, in a sentence; with one it is a command that headway has."""
+    done = subprocess.run(
+        [sys.executable, "-m", "examples.shop.board"],
+        env={**os.environ, "LAB_STATE": str(tmp_path)},
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.strip() == f"there is no lab in {tmp_path}: `make demo` starts one, and fills it"
+    from examples.shop.board import serving
+
+    name, *arguments = serving()
+    COMMANDS[name].make_context(name, arguments)
+
+
+def test_the_demo_ends_with_what_is_still_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each `make …` that it names is one, and the board's address is on loopback."""
+    from examples.shop import demo
+
+    for name in ("PREFECT_API_URL", "HEADWAY_REPO", "KUBECONFIG"):
+        monkeypatch.setenv(name, "http://127.0.0.1:4200/api")
+    found = dict(demo.afterwards())
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M)
+    named = [it.removeprefix("make ") for it in found if it.startswith("make ")]
+    assert named == ["board", "lab-down"]
+    assert set(named) <= set(targets)
+    assert "http://127.0.0.1:" in found["make board"]

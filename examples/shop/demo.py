@@ -20,6 +20,9 @@ from lab.controlroom import read_env
 from lab.place import ROOT, Place
 
 PLACE = Place.default()
+PORT = 8642
+BOARD = f"http://127.0.0.1:{PORT}/"
+"""Where `make board` serves the board."""
 _number = 0
 _began = time.monotonic()
 
@@ -84,13 +87,22 @@ def main() -> None:
         run("git", "--git-dir", str(repos["config"]), "log", "--oneline", "--decorate", "-8", "main")
         run("git", "--git-dir", str(repos["config"]), "log", "-p", "-1", "--format=%n%B", "-U0", "main")
 
-    prefect = os.environ["PREFECT_API_URL"].removesuffix("/api")
     print(f"\nAll of it took {time.monotonic() - _began:.0f} s. Look at:")
-    print(f"  {prefect}/runs                 the runs, their plans and outcomes")
-    print(f"  {prefect}/deployments          forms for each of these commands")
-    print(f"  git clone {os.environ['HEADWAY_REPO']}   the config repo")
-    print(f"  export KUBECONFIG={os.environ['KUBECONFIG']}   then kubectl -n staging get pods")
-    print("  make lab-down                                 stops everything")
+    for what, why in afterwards():
+        print(f"  {what:<46} {why}")
+
+
+def afterwards() -> list[tuple[str, str]]:
+    """Return what is still there, and how to look at it or end it."""
+    prefect = os.environ["PREFECT_API_URL"].removesuffix("/api")
+    return [
+        ("make board", f"the board, at {BOARD} until Ctrl-C: what runs where, with the buttons"),
+        (f"{prefect}/runs", "the runs, their plans and outcomes"),
+        (f"{prefect}/deployments", "forms for each of these commands"),
+        (f"git clone {os.environ['HEADWAY_REPO']}", "the config repo"),
+        (f"export KUBECONFIG={os.environ['KUBECONFIG']}", "then kubectl -n staging get pods"),
+        ("make lab-down", "stops everything that the demo started"),
+    ]
 
 
 def settings() -> dict[str, str]:
