@@ -112,6 +112,13 @@ def environments(*lines: str) -> str:
         (environments(HERE + "promote_from: a}"), "goes round in a circle"),
         (environments(HERE + "services: {wbe: {}}}"), "no service 'wbe'; did you mean web?"),
         (environments("a: {path: x, " + PLACE + "}", "b: {path: x/y, " + PLACE + "}"), "8:13: environment a has x"),
+        (environments(HERE + "approve_on: [slack]}"), "approvals is expected beside it"),
+        (environments(HERE + "approvals: 1, approve_on: [mail]}"), "'board' or 'slack' is expected"),
+        (
+            environments(HERE[:-2] + "}") + "people: {ann: {slack: U0ANN}, bob: {slack: U0ANN}}\n",
+            "ann is U0ANN in Slack already",
+        ),
+        (environments(HERE[:-2] + "}") + "people: {ann: {slack: '@ann'}}\n", "people.ann.slack"),
         (SERVICES.replace("r.io/api", "r.io/web") + environments(HERE[:-2] + "}")[len(SERVICES):], "5:16: service web"),
     ],
 )  # fmt: skip
