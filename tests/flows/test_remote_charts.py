@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 
 from headway.domain.text.yaml_nodes import compose
 from tests.charts import ChartRepository, packed, pushed, sha256
-from tests.flows.conftest import Place
+from tests.flows.conftest import HEADWAY, Place
 from tests.rendering import RenderingTools
 
 TEMPLATE = """\
@@ -127,6 +129,29 @@ def test_a_new_version_is_a_change_and_one_that_fails_is_rolled_back_with_its_pi
 
 
 @pytest.mark.slow
+def test_the_pin_of_an_application_below_the_root_is_rolled_back_too(place: Place) -> None:
+    """Its headway.yaml stands in its folder, and paths count from there."""
+    place.rules = {"staging": ""}
+    first = in_registry(place, "staging")
+    place.remote.push({"apps/shop/headway.yaml": place.headway_yaml(), "headway.yaml": None})
+    place.remote.push({"apps/shop/staging/values.yaml": place.remote.file("staging/values.yaml")})
+    place.settings["HEADWAY_CONFIG"] = "apps/shop/headway.yaml"
+    done = place.run("reconcile")
+    assert done.code == 0, done.said
+    bad = pushed(place.registry, "charts/shop", "1.1.0", archive(place, "1.1.0", "not a schedule"))
+    refusal = {"kind": "Status", "reason": "Invalid", "message": "spec.schedule: Invalid value", "code": 422}
+    place.kube.mood = lambda method, path, body: (
+        (422, refusal) if body.get("spec", {}).get("schedule") == "not a schedule" else None
+    )
+    old = place.remote.file("apps/shop/headway.yaml").decode()
+    newer = old.replace("version: 1.0.0", "version: 1.1.0").replace(first, bad)
+    place.remote.push({"apps/shop/headway.yaml": newer})
+    assert place.run("reconcile").code == 1
+    assert place.remote.file("apps/shop/headway.yaml").decode() == old
+    assert place.run("reconcile").code == 0
+
+
+@pytest.mark.slow
 def test_what_a_commit_before_the_chart_was_stays_what_it_was(place: Place) -> None:
     """A rollback to images from the time of plain files goes by those files."""
     place.start(staging="")
@@ -210,6 +235,73 @@ def test_a_host_that_no_setting_names_is_not_asked(place: Place) -> None:
     place.settings["HEADWAY_CHART_HOSTS"] = "other.example.com"
     holds_alone(place, "digest", f"nothing may be fetched from {place.registry.host}", "HEADWAY_CHART_HOSTS")
     assert place.registry.count("/charts/") == 0
+
+
+def test_what_does_not_render_is_said_of_the_charts_own_file(place: Place) -> None:
+    """The folder that stands for the chart has its version in the name."""
+    place.start(staging="", production="")
+    in_registry(place, "staging")
+    broken = packed(
+        {
+            "Chart.yaml": "apiVersion: v2\nname: shop\nversion: 1.0.0\n",
+            "templates/web.yaml": "a: 1\nb: {{ .Values.no.such }}\n",
+        }
+    )
+    digest = pushed(place.registry, "charts/shop", "1.0.0", broken)
+    place.rules["staging"] = said(place, "1.0.0", digest, ", values: [staging/values.yaml]")
+    place.remote.push({"headway.yaml": place.headway_yaml()})
+    done = place.run("reconcile")
+    assert done.code == 1, done.said
+    assert "shop-1.0.0.tgz/templates/web.yaml:2:13: helm: nil pointer" in done.said, done.said
+
+
+def test_an_archive_with_a_way_out_of_it_never_reaches_a_tool(place: Place) -> None:
+    """The digest is right, and what it is the digest of is not."""
+    place.start(staging="", production="")
+    in_registry(place, "staging")
+    evil = packed({"Chart.yaml": "name: shop\nversion: 1.0.0\n", "../../../../evil.yaml": "a: 1\n"})
+    digest = pushed(place.registry, "charts/shop", "1.0.0", evil)
+    place.rules["staging"] = said(place, "1.0.0", digest, ", values: [staging/values.yaml]")
+    place.remote.push({"headway.yaml": place.headway_yaml()})
+    holds_alone(place, "digest", "leads out of the chart's folder")
+
+
+@pytest.mark.slow
+def test_killed_in_the_middle_of_a_fetch_it_is_fetched_by_the_next_run(place: Place) -> None:
+    """What is kept is whole or not there, so the run that follows has the chart."""
+    place.start(staging="")
+    digest = in_registry(place, "staging")
+    command = [HEADWAY, "reconcile"]
+    running = subprocess.Popen(command, env=place.environment(), stderr=subprocess.DEVNULL)
+
+    def kill(path: str) -> tuple[int, dict[str, str]] | None:
+        if "/charts/shop/blobs/" not in path:
+            return None
+        running.kill()
+        running.wait()
+        return 503, {}
+
+    place.registry.mood = kill
+    assert running.wait() == -signal.SIGKILL
+    place.registry.mood = lambda path: None
+    done = place.run("reconcile")
+    assert done.code == 0, done.said
+    kept = {it.name: it.read_bytes() for it in (place.folder / "state" / "charts").iterdir()}
+    assert len(kept) == 2
+    assert digest.removeprefix("sha256:") in kept
+    assert {sha256(data).removeprefix("sha256:") for data in kept.values()} == kept.keys()
+
+
+@pytest.mark.slow
+def test_a_watch_pass_goes_on_with_the_other_environments(place: Place) -> None:
+    place.start(staging="release: automatic", production="release: automatic")
+    in_registry(place, "staging")
+    place.registry.mood = lambda path: (503, {}) if "/charts/" in path else None
+    place.image("web", "1.1.0")
+    done = place.run("watch")
+    assert done.code == 1, done.said
+    assert "cannot be fetched now" in done.said
+    assert place.tags("production")["web"] == "1.1.0"
 
 
 @pytest.mark.slow

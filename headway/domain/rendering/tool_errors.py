@@ -67,10 +67,13 @@ def _place(text: str, unit: Unit) -> tuple[str, int, int]:
 
 def _of_repo(named: str, unit: Unit) -> str:
     """Return the repo's path of a file as a tool names it; Helm writes a chart's name in the place of its folder."""
-    chart = unit.chart.path or unit.path
-    folders = tuple(f"{it}/" for it in (*unit.reads, unit.fetched) if it)
-    for path in (named, posixpath.join(unit.path, named), posixpath.join(chart, named.partition("/")[2])):
-        plain = posixpath.normpath(path)
-        if plain in unit.reads or plain.startswith(folders):
-            return plain
+    name, _, rest = named.partition("/")
+    folders = [it for it in (*unit.reads, unit.fetched) if it]
+    charts = [unit.chart.path or unit.path, *(it for it in folders if posixpath.basename(it) == name)]
+    of_chart = [posixpath.join(it, rest) for it in charts if rest]
+    of_unit = posixpath.join(unit.path, named)
+    tried = [named, *of_chart, of_unit] if unit.kind == "chart" else [named, of_unit, *of_chart]
+    for path in map(posixpath.normpath, tried):
+        if path in unit.reads or path.startswith(tuple(f"{it}/" for it in folders)):
+            return path
     return ""
