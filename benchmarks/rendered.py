@@ -6,15 +6,15 @@ import os
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from benchmarks.measure import Comparison, tell, timed
+from benchmarks.registry_place import RegistryPlace
 from headway.domain.images.reference import ImageRef
 from headway.operations.connections import Connections
 from headway.operations.proposal import plan_wanted
-from headway.operations.snapshot import Recorded, Snapshot
 from headway.settings import Settings
 from lab.place import Place
 from lab.rendering_tools import HELM, KUSTOMIZE, ensure
@@ -75,39 +75,44 @@ def _plans(rounds: int, tools: Mapping[str, Path]) -> list[Comparison]:
 
 
 def _many(rounds: int, tools: Mapping[str, Path]) -> Comparison:
-    """Look at what many environments name, where nothing has changed."""
+    """Pass over many automatic environments, where nothing is new in the registry and in the repo."""
+    from headway.flows.watch_registry import watch_images
+    from headway.requests import WatchRequest
+    from headway.runtime import local
+
+    local.listen(lambda *_: None)
     tell(f"{MANY} overlays")
-    row = Comparison(f"{MANY} overlays, nothing new, warm", f"{MANY} plain folders", "1.2, no rendering")
-    with tempfile.TemporaryDirectory() as work:
-        place = Path(work)
-        plain = [f"plain-{it}" for it in range(MANY)]
-        overlays = [f"overlay-{it}" for it in range(MANY)]
-        files: dict[str, str] = {}
-        for name in plain:
-            files |= _plain(name, 2)
-        for name in overlays:
-            files |= _overlay(name, 2)
-        _write(place, files)
-        with _Opened(place, (*plain, *overlays), tools) as connections:
-            head = connections.repo.fetch()
+    row = Comparison(
+        f"watch pass, {MANY} overlays, nothing new, warm", f"{MANY} plain folders", "1.2, no rendering"
+    )
+    registry = RegistryPlace()
+    try:
+        (name,) = registry.semver_repositories(1, 20)
+        image, newest = f"{registry.host}/{name}", f"1.19.0@{registry.image()}"
+        registry.start()
+        with tempfile.TemporaryDirectory() as plain, tempfile.TemporaryDirectory() as overlays:
+            names = [f"e{number}" for number in range(MANY)]
+            _write(Path(plain), {k: v for it in names for k, v in _plain(it, 2, f"{image}:{newest}").items()})
+            _write(Path(overlays), {k: v for it in names for k, v in _overlay(it, 2, image, newest).items()})
+            rules = (f"image: {image}, tags: {{match: 'semver:*'}}", "release: automatic, ")
+            with (
+                _Opened(Path(plain), names, tools, *rules) as theirs,
+                _Opened(Path(overlays), names, tools, *rules) as ours,
+            ):
 
-            recorded: Recorded = {}
+                def look(connections: Connections) -> None:
+                    done = watch_images(connections, WatchRequest())
+                    assert done == {it: {"state": "nothing new"} for it in names}, done
 
-            def look(names: list[str]) -> None:
-                # As a pass on a head that was not seen before.
-                snapshot = Snapshot(
-                    connections.repo, head, connections.config(head), connections.renderings.units, recorded
-                )
-                for name in names:
-                    assert snapshot.environment(name).indexes
-
-            look(overlays)
-            look(plain)
-            started = connections.renderings.renderer.started
-            for _ in range(rounds):
-                row.theirs.append(timed(lambda: look(plain)))
-                row.ours.append(timed(lambda: look(overlays)))
-            row.note = f"{connections.renderings.renderer.started - started} renderings"
+                look(theirs)
+                look(ours)
+                started = ours.renderings.renderer.started
+                for _ in range(rounds):
+                    row.theirs.append(timed(partial(look, theirs)))
+                    row.ours.append(timed(partial(look, ours)))
+                row.note = f"{ours.renderings.renderer.started - started} renderings"
+    finally:
+        registry.stop()
     return row
 
 
@@ -144,9 +149,18 @@ def _run(command: list[str]) -> None:
 class _Opened:
     """The connections to a config repo made of a folder, with a state of its own."""
 
-    def __init__(self, place: Path, environments: tuple[str, ...], tools: Mapping[str, Path]) -> None:
-        rows = "".join(f"  {it}: {{path: {it}, cluster: {{namespace: {it}}}}}\n" for it in environments)
-        text = f"version: 1\napp: bench\nservices: {{web: {{image: {IMAGE}}}}}\nenvironments:\n{rows}"
+    def __init__(
+        self,
+        place: Path,
+        environments: Sequence[str],
+        tools: Mapping[str, Path],
+        service: str = f"image: {IMAGE}",
+        rules: str = "",
+    ) -> None:
+        rows = "".join(
+            f"  {it}: {{path: {it}, {rules}cluster: {{namespace: {it}}}}}\n" for it in environments
+        )
+        text = f"version: 1\napp: bench\nservices:\n  web: {{{service}}}\nenvironments:\n{rows}"
         (place / "headway.yaml").write_text(text)
         git = ["git", "-C", str(place), "-c", "user.name=bench", "-c", "user.email=bench@example.com"]
         for command in (
@@ -207,14 +221,17 @@ def _others(count: int) -> dict[str, str]:
     return {f"settings-{it}.yaml": _settings(it) for it in range(count - 1)}
 
 
-def _plain(folder: str, count: int = OBJECTS) -> dict[str, str]:
-    files = {"web.yaml": _deployment("web", f"{IMAGE}:1.0"), **_others(count)}
+def _plain(folder: str, count: int = OBJECTS, image: str = f"{IMAGE}:1.0") -> dict[str, str]:
+    files = {"web.yaml": _deployment("web", image), **_others(count)}
     return {f"{folder}/{name}": text for name, text in files.items()}
 
 
-def _overlay(folder: str, count: int = OBJECTS) -> dict[str, str]:
+def _overlay(folder: str, count: int = OBJECTS, image: str = IMAGE, version: str = "1.0") -> dict[str, str]:
+    tag, _, digest = version.partition("@")
     files = {"web.yaml": _deployment("web", "web"), **_others(count)}
-    entry = f"images:\n- name: web\n  newName: {IMAGE}\n  newTag: '1.0'\n"
+    entry = f"images:\n- name: web\n  newName: {image}\n  newTag: '{tag}'\n"
+    if digest:
+        entry += f"  digest: {digest}\n"
     said = f"resources: [{', '.join(files)}]\n{entry}"
     return {f"{folder}/{name}": text for name, text in {**files, "kustomization.yaml": said}.items()}
 
