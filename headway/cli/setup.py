@@ -33,8 +33,9 @@ def init(
     """Write headway.yaml for a repo, from what is in it.
 
     Reads the working tree: manifests, kustomizations, charts with values for environments, and what the objects and
-    annotations of Flux, Argo CD, Kargo and Keel say. The file says beside each line where it comes from, and at its
-    end what could not be carried over.
+    annotations of Flux, Argo CD, Kargo and Keel say. Kustomizations and charts are rendered to see which images they
+    run; without the tool, their sources are read for them. The file says beside each line where it comes from, and
+    at its end what could not be carried over.
 
     Example: headway init --dry-run
 
@@ -51,7 +52,7 @@ def init(
             f"{', '.join(there)} exists already", hint="edit it, or look at a fresh one with --dry-run"
         )
     for problem in proposal.problems:
-        err().print(f"left out: {problem}", markup=False)
+        err().print(f"warning: {problem}", markup=False)
     for it in proposal.left_out:
         err().print(f"not carried over: {it}", markup=False)
     for draft in drafts:

@@ -1,7 +1,7 @@
 """Read a working tree for `headway init`, and write what is proposed for it.
 
-Files are those that Git would take, and links to files of the repo are followed. Nothing is rendered and
-no network is used.
+Files are those that Git would take, and links to files of the repo are followed. Kustomizations and charts are
+rendered where the tools are here, to see which images they run. No network is used.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from headway.domain.moving.proposal import Proposal, propose
 from headway.domain.moving.writing import write
 from headway.errors import Problem, UsageError
 from headway.operations.connections import CONFIG_FILE
+from headway.operations.moving_units import RenderedUnits
 from headway.systems.git.plain_folder import PlainFolder
 from headway.systems.git.tree import FOLDER, LINK, Item, Trees
 
@@ -44,8 +45,9 @@ def drafts_of(folder: Path, name: str, *, every: bool) -> tuple[list[Draft], Pro
     """
     files = PlainFolder(folder)
     links: list[Problem] = []
-    proposal = propose(dict(_files(files, links)), name or folder.resolve().name)
-    proposal = replace(proposal, problems=tuple(sorted((*proposal.problems, *links))))
+    units = RenderedUnits(files)
+    proposal = propose(dict(_files(files, links)), name or folder.resolve().name, units.images)
+    proposal = replace(proposal, problems=tuple(sorted({*proposal.problems, *links, *units.problems})))
     found = proposal.applications
     if not found:
         lines = [str(it) for it in proposal.left_out[:10]]

@@ -63,7 +63,7 @@ def test_links_are_followed_inside_the_folder(tmp_path: Path) -> None:
     done = headway("init", str(tmp_path), "--dry-run")
     assert done.code == 0, done.err
     assert "path: staging" in done.out
-    assert "left out: staging/out.yaml:1:1: this is a symbolic link to no file of the repo" in done.err
+    assert "warning: staging/out.yaml:1:1: this is a symbolic link to no file of the repo" in done.err
 
 
 def test_what_headwayignore_names_is_not_read(tmp_path: Path) -> None:

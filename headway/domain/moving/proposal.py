@@ -18,6 +18,7 @@ from headway.domain.moving.keel import read_keel
 from headway.domain.moving.kustomize import add_pointed, listed_folders, read_kustomizations
 from headway.domain.moving.layout import groups_of
 from headway.domain.moving.plain import read_plain
+from headway.domain.moving.rendered import Render, not_rendered, with_rendered_images
 from headway.errors import Problem
 
 _TEXTS = (".yaml", ".yml", ".json")
@@ -32,8 +33,11 @@ class Proposal:
     problems: tuple[Problem, ...] = ()
 
 
-def propose(files: Mapping[str, bytes], name: str) -> Proposal:
-    """Return what headway.yaml should say for a repo with these files; `name` is for the application at its root."""
+def propose(files: Mapping[str, bytes], name: str, render: Render = not_rendered) -> Proposal:
+    """Return what headway.yaml should say for a repo with these files; `name` is for the application at its root.
+
+    `render` tells what kustomizations and charts run; where it cannot, their sources are read for images.
+    """
     repo = Repo(files)
     found = Found()
     read_kustomizations(repo, found)
@@ -46,7 +50,7 @@ def propose(files: Mapping[str, bytes], name: str) -> Proposal:
     read_kargo(repo, found)
     read_keel(repo, found)
     add_pointed(repo, found)
-    groups = groups_of(found)
+    groups = [with_rendered_images(it, render) for it in groups_of(found)]
     names = [it.root.rpartition("/")[2] if len(groups) > 1 else "" for it in groups]
     applications = [
         application_of(it, own or name, found, repo.folders) for it, own in zip(groups, names, strict=True)
