@@ -22,7 +22,9 @@ from selenium.webdriver.chrome.service import Service
 from benchmarks.measure import Comparison, tell
 from tests.web.board.stage import Served, Shop, served
 
-SERVICES, BOARDS, REST = 1000, 200, 20.0
+SERVICES, BOARDS, REST = 1000, 200, 60.0
+SETTLED, PATIENCE = 0.05, 180.0
+"""The share of a core below which what a board does at first has ended, and the seconds that it may last."""
 RULES = {
     "dev": "release: manual",
     "test": "promote_from: dev",
@@ -114,7 +116,10 @@ def follows(driver: webdriver.Chrome, shop: Shop, rounds: int) -> list[float]:
 
 
 def rests(server: Served, boards: int) -> tuple[float, float]:
-    """Return the share of a core that open boards cost when nothing happens, and the megabytes that they take."""
+    """Return the share of a core that open boards cost when nothing happens, and the megabytes that they take.
+
+    It begins when what is done at first has ended: the first comparison of the cluster with the repo costs seconds.
+    """
     host, _, port = server.url.removeprefix("http://").partition(":")
     version = server.get("/").text.partition('data-version="')[2].partition('"')[0]
     before = _memory(server.process.pid)
@@ -123,11 +128,23 @@ def rests(server: Served, boards: int) -> tuple[float, float]:
         for _ in range(boards):
             it = open_.enter_context(socket.create_connection((host, int(port))))
             it.sendall(head)
-        time.sleep(5)
+        # Whatever goes on only while somebody looks begins within half a minute.
+        time.sleep(35 if boards else 0)
+        settle(server)
         began, used = time.monotonic(), _seconds(server.process.pid)
         time.sleep(REST)
         share = (_seconds(server.process.pid) - used) / (time.monotonic() - began)
         return share, (_memory(server.process.pid) - before) / 1e6
+
+
+def settle(server: Served) -> None:
+    """Wait until the server is at rest."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        used = _seconds(server.process.pid)
+        time.sleep(5)
+        if _seconds(server.process.pid) - used < SETTLED * 5:
+            return
 
 
 def _seconds(pid: int) -> float:
@@ -149,7 +166,7 @@ def run_all(rounds: int) -> list[Comparison]:
             tell("the application is there")
             server.wait_for("/-/grid", r'id="c-production--service-999"[^>]*>.*?</i>Live')
             # The first looks at the registry and at the clusters have ended by then.
-            time.sleep(3 * REST)
+            settle(server)
             ours, size = paints(driver, server.url, rounds)
             static = folder / "page.html"
             static.write_text(driver.execute_script("return document.documentElement.outerHTML"))

@@ -24,8 +24,11 @@ from headway.web.serving import Clock
 
 FETCH, REGISTRY, PREFECT, HEADS, COMPARE = 10.0, 60.0, 3.0, 30.0, 300.0
 """Seconds between two looks, each by one thread for all who look."""
-SHARE = 50
-"""What asks for thousands of things waits so many times as long as it took, so that it takes 2 % of the time."""
+SHARE, CORE = 50, 500
+"""What asks for thousands of things waits so many times as long as it took, and as the processor's time that it took:
+it takes 2 % of the time of those who are asked, and a fifth of a per cent of a core here."""
+LONGEST = 900.0
+"""Seconds after which it is done again in any case: the first time costs far more than the next."""
 Tell = Callable[[str], None]
 
 
@@ -33,18 +36,24 @@ class Sparing:
     """Work that is left out for some seconds after the last time, and longer where that took long."""
 
     def __init__(
-        self, work: Callable[[], None], seconds: float = 0.0, clock: Callable[[], float] = time.monotonic
+        self,
+        work: Callable[[], None],
+        seconds: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+        used: Callable[[], float] = time.process_time,
     ) -> None:
-        self._work, self._seconds, self._clock, self._due = work, seconds, clock, -math.inf
+        self._work, self._seconds, self._clock, self._used = work, seconds, clock, used
+        self._due = -math.inf
 
     def __call__(self) -> None:
         """Do it, if it is due."""
-        began = self._clock()
+        began, before = self._clock(), self._used()
         if began < self._due:
             return
         self._work()
-        ended = self._clock()
-        self._due = ended + max(self._seconds, (ended - began) * SHARE)
+        ended, after = self._clock(), self._used()
+        spared = max((ended - began) * SHARE, (after - before) * CORE)
+        self._due = ended + max(self._seconds, min(spared, LONGEST))
 
 
 class BoardServer:
