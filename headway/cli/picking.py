@@ -80,9 +80,9 @@ def _seen(snapshot: Snapshot, names: list[str], output: Output) -> dict[str, Any
             ],
             empty="its files say no image",
         )
-        for it in found:
-            if it.obstacle:
-                err().print(f"{it.place}: {it.obstacle}", style="yellow", markup=False)
+        blocked = [f"{it.place}: {it.obstacle}" for it in found if it.obstacle]
+        for line in [*blocked, *snapshot.environment(name).unedited]:
+            err().print(line, style="yellow", markup=False)
     return data
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from headway.domain.config.reading import Config
 from headway.domain.health.engines import Engine
 from headway.domain.images.reference import Image
+from headway.domain.manifests.chart_values import references, unedited, with_values
 from headway.domain.manifests.expected import containers_of, planned_digests, pod_spec
 from headway.domain.manifests.image_sites import FIELD, ImageSite
 from headway.domain.manifests.index import FileIndex, Manifest, index_file
@@ -85,7 +86,7 @@ class Desired:
                 return index
             return index_file(files[index.path], self.config.image_fields).at(index.path)
 
-        planned._read([then(it) for it in self.indexes])
+        planned._read(with_values([then(it) for it in self.indexes], self.namespace))
         return planned
 
     def files_of(self, unit: RenderedUnit, files: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -141,6 +142,26 @@ class Desired:
             key: Engine.of(self.by_id[key].object, key.namespace, it) for key, it in self.field_images.items()
         }
         return {key: it for key, it in found.items() if it is not None}
+
+    def with_readers(self, changed: Iterable[ObjectId]) -> frozenset[ObjectId]:
+        """Return objects that change, and the HelmReleases that read values from one of them."""
+        changed = frozenset(changed)
+        maps = {(it.namespace, it.name) for it in changed if it.kind == "ConfigMap"}
+        readers = (
+            key
+            for key, it in (self.by_id.items() if maps else ())
+            if any((each.namespace, each.name) in maps for each in references(it.object, self.namespace))
+        )
+        return changed | frozenset(readers)
+
+    @property
+    def unedited(self) -> list[str]:
+        """Where HelmReleases read values that headway does not edit."""
+        return [
+            f"{it.path}:{it.line}: HelmRelease {it.object['metadata']['name']} reads values that are not edited, "
+            f"from {said}"
+            for it, said in unedited(self.indexes, self.namespace)
+        ]
 
     @property
     def tools(self) -> tuple[str, ...]:

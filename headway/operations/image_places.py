@@ -71,8 +71,8 @@ def checked(desired: Desired, plan: Plan) -> Plan:
     # Where only the tag is written, the record alone has the digest.
     moved = {(it.old.text, it.new.text) for it in plan.changes}
     alone = {(bare(it.old).text, bare(it.new).text) for it in plan.changes} - moved
-    named = (fields_in(desired.rendered_images), fields_in(after.rendered_images))
-    refuse_unwanted(desired.name, unwanted(now, then, moved | alone, named))
+    named, left = (fields_in(it.rendered_images, every=True) for it in (desired, after))
+    refuse_unwanted(desired.name, unwanted(now, then, moved | alone, (named, left)))
     for unit in desired.units:
         if files := desired.files_of(unit, plan.files):
             unit.carry(_repositories(desired.config), files)

@@ -14,6 +14,7 @@ from headway.domain.config.positions import ConfigText
 from headway.domain.config.reading import Config, Reading
 from headway.domain.health.verification import job_for
 from headway.domain.images.reference import Image
+from headway.domain.manifests.chart_values import with_values
 from headway.domain.manifests.claims import Claim, clashes
 from headway.domain.manifests.image_fields import ImageFields
 from headway.domain.manifests.index import FileIndex, index_file
@@ -138,6 +139,7 @@ def _environment(trees: Trees, files: PlainFolder, config: Config, name: str, fo
     fields = config.image_fields
     indexes = _indexes(files, tree, fields)
     indexes += [_rendered(folders, tree, unit, fields, found) for unit in tree.units]
+    indexes = with_values(indexes, environment.cluster.namespace)
     for it in indexes:
         found.mistakes += it.problems
         found.warnings += it.doubts

@@ -144,7 +144,11 @@ class Reconciliation:
     def watch(self) -> Self:
         """Follow the rollout until each workload is live, or one has certainly failed."""
         touched = frozenset(self.result.applied.touched if self.result.applied else ())
-        changed = touched if self.facts.settled else _changed(self.desired, self._since(), touched)
+        changed = (
+            self.desired.with_readers(touched)
+            if self.facts.settled
+            else _changed(self.desired, self._since(), touched)
+        )
         progress: Callable[[str], None] = log
         if self._is_news():
             notify_older(self.connections, self.desired, self.live, self.last)
@@ -305,4 +309,5 @@ def _changed(
     if since is None:
         return None
     old = {key: manifest.object for key, manifest in since.by_id.items()}
-    return touched | {key for key, manifest in desired.by_id.items() if old.get(key) != manifest.object}
+    changed = {key for key, manifest in desired.by_id.items() if old.get(key) != manifest.object}
+    return desired.with_readers(touched | changed)

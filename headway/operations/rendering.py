@@ -11,11 +11,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from headway.domain.images.reference import Image
+from headway.domain.manifests.chart_values import with_values
 from headway.domain.manifests.image_fields import KNOWN, ImageFields
 from headway.domain.manifests.index import FORMAT as INDEX_FORMAT
-from headway.domain.manifests.index import FileIndex
+from headway.domain.manifests.index import FileIndex, index_file
 from headway.domain.rendering.carried import carried
-from headway.domain.rendering.containers import fields_in
+from headway.domain.rendering.containers import Container, fields_in
 from headway.domain.rendering.objects import failed_index, index_rendered
 from headway.domain.rendering.rendered import Rendered
 from headway.domain.rendering.sites import FORMAT as SITES_FORMAT
@@ -178,7 +179,7 @@ class Renderings:
             reference = Image(image).ref
             return reference is not None and reference.name in repositories
 
-        if not any(owned(it.image.text) for it in index.images):
+        if not any(owned(it.image.text) for it in (*index.images, *(it.site for it in index.values))):
             return ()
         key = _places_key(unit, tools, repositories, fields)
         found = self._cache.find(key)
@@ -188,8 +189,19 @@ class Renderings:
         if isinstance(found, bytes):
             return tuple(replace(FileIndex.from_json(it), path=path) for path, it in json.loads(found))
         objects = [it.object for it in index.manifests]
-        named = fields_in(index.images)
-        places = find_sites(files, objects, render, owned, unit.entry, named=named, fields=fields)
+
+        def look(after: FileIndex) -> list[Container]:
+            return fields_in(with_values([after], unit.chart.namespace)[0].images)
+
+        places = find_sites(
+            files,
+            objects,
+            render,
+            owned,
+            unit.entry,
+            named=look(index),
+            look=lambda after: look(index_file(after.raw, fields)),
+        )
         self._keep_places(key, places)
         return places
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from headway.domain.config.reading import Config, Environment
 from headway.domain.images.reference import Image
+from headway.domain.manifests.chart_values import with_values
 from headway.domain.manifests.image_fields import ImageFields
 from headway.domain.manifests.index import FileIndex
 from headway.domain.policy.holds import FILE as HOLDS_FILE
@@ -70,11 +71,14 @@ class _Folders:
         """Return what is in an environment's folder at a commit: what its files hold, and what was rendered."""
         tree = self._repo.tree(commit, self._config.place(name))
         fields = self._config.image_fields
+        namespace = self._config.environment(name).cluster.namespace
         indexes = self._repo.index(tree, fields)
         if not tree.units:
-            return tree, indexes, []
+            return tree, with_values(indexes, namespace), []
         units = self._render(tree.units, partial(self._repo.sources, tree), fields)
-        return tree, [*indexes, *(it.index for it in units)], units
+        indexes = with_values([*indexes, *(it.index for it in units)], namespace)
+        rendered = indexes[len(indexes) - len(units) :]
+        return tree, indexes, [replace(it, index=index) for it, index in zip(units, rendered, strict=True)]
 
 
 class Snapshot:

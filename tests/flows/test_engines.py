@@ -12,7 +12,12 @@ from tests.servers.kubernetes import KINDS
 
 ENGINE_KINDS = {
     **KINDS,
-    "": [*KINDS[""], ("v1", "pods", "Pod", "Namespaced"), ("v1", "events", "Event", "Namespaced")],
+    "": [
+        *KINDS[""],
+        ("v1", "configmaps", "ConfigMap", "Namespaced"),
+        ("v1", "pods", "Pod", "Namespaced"),
+        ("v1", "events", "Event", "Namespaced"),
+    ],
     "apps": [
         ("v1", plural, kind, "Namespaced")
         for plural, kind in (
@@ -36,6 +41,28 @@ def helm_release(place: Place, tag: str) -> str:
         "  targetNamespace: web\n  values:\n    image:\n"
         f"      repository: {place.registry.host}/shop/web\n      tag: {tag} # by headway\n"
     )
+
+
+VALUES = """image:
+  repository: HOST/shop/web # ours
+  tag: TAG
+"""
+
+
+def values(place: Place, tag: str) -> str:
+    return VALUES.replace("HOST", place.registry.host).replace("TAG", tag)
+
+
+def reads_values(name: str) -> str:
+    return (
+        "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: web}\nspec:\n"
+        f"  targetNamespace: web\n  valuesFrom: [{{kind: ConfigMap, name: {name}}}]\n"
+    )
+
+
+def config_map(place: Place, tag: str) -> str:
+    text = "".join(f"    {line}\n" for line in values(place, tag).splitlines())
+    return f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: web}}\ndata:\n  values.yaml: |\n{text}"
 
 
 def runs(place: Place, tag: str) -> None:
@@ -136,3 +163,57 @@ def test_what_kustomize_renders_is_changed_in_its_sources(
     engines.kube.settle = lambda path: runs(engines, "1.0.0") if path.endswith("/helmreleases/web") else None
     assert engines.run("rollback", "staging", "--reason", "slow").code == 0
     assert engines.remote.file("staging/web.yaml").decode() == helm_release(engines, "1.0.0")
+
+
+def test_values_in_a_config_map_are_changed_in_their_block(engines: Place) -> None:
+    """The HelmRelease that reads them is waited for, although it does not change itself."""
+    files = {"staging/web.yaml": reads_values("web"), "staging/values.yaml": config_map(engines, "1.0.0")}
+    engines.remote.push({**files, "staging/kustomization.yaml": None})
+    assert engines.run("reconcile").code == 0
+    engines.kube.settle = lambda path: runs(engines, "1.1.0") if path.endswith("/configmaps/web") else None
+    done = engines.run("release", "staging", f"web={engines.image('web', '1.1.0')}")
+    assert done.code == 0, done.said
+    assert engines.remote.file("staging/values.yaml").decode() == config_map(engines, "1.1.0")
+    assert "staging HelmRelease/web: " in done.err, done.err
+
+
+def test_values_that_kustomize_puts_into_a_config_map_are_changed_in_their_file(
+    engines: Place, rendering_tools: RenderingTools
+) -> None:
+    """Its generated name is another one after that, and so is the name in the HelmRelease; nothing else may be."""
+    engines.settings["HEADWAY_KUSTOMIZE"] = str(rendering_tools.kustomize)
+    names = (
+        "nameReference:\n- kind: ConfigMap\n  fieldSpecs: [{kind: HelmRelease, path: spec/valuesFrom/name}]\n"
+    )
+    kustomization = (
+        "resources: [web.yaml, api.yaml]\nconfigurations: [names.yaml]\n"
+        "configMapGenerator: [{name: values, files: [values.yaml]}]\n"
+    )
+    engines.remote.push(
+        {
+            "staging/web.yaml": reads_values("values"),
+            "staging/values.yaml": values(engines, "1.0.0"),
+            "staging/names.yaml": names,
+            "staging/kustomization.yaml": kustomization,
+        }
+    )
+    done = engines.run("reconcile")
+    assert done.code == 0, done.said
+    engines.kube.settle = lambda path: runs(engines, "1.1.0") if path.endswith("/helmreleases/web") else None
+    done = engines.run("release", "staging", f"web={engines.image('web', '1.1.0')}")
+    assert done.code == 0, done.said
+    assert engines.remote.file("staging/values.yaml").decode() == values(engines, "1.1.0")
+
+
+def test_values_that_are_not_edited_are_told(engines: Place) -> None:
+    """A release that finds no image names where a HelmRelease has its values; `headway images` does, too."""
+    text = reads_values("elsewhere").replace("]", ", {kind: Secret, name: login}]")
+    engines.remote.push({"staging/web.yaml": text})
+    done = engines.run("release", "staging", f"web={engines.image('web', '1.1.0')}")
+    assert done.code == 2
+    assert "web from ConfigMap elsewhere: it is not in the environment's files" in done.err
+    assert "web from Secret login" in done.err
+    seen = engines.run("images", "staging")
+    assert (
+        "staging/web.yaml:1: HelmRelease web reads values that are not edited, from Secret login" in seen.err
+    )

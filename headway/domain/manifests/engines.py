@@ -1,4 +1,4 @@
-"""Images that other engines' objects say: HelmRelease, Argo Application, Flux Kustomization, OCIRepository.
+"""Images that other engines' objects say: HelmRelease, Argo Application, Flux Kustomization, OCIRepository, HelmChart.
 
 The engine that is there renders and rolls them out; here their scalars are found, to be seen and changed in place. As
 no rendering shows whether a chart takes a digest behind its tag, only what has one already gets one.
@@ -17,10 +17,12 @@ KINDS = {
     "HelmRelease": "helm.toolkit.fluxcd.io",
     "Kustomization": "kustomize.toolkit.fluxcd.io",
     "OCIRepository": "source.toolkit.fluxcd.io",
+    "HelmChart": "helm.cattle.io",
+    "HelmChartConfig": "helm.cattle.io",
     "Application": "argoproj.io",
     "ApplicationSet": "argoproj.io",
 }
-_VALUES = frozenset({"values", "valuesObject"})
+_VALUES = frozenset({"values", "valuesObject", "valuesContent"})
 Group = Mapping[str, Scalar]
 
 
@@ -42,10 +44,10 @@ def engine_sites(data: bytes, objects: Iterable[tuple[int, Mapping[str, Any]]]) 
             said = _apart(name, group.get("tag"), group.get("digest"), pinned=False)
         else:
             said = _images(str(item["kind"]), keys, group)
-        found += [_site(image, parts, document, item, keys) for image, parts in said]
+        found += [site_of(image, parts, document, item, ".".join(map(str, keys))) for image, parts in said]
     for document, item in mine.items():
         for image, parts, keys in _parameters(document, groups):
-            found.append(_site(image, parts, document, item, keys))
+            found.append(site_of(image, parts, document, item, ".".join(map(str, keys))))
     return sorted(found, key=lambda it: it.start)
 
 
@@ -62,16 +64,18 @@ def _images(kind: str, keys: Keys, group: Group) -> Iterator[tuple[str, list[Par
         if name is not None:
             yield from _apart(name.value, group.get("newTag"), group.get("digest"), pinned=True)
     elif _VALUES.intersection(map(str, keys[1:])):
-        repository, tag = group.get("repository"), group.get("tag")
-        whole = group.get("image")
-        if repository is not None:
-            registry = group.get("registry")
-            name_ = (
-                f"{registry.value}/{repository.value}" if registry and registry.value else repository.value
-            )
-            yield from _apart(name_, tag, group.get("digest"), pinned=False)
-        elif whole is not None and _has_tag(whole.value):
-            yield whole.value, [_part(whole, IMAGE, pinned="@" in whole.value)]
+        yield from of_values(group)
+
+
+def of_values(group: Group) -> Iterator[tuple[str, list[Part]]]:
+    """Yield the images that one map of a chart's values says: whole, or a repository and a tag."""
+    repository, whole = group.get("repository"), group.get("image")
+    if repository is not None:
+        registry = group.get("registry")
+        name = f"{registry.value}/{repository.value}" if registry and registry.value else repository.value
+        yield from _apart(name, group.get("tag"), group.get("digest"), pinned=False)
+    elif whole is not None and _has_tag(whole.value):
+        yield whole.value, [_part(whole, IMAGE, pinned="@" in whole.value)]
 
 
 def _apart(
@@ -115,9 +119,9 @@ def _part(it: Scalar, role: str, *, pinned: bool = True) -> Part:
     return Part("", it.start, it.end, it.line, it.column, role, it.text, pinned)
 
 
-def _site(image: str, parts: list[Part], document: int, item: Mapping[str, Any], keys: Keys) -> ImageSite:
+def site_of(image: str, parts: list[Part], document: int, item: Mapping[str, Any], place: str) -> ImageSite:
+    """Return the site of an image that a field of an object says in parts."""
     meta = item["metadata"]
-    place = ".".join(map(str, keys))
     use = ImageUse(document, item["kind"], str(meta.get("namespace") or ""), meta["name"], place, FIELD)
     first = parts[0]
     return ImageSite(Image(image), first.start, first.end, first.line, first.column, (use,), tuple(parts))

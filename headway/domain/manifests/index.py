@@ -17,6 +17,7 @@ from typing import Any
 from yaml.nodes import Node, ScalarNode, SequenceNode
 
 from headway.domain.images.reference import Image
+from headway.domain.manifests.chart_values import ValuesSite, values_sites
 from headway.domain.manifests.engines import engine_sites
 from headway.domain.manifests.field_sites import images_apart, whole_images
 from headway.domain.manifests.image_fields import KNOWN, ImageFields
@@ -27,7 +28,7 @@ from headway.domain.text.yaml_nodes import YamlProblem, child, compose, decode, 
 from headway.domain.text.yaml_values import may_alias, node_at, value_of
 from headway.errors import Problem
 
-FORMAT = 5
+FORMAT = 6
 """Changes when what is cached of a file changes."""
 
 _BOM = "\ufeff"
@@ -55,6 +56,7 @@ class FileIndex:
 
     `mentions` are images that stand where no release changes them; `doubts` are what is applied as it
     stands and is hardly meant so. `edited` is the file that holds the text, where `path` is a link to it.
+    `values` are images in ConfigMaps, which count once a HelmRelease reads them.
     `rendered` is the file that makes `path` a unit, where this is what a tool made of it.
     """
 
@@ -66,6 +68,7 @@ class FileIndex:
     doubts: tuple[Problem, ...] = ()
     edited: str = ""
     rendered: str = ""
+    values: tuple[ValuesSite, ...] = ()
 
     @property
     def secret(self) -> bool:
@@ -84,6 +87,7 @@ class FileIndex:
             tuple(replace(it, file=path) for it in self.problems),
             self.mentions,
             tuple(replace(it, file=path) for it in self.doubts),
+            values=tuple(replace(it, site=it.site.at(path)) for it in self.values),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -94,6 +98,7 @@ class FileIndex:
             "problems": [[it.line, it.column, it.message] for it in self.problems],
             "mentions": [[it.image.text, it.line, it.column] for it in self.mentions],
             "doubts": [[it.line, it.column, it.message] for it in self.doubts],
+            "values": [[it.namespace, it.name, it.key, it.site.to_json()] for it in self.values],
         }  # fmt: skip
 
     @classmethod
@@ -106,6 +111,10 @@ class FileIndex:
             tuple(Problem("", *it) for it in data["problems"]),
             tuple(Mention(Image(text), line, column) for text, line, column in data["mentions"]),
             tuple(Problem("", *it) for it in data["doubts"]),
+            values=tuple(
+                ValuesSite(namespace, name, key, ImageSite.from_json(site))
+                for namespace, name, key, site in data["values"]
+            ),
         )
 
 
@@ -159,7 +168,16 @@ def index_file(data: bytes, fields: ImageFields = KNOWN) -> FileIndex:
     images += [it for it in of_engines if it.start not in known]
     images.sort(key=lambda it: it.start)
     elsewhere = mentions(text, [(it.start - shift, it.end - shift) for it in images])
-    return FileIndex("", tuple(manifests), tuple(images), tuple(problems), tuple(elsewhere), tuple(doubts))
+    values = values_sites(data, ((it.document, it.object) for it in manifests))
+    return FileIndex(
+        "",
+        tuple(manifests),
+        tuple(images),
+        tuple(problems),
+        tuple(elsewhere),
+        tuple(doubts),
+        values=tuple(values),
+    )
 
 
 def _refuse_pointer(text: str) -> None:

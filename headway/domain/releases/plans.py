@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from headway.domain.config.reading import Config
 from headway.domain.images.reference import NOWHERE, Image, ImageRef
+from headway.domain.manifests.chart_values import unedited
 from headway.domain.manifests.edits import restored, splice
 from headway.domain.manifests.image_sites import ImageSite, Part
 from headway.domain.manifests.index import FileIndex
@@ -158,7 +159,7 @@ def plan_images(
     sites = sites_by_service(config, indexes)
     missing = [service for service in wanted if service not in sites]
     if missing:
-        raise ConfigError([_unnamed(config, environment, service) for service in missing])
+        raise ConfigError([_unnamed(config, environment, service, indexes) for service in missing])
     edits = {
         (index.path, site): site.spell(reference)
         for service, (reference, _) in wanted.items()
@@ -347,13 +348,16 @@ def _containers(site: ImageSite) -> list[tuple[str, str, str, str]]:
     return [(use.kind, use.namespace, use.name, use.container) for use in site.uses]
 
 
-def _unnamed(config: Config, environment: str, service: str) -> Problem:
+def _unnamed(config: Config, environment: str, service: str, indexes: Iterable[FileIndex]) -> Problem:
     line, column = config.locate("services", service, "image")
     image = config.services[service].image
-    path = config.environments[environment].path
-    return Problem(
-        config.file,
-        line,
-        column,
-        f"no manifest below {path}/ has a container with the image {image} of service {service}",
+    path, namespace = (
+        config.environments[environment].path,
+        config.environments[environment].cluster.namespace,
     )
+    values = dict.fromkeys(
+        f"{it.object['metadata']['name']} from {said}" for it, said in unedited(indexes, namespace)
+    )
+    unread = f"; HelmReleases read values that are not edited: {', '.join(values)}" if values else ""
+    said = f"no manifest below {path}/ has a container with the image {image} of service {service}{unread}"
+    return Problem(config.file, line, column, said)

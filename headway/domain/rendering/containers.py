@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from headway.domain.manifests.image_sites import DIGEST, FIELD, ImageSite
+from headway.domain.manifests.image_sites import DIGEST, FIELD, ImageSite, ImageUse
 
 Item = Mapping[str, Any]
 Field = tuple[str | int, ...]
@@ -89,8 +89,12 @@ def containers(objects: Iterable[Item]) -> Iterator[Container]:
                         yield Container(document, item, field, str(each.get("name") or ""), role, image)
 
 
-def fields_in(images: Iterable[ImageSite]) -> list[Container]:
-    """Return the fields of a rendering's sites that are no containers."""
+def fields_in(images: Iterable[ImageSite], *, every: bool = False) -> list[Container]:
+    """Return the fields of a rendering's sites that are no containers.
+
+    Of a ConfigMap that others read values from, only those that read it, since its own name may be another one after
+    each change; with `every`, itself too.
+    """
     return [
         Container(
             use.document,
@@ -102,9 +106,14 @@ def fields_in(images: Iterable[ImageSite]) -> list[Container]:
             not site.parts or any(it.pinned for it in site.parts if it.role != DIGEST),
         )
         for site in images
-        for use in site.uses
-        if use.role == FIELD
+        for use in _fields_of(site, every)
     ]
+
+
+def _fields_of(site: ImageSite, every: bool) -> list[ImageUse]:
+    found = [it for it in site.uses if it.role == FIELD]
+    readers = [] if every else [it for it in found if it.kind != "ConfigMap"]
+    return readers or found
 
 
 def differences(before: Iterable[Item], after: Iterable[Item]) -> list[Difference]:

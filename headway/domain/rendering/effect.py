@@ -21,6 +21,7 @@ from headway.domain.rendering.containers import (
     differences,
     identity,
 )
+from headway.domain.rendering.generated import renamed, with_names
 from headway.errors import RefusedError
 
 SHOWN = 20
@@ -48,16 +49,20 @@ def unwanted(
     """Return what differs between two renderings beyond the images that go from one value to another.
 
     A container that should have another image and kept its own is among them. `fields` are the other fields that say
-    images, before and after.
+    images, before and after. That a ConfigMap is named after its content is no difference by itself.
     """
     before, after = list(before), list(after)
+    names = renamed(before, after)
+    before = with_names(before, names)
     named, then = map(list, fields)
     moved = {*images}
     old = {one for one, _ in moved}
     places: dict[tuple[str, ...], set[str]] = {}
     for each in named:
         if each.image in old:
-            places.setdefault(identity(each.item)[1:], set()).add(_keys(each.name))
+            _, kind, space, name = identity(each.item)
+            own = names.get((space, name), name) if kind == "ConfigMap" else name
+            places.setdefault((kind, space, own), set()).add(_keys(each.name))
     found = [
         it
         for it in differences(before, after)

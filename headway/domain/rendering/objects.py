@@ -39,7 +39,16 @@ def index_rendered(unit: Unit, raw: bytes, fields: ImageFields = KNOWN) -> FileI
     )
     doubts = tuple(unit.problem(it.message) for it in found.doubts)
     return FileIndex(
-        unit.path, tuple(kept), images, tuple(problems), (), (*doubts, *left), rendered=unit.entry
+        unit.path,
+        tuple(kept),
+        images,
+        tuple(problems),
+        (),
+        (*doubts, *left),
+        rendered=unit.entry,
+        values=tuple(
+            replace(it, site=replace(it.site, obstacle=NOT_FOUND.format(unit.entry))) for it in found.values
+        ),
     )
 
 

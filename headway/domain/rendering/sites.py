@@ -10,11 +10,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from headway.domain.images.reference import Image
-from headway.domain.manifests.image_fields import KNOWN, ImageFields
 from headway.domain.manifests.image_sites import DIGEST, FIELD, TAG, ImageSite, ImageUse, Part
-from headway.domain.manifests.index import FileIndex, index_file
+from headway.domain.manifests.index import FileIndex
 from headway.domain.rendering.candidates import Candidate, candidates, split
-from headway.domain.rendering.containers import Container, Item, containers, differences, fields_in, identity
+from headway.domain.rendering.containers import Container, Item, containers, differences, identity
 from headway.domain.rendering.markers import Marker, with_markers
 from headway.domain.rendering.rendered import Rendered
 from headway.domain.rendering.unit import Unit, within
@@ -24,6 +23,8 @@ from headway.errors import HeadwayError, TransientError
 
 Render = Callable[[Mapping[str, bytes]], Rendered]
 """Renders a unit with some of its files changed; raises HeadwayError where that does not render."""
+Look = Callable[[Rendered], Iterable[Container]]
+"""Returns the fields of a rendering that say images and are no containers."""
 FORMAT = 2
 """Changes when what is found of the same sources changes."""
 BUDGET = 4
@@ -51,18 +52,19 @@ def find_sites(
     main: str,
     budget: int = BUDGET,
     named: Iterable[Container] = (),
-    fields: ImageFields = KNOWN,
+    look: Look = lambda after: (),
 ) -> tuple[FileIndex, ...]:
     """Return the places of the images that `owned` says yes to, one index for each file that has some.
 
     `objects` are those of the unit as it is, or the ones of them that are applied. `main` is the file of an image
-    that no place is proven for: its site says so as its obstacle. `named` are the other `fields` that say images.
+    that no place is proven for: its site says so as its obstacle. `named` are the other fields that say images, and
+    `look` finds them in a rendering.
     """
     objects = list(objects)
     mine = [it for it in (*containers(objects), *named) if owned(it.image)]
     if not mine:
         return ()
-    search = _Search(dict(sources), objects, render, mine, budget, fields)
+    search = _Search(dict(sources), objects, render, mine, budget, look)
     search.run()
     found: dict[tuple[str, tuple[Part, ...]], list[Container]] = {}
     for it in mine:
@@ -92,10 +94,9 @@ class _Search:
         render: Render,
         mine: list[Container],
         budget: int,
-        fields: ImageFields,
+        look: Look,
     ) -> None:
-        self._fields = fields
-        self._with_fields = any(it.role == FIELD for it in mine)
+        self._look_at_fields = look if any(it.role == FIELD for it in mine) else lambda after: ()
         self._sources, self._objects, self._render, self._left = sources, objects, render, budget
         self._mine = mine
         self._tags: dict[tuple[object, ...], _Shown] = {}
@@ -209,8 +210,7 @@ class _Search:
 
     def _shown(self, after: Rendered) -> dict[tuple[object, ...], str]:
         """Return the image of each container, and of each field that says one."""
-        images = index_file(after.raw, self._fields).images if self._with_fields else ()
-        return {_key(it): it.image for it in (*containers(after.objects), *fields_in(images))}
+        return {_key(it): it.image for it in (*containers(after.objects), *self._look_at_fields(after))}
 
     def _look_at_labels(self, after: Rendered, markers: list[Marker]) -> None:
         """See which digests came into a label: none of those may have an @ in it."""

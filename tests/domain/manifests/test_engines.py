@@ -55,6 +55,12 @@ CASES = {
         "r.io/users:v1",
         {"newTag: v1": f"newTag: {NEW}"},
     ),
+    "K3s' HelmChart": (
+        "apiVersion: helm.cattle.io/v1\nkind: HelmChart\nmetadata: {name: users}\nspec:\n  valuesContent: |-\n"
+        "    image:\n      repository: r.io/users\n      tag: v1\n",
+        "r.io/users:v1",
+        {"tag: v1": 'tag: "2.0"'},
+    ),
     "an OCI artifact": (
         "apiVersion: source.toolkit.fluxcd.io/v1\nkind: OCIRepository\nmetadata: {name: users}\nspec:\n"
         f"  url: oci://r.io/users\n  ref: {{tag: v1, digest: '{D1}'}}\n",
