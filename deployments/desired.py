@@ -31,9 +31,9 @@ def desired_pool(pool: dict[str, Any]) -> dict[str, Any]:
 
 
 def desired_deployment(
-    wanted: Wanted, config: Config | None, settings: Settings, owner: Owner, pool: str
+    wanted: Wanted, config: Config | None, settings: Settings, owner: Owner, pool: str, version: str = ""
 ) -> dict[str, Any]:
-    """Return one deployment in a work pool, with its form and its owner's marks."""
+    """Return one deployment in a work pool, with its form, its version and its owner's marks."""
     keys = wanted.keys
     schema = _schema(wanted.entrypoint)
     if wanted.full_name.startswith("rollback/"):
@@ -42,6 +42,7 @@ def desired_deployment(
     return {
         "name": wanted.name,
         "entrypoint": wanted.entrypoint,
+        "version": version or None,
         "description": keys["description"],
         "tags": [*keys["tags"], *owner.tags],
         "labels": owner.label(wanted.full_name),

@@ -42,15 +42,15 @@ class Sync:
         self._api, self._settings, self._tell, self._check = api, settings, tell, check
         self.changes = 0
 
-    def run(self, config: Config | None, file: Path, pool: Path) -> None:
-        """Compare everything, and change what differs."""
+    def run(self, config: Config | None, file: Path, pool: Path, version: str = "") -> None:
+        """Compare everything, and change what differs; `version` is what runs show of the deployments from now on."""
         made = read_yaml(pool)
         owner = Owner(
             config.app if config is not None else "", self._settings.deployments, self._settings.repo
         )
         wanted = wanted_deployments(read_yaml(file), config, owner.prefix)
         bodies = {
-            it.full_name: desired_deployment(it, config, self._settings, owner, str(made["name"]))
+            it.full_name: desired_deployment(it, config, self._settings, owner, str(made["name"]), version)
             for it in wanted
         }
         # What is somebody else's is refused before anything is changed.
@@ -123,9 +123,9 @@ class Sync:
             found = there.get(name)
             if found is None:
                 self._say("create", f"deployment {name}")
-            elif different := differences(_as_sent(found), made):
+            elif different := differences(_as_sent(found), _without_version(made)):
                 self._say("change", f"deployment {name}", different)
-            else:
+            elif found.get("version") == made["version"]:
                 continue
             if not self._check:
                 flow = self._api.send("POST", "/flows/", {"name": name.partition("/")[0]}, keyed=True).json()
@@ -201,6 +201,11 @@ def _of_name(there: list[dict[str, Any]], name: str, owner: Owner) -> list[dict[
     return [it for it in same if owner.made(it)] or [it for it in same if not it["tags"]][:1]
 
 
+def _without_version(made: dict[str, Any]) -> dict[str, Any]:
+    """Return a deployment without what moves on with each commit: a newer commit alone is no difference to tell of."""
+    return {key: value for key, value in made.items() if key != "version"}
+
+
 def _as_sent(found: dict[str, Any]) -> dict[str, Any]:
     """Return a deployment as it would be sent: the server shows its limit elsewhere, and adds labels of its own."""
     labels = found["labels"] or {}
@@ -228,9 +233,9 @@ def _kept(made: dict[str, Any], found: dict[str, Any] | None) -> dict[str, Any]:
 def sync(settings: Settings, file: Path, pool: Path, tell: Tell, *, check: bool) -> int:
     """Compare a server with the files; return how many things differ, or did."""
     with PrefectHttp(settings.prefect_url()) as api, Connections(settings) as connections:
-        config = connections.config(connections.repo.fetch()) if settings.repo else None
+        head = connections.repo.fetch() if settings.repo else ""
         made = Sync(api, settings, tell, check=check)
-        made.run(config, file, pool)
+        made.run(connections.config(head) if head else None, file, pool, head[:9])
         return made.changes
 
 

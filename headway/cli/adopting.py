@@ -55,25 +55,25 @@ def adopt(
                 raise typer.Exit(1)
         count = take(connections, environment)
     said = "1 object is" if count == 1 else f"{count} objects are"
-    err().print(f"{environment}: {said} headway's now; nothing else was changed", markup=False)
+    err().print(f"{environment}: {said} headway's now; nothing else was changed")
 
 
 def _print(found: Adoption) -> None:
     if not found.objects:
-        out().print(f"{found.environment}: nothing to take over: no object is another tool's", markup=False)
+        out().print(f"{found.environment}: nothing to take over: no object is another tool's")
         return
     for it in found.objects:
         made = f", made by {it.made_by}" if it.made_by else ""
-        out().print(f"{it.object}{made}", style="bold", markup=False)
+        out().print(f"{it.object}{made}", style="bold")
         for holder in it.holders:
             alone = f", {len(holder.alone)} that the repo has not" if holder.alone else ""
-            out().print(f"  {holder.manager} holds {holder.shared} fields{alone}", markup=False)
+            out().print(f"  {holder.manager} holds {holder.shared} fields{alone}")
         for field in it.differs[:SHOWN]:
-            out().print(f"  differs: {field}", style="yellow", markup=False)
+            out().print(f"  differs: {field}", style="yellow")
         if len(it.differs) > SHOWN:
-            out().print(f"  … and {len(it.differs) - SHOWN} more", style="yellow", markup=False)
+            out().print(f"  … and {len(it.differs) - SHOWN} more", style="yellow")
         if it.unclear:
-            out().print(f"  cannot be compared: {it.unclear}", style="yellow", markup=False)
+            out().print(f"  cannot be compared: {it.unclear}", style="yellow")
     differ = [it for it in found.objects if it.differs]
     if differ:
         restarts = [str(it.object) for it in differ if it.restarts]
@@ -82,14 +82,12 @@ def _print(found: Adoption) -> None:
             f"{len(differ)} of {len(found.objects)} differ from the repo: the next `headway reconcile "
             f"{found.environment}` applies the repo{pods}. To keep them, put them into the repo before.",
             style="yellow",
-            markup=False,
         )
     if found.trackers:
         err().print(
             f"still deployed by {', '.join(found.trackers)}: stop that first, so that it neither changes nor deletes "
             "them",
             style="yellow",
-            markup=False,
         )
 
 

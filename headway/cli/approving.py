@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from headway.cli.options import Format, Reason
-from headway.cli.output import Output, err, out, print_json, print_table, waits_for_server
+from headway.cli.output import Output, out, print_json, print_report, print_table, waits_for_server
 from headway.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
@@ -97,12 +97,12 @@ def _answer(decision: str, what: str, plan: str, by: str, reason: str, yes: bool
                     "which plan is meant cannot be asked here",
                     hint=f"say --plan {fingerprint}, or --yes for whatever waits",
                 )
-            err().print(text, markup=False)
+            print_report(text)
             if not typer.confirm(f"{decision} plan {fingerprint}?", err=True):
                 raise RefusedError("nothing was answered; it still waits")
         api.resume(waiting.run_id, {"decision": decision, "by": who, "reason": reason, "plan": fingerprint})
     done = "approved" if decision == "approve" else "rejected"
-    out().print(f"{waiting.name}: plan {fingerprint} {done} by {who}", style="bold", markup=False)
+    out().print(f"{waiting.name}: plan {fingerprint} {done} by {who}", style="bold")
 
 
 def application(settings: Settings) -> str:
@@ -159,6 +159,7 @@ def _list(found: list[tuple[Waiting, str, str]], output: Output) -> None:
                 for it in rows
             ],
             empty="nothing waits for an approval",
+            wide=output is Output.wide,
         )
 
 

@@ -57,6 +57,7 @@ def audit(
             for it in found
         ],
         empty="nobody asked for anything",
+        wide=output is Output.wide,
     )
 
 

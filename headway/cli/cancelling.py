@@ -57,16 +57,15 @@ def cancel(
     if output is Output.json:
         print_json({**run.as_dict(), "by": who, "done": not dry_run, "ended": ended and not dry_run})
     elif dry_run:
-        out().print(f"{run.name} would be cancelled; it is {run.state.lower()}", markup=False)
+        out().print(f"{run.name} would be cancelled; it is {run.state.lower()}")
     elif ended:
-        out().print(f"{run.name}: cancelled before it changed anything", style="bold", markup=False)
+        out().print(f"{run.name}: cancelled before it changed anything", style="bold")
     else:
-        out().print(f"{run.name}: cancelled; its worker ends it within 40 s", style="bold", markup=False)
+        out().print(f"{run.name}: cancelled; its worker ends it within 40 s", style="bold")
         where = f" {run.environment}" if run.environment else ""
         out().print(
             "What it had committed stays: "
             f"`headway reconcile{where}` finishes it, `headway rollback{where or ' ENV'}` undoes it.",
-            markup=False,
         )
 
 
@@ -78,6 +77,7 @@ def _list(found: list[Going], output: Output) -> None:
         ("environment", "what", "state", "asked", "run"),
         [(it.environment, it.name, it.state.lower(), it.asked[:19], it.run_id) for it in found],
         empty="nothing runs or waits",
+        wide=output is Output.wide,
     )
 
 

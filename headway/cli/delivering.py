@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -56,8 +57,8 @@ def ci(
     """
     import uuid
 
-    from headway.cli.output import Teller
     from headway.cli.sending import parse_images
+    from headway.cli.telling import Teller
     from headway.domain.runs.ci import job_of
     from headway.domain.runs.deployments import deployment_of
     from headway.domain.runs.endings import error_of
@@ -89,14 +90,15 @@ def ci(
     mark = job.mark if known and not again else (uuid.uuid4().hex,)
     # Prefect knows keys by their flow, which several applications may share.
     key = key_of(flow, request.model_dump(mode="json"), ("ci", settings.deployments, *mark))
-    tell = Teller()
+    wide = output is Output.wide
     body = request.model_dump(mode="json", exclude_defaults=True)
     if settings.url:
         from headway.systems.prefect.endpoint import Endpoint
 
-        with Endpoint(
-            settings.url, settings.token.get_secret_value(), lambda said: tell("log", "", said)
-        ) as there:
+        with (
+            Teller(wide=wide) as tell,
+            Endpoint(settings.url, settings.token.get_secret_value(), partial(tell, "log", "")) as there,
+        ):
             run, page = there.start(flow, body, key)
             tell("log", "", f"{flow} of {what}: {page}")
             with run_elsewhere(run):
@@ -106,6 +108,7 @@ def ci(
         from headway.systems.prefect.api import PrefectApi
 
         with (
+            Teller(wide=wide) as tell,
             PrefectApi(settings.prefect_url(), tell=waits_for_server) as api,
             Connections(settings) as connections,
         ):
@@ -119,8 +122,8 @@ def ci(
         print_json({"flow_run": run, "state": ended.name, "page": page})
     if ended.kind != "COMPLETED":
         raise error_of(ended.name, ended.message)
-    if output is Output.table:
-        out().print(f"{flow}: {ended.name.lower()}", style="bold", markup=False)
+    if output is not Output.json:
+        out().print(f"{flow}: {ended.name.lower()}", style="bold")
 
 
 def token(
@@ -162,7 +165,7 @@ def token(
     fields = rights.model_dump(exclude_defaults=True)
     line = ", ".join(f"{key}: {_written(value)}" for key, value in fields.items())
     err().print("Put this below `tokens:` in the file named by HEADWAY_TOKENS:\n", style="dim")
-    err().print(f"- {{{line}}}\n", markup=False)
+    err().print(f"- {{{line}}}\n")
     err().print("and give this to CI as HEADWAY_TOKEN; it is shown once:\n", style="dim")
     print(made)
 
@@ -211,7 +214,12 @@ def notify(
             }
         )
         return
-    print_table(("to", "release", "why"), waiting, empty=f"{sent} delivered, nothing is waiting")
+    print_table(
+        ("to", "release", "why"),
+        waiting,
+        empty=f"{sent} delivered, nothing is waiting",
+        wide=output is Output.wide,
+    )
 
 
 def add_to(app: typer.Typer) -> None:

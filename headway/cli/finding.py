@@ -40,26 +40,27 @@ def where(
         print_json([it.as_dict() for it in found])
         return
     for each in found:
-        _print_where(each)
+        _print_where(each, wide=output is Output.wide)
 
 
-def _print_where(found: Whereabouts) -> None:
+def _print_where(found: Whereabouts, *, wide: bool) -> None:
     from headway.domain.releases.ledger import short_tag
 
     name = f"{found.service} {short_tag(found.image)}" if found.image else found.service
-    out().print(f"{name}: {found.built}", style="bold", markup=False)
+    out().print(f"{name}: {found.built}", style="bold")
     print_table(
         ("environment", "where it is"),
         [(it.environment, styled(it.said, STYLES[it.state])) for it in found.places],
         empty="no environment runs this service",
+        wide=wide,
     )
     for place in found.places:
         for line in place.holds:
-            out().print(f"{place.environment}: {line}", style="yellow", markup=False)
+            out().print(f"{place.environment}: {line}", style="yellow")
         if place.ask:
-            out().print(f"{place.environment}: {place.ask}", markup=False)
+            out().print(f"{place.environment}: {place.ask}")
     for note in found.notes:
-        out().print(f"note: {note}", style="yellow", markup=False)
+        out().print(f"note: {note}", style="yellow")
 
 
 def why(
@@ -80,8 +81,7 @@ def why(
         print_json(found.as_dict())
         return
     for name, value in found.facts:
-        out().print(f"{name + ':':13}", style="bold", end="")
-        out().print(value, markup=False)
+        out(wide=output is Output.wide).labelled(f"{name + ':':13}", value)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -220,7 +220,7 @@ def _change(
                 if change(before).write() != before.write()
                 else "holds.yaml says so already"
             )
-            out().print(f"{verb} {what}: {said}", markup=False)
+            out().print(f"{verb} {what}: {said}")
             return
         commit = holding.change_holds(
             connections,
@@ -233,7 +233,7 @@ def _change(
             change=change,
         )
     said = f"committed as {commit[:9]}" if commit else "holds.yaml says so already"
-    out().print(f"{verb} {what}: {said}", style="bold", markup=False)
+    out().print(f"{verb} {what}: {said}", style="bold")
 
 
 def add_to(app: typer.Typer) -> None:

@@ -12,11 +12,10 @@ import typer
 from headway.cli import completing
 from headway.cli.options import AnyEnvironment, Format, Limit
 from headway.cli.output import Output, out, print_json, print_table
+from headway.domain.text.document import Line, Span
 from headway.errors import UsageError
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
     from headway.domain.releases.ledger import Entry
 
 STATE_STYLE = {
@@ -98,6 +97,7 @@ def history(
             for it in entries
         ],
         empty="no such release" if (service or kind or actor or since or until) else "no release yet",
+        wide=output is Output.wide,
     )
 
 
@@ -106,14 +106,15 @@ def _who(entry: Entry) -> str:
     return entry.actor + (f", approved by {', '.join(entry.approvers)}" if entry.approvers else "")
 
 
-def _ending(entry: Entry) -> Text:
+def _ending(entry: Entry) -> Line:
     """Return how a commit ended; in each environment, where it changed several."""
-    from rich.text import Text
-
     names = list(dict.fromkeys(it.environment for it in entry.outcomes if it.environment))
-    found = [(f"{name} " if len(names) > 1 else "", entry.of(name).state) for name in names or [""]]
-    cells = [Text.assemble(name, (state, STATE_STYLE.get(state, ""))) for name, state in found]
-    return Text(", ").join(cells)
+    found = [(name if len(names) > 1 else "", entry.of(name).state) for name in names or [""]]
+    made: list[Span] = []
+    for name, state in found:
+        before = (", " if made else "") + (f"{name} " if name else "")
+        made += [Span(before), Span(state, STATE_STYLE.get(state, ""))]
+    return tuple(made)
 
 
 def show(
@@ -138,11 +139,11 @@ def show(
     if output is Output.json:
         print_json(found.as_dict())
         return
-    console = out()
+    # One release is shown whole.
+    printed = out(wide=True)
     for name, value in found.facts:
-        console.print(f"{name + ':':13}", style="bold", end="")
-        console.print(value, markup=False)
-    print_table(("service", "from", "to"), found.changes, empty="no image was changed")
+        printed.labelled(f"{name + ':':13}", value)
+    print_table(("service", "from", "to"), found.changes, empty="no image was changed", wide=True)
     print_table(
         ("state", "environment", "when", "seconds", "diagnosis"),
         [
@@ -150,10 +151,11 @@ def show(
             for it in found.outcomes
         ],
         empty="no outcome is recorded yet",
+        wide=True,
     )
     for line in found.diff.splitlines():
         style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
-        console.print(line, style=style, markup=False)
+        printed.print(line, style=style)
 
 
 def metrics(
@@ -193,7 +195,7 @@ def metrics(
         )
         return
     columns, cells = rows_for_people(rows)
-    print_table(columns, cells, empty="nothing was deployed")
+    print_table(columns, cells, empty="nothing was deployed", wide=output is Output.wide)
 
 
 def add_to(app: typer.Typer) -> None:

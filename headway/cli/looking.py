@@ -42,33 +42,33 @@ def status(
     with Connections() as connections:
         snapshot = connections.at(connections.repo.fetch())
         names = snapshot.config.chosen(*filter(None, [environment]))
-        tell = partial(err().print, style="yellow", markup=False)
+        tell = partial(err().print, style="yellow")
         found = [environment_status(connections, snapshot, name, tell, compare=exit_code) for name in names]
     if output is Output.json:
         print_json(found)
     else:
-        _print_status(found)
-    if exit_code and output is Output.table:
+        _print_status(found, wide=output is Output.wide)
+    if exit_code and output is not Output.json:
         for it in found:
             for line in it["wrong"]:
-                err().print(f"{it['environment']}: not as it should be: {line}", style="yellow", markup=False)
+                err().print(f"{it['environment']}: not as it should be: {line}", style="yellow")
     if any(it["left_out"] or (exit_code and it["wrong"]) for it in found):
         raise typer.Exit(1)
 
 
-def _print_status(found: list[dict[str, Any]]) -> None:
+def _print_status(found: list[dict[str, Any]], *, wide: bool) -> None:
     rows = [
         (it["environment"], service["service"], service["image"], service["running"], service["health"])
         for it in found
         for service in it["services"]
     ]
-    print_table(("environment", "service", "image in the repo", "pods", "health"), rows)
+    print_table(("environment", "service", "image in the repo", "pods", "health"), rows, wide=wide)
     for it in found:
-        out().print(f"{it['environment']}: {it['summary']}", markup=False)
+        out().print(f"{it['environment']}: {it['summary']}")
         for line in [*_remains(it), *it["waits"]]:
-            out().print(f"  {line}", style="yellow", markup=False)
+            out().print(f"  {line}", style="yellow")
         for warning in it["warnings"]:
-            err().print(f"  {warning}", style="yellow", markup=False)
+            err().print(f"  {warning}", style="yellow")
 
 
 def _remains(found: dict[str, Any]) -> list[str]:
@@ -127,7 +127,7 @@ def diff(
             columns: tuple[str, ...] = ("service", environment, other)
             empty = f"{environment} and {other} name the same images"
         else:
-            drifts = drift_of(connections, here, partial(err().print, style="yellow", markup=False))
+            drifts = drift_of(connections, here, partial(err().print, style="yellow"))
             data = [it.as_dict() for it in drifts]
             rows = [
                 (str(it.object), str(it.action), path, live, wanted)
@@ -139,7 +139,7 @@ def diff(
     if output is Output.json:
         print_json(data)
     else:
-        print_table(columns, rows, empty=empty)
+        print_table(columns, rows, empty=empty, wide=output is Output.wide)
     if exit_code and rows:
         raise typer.Exit(1)
 

@@ -1,58 +1,58 @@
-"""How commands print: data on standard output, the story on standard error."""
+"""How commands print: data on standard output, the story on standard error.
+
+On a terminal it is drawn (headway/cli/drawing.py); in a pipe it is plain text (headway/cli/plain.py), and what draws
+is not even imported, which takes as long as everything else of a start.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
-import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
+from headway.cli.plain import Plain
+from headway.cli.terminal import manner_of
+from headway.domain.text.document import Line, Span, read
 from headway.domain.text.visible import visible, visible_json
 from headway.errors import HeadwayError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.text import Text
-
-
-WHOLE = 10_000
-"""Columns of what is no terminal: more than any row has."""
+    from headway.cli.drawing import Drawing
 
 
 class Output(StrEnum):
-    """How a command prints its data."""
+    """How a command prints its data: for people, for people with nothing shortened, or for programs."""
 
     table = "table"
+    wide = "wide"
     json = "json"
 
 
-def out() -> Console:
-    """Return the console for data. It has colours on a terminal only, and never with NO_COLOR."""
-    return _console(sys.stdout)
+def out(*, wide: bool = False) -> Plain | Drawing:
+    """Return where data is printed; `wide` shortens nothing."""
+    return printer(sys.stdout, wide=wide)
 
 
-def err() -> Console:
-    """Return the console for progress and errors."""
-    return _console(sys.stderr)
+def err() -> Plain | Drawing:
+    """Return where progress and errors are printed."""
+    return printer(sys.stderr)
 
 
-def _console(stream: TextIO) -> Console:
-    from rich.console import Console
+def printer(stream: TextIO, *, wide: bool = False) -> Plain | Drawing:
+    """Return what prints on a stream, by what the stream is."""
+    manner = manner_of(stream)
+    if manner.plain:
+        return Plain(stream)
+    from headway.cli.drawing import Drawing
 
-    class Plain(Console):
-        """A console that shows what a terminal would obey: only its own styles reach it as such."""
-
-        def print(self, *objects: Any, **options: Any) -> None:
-            super().print(*(visible(it) if isinstance(it, str) else it for it in objects), **options)
-
-    return Plain(file=stream, highlight=False, soft_wrap=not stream.isatty())
+    return Drawing(stream, wide=wide, manner=manner)
 
 
 def waits_for_server(line: str) -> None:
     """Say that a server keeps the command waiting."""
-    err().print(line, style="yellow", markup=False)
+    err().print(line, style="yellow")
 
 
 def print_json(data: object) -> None:
@@ -60,63 +60,35 @@ def print_json(data: object) -> None:
     print(visible_json(json.dumps(data, indent=2, ensure_ascii=False)))
 
 
-def styled(text: str, style: str) -> Text:
+def styled(text: str, style: str) -> Line:
     """Return a cell in a colour."""
-    from rich.text import Text
-
-    return Text(visible(text), style)
+    return (Span(text, style),)
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str = "nothing") -> None:
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str = "nothing", wide: bool = False
+) -> None:
     """Print rows for a person to read; `empty` stands for no rows at all. A cell is text, or a `styled` one."""
-    if not rows:
+    made = [[it if isinstance(it, tuple) else (Span(str(it)),) for it in row] for row in rows]
+    if made:
+        out(wide=wide).table(columns, made)
+    else:
         out().print(empty, style="dim")
-        return
-    from rich.table import Table
-    from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        # As they are: a rule such as `regex:v[a-z]+` is no markup.
-        table.add_row(*(cell if isinstance(cell, Text) else Text(visible(str(cell))) for cell in row))
-    console = out()
-    if console.is_terminal:
-        console.print(table)
+
+def print_report(text: str, *, wide: bool = False) -> None:
+    """Print a report, which is Markdown, where progress is printed: drawn on a terminal, as it is in a pipe."""
+    if not manner_of(sys.stderr).drawn:
+        err().print(text)
         return
-    # A file or a pipe has no width: a row stays one line, for grep and for CI's log.
-    console.width = WHOLE
-    with console.capture() as written:
-        console.print(table)
-    print("\n".join(line.rstrip() for line in written.get().splitlines()))
+    from headway.cli.drawing import Drawing
+
+    Drawing(sys.stderr, wide=wide).document(read(visible(text)))
 
 
 def print_error(error: HeadwayError) -> None:
     """Say what happened, where, and the next thing to do."""
-    console = err()
-    console.print("error:", style="bold red", end=" ")
-    console.print(error.message, markup=False)
+    printed = err()
+    printed.labelled("error: ", error.message, style="bold red")
     if error.hint:
-        console.print(error.hint, style="dim", markup=False)
-
-
-class Teller:
-    """Prints what flows say while they run: log lines with the time since the start, and reports."""
-
-    def __init__(self) -> None:
-        self._console = err()
-        self._began = time.monotonic()
-
-    def __call__(self, kind: str, key: str, text: str) -> None:
-        """Print one thing that a flow said."""
-        if kind == "report" and self._console.is_terminal:
-            # Imported when it is needed: it takes as long as everything else of a start.
-            from rich.markdown import Markdown
-
-            self._console.print(Markdown(visible(text)))
-        elif kind == "report":
-            self._console.print(text, markup=False)
-        else:
-            self._console.print(f"{time.monotonic() - self._began:7.2f}s", style="dim", end="  ")
-            self._console.print(text, markup=False)
+        printed.print(error.hint, style="dim")

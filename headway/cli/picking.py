@@ -71,7 +71,7 @@ def _seen(snapshot: Snapshot, names: list[str], output: Output) -> dict[str, Any
         data[name] = [it.as_dict() for it in found]
         if output is Output.json:
             continue
-        out().print(name, style="bold", markup=False)
+        out().print(name, style="bold")
         print_table(
             ("service", "image", "where", "rule"),
             [
@@ -82,7 +82,7 @@ def _seen(snapshot: Snapshot, names: list[str], output: Output) -> dict[str, Any
         )
         blocked = [f"{it.place}: {it.obstacle}" for it in found if it.obstacle]
         for line in [*blocked, *snapshot.environment(name).unedited]:
-            err().print(line, style="yellow", markup=False)
+            err().print(line, style="yellow")
     return data
 
 
@@ -113,20 +113,19 @@ def _tags(
     for name in names:
         question, answer = found.questions.get((name, service)), found.answers.get((name, service))
         if question is None or answer is None:
-            err().print(f"{name} does not run {service}", style="yellow", markup=False)
+            err().print(f"{name} does not run {service}", style="yellow")
             continue
         rows = explain(question, answer, limit)
         data[name] = [{"tag": it.tag, "verdict": it.verdict, "reason": it.reason} for it in rows]
-        if output is Output.table:
+        if output is not Output.json:
             rule = question.ranking.rule
             count = len(question.ranking.keys) + len(question.ranking.refused)
-            out().print(
-                f"{name}: {rule.words}, by {rule.order_words}; {count} tags", style="bold", markup=False
-            )
+            out().print(f"{name}: {rule.words}, by {rule.order_words}; {count} tags", style="bold")
             print_table(
                 ("tag", "", "why"),
                 [(it.tag, styled(it.verdict, STYLE[it.verdict]), it.reason) for it in rows],
                 empty="the repository has no tags",
+                wide=output is Output.wide,
             )
     return data
 
@@ -174,9 +173,10 @@ def plan(
         ("service", "runs", "would get", "by", "why"),
         [(it["service"], it["runs"], it["picked"] or "-", it["release"], it["why"]) for it in rows],
         empty=f"no rule says what may be released to {environment}",
+        wide=output is Output.wide,
     )
     for line in held:
-        out().print(line, style="yellow", markup=False)
+        out().print(line, style="yellow")
 
 
 def add_to(app: typer.Typer) -> None:

@@ -7,7 +7,7 @@ import uuid
 from functools import partial
 from typing import Any
 
-from headway.cli.output import Teller
+from headway.cli.telling import Teller
 from headway.domain.runs.deployments import deployment_of
 from headway.domain.runs.endings import error_of
 from headway.domain.runs.keys import key_of
@@ -16,39 +16,38 @@ from headway.runtime.interruption import run_elsewhere
 from headway.settings import Settings
 
 
-def run_flow(flow: str, request: Request, *, local: bool) -> dict[str, Any]:
-    """Run a flow to its end and give its result; raise what it raised."""
+def run_flow(flow: str, request: Request, *, local: bool, wide: bool = False) -> dict[str, Any]:
+    """Run a flow to its end and give its result; raise what it raised. `wide` tells everything that it says."""
     settings = Settings()
     if not request.actor:
         request = request.model_copy(update={"actor": settings.who()})
     if local or settings.local:
-        return run_here(flow, request)
-    return _run_there(flow, request, settings)
+        return run_here(flow, request, wide=wide)
+    return _run_there(flow, request, settings, wide=wide)
 
 
-def run_here(flow: str, request: Request) -> dict[str, Any]:
+def run_here(flow: str, request: Request, *, wide: bool = False) -> dict[str, Any]:
     """Run a flow in this process, without a Prefect server and without importing Prefect."""
     os.environ["HEADWAY_LOCAL"] = "1"
+    from headway.flows import flow_named
     from headway.runtime import local
 
-    local.listen(Teller())
-    from headway.flows import flow_named
-
-    try:
-        result: dict[str, Any] = flow_named(flow)(request)
-    finally:
-        local.listen(None)
+    with Teller(wide=wide) as tell:
+        local.listen(tell)
+        try:
+            result: dict[str, Any] = flow_named(flow)(request)
+        finally:
+            local.listen(None)
     return result
 
 
-def _run_there(flow: str, request: Request, settings: Settings) -> dict[str, Any]:
+def _run_there(flow: str, request: Request, settings: Settings, *, wide: bool) -> dict[str, Any]:
     from headway.operations.connections import Connections
     from headway.systems.prefect.api import PrefectApi
 
-    tell = Teller()
-    hangs = partial(tell, "log", "")
     with (
-        PrefectApi(settings.prefect_url(), local=True, tell=hangs) as api,
+        Teller(wide=wide) as tell,
+        PrefectApi(settings.prefect_url(), local=True, tell=partial(tell, "log", "")) as api,
         Connections(settings) as connections,
     ):
         # Whoever gives the release an id may repeat the command. Several applications may share the server.

@@ -23,11 +23,11 @@ def send(flow: str, local: bool, output: Output, **fields: Any) -> None:
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, it['loc']))}: {it['msg']}" for it in error.errors())
         raise UsageError(f"the request is not valid: {wrong}") from None
-    result = run_flow(flow, request, local=local)
+    result = run_flow(flow, request, local=local, wide=output is Output.wide)
     if output is Output.json:
         print_json(result)
     else:
-        out().print(_summary(flow, result), style="bold", markup=False)
+        out().print(_summary(flow, result), style="bold")
 
 
 def _summary(flow: str, result: dict[str, Any]) -> str:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from headway.cli.options import Local
-from headway.cli.output import Teller
 from headway.errors import UsageError
 
 if TYPE_CHECKING:
@@ -85,6 +84,8 @@ def _serve(
     import signal
 
     import uvicorn
+
+    from headway.cli.telling import Teller
 
     class _Server(uvicorn.Server):
         @contextlib.contextmanager

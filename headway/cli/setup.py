@@ -52,9 +52,9 @@ def init(
             f"{', '.join(there)} exists already", hint="edit it, or look at a fresh one with --dry-run"
         )
     for problem in proposal.problems:
-        err().print(f"warning: {problem}", markup=False)
+        err().print(f"warning: {problem}")
     for it in proposal.left_out:
-        err().print(f"not carried over: {it}", markup=False)
+        err().print(f"not carried over: {it}")
     for draft in drafts:
         target = folder / draft.path
         if dry_run:
@@ -66,9 +66,9 @@ def init(
         names = ", ".join(it.name for it in draft.application.environments)
         missing = len(set(draft.application.left_out))
         rest = f"; {missing} things could not be carried over, see its end" if missing else ""
-        out().print(f"wrote {target}: {names}{rest}", markup=False)
+        out().print(f"wrote {target}: {names}{rest}")
     if not dry_run:
-        out().print("Next: read it, run `headway lint`, push it, run `headway doctor`.", markup=False)
+        out().print("Next: read it, run `headway lint`, push it, run `headway doctor`.")
 
 
 def lint(
@@ -93,11 +93,9 @@ def lint(
         print_json(found.as_dict())
     else:
         for it in found.mistakes:
-            out().print(str(it), style="red", markup=False)
+            out().print(str(it), style="red")
         for it in found.warnings:
-            out().print(
-                f"{it.file}:{it.line}:{it.column}: warning: {it.message}", style="yellow", markup=False
-            )
+            out().print(f"{it.file}:{it.line}:{it.column}: warning: {it.message}", style="yellow")
         counts = f"{_count(found.mistakes, 'mistake')}, {_count(found.warnings, 'warning')}"
         out().print(counts if found.mistakes or found.warnings else "no mistakes", style="bold")
     if found.mistakes:
@@ -122,10 +120,11 @@ def doctor(output: Format = Output.table) -> None:
         print_table(
             ("", "what", "found"),
             [(styled("ok", "green") if it.ok else styled("no", "red"), it.what, it.found) for it in findings],
+            wide=output is Output.wide,
         )
         for it in findings:
             if not it.ok and it.hint:
-                out().print(f"{it.what}: {it.hint}", markup=False)
+                out().print(f"{it.what}: {it.hint}")
     if not all(it.ok for it in findings):
         raise typer.Exit(1)
 

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
+from headway.cli.region import leave_lines
 from headway.runtime.interruption import running_elsewhere, unfinished
 
 WATCHED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -64,6 +65,7 @@ class _Handler:
 
 
 def _say(text: str) -> None:
+    leave_lines()
     with contextlib.suppress(OSError):
         os.write(2, f"{text}\n".encode())
 

@@ -20,6 +20,7 @@ from headway.domain.config.reading import Config, load_config
 from headway.errors import RefusedError, UsageError
 from headway.flows.rollback import see_that_it_is_meant
 from headway.requests import ReleaseRequest, RollbackRequest, as_form
+from headway.runtime.orchestrated import Approval
 from headway.settings import Settings
 from headway.systems.prefect.http import PrefectHttp
 from tests import REPO
@@ -308,3 +309,98 @@ def test_a_work_pool_of_another_type_is_not_changed(server: HttpServer, tmp_path
         Sync(api, Settings(), print, check=False).run(None, file, HERE / "pool.yaml")
     assert {it.method for it in server.sent} == {"GET", "POST"}
     assert {it.path for it in server.sent if it.method == "POST"} == {"/api/deployments/filter"}
+
+
+QUICK = {
+    "release": "images", "rollback": "reason", "deliver": "request", "build-images": "request", "rebuild": "request",
+    "set-image": "request", "promote": "", "watch-registry": "", "reconcile": "",
+}  # fmt: skip
+"""What *Quick run* is refused for, by flow: what only a person can say. The others need nothing more."""
+
+
+@pytest.mark.parametrize("wanted", WANTED.values(), ids=list(WANTED))
+def test_quick_run_works_or_says_what_is_missing(wanted: Wanted) -> None:
+    """One click sends the deployment's own parameters: names to choose from are no reason to refuse them."""
+    made = body(wanted)
+    schema, quick = made["parameter_openapi_schema"], made["parameters"]
+    if missing := QUICK[wanted.flow]:
+        with pytest.raises(ValidationError, match=f"'{missing}'"):
+            validate(quick, schema, raise_on_error=True)
+    else:
+        validate(quick, schema, raise_on_error=True)
+    # What the form fills in by itself has to be one of its own choices, too.
+    for model in schema["definitions"].values():
+        for name, field in model.get("properties", {}).items():
+            assert "default" not in field or field["default"] in field.get("enum", [field["default"]]), name
+
+
+def test_deployments_read_as_verbs() -> None:
+    """In the list of deployments, a name says what a click does, and where."""
+    verbs = {
+        "release",
+        "promote",
+        "rollback",
+        "deliver",
+        "build-images",
+        "watch-registry",
+        "reconcile",
+        "rebuild",
+        "set-image",
+    }
+    for it in WANTED.values():
+        verb = it.name.removesuffix(f"-{it.environment}") if it.environment else it.name
+        assert verb in verbs
+        assert verb == it.flow
+
+
+def test_an_approval_presets_no_answer() -> None:
+    """Who approves says so, and who they are; only the plan that is meant stands there already."""
+    form = Approval.with_initial_data(description="text", plan="0123456789ab")
+    fields = form.model_json_schema()["properties"]
+    assert {name for name, it in fields.items() if it.get("default")} == {"plan"}
+    assert {"decision", "by"} <= set(form.model_json_schema()["required"])
+    with pytest.raises(ValueError, match="decision"):
+        form.model_validate({"plan": "0123456789ab"})
+
+
+def test_runs_carry_the_commit_of_the_config_repo(server: HttpServer, tmp_path: Path) -> None:
+    """A sync gives the deployments the commit as their version; a newer one is no difference, and is sent on."""
+    file = tmp_path / "prefect.yaml"
+    reconcile = next(it for it in PROJECT["deployments"] if it["name"] == "reconcile")
+    file.write_text(yaml.safe_dump({"deployments": [reconcile]}))
+    there: list[dict[str, Any]] = []
+
+    def upsert(sent: Sent) -> dict[str, Any]:
+        schedules = [
+            {**it, "schedule": {**it["schedule"], "timezone": "UTC"}} for it in sent.data["schedules"]
+        ]
+        there[:] = [{**sent.data, "id": "1", "schedules": schedules, "global_concurrency_limit": None}]
+        return there[0]
+
+    server.standing["/api/deployments/filter"] = lambda sent: there[sent.data["offset"] :]
+    server.standing["/api/deployments/name/reconcile/reconcile"] = lambda sent: (
+        there[0] if there else (404, {}, {})
+    )
+    server.standing["/api/deployments/"] = upsert
+    server.standing["/api/flows/"] = lambda sent: {"id": "2"}
+    server.standing["/api/automations/filter"] = lambda sent: []
+    server.standing["/api/automations/"] = lambda sent: {}
+    server.standing["/api/work_pools/headway"] = lambda sent: desired_pool(read_yaml(HERE / "pool.yaml"))
+    block = f"/api/block_types/slug/{KIND}/block_documents/name/headway-alarms"
+    server.standing[block] = lambda sent: {"id": "2"}
+
+    def sync(version: str, *, check: bool = False) -> list[str]:
+        said: list[str] = []
+        with PrefectHttp(server.url + "/api") as api:
+            Sync(api, Settings(), said.append, check=check).run(None, file, HERE / "pool.yaml", version)
+        return [it for it in said if "deployment" in it]
+
+    def sent() -> int:
+        return sum((it.method, it.path) == ("POST", "/api/deployments/") for it in server.sent)
+
+    assert sync("9ab2c41f0") == ["create deployment reconcile/reconcile"]
+    assert there[0]["version"] == "9ab2c41f0"
+    assert (sync("9ab2c41f0"), sent()) == ([], 1)
+    assert (sync("e41a77d00", check=True), sent()) == ([], 1)
+    assert (sync("e41a77d00"), sent()) == ([], 2)
+    assert there[0]["version"] == "e41a77d00"

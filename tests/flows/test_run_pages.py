@@ -80,7 +80,8 @@ def test_how_a_release_went(place: Place) -> None:
     done = release(place, "web=1.1.0")
     assert done.code == 0, done.said
     outcome = done.err[done.err.index("## staging: live") :]
-    assert f"| web | `{image}` |" in outcome
+    assert "| web | `1.1.0` |" in outcome
+    assert f"\nweb  {image}\n" in outcome
     assert "| `staging CronJob/web` | changed | live: applied; what it runs is started later |" in outcome
     assert "CronJob/api" not in outcome
     assert "kubectl --context shop --namespace staging get cronjob/web" in outcome
@@ -209,10 +210,12 @@ def test_a_dry_run_of_a_build_says_what_would_be_built(place: Place) -> None:
     assert done.code == 0, done.said
     image = f"{place.registry.host}/shop/web:sha-{commit}"
     assert "Requested by **tester**." in done.err
-    assert f"| web | `{commit[:9]}` | `{image}` | would be built and pushed |" in done.err
+    assert f"| web | `{commit[:9]}` | `sha-{commit[:12]}…` | would be built and pushed |" in done.err
+    assert f"\nweb  {image}\n" in done.err
     place.image("web", f"sha-{commit}")
     done = place.run("build", "web", "--ref", commit, "--dry-run")
-    assert f"| web | `{commit[:9]}` | `{image}` | in the registry already |" in done.err
+    assert f"| web | `{commit[:9]}` | `sha-{commit[:12]}…` | in the registry already |" in done.err
+    assert f"\nweb  {image}\n" in done.err
 
 
 def test_a_dry_run_of_a_delivery_says_what_runs_now(place: Place) -> None:
@@ -223,7 +226,10 @@ def test_a_dry_run_of_a_delivery_says_what_runs_now(place: Place) -> None:
     assert done.code == 0, done.said
     image = f"{place.registry.host}/shop/web:sha-{commit}"
     assert "## Plan for staging: build, then release" in done.err
-    assert f"| web | `{commit[:9]}` | `1.0.0` | `{image}` | would be built and pushed |" in done.err
+    assert (
+        f"| web | `{commit[:9]}` | `1.0.0` | `sha-{commit[:12]}…` | would be built and pushed |" in done.err
+    )
+    assert f"\nweb  {image}\n" in done.err
     head = place.remote.head()
     assert place.tags("staging")["web"] == "1.0.0"
     assert place.remote.head() == head
@@ -254,7 +260,8 @@ def test_set_image_shows_what_would_change_and_what_did(place: Place) -> None:
     assert done.code == 0, done.said
     assert place.tags("staging")["web"] == "1.1.0"
     assert f"## `{new}`: live" in done.err
-    assert f"| `staging CronJob/web` | `c0` | `{old}` | live: " in done.err
+    assert "| `staging CronJob/web` | `c0` | `1.0.0` | live: " in done.err
+    assert f"\nstaging CronJob/web c0, before  {old}\n" in done.err
     assert "| set the image | " in done.err
     again = place.run(*words, "--dry-run")
     assert "| `staging CronJob/web` | `c0` | `1.1.0` | the same |" in again.err

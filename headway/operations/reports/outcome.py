@@ -6,8 +6,10 @@ import shlex
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from headway.domain.releases.message import short_tag
 from headway.domain.text.markdown import blocks, code, fence, inline, prose, table
 from headway.operations.metrics import duration
+from headway.operations.reports.images import in_full
 
 if TYPE_CHECKING:
     from headway.domain.health.verdict import Verdict
@@ -59,12 +61,17 @@ def result_report(
     if result.state != "unchanged":
         out.append(
             table(
-                ("service", "image of this commit"), [(inline(it), code(new.text)) for it, _, new in changes]
+                ("service", "image of this commit"),
+                [(inline(it), code(short_tag(new))) for it, _, new in changes],
             )
         )
     out += [_objects(result), *_last_words(result.verdicts), *_last_words(result.back)]
     if result.state != "unchanged":
-        out += [_commands(context, result.back or result.verdicts), _times([*before, *result.steps])]
+        out += [
+            _commands(context, result.back or result.verdicts),
+            _times([*before, *result.steps]),
+            in_full((it, new) for it, _, new in changes),
+        ]
     return blocks(out)
 
 
@@ -103,7 +110,8 @@ def set_image_report(
     """Return the report of how setting an image ended; `cause` says why it is not live, where it is not."""
     states = {it.workload: _state(it) for it in verdicts}
     rows = [
-        (code(str(it.object)), code(it.container), code(it.old), states.get(it.object, "")) for it in changed
+        (code(str(it.object)), code(it.container), code(short_tag(it.old)), states.get(it.object, ""))
+        for it in changed
     ]
     return blocks(
         [
@@ -114,6 +122,7 @@ def set_image_report(
             *_last_words(verdicts),
             _commands(context, verdicts),
             _times(steps),
+            in_full((f"{it.object} {it.container}, before", it.old) for it in changed),
         ]
     )
 

@@ -11,6 +11,7 @@ from headway.domain.releases.ledger import short_tag
 from headway.domain.releases.rehearsal import counted
 from headway.domain.text.markdown import blocks, code, fence, inline, prose, table
 from headway.operations.metrics import duration
+from headway.operations.reports.images import in_full
 
 if TYPE_CHECKING:
     from headway.domain.objects.drift import Drift
@@ -25,6 +26,8 @@ RENDERED = 50
 """So many fields are shown of what a plan changes in renderings."""
 VALUE = 80
 """Where a field's value is cut, in characters."""
+DRIFTS = 50
+"""So many objects are shown that differ from the repo."""
 OBJECTS, FIELDS = 30, 12
 """So many objects, and fields of one object, are shown of what a plan changes in the cluster."""
 _ACTIONS = {
@@ -65,6 +68,7 @@ def plan_report(
             "\n".join(notes),
             f"Plan `{plan.fingerprint}`, worked out on `{plan.base[:9]}`.",
             cluster_report(cluster) if cluster is not None else "",
+            in_full((it.service, it.new) for it in plan.changes),
             fence(plan_diff(plan, read, also or {}), "diff"),
             rendered_report(plan),
         ]
@@ -75,7 +79,6 @@ def rendered_report(plan: Plan) -> str:
     """Return the report of what a plan changes in what is rendered, field by field; empty where nothing is."""
     if not plan.rendered:
         return ""
-    more = len(plan.rendered) - RENDERED
     more = len(plan.rendered) - RENDERED
     rows = [*plan.rendered[:RENDERED], *([f"… and {more} more"] if more > 0 else [])]
     return f"What is rendered changes so:\n\n{fence(rows, '')}"
@@ -136,7 +139,7 @@ def builds_report(
         [
             inline(it.service),
             f"`{it.sha[:9]}`",
-            code(str(it.image)),
+            code(short_tag(str(it.image))),
             "in the registry already" if it.there else "would be built and pushed",
         ]
         for it in planned
@@ -146,7 +149,8 @@ def builds_report(
         for row, it in zip(rows, planned, strict=True):
             row.insert(2, ", ".join(code(short_tag(image)) for image in running.get(it.service, ())))
     title = f"## Plan for {inline(environment)}: build, then release" if environment else "## Plan: build"
-    return blocks([title, asked, table(columns, rows)])
+    full = in_full((it.service, str(it.image)) for it in planned)
+    return blocks([title, asked, table(columns, rows), full])
 
 
 def set_image_plan(
@@ -164,6 +168,7 @@ def set_image_plan(
             asked,
             f"Image: {code(str(image))}",
             table(("object", "container", "from", "to"), rows),
+            in_full((f"{it.object} {it.container}, now", it.old) for it in found),
             nothing,
             f"The config repo is not changed: {prose(warning)}." if warning else "",
         ]
@@ -174,14 +179,15 @@ def drift_report(name: str, drifts: list[Drift]) -> str:
     """Return the report of how a cluster differs from the repo, field by field."""
     if not drifts:
         return f"**{inline(name)}**: the cluster equals the repo.\n"
-    rows = [
-        (code(str(it.object)), it.action, code(path), _value(live), _value(wanted))
-        for it in drifts
-        for path, live, wanted in it.fields
-    ]
-    rows += [(code(str(it.object)), it.action, "", "", "") for it in drifts if not it.fields]
-    columns = ("object", "", "field", "in the cluster", "in the repo")
-    return blocks([f"## Drift of {inline(name)}", table(columns, rows)])
+    # A list, since a table with two values in a row is cut off where it is shown.
+    rows: list[str] = []
+    for it in drifts[:DRIFTS]:
+        rows.append(f"- {_ACTIONS.get(it.action, it.action)} {code(str(it.object))}")
+        rows += [f"  - {code(path)}: {_value(live)} → {_value(wanted)}" for path, live, wanted in it.fields]
+    if len(drifts) > DRIFTS:
+        rows.append(f"- … and {len(drifts) - DRIFTS} more objects")
+    how = "Each field as it is in the cluster → as it is in the repo:"
+    return blocks([f"## Drift of {inline(name)}", how, "\n".join(rows)])
 
 
 def proof_report(names: list[str], proofs: list[Proof], seconds: float) -> str:
@@ -205,7 +211,7 @@ def build_report(built: list[Built]) -> str:
     rows = [
         (
             inline(it.service),
-            code(str(it.image)),
+            code(short_tag(str(it.image))),
             *(
                 ("in the registry already", "")
                 if it.skipped
@@ -214,7 +220,8 @@ def build_report(built: list[Built]) -> str:
         )
         for it in built
     ]
-    return blocks(["## Images", table(("service", "image", "built in", "pushed in"), rows)])
+    full = in_full((it.service, str(it.image)) for it in built)
+    return blocks(["## Images", table(("service", "image", "built in", "pushed in"), rows), full])
 
 
 def _from_to(old: Image, new: Image, same: str = "") -> tuple[str, str]:

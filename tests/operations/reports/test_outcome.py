@@ -50,7 +50,8 @@ def test_what_the_cluster_and_the_container_said() -> None:
     assert "Last log lines of `web-1`:\n\n````\nno `database`\n```\nbye\n````\n" in said
     assert "| `shop Deployment/web` | changed | failed: CrashLoopBackOff |" in said
     assert "Deployment/api" not in said
-    assert f"| web | `{IMAGE}` |" in said
+    assert "| web | `2.0.0` |" in said
+    assert f"\nweb  {IMAGE}\n" in said
     assert (
         "**Now:** the cluster is as the failed rollout left it; `headway rollback staging` rolls back."
         in said
@@ -133,6 +134,7 @@ def test_an_image_that_was_set_and_is_not_live() -> None:
         ImageRef.parse(IMAGE), changed, [CRASHED], context="shop", cause=str(CRASHED), advice="set `x` again"
     )
     assert said.startswith(f"## `{IMAGE}`: not live\n")
-    assert "| `shop Deployment/web` | `web` | `r.example/shop/web:1.0.0` | failed: CrashLoopBackOff |" in said
+    assert "| `shop Deployment/web` | `web` | `1.0.0` | failed: CrashLoopBackOff |" in said
+    assert "\nshop Deployment/web web, before  r.example/shop/web:1.0.0\n" in said
     assert "**Now:** set `x` again." in said
     assert "Last log lines of `web-1`:" in said

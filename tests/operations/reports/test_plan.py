@@ -7,8 +7,16 @@ from headway.domain.objects.compare import FieldDiff
 from headway.domain.objects.drift import Drift
 from headway.domain.objects.identity import ObjectId
 from headway.domain.releases.plans import Change, Plan
-from headway.operations.builds import Built
-from headway.operations.reports.plan import asked_by, build_report, drift_report, plan_report
+from headway.operations.builds import Built, ToBuild
+from headway.operations.reports.plan import (
+    asked_by,
+    build_report,
+    builds_report,
+    drift_report,
+    plan_report,
+    set_image_plan,
+)
+from headway.systems.cluster.set_image import ImageSet
 from tests.images import moved
 
 A, B = f"r/web:latest@sha256:{'a' * 64}", f"r/web:latest@sha256:{'b' * 64}"
@@ -63,18 +71,39 @@ def test_a_tag_that_means_another_image_now() -> None:
 
 
 def test_drift_is_reported_safely() -> None:
-    """Values come from a cluster: pipes, backticks and long texts stay in their cells; what is not there is a dash."""
+    """Values come from a cluster: pipes, backticks and long texts stay what they are; what is not there is a dash."""
     web = ObjectId("apps", "Deployment", "shop", "web")
     said = drift_report(
         "staging", [Drift(web, "change", (FieldDiff("spec.x", "a|b`c", None), FieldDiff("y", "z" * 500, 1)))]
     )
-    assert r"| `shop Deployment/web` | change | `spec.x` | ``a\|b`c`` | – |" in said
-    assert f"`{'z' * 79}…`" in said
+    assert "- change `shop Deployment/web`\n  - `spec.x`: ``a|b`c`` → –\n" in said
+    assert f"  - `y`: `{'z' * 79}…` → `1`\n" in said
+    assert not any(it.startswith("|") for it in said.splitlines()), "a table of values is cut off in a form"
 
 
 def test_images_with_the_times_of_build_and_push() -> None:
     """What was there already has no times."""
     image = ImageRef.parse("r.example/shop/web:1")
     said = build_report([Built("web", image, False, 31.4, 4.26), Built("api", image, True)])
-    assert "| web | `r.example/shop/web:1` | 31s | 4.3s |" in said
-    assert "| api | `r.example/shop/web:1` | in the registry already |  |" in said
+    assert "| web | `1` | 31s | 4.3s |" in said
+    assert "| api | `1` | in the registry already |  |" in said
+    assert "\nweb  r.example/shop/web:1\napi  r.example/shop/web:1\n" in said
+
+
+def test_no_table_is_wider_than_a_form() -> None:
+    """Tables have short versions; below them stands each image in full, once, to be copied."""
+    old, new = (f"registry.example.com:5000/shop/web:sha-{it * 40}@sha256:{it * 64}" for it in "ab")
+    image = ImageRef.parse(new)
+    for said, full in [
+        (plan_report(plan(old, new), nothing), f"web  {new}"),
+        (build_report([Built("web", image, False, 31.4, 4.26)]), f"web  {new}"),
+        (builds_report([ToBuild("web", "c" * 40, image, False)], ""), f"web  {new}"),
+        (
+            set_image_plan(image, "shop", [ImageSet(ObjectId("apps", "Deployment", "shop", "web"), "web", old, new)], "", ""),
+            f"shop Deployment/web web, now  {old}",
+        ),
+    ]:  # fmt: skip
+        rows = [it for it in said.splitlines() if it.startswith("|")]
+        assert rows
+        assert [it for it in rows if len(it) > 100 or "sha256" in it] == []
+        assert said.splitlines().count(full) == 1
