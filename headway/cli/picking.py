@@ -79,6 +79,7 @@ def _seen(snapshot: Snapshot, names: list[str], output: Output) -> dict[str, Any
                 for it in found
             ],
             empty="its files say no image",
+            wide=output is Output.wide,
         )
         blocked = [f"{it.place}: {it.obstacle}" for it in found if it.obstacle]
         for line in [*blocked, *snapshot.environment(name).unedited]:
