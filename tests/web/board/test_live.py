@@ -128,6 +128,22 @@ def test_what_somebody_may_not_see_is_not_sent() -> None:
     asyncio.run(test())
 
 
+def test_the_head_of_a_row_is_told_to_who_may_see_it() -> None:
+    """A newer image in the registry is news of one service, and no reason to load the grid."""
+
+    async def test() -> None:
+        hub = Hub(Pages())
+        roles = {"devs": Role(people=["ann"], may=["promote"], environments=["staging"], services=["s1"])}
+        waiting = await begun(hub, events_of(hub, Visitor(ANN.who, roles)))
+        hub.changed(grid(), frozenset({"r-s0", "r-s1"}), frozenset())
+        event, html = await waiting
+        assert event == "cells"
+        assert 'id="r-s1"' in html
+        assert 'id="r-s0"' not in html
+
+    asyncio.run(test())
+
+
 def test_the_connections_end_with_the_server() -> None:
     async def test() -> None:
         hub = Hub(Pages())

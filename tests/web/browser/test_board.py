@@ -211,8 +211,10 @@ def test_contrast(page: Page) -> None:
     """
     for dark in (False, True):
         page.size(1440, 900, dark=dark)
-        for path in ("/", "/staging/orders", "/-/promote/production"):
+        for path in ("/", "/staging/orders?with=diff", "/-/promote/production", "/-/metrics/staging"):
             page.open(path)
+            if "?with" in path:
+                page.until(lambda: page.all("#pods .pod"))
             for state in ("failed", "rolled-back", "rolling", "waiting"):
                 page.driver.execute_script(
                     "document.querySelectorAll('.cell')[arguments[1]].className = `cell c0 s-${arguments[0]}`",
