@@ -179,7 +179,9 @@ class Settings(BaseSettings):
 
     def allowed_chart_hosts(self) -> frozenset[str]:
         """Return the hosts from which charts may be fetched."""
-        return frozenset(it.strip().lower() for it in self.chart_hosts.split(",") if it.strip())
+        # A person may as well give the address that the browser shows.
+        hosts = (it.strip().rpartition("://")[2].partition("/")[0] for it in self.chart_hosts.split(","))
+        return frozenset(it.lower() for it in hosts if it)
 
     def who(self) -> str:
         """Return the person or program that asks."""

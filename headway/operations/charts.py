@@ -14,6 +14,7 @@ from functools import partial
 from headway.domain.rendering.archive import unpacked, wrong_chart
 from headway.domain.rendering.place import RemoteChart
 from headway.domain.rendering.unit import Unit
+from headway.domain.rendering.vendoring import helm_pull
 from headway.errors import ConfigError, FailedError, HeadwayError, TransientError, UsageError
 from headway.settings import Settings
 from headway.systems.registry.charts import ChartSources, NoSuchChart
@@ -78,7 +79,7 @@ class Charts:
             raise UsageError(
                 f"nothing may be fetched from {chart.host}",
                 hint=f"add it to HEADWAY_CHART_HOSTS where headway runs, or put the chart into the config repo "
-                f"({_pull(chart)}) and name its folder with `path`",
+                f"(`{helm_pull(chart.name or chart.ref, chart.version, chart.repo)}`) and name its folder with `path`",
             )
         with ChartSources(self._docker_config, self._allows) as sources:
             if not chart.digest:
@@ -122,8 +123,3 @@ def _refused(problem: HeadwayError, unit: Unit) -> HeadwayError:
         hint = f"; {problem.hint}" if problem.hint else ""
         return ConfigError([unit.problem(f"the chart {chart.address}: {problem.message}{hint}")])
     return problem
-
-
-def _pull(chart: RemoteChart) -> str:
-    where = chart.ref or f"{chart.name} --repo {chart.repo}"
-    return f"`helm pull {where} --version {chart.version} --untar`"

@@ -97,9 +97,10 @@ NO_COMMANDS = (
     "headway/systems/ledger",
     "headway/systems/folder_states",
     "headway/domain/manifests/secret_diff",
+    "headway/domain/rendering/vendoring",
     "deployments/",
 )
-"""Files that call Git, and programs with options of their own."""
+"""Files that call Git or name a call of Helm, and programs with options of their own."""
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 
 

@@ -12,10 +12,10 @@ from dataclasses import replace
 from pydantic import ValidationError
 from yaml.nodes import MappingNode, Node, ScalarNode
 
-from headway.domain.config.model import Chart
+from headway.domain.config.model import Chart, Document
 from headway.domain.config.placing import placed_chart
 from headway.domain.config.positions import ConfigText
-from headway.domain.config.reading import load_config
+from headway.domain.config.reading import Config, load_config
 from headway.domain.manifests.edits import splice
 from headway.domain.manifests.image_sites import TAG, Part
 from headway.domain.rendering.place import Place, SaidChart
@@ -87,8 +87,14 @@ def with_chart_of(now: bytes, then: bytes, place: Place) -> bytes | None:
 def _moves_alone(now: bytes, then: bytes, done: bytes, place: Place) -> bool:
     folder, _, file = place.said_in.rpartition("/")
     before, after = (load_config(it, file, folder) for it in (now, done))
-    same = all(before.place(it) == after.place(it) for it in before.environments if it != place.name)
+    same = _but_for(before, place.name) == _but_for(after, place.name)
     return same and said_chart(done, place).use == said_chart(then, place).use
+
+
+def _but_for(config: Config, name: str) -> Document:
+    """Return what a headway.yaml says but for the chart of an environment."""
+    own = config.environments[name].model_copy(update={"chart": None})
+    return config.document.model_copy(update={"environments": {**config.environments, name: own}})
 
 
 def _at(node: Node | None, *path: str) -> Node | None:

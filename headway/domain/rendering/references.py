@@ -13,6 +13,7 @@ from typing import Literal
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from headway.domain.rendering.vendoring import helm_pull
 from headway.domain.text.yaml_nodes import YamlProblem, child, compose, decode, problem_at
 from headway.errors import Problem
 
@@ -61,6 +62,14 @@ def is_remote(written: str) -> bool:
     return _REMOTE.match(written) is not None
 
 
+def remote(written: str) -> str:
+    """Return why what is remote is refused, and what to do."""
+    return (
+        f"{written} is remote, and nothing is fetched while rendering; put a copy of it into the config repo and name "
+        "that"
+    )
+
+
 def kustomization_references(data: bytes) -> References:
     """Return what a kustomization names."""
     found: list[Reference] = []
@@ -75,7 +84,7 @@ def kustomization_references(data: bytes) -> References:
             with_helm = with_helm or bool(charts)
             for chart in charts:
                 found += _helm_chart(top, chart)
-            problems += _inflators(top)
+            problems += _in_place(top)
             for key in ("helmChartInflationGenerator", "helmChart"):
                 if (old := child(top, key)) is not None:
                     problems.append(
@@ -103,7 +112,9 @@ def config_references(data: bytes) -> References:
                     )
             if _said(top, "kind") in _INFLATORS:
                 problems.append(problem_at(top, _INFLATOR).at(""))
-            found += _inside(top)
+            named = list(_inside(top))
+            found += named
+            problems += [it.problem("", remote(it.written)) for it in named if "://" in it.written]
     except YamlProblem as problem:
         problems.append(problem.at(""))
     return References(tuple(found), tuple(problems))
@@ -153,11 +164,13 @@ def _kustomization(top: Node) -> Iterator[Reference]:
                 yield from _keyed(child(each, part), part)
 
 
-def _inflators(top: Node) -> Iterator[Problem]:
-    """Yield the generators written in place that would fetch a chart."""
-    for each in _items(child(top, "generators")):
-        if isinstance(each, ScalarNode) and any(f"kind: {it}" in each.value for it in _INFLATORS):
-            yield problem_at(each, _INFLATOR).at("")
+def _in_place(top: Node) -> Iterator[Problem]:
+    """Yield what is wrong with generators and transformers that stand as text in the kustomization."""
+    for key in ("generators", "transformers", "validators"):
+        for each in _items(child(top, key)):
+            if isinstance(each, ScalarNode) and "\n" in each.value:
+                for inner in config_references(each.value.encode()).problems:
+                    yield problem_at(each, inner.message).at("")
 
 
 def _helm_chart(top: Node, chart: Node) -> Iterator[Reference]:
@@ -168,16 +181,10 @@ def _helm_chart(top: Node, chart: Node) -> Iterator[Reference]:
         folder = f"{folder}/{name}-{version}" if version and repo else folder
         place = child(chart, "repo" if repo else "name")
         yield replace(
-            _reference("chart", place, f"{folder}/{name}"), vendor=_pull(name, version, repo, folder)
+            _reference("chart", place, f"{folder}/{name}"), vendor=helm_pull(name, version, repo, folder)
         )
     yield from _named(child(chart, "valuesFile"), "file")
     yield from _named(child(chart, "additionalValuesFiles"), "file")
-
-
-def _pull(name: str, version: str, repo: str, folder: str) -> str:
-    chart = f"{repo.rstrip('/')}/{name}" if repo.startswith("oci://") else name
-    where = f" --repo {repo}" if repo and chart == name else ""
-    return f"helm pull {chart}{where}{f' --version {version}' if version else ''} --untar --untardir {folder}"
 
 
 def _said(node: Node | None, key: str) -> str:

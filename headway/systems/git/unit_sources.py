@@ -17,6 +17,7 @@ from headway.domain.rendering.references import (
     config_references,
     is_remote,
     kustomization_references,
+    remote,
 )
 from headway.domain.rendering.unit import CHART, KUSTOMIZATIONS, Kind, Unit, joined
 from headway.errors import ConfigError, Problem
@@ -217,11 +218,7 @@ class UnitSources:
 
     def _target(self, ref: Reference, file: str, folder: str, walk: _Walk) -> str | None:
         if is_remote(ref.written):
-            said = (
-                f"{ref.written} is remote, and nothing is fetched while rendering; put a copy of it into the "
-                "config repo and name that"
-            )
-            walk.problems.append(ref.problem(file, said))
+            walk.problems.append(ref.problem(file, remote(ref.written)))
             return None
         target = joined(folder, ref.written)
         if target is None:

@@ -78,10 +78,17 @@ def test_a_pin_is_put_back_and_nothing_else_changes() -> None:
             file("&chart " + SHOP.format("1.1.0", B), "*chart"),
             file("&chart " + SHOP.format("1.0.0", A), "*chart"),
         ),
+        (
+            file(SHOP.format("&version 1.1.0", B))
+            .replace(b"r.io/web}", b"r.io/web}, api: {image: r.io/a, owner: *v}")
+            .replace(b"app: shop", b"app: shop\nignore: [&v 1.1.0]")
+            .replace(b"&version 1.1.0", b"*v"),
+            file(SHOP.format("1.0.0", A)),
+        ),
     ],
 )
 def test_a_pin_that_cannot_be_put_back_alone_stays(now: bytes, then: bytes) -> None:
-    """Other keys would have to change, or another environment's chart with it."""
+    """Other keys would have to change, or by an anchor another environment's chart, or whatever else stands there."""
     assert with_chart_of(now, then, place(now)) is None
 
 

@@ -158,3 +158,18 @@ def test_a_generator_that_fetches_a_chart_is_refused(kind: str) -> None:
         f"generators:\n- |-\n  {own.replace(chr(10), chr(10) + '  ')}\n".encode()
     ).problems
     assert (problem.line, "write helmCharts in the kustomization" in problem.message) == (2, True)
+
+
+def test_what_a_generator_would_fetch_is_refused() -> None:
+    """In a file of its own at its line, and as text in the kustomization where that begins; a path in an object is none."""
+    own = (
+        "apiVersion: builtin\nkind: ConfigMapGenerator\nmetadata: {name: c}\n"
+        "files: [a.txt, k=https://example.com/a.txt]\nfieldSpecs: [{path: metadata/name}]\n"
+    )
+    (problem,) = config_references(own.encode()).problems
+    assert (problem.line, problem.column) == (4, 16)
+    assert problem.message.startswith("https://example.com/a.txt is remote")
+    inside = own.replace("\n", "\n  ")
+    (problem,) = kustomization_references(f"generators:\n- |\n  {inside}\n".encode()).problems
+    assert problem.line == 2
+    assert problem.message.startswith("https://example.com/a.txt is remote")
