@@ -169,7 +169,8 @@ def _marks(here: EnvironmentFacts, service: str, holds: Holds) -> Iterable[Mark]
         yield Mark("lock", "Locked", _told(lock.by, lock.why, lock.ends))
     for veto in holds.vetoes_on(here.name, service):
         tag = short_tag(f":{veto.tag}" if veto.tag else veto.digest)
-        yield Mark("veto", f"{tag} vetoed", _told(veto.by, veto.why))
+        word = "held back" if veto.by_choice else "vetoed"
+        yield Mark("veto", f"{tag} {word}", _told(veto.by, veto.why))
         break
     if service in here.drifted:
         yield Mark("drift", "Drift", "the cluster is not as the repo says")

@@ -62,6 +62,8 @@ class Details:
     questions: tuple[Question, ...]
     commands: tuple[str, ...]
     locked: bool
+    held: bool
+    """Whether a person's choice of an older image holds automation back."""
 
 
 def details(connections: Connections, facts: Facts, cell: Cell) -> Details:
@@ -97,6 +99,7 @@ def details(connections: Connections, facts: Facts, cell: Cell) -> Details:
         tuple(it for it in facts.questions if it.environment == name),
         tuple(commands),
         any(it.kind == "lock" for it in cell.marks),
+        bool(facts.holds.choices_on(name, service)) and not facts.config.environments[name].approvals,
     )
 
 

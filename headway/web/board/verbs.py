@@ -89,6 +89,8 @@ class Acting:
             for each in self._places(request):
                 see(person, each, services)
             plan = await in_thread(self._plan, verb, request, person, services, query.get("to", ""))
+            # What it was worked out on may be newer than what the board shows.
+            await in_thread(self._desk.board.read_repo)
             return self._page(request, person, plan)
 
         return show

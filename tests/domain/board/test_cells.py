@@ -150,3 +150,10 @@ def test_marks_and_pods() -> None:
     ]
     assert found.pods == "2/2"
     assert set(found.flags) == {"locked", "drift"}
+
+
+@pytest.mark.parametrize(("by_choice", "word"), [(False, "1.9.0 vetoed"), (True, "1.9.0 held back")])
+def test_what_a_person_s_choice_holds_back_is_no_veto(by_choice: bool, word: str) -> None:
+    veto = Veto("production", "web", "sha256:" + "a" * 64, "1.9.0", by_choice=by_choice)
+    found = cell(facts(entry(1, "live")), "web", Holds(vetoes=(veto,)))
+    assert [it.word for it in found.marks] == [word]

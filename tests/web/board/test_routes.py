@@ -187,6 +187,9 @@ def test_automate_ends_what_a_choice_holds_back(browser: httpx.Client, shop: Sho
     held = f"vetoes:\n- {{environment: staging, service: web, digest: '{digest}', tag: 1.0.0, by_choice: true, by: bob}}\n"
     shop.remote.push({"holds.yaml": held})
     page = browser.get("/-/automate/staging").text
+    for service in ("web", "orders"):
+        drawer = browser.get(f"/staging/{service}").text
+        assert (f'href="/-/automate/staging?service={service}"' in drawer) is (service == "web")
     assert "web 1.0.0, held back by bob, may be released automatically again" in page
     assert "headway automate staging" in page
     done = browser.post("/-/automate/staging", data={**fields(page), "reason": "go on"}, headers=OURS)
