@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from headway.web.board.setup import BoardServer
     from headway.web.login.doors import Door
     from headway.web.serving import Event, Here, Tell, There
+    from headway.web.slack.setup import SlackServer
 
 
 def serve(
@@ -98,7 +99,6 @@ def _serve(
     from headway.web.login.doors import door
     from headway.web.protocol import Guarded, connections_at_most
     from headway.web.serving import Clock, Here, There, roles_now
-    from headway.web.slack.setup import slack_server
 
     teller = Teller()
 
@@ -109,7 +109,7 @@ def _serve(
     config = looks.warm_up()
     way_in = door(settings, host)
     board = _board(way_in, looks, tell)
-    slack = slack_server(settings, board)
+    slack = _slack(settings, board)
     # Nobody told of a run that was cut off: `reconcile` does, and need not wait for its schedule.
     board.on_cut_off(looks.reconcile)
 
@@ -190,6 +190,15 @@ def _board(way_in: Door, looks: Here | There, tell: Tell) -> BoardServer:
 
     steps.listen(said)
     return board
+
+
+def _slack(settings: Settings, board: BoardServer) -> SlackServer | None:
+    """Return Slack's way in, where its secrets are set."""
+    if not (settings.slack_signing_secret.get_secret_value() or settings.slack_app_token.get_secret_value()):
+        return None
+    from headway.web.slack.setup import SlackServer
+
+    return SlackServer(settings, board)
 
 
 def _api(settings: Settings, roles: Callable[[], Mapping[str, Role] | None]) -> list[Route]:

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from headway.domain.config.model import Notify, Route
@@ -116,6 +116,12 @@ class Notice:
         if self.state in SETTLED and state in UNDER_WAY:
             return False
         return (at, _rank(state)) >= (self.at, _rank(self.state))
+
+    def without_buttons(self, at: str) -> Notice:
+        """Return the same, as of a later time, for a message that is to lose its buttons."""
+        if at <= self.at:
+            at = stamp(datetime.fromisoformat(self.at) + timedelta(seconds=1))
+        return dataclasses.replace(self, buttons=False, corrects=True, at=at)
 
     @property
     def headline(self) -> str:

@@ -145,6 +145,11 @@ def unfinished_cause(last: Entry, notified: Entry, message: str, hint: str) -> C
     return notified.cause.saying(f"{notified.cause.text or 'it failed'}; {back}")
 
 
+def has_its_commit(notice: Notice) -> bool:
+    """Return whether a release has just got its commit, so that it is its environment's newest change."""
+    return bool(notice.commit) and notice.state in ("releasing", "live") and not notice.progress
+
+
 def is_overdue(last: Entry, now: datetime) -> bool:
     """Return whether a change has waited so long that people are notified also of what may be over in a moment."""
     return now - last.time >= OVERDUE

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from headway.domain.config.reading import Config
 from headway.domain.notifications.notices import Notice, Recipient, recipients_of, stamp
-from headway.domain.notifications.releases import as_known, that_follow
+from headway.domain.notifications.releases import as_known, has_its_commit, that_follow
 from headway.domain.releases.links import commit_page
 from headway.errors import HeadwayError
 from headway.operations.connections import Connections
@@ -34,6 +34,8 @@ def send(connections: Connections, config: Config, notice: Notice, *, known: boo
             announce(notice, outbox.first)
         if config.document.notify is None:
             return True
+        if has_its_commit(notice):
+            outbox.supersede_buttons(notice)
         if recipients := that_follow(recipients_now(connections, config, notice, now), notice):
             connections.dispatcher.send(notice, recipients)
     except Exception as error:  # noqa: BLE001 - a release never fails because nobody could be notified of it

@@ -106,6 +106,24 @@ class Outbox:
 
         return not self._file.use(write) or found[0]
 
+    def supersede_buttons(self, notice: Notice) -> None:
+        """Write down that the messages of an environment's earlier releases have no buttons any more."""
+
+        def write(database: Database) -> None:
+            database.execute("BEGIN IMMEDIATE")
+            with database:
+                rows = database.execute(
+                    "SELECT target, body FROM notices AS n WHERE release <> ? AND body LIKE '%\"buttons\": true%' AND"
+                    " seq = (SELECT max(seq) FROM notices WHERE target = n.target AND release = n.release)",
+                    (notice.release,),
+                ).fetchall()
+                for target, body in rows:
+                    last = Notice.from_json(body)
+                    if (last.app, last.environment) == (notice.app, notice.environment) and last.commit:
+                        _put(database, target, last.without_buttons(notice.at), time.time())
+
+        self._file.use(write)
+
     def take(self) -> Delivery | None:
         """Take what is due for one target and release, for a minute; None where nothing is.
 

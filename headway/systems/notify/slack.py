@@ -90,6 +90,10 @@ class Slack:
         except SlackRefused as error:
             if error.said != "message_not_found":
                 raise
+            newest = delivery.newest
+            if newest.corrects and self._outbox.mark(delivery.target, delivery.release, newest.mark):
+                # This state was posted before, and whoever deleted it has seen it.
+                return message_at
             self._outbox.forget_marks(delivery.target, delivery.release)
             return self._post(channel, delivery, MESSAGE, body)
         return message_at

@@ -21,6 +21,11 @@ class SlackServer:
     """Slack's buttons and commands in one server process, over HTTP, Socket Mode, or both."""
 
     def __init__(self, settings: Settings, board: BoardServer) -> None:
+        if not settings.slack_token.get_secret_value():
+            raise UsageError(
+                "HEADWAY_SLACK_SIGNING_SECRET or HEADWAY_SLACK_APP_TOKEN is set, and HEADWAY_SLACK_TOKEN is not",
+                hint="set it to the app's bot token (xoxb-…): answers are given with it",
+            )
         connections = board.board.connections
         slack = SlackApp(settings.slack_token.get_secret_value(), settings.slack_url)
 
@@ -55,15 +60,3 @@ class SlackServer:
         if self.socket is not None:
             self.socket.close()
         self._inbox.close()
-
-
-def slack_server(settings: Settings, board: BoardServer) -> SlackServer | None:
-    """Return Slack's way in; None where it is not set up. Half of it is refused."""
-    if not (settings.slack_signing_secret.get_secret_value() or settings.slack_app_token.get_secret_value()):
-        return None
-    if not settings.slack_token.get_secret_value():
-        raise UsageError(
-            "HEADWAY_SLACK_SIGNING_SECRET or HEADWAY_SLACK_APP_TOKEN is set, and HEADWAY_SLACK_TOKEN is not",
-            hint="set it to the app's bot token (xoxb-…): answers are given with it",
-        )
-    return SlackServer(settings, board)

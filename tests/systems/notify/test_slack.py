@@ -73,6 +73,48 @@ def test_one_message_changes_as_the_release_goes_on(slack: SlackServer, tmp_path
     here.close()
 
 
+def live(to: Dispatcher, release: str, **more: Any) -> None:
+    """Have a release told that has its commit, in a channel with buttons."""
+    now = datetime.now(UTC)
+    fields = {"state": "live", "at": stamp(now), "release": release, "commit": "9" * 40, **more}
+    notice = dataclasses.replace(NOTICE, **fields)
+    to.outbox.supersede_buttons(notice)
+    to.outbox.put(notice, [Recipient("slack", "#releases", now, buttons=True)])
+    while to.deliver():
+        pass
+
+
+def has_buttons(slack: SlackServer) -> list[bool]:
+    """Return which messages have buttons, the oldest first."""
+    return [any(it["type"] == "actions" for it in each["blocks"]) for each in slack.posts()]
+
+
+def test_an_older_release_cannot_be_rolled_back_by_its_message(slack: SlackServer, tmp_path: Path) -> None:
+    """The next one to its environment takes the button from it, and changes nothing else of it; others keep theirs."""
+    here = dispatcher(slack, tmp_path)
+    live(here, "r-1")
+    live(here, "r-2", environment="staging")
+    first = slack.posts()[0]["text"]
+    assert has_buttons(slack) == [True, True]
+    live(here, "r-3", seconds=9.0)
+    assert has_buttons(slack) == [False, True, True]
+    live(here, "r-4", state="releasing")
+    assert has_buttons(slack) == [False, True, False, False]
+    assert slack.posts()[0]["text"] == first
+    assert len(slack.thread()) == 4
+    here.close()
+
+
+def test_a_message_that_was_deleted_stays_deleted(slack: SlackServer, tmp_path: Path) -> None:
+    """Nobody needs it only to see it without its button."""
+    here = dispatcher(slack, tmp_path)
+    live(here, "r-1")
+    slack.delete(slack.posts()[0])
+    live(here, "r-2")
+    assert [it["metadata"]["event_payload"]["release"] for it in slack.posts()] == ["r-2"]
+    here.close()
+
+
 def test_states_that_come_together_are_sent_together(slack: SlackServer, tmp_path: Path) -> None:
     """What happened while Slack was away is one message in its newest state, with the whole story in its thread."""
     here = dispatcher(slack, tmp_path)
