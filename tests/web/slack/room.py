@@ -80,7 +80,7 @@ class Recording(StartsThere):
 
     def start(self, flow: str, request: Forcible, services: Sequence[str], press: str = "") -> str:
         """Note a start; the same press starts nothing twice, as Prefect's keys do."""
-        if press not in self.presses:
+        if not press or press not in self.presses:
             self.presses[press] = flow
             self.started.append((flow, request))
         return "http://prefect.example/runs/1"
