@@ -131,7 +131,9 @@ def told_view(title: str, text: str, hint: str = "") -> dict[str, Any]:
 def working_view(title: str = "headway") -> dict[str, Any]:
     """Return the modal that stands while the plan is worked out."""
     return told_view(
-        title, "Working it out…", "If this stays, look at the channel: where nothing has happened, press again."
+        title,
+        "Working it out…",
+        "If this stays, look at the channel: where nothing has happened, press again.",
     )
 
 

@@ -22,7 +22,8 @@ HINTS = {
     "channel_not_found": "make the channel, or invite headway's app to it; `notify` in headway.yaml names it",
     "not_in_channel": "invite headway's app to the channel",
     "is_archived": "name another channel in headway.yaml",
-    "missing_scope": "give headway's app the scopes that docs/slack.md lists, and install it again",
+    "missing_scope": "give headway's app chat:write, channels:read, channels:history (groups:… for private channels), "
+    "users:read for buttons, users:read.email for HEADWAY_SLACK_EMAILS, and install it again",
     "expired_trigger_id": "Slack gives three seconds for this; press again",
 }
 _TOKEN = "set HEADWAY_SLACK_TOKEN to a bot token (xoxb-…) of an app that is installed in the workspace"
