@@ -39,7 +39,7 @@ Force = Annotated[
         "cluster. Requires --reason.",
     ),
 ]
-Format = Annotated[Output, typer.Option("--output", "-o", help="Output format.")]
+Format = Annotated[Output, typer.Option("--output", "-o", help="Output format; wide shortens nothing.")]
 ReleaseId = Annotated[
     str,
     typer.Option(

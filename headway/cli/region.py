@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TextIO
 
 from headway.cli.terminal import size_of
@@ -50,6 +50,10 @@ class Region:
             if newline:
                 self._paint(whole + newline, self._lines)
         return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write several texts above the lines."""
+        self.write("".join(lines))
 
     def flush(self) -> None:
         """Do nothing: each write is whole."""

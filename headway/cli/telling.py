@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 EVERY = 0.25
 """Seconds between two looks at the time, for the lines in place."""
+SOON = 0.05
+"""Seconds between two versions of a line in place; the last one is shown in any case."""
 MARGIN = 10
 """Columns that the time takes, before each line of the log. Lines in place begin behind it, too."""
 NARROW = 60
@@ -77,6 +79,7 @@ class _Live:
         self._region, self._began = shown, began
         self._drawing = Drawing
         self._progress = Progress()
+        self._shown = 0.0
         self._lock = threading.RLock()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._tick, name="lines in place", daemon=True)
@@ -96,8 +99,11 @@ class _Live:
     def take(self, text: str) -> None:
         """Take a line of the log."""
         with self._lock:
-            self._progress, stay = self._progress.take(visible(text), time.monotonic())
-            self._show(stay)
+            now = time.monotonic()
+            self._progress, stay = self._progress.take(visible(text), now)
+            # A build may say thousands of lines in a second, of which nobody can read more than a few.
+            if stay or now - self._shown >= SOON:
+                self._show(stay)
 
     def _tick(self) -> None:
         while not self._ended.wait(EVERY):
@@ -106,13 +112,14 @@ class _Live:
 
     def _show(self, stay: Iterable[Line] = ()) -> None:
         """Show what goes on now, below the lines that stay."""
+        self._shown = time.monotonic()
         # Anew each time, since the terminal may have another width by now.
         drawing = self._drawing(sys.stderr)
         width, height = self._region.size
         width = min(width, drawing.width)
         margin = " " * (MARGIN if width >= NARROW else 2)
         most = max(1, min(MOST, height // 2))
-        rows = self._progress.rows(time.monotonic(), width - len(margin) - 1, most)
+        rows = self._progress.rows(self._shown, width - len(margin) - 1, most)
         shown = drawing.rendered(rows, margin).split("\n")[:-1]
         self._region.show(shown, drawing.rendered(stay, _since(self._began)))
 

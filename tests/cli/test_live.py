@@ -13,6 +13,7 @@ import pytest
 from tests.screen import Screen
 from tests.terminal import Terminal
 
+pytestmark = pytest.mark.slow
 STORY = """
 import sys, threading, time
 from headway.cli.main import lasting_streams, watched_signals
@@ -105,9 +106,9 @@ log("shop Deployment/api: live")
 def test_the_time_goes_on_by_itself() -> None:
     """A line in place counts its seconds, and so does what was said last where there is none."""
     with terminal('log("rehearsing")\nwait()\nlog("web | Step 1/2 : FROM x")\nwait()') as it:
-        it.until(lambda written: "… 2s  rehearsing" in written)
+        it.until(lambda written: re.search(r"… \d+s  rehearsing", written) is not None)
         it.type("\n")
-        it.until(lambda written: re.search(r"step 1/2.*1s", written) is not None)
+        it.until(lambda written: re.search(r"step 1/2.* [1-9]\d*s", written) is not None)
         assert lines(80, it.written) == ["T  rehearsing", "          web  step 1/2 Ns  FROM x"]
 
 
@@ -154,6 +155,22 @@ wait()
         assert "\x1b[2J" not in it.written
         it.type("\n")
         assert it.end()[0] == 0
+
+
+def test_a_chatty_build_is_not_drawn_line_by_line() -> None:
+    """Thousands of lines in a moment become a few versions of one line; the last of them is shown."""
+    story = """
+for n in range(5000): log(f"web | compiling {n}")
+wait()
+"""
+    with terminal(story) as it:
+        it.until(lambda written: "compiling 4999" in written)
+        shown = it.written.count("compiling")
+        it.type("\n")
+        code, written = it.end()
+    assert code == 0
+    assert shown < 1000
+    assert lines(80, written) == ["T  web Ns  compiling 4999"]
 
 
 def test_a_resize_tears_nothing() -> None:
@@ -231,7 +248,8 @@ def test_a_closed_terminal_ends_no_release(tmp_path: object) -> None:
     story = f"""
 note_unfinished("staging", "staging: commit 9ab2c41f0")
 log("shop Deployment/web: 1 of 3 new pods are ready")
-time.sleep(1)
+try: wait()
+except OSError: pass
 log("shop Deployment/web: live")
 tell("report", "x", "## live")
 open({done!r}, "w").close()

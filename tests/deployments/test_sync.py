@@ -312,8 +312,8 @@ def test_a_work_pool_of_another_type_is_not_changed(server: HttpServer, tmp_path
 
 
 QUICK = {
-    "release": "images", "rollback": "reason", "deliver": "request", "build-images": "request", "rebuild": "request",
-    "set-image": "request", "promote": "", "watch-registry": "", "reconcile": "",
+    "release": "images", "rollback": "reason", "deliver": "environment", "set-image": "service", "rebuild": "request",
+    "build-images": "", "promote": "", "watch-registry": "", "reconcile": "",
 }  # fmt: skip
 """What *Quick run* is refused for, by flow: what only a person can say. The others need nothing more."""
 
