@@ -47,7 +47,6 @@ def rehearse(
 ) -> Rehearsal:
     """Try on the cluster what an environment would be with these files; `whole`: also look what would be pruned."""
     planned = desired.with_files(files)
-    before, after = ({key: it.object for key, it in each.by_id.items()} for each in (desired, planned))
     cluster = _cluster(connections, planned)
     last = recorded(cluster, planned.namespace, planned.owner)
     refuse_copy(last, source_of(connections, desired, last), planned.owner, planned.namespace)
@@ -56,7 +55,7 @@ def rehearse(
         planned.manifests,
         planned.namespace,
         planned.owner,
-        of_release=touched(before, after),
+        of_release=touched(desired.objects, planned.objects),
         takeover=planned.environment.takeover,
         ran=jobs_done(connections, planned) if last is not None else frozenset(),
         prune=whole and not planned.problems,

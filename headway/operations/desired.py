@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from headway.domain.config.reading import Config
 from headway.domain.health.engines import Engine
@@ -13,6 +14,7 @@ from headway.domain.manifests.expected import containers_of, planned_digests, po
 from headway.domain.manifests.image_sites import FIELD, ImageSite
 from headway.domain.manifests.index import FileIndex, Manifest, index_file
 from headway.domain.objects.identity import ObjectId, Owner, id_of
+from headway.domain.objects.kept_fields import without
 from headway.domain.rendering.unit import within
 from headway.errors import Problem, UsageError
 from headway.operations.rendering import RenderedUnit
@@ -142,6 +144,11 @@ class Desired:
             key: Engine.of(self.by_id[key].object, key.namespace, it) for key, it in self.field_images.items()
         }
         return {key: it for key, it in found.items() if it is not None}
+
+    @property
+    def objects(self) -> dict[ObjectId, Mapping[str, Any]]:
+        """The objects as the repo says them, without what is left as the cluster has it."""
+        return {key: without(it.object, it.kept) if it.kept else it.object for key, it in self.by_id.items()}
 
     def with_readers(self, changed: Iterable[ObjectId]) -> frozenset[ObjectId]:
         """Return objects that change, and the HelmReleases that read values from one of them."""

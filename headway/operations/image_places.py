@@ -9,6 +9,7 @@ from headway.domain.config.reading import Config
 from headway.domain.images.reference import ImageRef
 from headway.domain.manifests.image_sites import ImageSite
 from headway.domain.manifests.index import FileIndex
+from headway.domain.objects.kept_fields import without
 from headway.domain.releases.plans import Change, Plan, plan_images, service_of
 from headway.domain.releases.recorded import bare
 from headway.domain.rendering.containers import differences, fields_in
@@ -65,7 +66,7 @@ def checked(desired: Desired, plan: Plan) -> Plan:
     if wrong := [it for it in new if it not in desired.problems]:
         raise ConfigError(wrong)
     now, then = (
-        [it.object for index in each.indexes if index.rendered for it in index.manifests]
+        [without(it.object, it.kept) for index in each.indexes if index.rendered for it in index.manifests]
         for each in (desired, after)
     )
     # Where only the tag is written, the record alone has the digest.

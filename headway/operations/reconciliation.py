@@ -308,6 +308,6 @@ def _changed(
     """
     if since is None:
         return None
-    old = {key: manifest.object for key, manifest in since.by_id.items()}
-    changed = {key for key, manifest in desired.by_id.items() if old.get(key) != manifest.object}
+    old = since.objects
+    changed = {key for key, it in desired.objects.items() if old.get(key) != it}
     return desired.with_readers(touched | changed)

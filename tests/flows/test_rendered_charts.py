@@ -65,3 +65,34 @@ def test_a_chart_is_applied_beside_plain_files(place: Place) -> None:
     assert place.run("reconcile").code == 0
     assert job(place, "staging")["spec"]["schedule"] == "5 5 5 5 *"
     assert commit[:7] in place.run("history", "staging").out
+
+
+@pytest.mark.slow
+def test_what_a_chart_makes_at_random_may_be_left_as_the_cluster_has_it(place: Place) -> None:
+    """Refused with the field's path at first; named in headway.yaml it is applied once, and never changes again."""
+    place.start(staging="")
+    files = charted(place)
+    template = TEMPLATE.replace("{name: web}", '{name: web, annotations: {key: "{{ randAlphaNum 8 }}"}}')
+    place.configure(staging=CHART.format("staging"))
+    place.remote.push({**files, "charts/web/templates/job.yaml": template})
+    refused = place.run("reconcile")
+    assert refused.code == 1
+    assert "each rendering gives another value: CronJob web: metadata.annotations.key" in refused.said
+    assert "keep_from_cluster" in refused.said
+    place.run("reconcile")
+    keep = "keep_from_cluster: [{kind: CronJob, name: web, path: metadata.annotations.key}]"
+    place.configure(staging=f"{CHART.format('staging')}, {keep}")
+    path = "/apis/batch/v1/namespaces/staging/cronjobs/web"
+    place.kube.objects.pop(path)
+    assert place.run("reconcile").code == 0
+    made = job(place, "staging")["metadata"]["annotations"]["key"]
+    assert len(made) == 8
+    place.kube.objects[path]["metadata"]["annotations"]["key"] = "by-hand"
+    place.kube.changes.clear()
+    assert place.run("reconcile").code == 0
+    assert place.run("diff", "staging").code == 0
+    assert place.kube.changes == []
+    done = place.run("release", "staging", f"web={place.image('web', '1.1.0')}")
+    assert done.code == 0, done.said
+    assert place.tags("staging")["web"] == "1.1.0"
+    assert job(place, "staging")["metadata"]["annotations"]["key"] == "by-hand"

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 from headway.domain.images.reference import ImageRef, InvalidImage
 from headway.domain.manifests.image_fields import ImageField
 from headway.domain.objects.conditions import parse_question
+from headway.domain.objects.kept_fields import KeptField
 from headway.domain.rendering.place import ChartUse, RemoteChart
 from headway.domain.rules.model import Part, Tags
 from headway.domain.text.field_path import parse_path
@@ -218,6 +219,30 @@ class Chart(Part):
         )
 
 
+def _path(value: str) -> str:
+    parse_path(value)
+    return value
+
+
+FieldPath = Annotated[str, AfterValidator(_path)]
+
+
+class KeepRule(Part):
+    """A field that is left as the cluster has it."""
+
+    kind: str = Field(pattern=KIND)
+    """The kind, with its API group after a dot if several groups have one: `Tenant.minio.min.io`."""
+    name: str = ""
+    """Name of the object. Default: every object of the kind."""
+    path: FieldPath
+    """Path of the field: `data.password`, `spec.template.metadata.annotations."checksum/secret"`."""
+
+    @property
+    def field(self) -> KeptField:
+        """The same as the rendering takes it."""
+        return KeptField(self.kind, parse_path(self.path), self.name)
+
+
 class Environment(Part):
     """One place where the whole application runs."""
 
@@ -258,6 +283,9 @@ class Environment(Part):
     """Checks after each rollout."""
     soak: Duration | None = None
     """How long an image must be live here before automation promotes it to the next environment."""
+    keep_from_cluster: list[KeepRule] = []
+    """Fields that a chart renders to another value each time (`randAlphaNum`, `now`, `genCA`). They are applied when
+    the object is made, and then left as the cluster has them. Without an entry such a chart is refused."""
     takeover: list[Annotated[str, Field(min_length=1)]] = []
     """Field managers (such as `helm` or `kubectl`) whose objects and fields headway takes over. Fields of theirs that
     are not in the repo are removed."""
@@ -330,14 +358,6 @@ class HealthRule(Part):
     """Conditions of failure, in the same syntax. One is enough."""
     held: Questions = []
     """Conditions under which it is applied but not running, such as a pause. One is enough."""
-
-
-def _path(value: str) -> str:
-    parse_path(value)
-    return value
-
-
-FieldPath = Annotated[str, AfterValidator(_path)]
 
 
 def _kind_with_image(value: str) -> str:

@@ -65,7 +65,8 @@ class Config:
         """Return where an environment's objects come from; raise UsageError for one that there is not."""
         it = self.environment(name)
         use = it.chart.use if it.chart is not None else ChartUse()
-        use = replace(use, release=use.release or self.app, namespace=it.cluster.namespace)
+        keep = tuple(each.field for each in it.keep_from_cluster)
+        use = replace(use, release=use.release or self.app, namespace=it.cluster.namespace, keep=keep)
         said_in = (self.file, name) if use.remote is not None else ()
         return Place(it.path if it.path != "." else "", tuple(self.document.ignore), use, *said_in)
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from headway.domain.images.reference import Image
 from headway.domain.manifests.image_kinds import EVERY_OPERATOR, KINDS
+from headway.domain.objects.identity import is_named
 from headway.domain.text.field_path import Steps, parse_path, values_at, written
 
 
@@ -46,11 +47,7 @@ class ImageField:
 
     def covers(self, item: Mapping[str, Any]) -> bool:
         """Return whether it is about an object."""
-        kind, _, group = self.kind.partition(".")
-        version = str(item.get("apiVersion", ""))
-        if kind != item.get("kind") or (group and group != version.rpartition("/")[0]):
-            return False
-        return not self.name or self.name == (item.get("metadata") or {}).get("name")
+        return is_named(item, self.kind, self.name)
 
     def accepts(self, text: str) -> bool:
         """Return whether a text is an image as it may stand there."""

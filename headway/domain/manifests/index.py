@@ -24,6 +24,7 @@ from headway.domain.manifests.image_fields import KNOWN, ImageFields
 from headway.domain.manifests.image_sites import ImageSite, ImageUse
 from headway.domain.manifests.mentions import Mention, mentions, placeholders
 from headway.domain.manifests.shape import misfits
+from headway.domain.text.field_path import Steps
 from headway.domain.text.yaml_nodes import YamlProblem, child, compose, decode, problem_at, scalar_span
 from headway.domain.text.yaml_values import may_alias, node_at, value_of
 from headway.errors import Problem
@@ -42,12 +43,16 @@ _TEMPLATES = (
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One Kubernetes object and where it stands; `line` counts from 1, `document` from 0."""
+    """One Kubernetes object and where it stands; `line` counts from 1, `document` from 0.
+
+    `kept` are fields that stay as the cluster has them.
+    """
 
     path: str
     document: int
     line: int
     object: dict[str, Any]
+    kept: tuple[Steps, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

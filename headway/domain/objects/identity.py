@@ -58,6 +58,15 @@ class Owner:
         return f"{self.app}/{self.environment}"
 
 
+def is_named(item: Mapping[str, Any], kind: str, name: str = "") -> bool:
+    """Return whether an object is of a kind, which may carry its group as `Tenant.minio.min.io`, and has a name."""
+    plain, _, group = kind.partition(".")
+    version = str(item.get("apiVersion", ""))
+    if plain != item.get("kind") or (group and group != version.rpartition("/")[0]):
+        return False
+    return not name or name == (item.get("metadata") or {}).get("name")
+
+
 def selector(labels: Mapping[str, str]) -> str:
     """Write labels as the API's label selector."""
     return ",".join(f"{key}={value}" for key, value in labels.items())

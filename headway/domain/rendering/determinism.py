@@ -7,8 +7,11 @@ another `now`, so that a date shows too. Only charts whose templates use such a 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
+
+from headway.domain.objects.kept_fields import KeptField, kept_in, without
+from headway.domain.text.field_path import Step
 
 _RANDOM = re.compile(
     r"\b(?:rand(?:Alpha|AlphaNum|Ascii|Numeric|Bytes|Int)|shuffle|uuidv4|now|ago|htpasswd|bcrypt|encryptAES"
@@ -33,8 +36,13 @@ def at_another_time(template: bytes) -> bytes:
     return changed.encode("utf-8", "surrogateescape")
 
 
-def differences(one: Sequence[dict[str, Any]], other: Sequence[dict[str, Any]]) -> list[str]:
-    """Return the objects and fields in which two renderings differ, each as `Kind name: field`; never a value."""
+def differences(
+    one: Sequence[dict[str, Any]], other: Sequence[dict[str, Any]], keep: Collection[KeptField] = ()
+) -> list[str]:
+    """Return the objects and fields in which two renderings differ, each as `Kind name: field`; never a value.
+
+    The fields to `keep` may differ. Fields are written as paths, as headway.yaml takes them.
+    """
     found: list[str] = []
     theirs = {_name(it): it for it in other}
     for item in one:
@@ -42,7 +50,8 @@ def differences(one: Sequence[dict[str, Any]], other: Sequence[dict[str, Any]]) 
         if name not in theirs:
             found.append(f"{name}: its name")
             continue
-        fields = list(_fields(item, theirs[name], ""))
+        kept = kept_in(item, keep)
+        fields = list(_fields(without(item, kept), without(theirs[name], kept), ""))
         if fields:
             more = f" and {len(fields) - NAMED} more" if len(fields) > NAMED else ""
             found.append(f"{name}: {', '.join(fields[:NAMED])}{more}")
@@ -52,7 +61,8 @@ def differences(one: Sequence[dict[str, Any]], other: Sequence[dict[str, Any]]) 
 def _fields(one: Any, other: Any, path: str) -> Iterator[str]:
     if isinstance(one, dict) and isinstance(other, dict):
         for key in dict.fromkeys((*one, *other)):
-            below = f"{path}.{key}" if path else str(key)
+            said = str(Step("key", str(key)))
+            below = f"{path}.{said}" if path else said
             if key in one and key in other:
                 yield from _fields(one[key], other[key], below)
             else:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from headway.domain.manifests.image_fields import KNOWN, ImageFields
 from headway.domain.manifests.index import FileIndex, Manifest, index_file
+from headway.domain.objects.kept_fields import kept_in
 from headway.domain.rendering.meaning import meaning
 from headway.domain.rendering.unit import Unit
 from headway.errors import Problem
@@ -26,7 +27,8 @@ def index_rendered(unit: Unit, raw: bytes, fields: ImageFields = KNOWN) -> FileI
         what = meaning(manifest.object, unit.chart.hooks)
         name = f"{manifest.object['kind']} {manifest.object['metadata']['name']}"
         if what.action == "apply":
-            kept.append(replace(manifest, path=unit.path))
+            own = kept_in(manifest.object, unit.chart.keep)
+            kept.append(replace(manifest, path=unit.path, kept=own))
         elif what.action == "refuse":
             problems.append(unit.problem(f"{name}: {what.why}"))
         else:

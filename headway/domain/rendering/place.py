@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from headway.domain.objects.kept_fields import KeptField
+
 
 @dataclass(frozen=True, slots=True)
 class RemoteChart:
@@ -50,7 +52,7 @@ class ChartUse:
 
     `path` is the chart that headway.yaml names, `remote` one that is elsewhere; without both, those that are found in
     the folder are rendered. What a chart asks of the cluster is `kube_version` and `api_versions`: nothing is asked
-    while it is rendered.
+    while it is rendered. `keep` are fields that may be others in each rendering.
     """
 
     path: str = ""
@@ -61,6 +63,7 @@ class ChartUse:
     api_versions: tuple[str, ...] = ()
     hooks: str = "refuse"
     remote: RemoteChart | None = None
+    keep: tuple[KeptField, ...] = ()
 
     @property
     def is_named(self) -> bool:

@@ -57,7 +57,11 @@ class Unit:
         asked = asdict(self.chart) if self.kind == "chart" else {}
         if self.chart.remote is None:
             asked.pop("remote", None)
+        asked.pop("keep", None)
         said = [versions, self.kind, self.path, asked, sorted(self.reads.items())]
+        if self.chart.keep:
+            # It decides whether there is a rendering at all.
+            said.append(sorted(map(repr, self.chart.keep)))
         return hashlib.sha256(json.dumps(said).encode("utf-8", "surrogateescape")).hexdigest()
 
 

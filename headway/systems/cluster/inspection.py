@@ -16,6 +16,7 @@ from headway.domain.objects.applied import namespace_leaves, see_namespace
 from headway.domain.objects.drift import SAME, Examination, examine
 from headway.domain.objects.fields import NO_CLAIMS, Claims
 from headway.domain.objects.identity import ObjectId, Owner, id_of, owner_of
+from headway.domain.objects.kept_fields import as_in_cluster
 from headway.domain.objects.kinds import why_unknown
 from headway.domain.objects.scaling import fought, gives_up_replicas, scale_targets
 from headway.domain.objects.wanted import prepare
@@ -145,6 +146,8 @@ def inspect(
     scaled = _scaled(cluster, items)
     for item in items:
         if item.live is not None:
+            if item.manifest.kept:
+                item.wanted = as_in_cluster(item.wanted, item.live, item.manifest.kept)
             item.claims = Claims(takeover, item.id in scaled)
             meta = item.live["metadata"]
             if item.id.kind == "Namespace" and (why := namespace_leaves(item.live)):

@@ -69,7 +69,7 @@ class UnitSources:
             entry,
             dict(sorted(walk.reads.items())),
             tuple(sorted(set(walk.problems))),
-            use if kind == "chart" else ChartUse(),
+            use if kind == "chart" else ChartUse(keep=use.keep),
             walk.with_helm,
             frozenset(walk.bases),
         )

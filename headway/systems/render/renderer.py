@@ -56,12 +56,12 @@ class Renderer:
         second = self._render(
             unit, {**files, **{path: at_another_time(it) for path, it in templates.items()}}
         )
-        found = differences(first.objects, second.objects)
+        found = differences(first.objects, second.objects, unit.chart.keep)
         if found:
             raise ConfigError(
                 unit.problem(
                     f"each rendering gives another value: {it}; give it by the chart's values, or from a Secret that "
-                    "the chart does not make"
+                    "the chart does not make, or name the field in keep_from_cluster"
                 )
                 for it in found
             )

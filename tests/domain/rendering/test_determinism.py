@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from headway.domain.objects.kept_fields import KeptField
 from headway.domain.rendering.determinism import at_another_time, differences, may_differ
+from headway.domain.text.field_path import parse_path
 
 
 def secret(**data: Any) -> dict[str, Any]:
@@ -35,6 +37,25 @@ def test_the_object_and_the_field_are_named_and_no_value(
 ) -> None:
     """A value that changes each time is mostly a password."""
     assert differences(one, other) == said
+
+
+def test_fields_to_keep_may_differ_and_others_may_not() -> None:
+    """Of the object that is named alone; what is told is a path as headway.yaml takes it."""
+    one = {
+        "kind": "Secret",
+        "metadata": {"name": "db", "annotations": {"a.b/c": "1"}},
+        "data": {"a": "1", "b": "1"},
+    }
+    other = {
+        "kind": "Secret",
+        "metadata": {"name": "db", "annotations": {"a.b/c": "2"}},
+        "data": {"a": "2", "b": "1"},
+    }
+    assert differences([one], [other]) == ['Secret db: metadata.annotations."a.b/c", data.a']
+    keep = [KeptField("Secret", parse_path("data.a"), "db")]
+    assert differences([one], [other], keep) == ['Secret db: metadata.annotations."a.b/c"']
+    keep.append(KeptField("Secret", parse_path('metadata.annotations."a.b/c"')))
+    assert differences([one], [other], keep) == []
 
 
 @pytest.mark.parametrize(
