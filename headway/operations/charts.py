@@ -75,6 +75,8 @@ class Charts:
             return files
 
     def _fetched(self, chart: RemoteChart) -> tuple[bytes, ...]:
+        if not chart.digest:
+            raise UsageError("it is not pinned: digest is missing", hint=self._now(chart))
         if not self._allows(chart.host):
             raise UsageError(
                 f"nothing may be fetched from {chart.host}",
@@ -82,16 +84,21 @@ class Charts:
                 f"(`{helm_pull(chart.name or chart.ref, chart.version, chart.repo)}`) and name its folder with `path`",
             )
         with ChartSources(self._docker_config, self._allows) as sources:
-            if not chart.digest:
-                now = sources.digest_now(chart)
-                raise UsageError(
-                    "it is not pinned: digest is missing", hint=f"{chart.version} is this now: digest: {now}"
-                )
             try:
                 return sources.fetch(chart)
             except NoSuchChart as error:
                 hint = f"{chart.version} is this now: digest: {error.digest}" if error.digest else ""
                 raise UsageError(f"{chart.digest}: {error.message}", hint=hint) from None
+
+    def _now(self, chart: RemoteChart) -> str:
+        """Return what a version is now, to be copied, or why that is not known here."""
+        if not self._allows(chart.host):
+            return f"HEADWAY_CHART_HOSTS does not name {chart.host}, so nobody was asked what it is"
+        try:
+            with ChartSources(self._docker_config, self._allows) as sources:
+                return f"{chart.version} is this now: digest: {sources.digest_now(chart)}"
+        except HeadwayError as error:
+            return f"what {chart.version} is now is not known: {error.message}"
 
     def _allows(self, host: str) -> bool:
         return host in self._hosts

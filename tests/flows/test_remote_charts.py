@@ -212,6 +212,21 @@ def test_without_a_digest_nothing_is_rendered_and_the_one_of_now_is_named(place:
     holds_alone(place, "version", "it is not pinned: digest is missing", f"digest: {digest}")
 
 
+@pytest.mark.parametrize(
+    ("hosts", "said_now"),
+    [("", "HEADWAY_CHART_HOSTS does not name"), ("own", "what 1.0.0 is now is not known")],
+)
+def test_without_a_digest_an_outage_changes_nothing(place: Place, hosts: str, said_now: str) -> None:
+    """It is no outage's fault that the chart is not pinned."""
+    place.start(staging="", production="")
+    in_registry(place, "staging")
+    place.settings["HEADWAY_CHART_HOSTS"] = place.registry.host if hosts else ""
+    place.rules["staging"] = said(place, "1.0.0", "", ", values: [staging/values.yaml]")
+    place.remote.push({"headway.yaml": place.headway_yaml()})
+    place.registry.mood = lambda path: (503, {}) if "/charts/" in path else None
+    holds_alone(place, "version", "it is not pinned: digest is missing", said_now)
+
+
 def test_another_digest_than_the_registrys_is_refused(place: Place) -> None:
     place.start(staging="", production="")
     digest = in_registry(place, "staging")
