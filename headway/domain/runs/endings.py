@@ -6,6 +6,8 @@ lists each of them. The message holds no name of a class: it is the error's own,
 
 from __future__ import annotations
 
+from typing import Literal
+
 from headway.errors import FailedError, HeadwayError, RefusedError, TransientError, UsageError
 
 _KINDS: dict[str, type[HeadwayError]] = {
@@ -19,6 +21,7 @@ FAILURES = tuple(_KINDS)
 NEVER_ANSWERED = "never resumed"
 """How Prefect says that a run which waited for an answer has run out of time."""
 _HINT = "\n  "
+Ending = Literal["goes on", "ended", "cut off"]
 
 
 def state_name(error: HeadwayError) -> str:
@@ -34,6 +37,19 @@ def error_of(name: str, message: str) -> HeadwayError:
         )
     said, _, hint = message.partition(_HINT)
     return _KINDS.get(name, FailedError)(said or name, hint=hint)
+
+
+def ending(kind: str, name: str, message: str) -> Ending:
+    """Return whether a run has ended, from its state; one that was cancelled or never answered could not say so.
+
+    A run that nobody knows any more has ended. One that crashed is seen to by others.
+    """
+    if kind in ("SCHEDULED", "PENDING", "RUNNING", "PAUSED", "CANCELLING"):
+        return "goes on"
+    cut_off = (kind == "CANCELLED" and name != "Superseded") or (
+        kind == "FAILED" and NEVER_ANSWERED in message
+    )
+    return "cut off" if cut_off else "ended"
 
 
 def fate(kind: str, name: str, message: str) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from headway.domain.board.facts import Question, Run
 from headway.domain.policy.approval_proof import Answer, proof
-from headway.domain.runs.endings import NEVER_ANSWERED, fate
+from headway.domain.runs.endings import Ending, ending, fate
 from headway.systems.prefect.api import PrefectApi
 from headway.systems.prefect.going_on import going_on
 
@@ -60,12 +60,9 @@ class Asked:
         """Return what became of a run that does not wait any more, in words."""
         return fate(*self._state(run))
 
-    def was_cut_off(self, run: str) -> bool:
-        """Return whether a run was cancelled, or waited for too long: neither can say so itself."""
-        kind, name, message = self._state(run)
-        return (kind == "CANCELLED" and name != "Superseded") or (
-            kind == "FAILED" and NEVER_ANSWERED in message
-        )
+    def ending(self, run: str) -> Ending:
+        """Return whether a run has ended, and could say so itself."""
+        return ending(*self._state(run))
 
     def _state(self, run: str) -> tuple[str, str, str]:
         found = self._api.find(f"/flow_runs/{run}")

@@ -151,7 +151,7 @@ class StartsThere:
         self._page = settings.prefect_url().removesuffix("/api")
         self._api = PrefectApi(settings.prefect_url())
         self._asked = Asked(self._api, app, connections.settings.approval_secret.get_secret_value())
-        self._there = set[str]()
+        self._followed = set[str]()
         self.on_cut_off: Callable[[], None] = lambda: None
         """Called when a run that waited or went on was cancelled or ran out of time: it cannot say so itself."""
 
@@ -181,12 +181,12 @@ class StartsThere:
             questions = self._asked.questions(self._board.snapshot.config.services)
             runs = self._asked.runs()
             there = {it.run for it in questions} | {it.page.rpartition("/")[2] for it in runs if it.page}
-            gone, self._there = self._there - there, there
-            cut_off = any(self._asked.was_cut_off(it) for it in gone)
+            endings = {it: self._asked.ending(it) for it in self._followed - there}
+            self._followed = there | {it for it, how in endings.items() if how == "goes on"}
         except Exception as error:  # noqa: BLE001 - the board says since when it does not know
             self._board.prefect_failed(error)
             return
-        if cut_off:
+        if "cut off" in endings.values():
             self.on_cut_off()
         ended = len(runs) < len(self._board.runs)
         self._board.set_questions(questions)

@@ -30,3 +30,21 @@ def test_what_was_cut_off_is_told_at_once(room: Room, state: dict[str, str], sai
     for _ in range(3):
         room.starter.look()
     assert len(told) == said
+
+
+def test_a_run_that_is_being_cancelled_is_followed_to_its_end(room: Room) -> None:
+    """Its worker takes a while to end it, and it is in no list meanwhile."""
+    told: list[int] = []
+    room.starter.on_cut_off = lambda: told.append(1)
+    room.starter.look()
+    room.prefect.waits, room.prefect.state = (
+        False,
+        {"type": "CANCELLING", "name": "Cancelling", "message": ""},
+    )
+    for _ in range(3):
+        room.starter.look()
+    assert told == []
+    room.prefect.state = {"type": "CANCELLED", "name": "Cancelled", "message": "cancelled by ann"}
+    for _ in range(3):
+        room.starter.look()
+    assert told == [1]
