@@ -14,8 +14,10 @@ _NOISE = re.compile(
     r"failed to (?:apply|load) (?:builtin|transformer)[^:]*: |&?\{0x[0-9a-f]+ <nil>\}:? |^error: ",
     re.IGNORECASE,
 )
-_TEMPLATE = re.compile(r"^[^\s:]+:\d+:\d+:?\s*(?:executing \"[^\"]*\" at <[^>]*>:\s*)?")
-_AFTERTHOUGHT = re.compile(r"'?: (?:must build at directory|must resolve to a file)\b.*", re.DOTALL)
+_TEMPLATE = re.compile(r"^(?:template: )?[^\s:]+:\d+:\d+:?\s*(?:executing \"[^\"]*\" at <[^>]*>:\s*)?")
+_AFTERTHOUGHT = re.compile(
+    r"'?: (?:must build at directory|must resolve to a file)\b.*|\s*: unable to run: '.*", re.DOTALL
+)
 _PLACE = re.compile(r"\(?\b((?:[\w.@+-]+/)+[\w.@+-]+\.(?:ya?ml|tpl|json|txt)):(\d+)(?::(\d+))?\)?:?\s*")
 _LINE = re.compile(r"(?:yaml: |: )line (\d+)(?: column (\d+))?:?\s*")
 _FILE = re.compile(r"((?:[\w.@+-]+/)*[\w.@+-]+\.(?:ya?ml|tpl|json|env))\b")

@@ -38,6 +38,18 @@ OVERLAY = Unit(
 )
 
 
+def test_how_kustomize_called_helm_is_left_out() -> None:
+    """What Helm said of the chart comes first, and is enough."""
+    said = (
+        'Error: Error: template: users/templates/job.yaml:2:3: executing "users/templates/job.yaml" at <.no>: nil '
+        "pointer : unable to run: '/bin/helm template users /s/staging/charts/users -f /tmp/x' with env=[A=b] (is "
+        "'/bin/helm' installed?): exit status 1"
+    )
+    assert str(short_problem(said, OVERLAY, "/s")) == (
+        "staging/charts/users/templates/job.yaml:2:3: kustomize: nil pointer"
+    )
+
+
 @pytest.mark.parametrize(
     ("unit", "said", "place"),
     [
