@@ -72,6 +72,11 @@ class Terminal:
                 assert seen(self.written), self.written
         return self.written
 
+    def rest(self) -> None:
+        """Read what was written by now."""
+        while select.select([self._master], [], [], 0)[0] and self._read(0):
+            pass
+
     def end(self) -> tuple[int, str]:
         """Read to the end; return the exit code and all that was written."""
         end = time.monotonic() + PATIENCE

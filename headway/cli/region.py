@@ -1,8 +1,8 @@
 """The last lines of a terminal, replaced in place while something goes on.
 
 What is printed meanwhile comes above them, in whole lines. The cursor is never hidden and no mode of the terminal is
-changed, so that nothing has to be put back when a command ends, however it ends. After a resize, lines that the
-terminal may have wrapped anew are left where they are, and are drawn afresh below.
+changed, so that nothing has to be put back when a command ends, however it ends. Where something else may have been
+written meanwhile, or a resize has wrapped the lines anew, they are left where they are, and are drawn afresh below.
 """
 
 from __future__ import annotations
@@ -77,7 +77,10 @@ class Region:
         # One write, so that nothing of another program comes in between.
         above = f"\x1b[{self._rows}A\r\x1b[J" if self._rows and width == self._width else ""
         self._rows, self._width, self._lines, self._left = 0, width, lines, False
-        self._stream.write(above + text + "".join(f"{it}\n" for it in lines))
+        # What the terminal's encoding does not have must not take more room than it had.
+        encoding = self._stream.encoding or "utf-8"
+        shown = "".join(f"{it}\n" for it in lines).encode(encoding, "replace").decode(encoding)
+        self._stream.write(above + text + shown)
         self._stream.flush()
         # A signal may have come meanwhile.
         self._rows = 0 if self._left else len(lines)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 EVERY = 0.25
 """Seconds between two looks at the time, for the lines in place."""
+AWAY = 4.0
+"""Seconds without a look at the time after which the process was not running, rather than the machine slow."""
 SOON = 0.05
 """Seconds between two versions of a line in place; the last one is shown in any case."""
 MARGIN = 10
@@ -112,7 +114,11 @@ class _Live:
 
     def _show(self, stay: Iterable[Line] = ()) -> None:
         """Show what goes on now, below the lines that stay."""
-        self._shown = time.monotonic()
+        now = time.monotonic()
+        if now - self._shown > AWAY:
+            # It was suspended, by Ctrl-Z: by now a shell has written below the lines.
+            self._region.leave()
+        self._shown = now
         # Anew each time, since the terminal may have another width by now.
         drawing = self._drawing(sys.stderr)
         width, height = self._region.size

@@ -6,10 +6,12 @@ import os
 import re
 import signal
 import sys
+import time
 from collections.abc import Callable
 
 import pytest
 
+from headway.cli.telling import AWAY
 from tests.screen import Screen
 from tests.terminal import Terminal
 
@@ -196,6 +198,22 @@ wait()
         assert [it for it in shown if "before" in it] == ["T  before"]
         assert [it for it in shown if "after" in it] == ["T  after"]
         assert shown[-1].lstrip().startswith("web Ns  still waiting")
+        it.type("\n")
+        assert it.end()[0] == 0
+
+
+def test_a_command_that_was_suspended_draws_over_nothing() -> None:
+    """After Ctrl-Z and `fg`, the shell's own words stand below the lines, which are drawn afresh."""
+    with terminal('log("shop Deployment/web: 1 of 3 new pods are ready")\nwait()') as it:
+        it.until(lambda written: "1/3 ready" in written)
+        it.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, it.process.pid, os.WSTOPPED | os.WNOWAIT)
+        time.sleep(AWAY + 0.5)
+        it.rest()
+        before = len(it.written)
+        it.process.send_signal(signal.SIGCONT)
+        it.until(lambda written: "1/3 ready" in written[before:])
+        assert not it.written[before:].startswith("\x1b[1A")
         it.type("\n")
         assert it.end()[0] == 0
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from headway.cli import output
+from headway.cli.region import Region
 from headway.cli.telling import Teller
 from headway.cli.terminal import Manner, manner
 from headway.errors import FailedError
@@ -92,6 +93,16 @@ def test_a_pipe_does_not_load_what_draws() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_lines_in_place_take_their_room_in_any_encoding() -> None:
+    """What a terminal cannot show takes one column, as it was counted; otherwise the line would wrap."""
+    stream = io.TextIOWrapper(io.BytesIO(), "latin-1", write_through=True)
+    shown = Region(stream)
+    shown.show(["… 12s  é"])
+    shown.write("begun")
+    shown.close()
+    assert stream.buffer.getvalue().decode("latin-1") == "? 12s  é\n\x1b[1A\r\x1b[Jbegun"  # type: ignore[attr-defined]
 
 
 TTY, PIPE = True, False
