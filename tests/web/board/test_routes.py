@@ -6,13 +6,14 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
 
 from headway.web.board.rendering import STATIC
-from tests.servers.kubernetes import CLOSED, content
+from tests.servers.kubernetes import CLOSED, SILENT, content
 from tests.web.board.stage import Served, Shop, served
 
 pytestmark = pytest.mark.slow
@@ -261,6 +262,20 @@ def test_a_cluster_that_is_away_says_so(server: Served, shop: Shop) -> None:
         page = server.get("/production/web?with=pods")
         assert page.status_code == 200
         assert "What was live here" in page.text
+    finally:
+        shop.cluster.mood = content
+
+
+def test_a_cluster_that_never_answers_keeps_nobody_waiting_for_good(server: Served, shop: Shop) -> None:
+    """Each request to it has a deadline, and the board answers others meanwhile."""
+    shop.cluster.mood = lambda method, path, body: SILENT if "/deployments/users" in path else None
+    try:
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            waiting = pool.submit(server.get, "/-/pods/staging/users")
+            assert server.get("/staging/users").status_code == 200
+            part = waiting.result()
+        assert part.status_code == 200
+        assert re.search("cannot be reached|there was no answer", part.text)
     finally:
         shop.cluster.mood = content
 
