@@ -10,7 +10,7 @@ from headway.domain.config.reading import Config
 from headway.domain.health.engines import Engine
 from headway.domain.images.reference import Image
 from headway.domain.manifests.chart_values import references, unedited, with_values
-from headway.domain.manifests.expected import containers_of, planned_digests, pod_spec
+from headway.domain.manifests.expected import containers_of, images_in, planned_digests, pod_spec
 from headway.domain.manifests.image_sites import FIELD, ImageSite
 from headway.domain.manifests.index import FileIndex, Manifest, index_file
 from headway.domain.objects.identity import ObjectId, Owner, id_of
@@ -136,6 +136,21 @@ class Desired:
             for key, it in (self.by_id.items() if images else ())
         }
         return {key: it for key, it in named.items() if it}
+
+    @property
+    def images_by_object(self) -> dict[ObjectId, list[Image]]:
+        """The images of each object, in its containers and in its other fields; those without any are absent."""
+        fields = self.field_images
+        found = {
+            key: [*images_in(pod_spec(it.object)), *fields.get(key, ())] for key, it in self.by_id.items()
+        }
+        return {key: it for key, it in found.items() if it}
+
+    @property
+    def named(self) -> dict[ObjectId, Engine | None]:
+        """The objects whose fields say images, with the engine that each is, if it is one."""
+        engines = self.engines
+        return {key: engines.get(key) for key in self.field_images}
 
     @property
     def engines(self) -> dict[ObjectId, Engine]:

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from headway.domain.images.reference import ImageRef
-from headway.domain.manifests.expected import images_in, pod_spec
 from headway.domain.objects.identity import ObjectId
 from headway.domain.releases.plans import images_of, service_of
 from headway.errors import HeadwayError, RefusedError
@@ -114,19 +113,19 @@ def _standings(
     wanted = set(services)
     of: dict[ObjectId, set[str]] = {}
     mine = []
-    for key, manifest in desired.by_id.items():
-        images = images_in(pod_spec(manifest.object))
+    for key, images in desired.images_by_object.items():
         found = {service_of(snapshot.config, it) or "" for it in images} & wanted
         if found:
-            mine.append(manifest)
+            mine.append(desired.by_id[key])
             of[key] = found
     if not mine:
         return desired, {}
     cluster = connections.environment_cluster(desired.environment)
-    standings = look(cluster, mine, desired.namespace, desired.planned, jobs_done(connections, desired))
+    ran = jobs_done(connections, desired)
+    standings = look(cluster, mine, desired.namespace, desired.planned, ran, desired.named)
     by_service: dict[str, list[tuple[ObjectId, Standing]]] = {}
     for key, standing in standings.items():
-        for service in of[key]:
+        for service in of.get(key, ()):
             by_service.setdefault(service, []).append((key, standing))
     return desired, by_service
 

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from headway.domain.config.reading import Config
-from headway.domain.images.reference import Image
 from headway.domain.manifests.expected import pod_spec
 from headway.domain.objects.drift import Drift
 from headway.domain.objects.identity import ObjectId
@@ -103,7 +102,7 @@ def _services(
         cluster = connections.environment_cluster(desired.environment)
         cluster.in_flight.tell(found.tell)
         ran = jobs_done(connections, desired)
-        standings = look(cluster, desired.manifests, desired.namespace, desired.planned, ran)
+        standings = look(cluster, desired.manifests, desired.namespace, desired.planned, ran, desired.named)
         if compare and (drifts := drift_of(connections, desired, found.tell)):
             count = "an object is" if len(drifts) == 1 else f"{len(drifts)} objects are"
             found.wrong.append(f"{count} not as in the repo; `headway diff {desired.name}` shows it")
@@ -156,27 +155,28 @@ def _service(
     config: Config, desired: Desired, service: str, standings: dict[ObjectId, Standing], found: _Findings
 ) -> list[dict[str, Any]]:
     rows = []
-    for key, manifest in desired.by_id.items():
-        spec = pod_spec(manifest.object)
-        images = [Image(str(it.get("image", ""))) for it in (spec or {}).get("containers") or ()]
+    for key, images in desired.images_by_object.items():
         mine = [image for image in images if service_of(config, image) == service]
         if not mine:
             continue
         standing = standings.get(key)
+        # What an operator makes of a field is not known, and a ConfigMap runs nothing.
+        is_field = pod_spec(desired.by_id[key].object) is None and (standing is None or not standing.wanted)
         # Of kinds that have no pods of their own nobody looked whether they are there.
         missing = (
             found.fresh
             and standing is not None
-            and (standing.verdict.cause.code == "NotFound" or not standing.wanted)
+            and (standing.verdict.cause.code == "NotFound" or not (standing.wanted or is_field))
         )
+        unseen = "-" if is_field else "unknown"
         rows.append(
             {
                 "service": service,
                 "object": str(key),
                 "image": ", ".join(dict.fromkeys(map(short_tag, mine))),
                 "reference": mine[0].text,
-                "running": "-" if missing else standing.pods if standing else "?",
-                "health": NOT_DEPLOYED if missing else str(standing) if standing else "unknown",
+                "running": "-" if missing or is_field else standing.pods if standing else "?",
+                "health": NOT_DEPLOYED if missing else str(standing) if standing else unseen,
             }
         )
     return rows

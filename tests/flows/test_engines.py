@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -114,6 +115,24 @@ def test_a_release_is_live_once_the_pods_have_it(engines: Place) -> None:
     assert done.code == 0, done.said
     assert engines.remote.file("staging/web.yaml").decode() == helm_release(engines, "1.1.0")
     assert "live" in engines.run("history", "staging").out
+
+
+def test_status_shows_what_the_engine_s_pods_run(engines: Place) -> None:
+    """Its ready pods with the image among all that run an image of its, and how the object is."""
+    (row,) = [
+        it
+        for it in json.loads(engines.run("status", "-o", "json").out)[0]["services"]
+        if it["service"] == "web"
+    ]
+    assert (row["object"], row["image"], row["running"]) == ("staging HelmRelease/web", "1.0.0", "1/1")
+    assert row["health"] == "live"
+    runs(engines, "0.9.0")
+    (row,) = [
+        it
+        for it in json.loads(engines.run("status", "-o", "json").out)[0]["services"]
+        if it["service"] == "web"
+    ]
+    assert (row["running"], row["health"]) == ("0/1", "progressing: NotReady")
 
 
 @pytest.mark.slow

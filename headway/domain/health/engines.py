@@ -116,6 +116,12 @@ def with_engine(found: Health, engine: Engine, pods: Iterable[Object], unseen: s
     return found
 
 
+def engine_pods(engine: Engine, pods: Iterable[Object]) -> tuple[list[Object], int]:
+    """Return the pods that run the wanted images, and how many run an image of those repositories at all."""
+    old, new = _sorted(engine, pods)
+    return new, len(old) + len(new)
+
+
 def _waits(text: str, old: list[tuple[Object, str]]) -> Health:
     pod, why = old[0]
     cause = Cause("NotReady", why, str(pod["metadata"]["name"]), blames=False)

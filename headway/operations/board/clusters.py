@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from headway.domain.board.facts import Workload
-from headway.domain.images.reference import Image
-from headway.domain.manifests.expected import containers_of, pod_spec
 from headway.domain.objects.identity import ObjectId
 from headway.domain.releases.plans import service_of
 from headway.errors import HeadwayError
@@ -91,7 +89,14 @@ class _Environment:
                 pause = min(pause * 2, 60.0)
                 continue
             self._watch = StandingWatch(
-                cluster, desired.manifests, desired.namespace, desired.planned, self._tell, self._fail, ran
+                cluster,
+                desired.manifests,
+                desired.namespace,
+                desired.planned,
+                self._tell,
+                self._fail,
+                ran,
+                desired.named,
             )
             if self._closed.is_set():
                 self._watch.close()
@@ -126,8 +131,7 @@ class _Environment:
 def services_by_object(desired: Desired) -> dict[ObjectId, set[str]]:
     """Return the services whose images each workload of an environment runs."""
     found: dict[ObjectId, set[str]] = {}
-    for key, manifest in desired.by_id.items():
-        images = (Image(str(it.get("image", ""))) for it in containers_of(pod_spec(manifest.object) or {}))
+    for key, images in desired.images_by_object.items():
         if services := {it for it in (service_of(desired.config, image) for image in images) if it}:
             found[key] = services
     return found

@@ -42,6 +42,8 @@ from headway.systems.machine.parallel import each
 if TYPE_CHECKING:
     from headway.domain.manifests.index import Manifest
 
+Named = Mapping[ObjectId, Engine | None]
+"""Objects whose fields say images, with the engine that each is, if it is one."""
 STOP_SECONDS = 1.0
 _LONG = 1e9
 
@@ -205,14 +207,16 @@ def look(
     namespace: str,
     planned: Planned,
     ran: frozenset[ObjectId] = frozenset(),
+    named: Named = MappingProxyType({}),
 ) -> dict[ObjectId, Standing]:
-    """Return how each workload of the manifests is now, without waiting for anything; those that `ran` may be gone."""
+    """Return how each workload of the manifests is now, without waiting for anything; those that `ran` may be gone.
+
+    So are those that are `named`: objects that say images and are no workloads, with the engine that each is.
+    """
     manifests = list(manifests)
-    followed, unwatched = workloads_of(manifests, namespace), unwatched_of(manifests, namespace)
-    custom_resources = custom_resources_of(
-        cluster, [it for it in manifests if pod_spec(it.object)], namespace, RULES
-    )
-    cache, _ = observe(cluster, followed, custom_resources=custom_resources)
+    unwatched = unwatched_of(manifests, namespace)
+    followed, custom_resources, engines = with_named(cluster, manifests, namespace, named)
+    cache, _ = observe(cluster, followed, custom_resources=custom_resources, engines=engines)
     health = RolloutHealth(
         cluster,
         cache,
@@ -228,6 +232,17 @@ def look(
     health.update(followed, 0.0, first=True)
     health.update(followed, _LONG)
     return {it: Standing(health.verdict(it), *health.counts(it)) for it in followed}
+
+
+def with_named(
+    cluster: Cluster, manifests: list[Manifest], namespace: str, named: Named
+) -> tuple[list[ObjectId], Mapping[ObjectId, Resource], dict[ObjectId, Engine]]:
+    """Return the workloads and the named objects of manifests, the custom resources among them, and the engines."""
+    mine = [it for it in manifests if pod_spec(it.object) or id_of(it.object, namespace) in named]
+    custom_resources = custom_resources_of(cluster, mine, namespace, RULES)
+    followed = list(dict.fromkeys([*workloads_of(manifests, namespace), *custom_resources]))
+    engines = {key: it for key, it in named.items() if it is not None and key in custom_resources}
+    return followed, custom_resources, engines
 
 
 def workloads_of(manifests: Iterable[Manifest], namespace: str) -> list[ObjectId]:

@@ -14,7 +14,7 @@ from typing import Any
 from headway.domain.health.cause import Cause
 from headway.domain.health.custom_rules import Rules
 from headway.domain.health.custom_workloads import new_pods
-from headway.domain.health.engines import with_engine
+from headway.domain.health.engines import engine_pods, with_engine
 from headway.domain.health.kinds import RULES
 from headway.domain.health.pods import is_ready, restarts
 from headway.domain.health.shortage import help_on_its_way
@@ -143,13 +143,18 @@ class RolloutHealth:
         workload = self._cache.workload(identity)
         if workload is None:
             return 0, 0, ()
-        pods = newest_pods(workload, *self._cache.below(workload))
+        engine = self._cache.engines.get(identity)
+        if engine is not None:
+            new, wanted = engine_pods(engine, self._cache.pods_of(engine))
+        else:
+            new = newest_pods(workload, *self._cache.below(workload))
+            wanted = wanted_pods(workload)
         images = {
             str(each.get("imageID") or each.get("image", ""))
-            for pod in pods
+            for pod in new
             for each in (pod.get("status") or {}).get("containerStatuses") or ()
         }
-        return sum(map(is_ready, pods)), wanted_pods(workload), tuple(sorted(images))
+        return sum(map(is_ready, new)), wanted, tuple(sorted(images))
 
     def _counts(self, identity: ObjectId) -> bool:
         return self._changed is None or identity in self._changed

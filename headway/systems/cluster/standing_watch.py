@@ -10,16 +10,15 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from headway.domain.health.kinds import RULES
-from headway.domain.manifests.expected import Planned, pod_spec
+from headway.domain.manifests.expected import Planned
 from headway.domain.objects.identity import ObjectId
 from headway.errors import explained
 from headway.systems.cluster.client import Cluster
-from headway.systems.cluster.custom_resources import custom_resources_of
 from headway.systems.cluster.object_cache import WARNINGS
-from headway.systems.cluster.rollout import Standing, observe, unwatched_of, workloads_of
+from headway.systems.cluster.rollout import Named, Standing, observe, unwatched_of, with_named
 from headway.systems.cluster.rollout_events import News
 from headway.systems.cluster.rollout_health import RolloutHealth
 from headway.systems.cluster.streams import Event
@@ -49,7 +48,9 @@ class StandingWatch:
         tell: Tell,
         failed: Callable[[str], None],
         ran: frozenset[ObjectId] = frozenset(),
+        named: Named = MappingProxyType({}),
     ) -> None:
+        self._named = named
         self._cluster, self._manifests, self._namespace = cluster, list(manifests), namespace
         self._planned, self._ran = planned, ran
         self._tell, self._failed = tell, failed
@@ -77,11 +78,8 @@ class StandingWatch:
             self._closed.wait(pause)
 
     def _follow(self) -> None:
-        followed = list(dict.fromkeys(workloads_of(self._manifests, self._namespace)))
-        custom = custom_resources_of(
-            self._cluster, [it for it in self._manifests if pod_spec(it.object)], self._namespace, RULES
-        )
-        cache, streams = observe(self._cluster, followed, self._news, custom)
+        followed, custom, engines = with_named(self._cluster, self._manifests, self._namespace, self._named)
+        cache, streams = observe(self._cluster, followed, self._news, custom, engines=engines)
         health = RolloutHealth(
             self._cluster,
             cache,
