@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TextIO
 
 from rich.cells import chop_cells
@@ -28,6 +29,7 @@ LOOKS = {"code": "cyan"}
 DIFF = {"+": "green", "-": "red", "@": "cyan"}
 FULL = "images"
 """The fence that has images in full, for whoever asks for everything; the line before it says so."""
+COMMANDS = ("headway ", "kubectl ", "git ", "docker ")
 COPIED = ("sh", FULL)
 """Fences that are there to be copied from."""
 Shorten = Callable[[str], str]
@@ -114,9 +116,9 @@ class Drawing:
         if isinstance(block, Heading):
             self._print(_text(block.line, self._short, "bold"))
         elif isinstance(block, Paragraph):
-            self._print(_text(block.line, self._short))
+            self._print(_text(_quoted(block.line), self._short))
         elif isinstance(block, Item):
-            self.line(block.line, f"{'  ' * block.depth}- ")
+            self.line(_quoted(block.line), f"{'  ' * block.depth}- ")
         elif isinstance(block, Table):
             self.table([text_of(it) for it in block.columns], block.rows)
         else:
@@ -167,6 +169,14 @@ def _without_full(blocks: Sequence[Block]) -> list[Block]:
     """Leave out what has images in full, and the line that says so."""
     full = {n for n, it in enumerate(blocks) if isinstance(it, Fence) and it.language == FULL}
     return [it for n, it in enumerate(blocks) if n not in full and n + 1 not in full]
+
+
+def _quoted(line: Line) -> Line:
+    """Keep the backticks around commands: where they begin and end must be seen without colours, too."""
+    return tuple(
+        replace(it, text=f"`{it.text}`") if it.look == "code" and it.text.startswith(COMMANDS) else it
+        for it in line
+    )
 
 
 def _text(line: Line | Iterable[Span], shorten: Shorten, style: str = "") -> Text:

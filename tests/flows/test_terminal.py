@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.flows.conftest import HEADWAY, Place
+from tests.flows.test_custom import NOT_READY, THING, begun
 from tests.screen import Screen
 from tests.terminal import Terminal
 
@@ -43,3 +46,26 @@ def test_a_release_and_what_is_known_of_it(place: Place, width: int) -> None:
         code, shown = at_terminal(place, width, *command)
         assert code == {"web=9": 2, "doctor": 1}.get(command[-1], 0), "\n".join(shown)
         assert shown != [""]
+
+
+@pytest.mark.slow
+def test_a_rollout_that_fails_and_is_rolled_back(place: Place) -> None:
+    """What is waited for has a line in place; then its end, the cause and what to do next are there to read."""
+    begun(place, NOT_READY, timeout="3s")
+    place.remote.push({"staging/thing.yaml": THING % 2})
+    with Terminal([HEADWAY, "reconcile", "staging"], 80, place.environment()) as it:
+        it.until(lambda written: re.search(r"t\x1b\[0m.* [1-9]s.*for a disk", written) is not None)
+        code, written = it.end()
+    found = Screen(80, written)
+    assert (code, found.odd) == (1, [])
+    said = " ".join(" ".join(found.shown).split())
+    for text in (
+        "staging Thing/t is failed: NotReady: Waiting: for a disk (not live after 3 s)",
+        "staging: failed, and so did rolling back to",
+        "then run `headway reconcile staging`.",
+        "kubectl --context shop --namespace staging get thing.example.com/t",
+    ):
+        assert text in said
+    at = [n for n, text in enumerate(found.shown) if text.startswith(("staging: failed", "error: staging"))]
+    assert len(at) == 2
+    assert not any(re.match(" +t  ", text) for text in found.shown), "no line is left in place"
