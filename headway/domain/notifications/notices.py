@@ -137,7 +137,10 @@ class Notice:
             "applied": "applied, not running",
             "live": f"live in {self.seconds:.1f} s",
             "failed": "failed",
-            "rolled-back": "failed and rolled back",
+            # By a person, or with another release that failed: this one was live, or on its way.
+            "rolled-back": "rolled back"
+            if str(self.cause).startswith("rolled back ")
+            else "failed and rolled back",
             "superseded": "superseded by a newer release",
             "rejected": "not released",
         }

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from headway.domain.config.model import Notify
+from headway.domain.health.cause import Cause
 from headway.domain.notifications.notices import STATES, Notice, recipients_of
 from headway.domain.notifications.slack_blocks import message
 from headway.domain.notifications.slack_buttons import Subject
@@ -76,3 +77,16 @@ def test_buttons_are_a_channels() -> None:
         "slack:#quiet": False,
         "webhook:https://x.example/": False,
     }
+
+
+@pytest.mark.parametrize(
+    ("cause", "said"),
+    [
+        ("CrashLoopBackOff: it exits", "production: web failed and rolled back"),
+        ("rolled back by bob in 0123456", "production: web rolled back"),
+        ("rolled back with 0123456, which failed", "production: web rolled back"),
+    ],
+)
+def test_what_somebody_rolled_back_has_not_failed(cause: str, said: str) -> None:
+    """Its message says what happened to it."""
+    assert replace(NOTICE, state="rolled-back", cause=Cause(text=cause)).headline == said

@@ -85,6 +85,8 @@ def test_a_rollback_in_slack(shop: SlackShop) -> None:
             lambda: any("rollback of web live" in it["text"] for it in posts()), why="not live"
         )
         shop.workspace.wait_for(lambda: "has been started" in json.dumps(shop.workspace.views[view]))
+    assert "production: promotion of web rolled back" in [it["text"] for it in posts()]
+    assert [words(it) for it in posts()] == [[], ["Roll back…"]]
     (commit,) = shop.rollbacks()
     assert "Headway-Actor: bob@example.com" in commit
     assert "Headway-Reason: too slow" in commit
