@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 
@@ -13,6 +14,7 @@ import pytest
 
 from headway.cli.telling import AWAY
 from tests.screen import Screen
+from tests.servers.http import HttpServer, Sent
 from tests.terminal import Terminal
 
 pytestmark = pytest.mark.slow
@@ -289,3 +291,40 @@ raise FailedError("it failed", hint="do that")
         code, written = it.end()
     assert code == 1
     assert lines(80, written) == ["T  web  1/3 ready Ns", "error: it failed", "do that"]
+
+
+def test_a_run_that_goes_on_elsewhere_has_the_same_lines() -> None:
+    """They are read from the run's log, which is all that a server gives; its report is drawn at the end."""
+    server, ended = HttpServer(), threading.Event()
+    log = ["applied 1 object: Deployment", "shop Deployment/web: 2 of 3 new pods are ready"]
+
+    def run(sent: Sent) -> dict[str, object]:
+        after = int(sent.path.partition("after=")[2])
+        said = [*log, "shop Deployment/web: live"] if ended.is_set() else log
+        state = ("COMPLETED", "Completed") if ended.is_set() else ("RUNNING", "Running")
+        found: dict[str, object] = {"state": state[0], "name": state[1], "message": "", "log": said[after:]}
+        reports = [{"key": "outcome", "text": "## staging: live\n\nCommit `9ab2c41f0`, 3.0s.\n"}]
+        return {**found, "next": len(said), "complete": ended.is_set(), "reports": reports}
+
+    server.standing["/api/deliver"] = lambda sent: {"run": "r", "page": "https://prefect.example/r"}
+    server.standing["/api/runs/r"] = run
+    command = [sys.executable, "-m", "headway.cli.main", "ci", "staging", "--ref", "9" * 40]
+    environment = {**os.environ, "HEADWAY_URL": server.url, "HEADWAY_TOKEN": "t"}
+    try:
+        with Terminal(command, 80, environment) as it:
+            it.until(lambda written: "2/3 ready" in written)
+            ended.set()
+            code, written = it.end()
+    finally:
+        server.close()
+    assert code == 0
+    assert lines(80, written)[1:] == [
+        "T  applied 1 object: Deployment",
+        "T  web  3/3 ready Ns  live",
+        "",
+        "staging: live",
+        "",
+        "Commit 9ab2c41f0, 3.0s.",
+        "",
+        "deliver: completed",
+    ]
