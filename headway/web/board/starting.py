@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from headway.domain.board.facts import Run
+from headway.domain.policy.approval_proof import places
 from headway.domain.runs.deployments import deployment_of
 from headway.errors import HeadwayError, RefusedError, explained
 from headway.operations.board.gathering import Board
@@ -171,7 +172,16 @@ class StartsThere:
         return f"{self._page}/runs/flow-run/{run}"
 
     def answer(self, run: str, decision: str, by: str, reason: str, plan: str, *, way: str = "board") -> None:
-        """Answer a run that waits for an approval."""
+        """Answer a run that waits for an approval; refuse where nothing would prove where that was given."""
+        environment = next((it.environment for it in self._board.questions if it.run == run), "")
+        rules = self._board.snapshot.config.environments.get(environment)
+        secret = self._connections.settings.approval_secret.get_secret_value()
+        if decision == "approve" and rules is not None and rules.approve_on and not secret:
+            raise RefusedError(
+                f"{environment} takes approvals {places(rules.approve_on)} only, and this server cannot prove that "
+                "they were given there",
+                hint="set HEADWAY_APPROVAL_SECRET for `headway serve`, as for the workers",
+            )
         self._asked.answer(run, decision, by, reason, plan, way)
         self.look()
 

@@ -97,6 +97,7 @@ class Room:
         "people: {ann@example.com: {slack: U0ANN}, bob@example.com: {slack: U0BOB}, cleo: {slack: U0CLEO}}\n"
     )
     emails: bool = False
+    proof: str = PROOF
     workspace: SlackWorkspace = field(default_factory=lambda: SlackWorkspace("releases"))
 
     def __post_init__(self) -> None:
@@ -110,7 +111,7 @@ class Room:
         values: dict[str, Any] = {
             "repo": self.shop.remote.url, "state": self.folder / "state", "slack_token": TOKEN,
             "slack_url": self.workspace.url, "kubeconfig": str(self.shop.folder / "kubeconfig"),
-            "docker_config": str(self.shop.folder), "prefect": f"{self.prefect.url}/api", "approval_secret": PROOF,
+            "docker_config": str(self.shop.folder), "prefect": f"{self.prefect.url}/api", "approval_secret": self.proof,
         }  # fmt: skip
         self.settings = Settings(**values)
         self.connections = Connections(self.settings)

@@ -213,6 +213,18 @@ def test_where_approvals_count(rooms: Rooms, approve_on: str, counts: int) -> No
         assert [it["decision"] for it in room.prefect.resumed] == ["reject"]
 
 
+def test_an_approval_that_nothing_would_prove_is_not_given(rooms: Rooms) -> None:
+    """Otherwise whoever pressed would be told that it counts, and the run would go on to wait."""
+    room = rooms(approvals="approvals: 1, approve_on: [slack]", proof="")
+    waits = room.post()
+    room.press("U0BOB", waits, "Approve")
+    assert room.prefect.resumed == []
+    assert "HEADWAY_APPROVAL_SECRET" in room.said
+    assert buttons(waits) == ["Approve", "Reject", "Show plan"]
+    room.press("U0BOB", waits, "Reject")
+    assert len(room.prefect.resumed) == 1
+
+
 def test_the_first_of_two_approvals_leaves_the_buttons(rooms: Rooms) -> None:
     """Somebody else has to press them."""
     room = rooms(approvals="approvals: 2")
