@@ -65,6 +65,22 @@ def _images(kind: str, keys: Keys, group: Group) -> Iterator[tuple[str, list[Par
             yield from _apart(name.value, group.get("newTag"), group.get("digest"), pinned=True)
     elif _VALUES.intersection(map(str, keys[1:])):
         yield from of_values(group)
+    elif kind in ("Application", "ApplicationSet"):
+        yield from _artifact(group)
+
+
+def _artifact(source: Group) -> Iterator[tuple[str, list[Part]]]:
+    """Yield the artifact in a registry that a source of Argo CD names: a chart there, or an `oci://` address."""
+    url, revision, chart = source.get("repoURL"), source.get("targetRevision"), source.get("chart")
+    if url is None or revision is None or "://" in url.value.removeprefix("oci://"):
+        return
+    if chart is None and not url.value.startswith("oci://"):
+        return
+    name = "/".join([url.value.removeprefix("oci://").rstrip("/"), *([chart.value] if chart else [])])
+    by_digest = revision.value.startswith("sha256:")
+    tag, digest = (None, revision) if by_digest else (revision, None)
+    # A range of versions is nobody's tag.
+    yield from (it for it in _apart(name, tag, digest, pinned=False) if Image(it[0]).ref is not None)
 
 
 def of_values(group: Group) -> Iterator[tuple[str, list[Part]]]:

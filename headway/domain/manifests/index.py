@@ -21,7 +21,7 @@ from headway.domain.manifests.chart_values import ValuesSite, values_sites
 from headway.domain.manifests.engines import engine_sites
 from headway.domain.manifests.field_sites import images_apart, whole_images
 from headway.domain.manifests.image_fields import KNOWN, ImageFields
-from headway.domain.manifests.image_sites import ImageSite, ImageUse
+from headway.domain.manifests.image_sites import FIELD, ImageSite, ImageUse
 from headway.domain.manifests.mentions import Mention, mentions, placeholders
 from headway.domain.manifests.shape import misfits
 from headway.domain.text.field_path import Steps
@@ -29,7 +29,7 @@ from headway.domain.text.yaml_nodes import YamlProblem, child, compose, decode, 
 from headway.domain.text.yaml_values import may_alias, node_at, value_of
 from headway.errors import Problem
 
-FORMAT = 6
+FORMAT = 7
 """Changes when what is cached of a file changes."""
 
 _BOM = "\ufeff"
@@ -161,6 +161,9 @@ def index_file(data: bytes, fields: ImageFields = KNOWN) -> FileIndex:
     for node, uses in found.values():
         start, end = scalar_span(text, node)
         if text[start] in "|>":
+            if all(it.role == FIELD for it in uses):
+                # It is named where a plan finds it, and holds nothing up.
+                continue
             problems.append(
                 problem_at(node, "an image in a block scalar cannot be edited; write it on one line").at("")
             )

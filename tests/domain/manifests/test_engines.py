@@ -55,6 +55,17 @@ CASES = {
         "r.io/users:v1",
         {"newTag: v1": f"newTag: {NEW}"},
     ),
+    "a chart in a registry": (
+        "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: users}\nspec:\n"
+        "  sources: [{repoURL: r.io/charts, chart: users, targetRevision: 1.2.0}, {repoURL: 'https://g.it/x', targetRevision: v1}]\n",
+        "r.io/charts/users:1.2.0",
+        {"targetRevision: 1.2.0": 'targetRevision: "2.0"'},
+    ),
+    "an OCI source": (
+        ARGO + f"    {{repoURL: 'oci://r.io/users', targetRevision: '{D1}', path: .}}\n",
+        f"r.io/users@{D1}",
+        {D1: D2},
+    ),
     "K3s' HelmChart": (
         "apiVersion: helm.cattle.io/v1\nkind: HelmChart\nmetadata: {name: users}\nspec:\n  valuesContent: |-\n"
         "    image:\n      repository: r.io/users\n      tag: v1\n",
@@ -89,6 +100,9 @@ def test_an_image_is_seen_and_changed_in_place(case: str) -> None:
     "text",
     [
         HELM + "    image: {repository: r.io/users}\n",
+        ARGO + "    {repoURL: 'https://charts.io', chart: users, targetRevision: 1.2.0}\n",
+        ARGO + "    {repoURL: r.io/charts, chart: users, targetRevision: '>=1 <2'}\n",
+        ARGO + "    {repoURL: git@g.it:x.git, targetRevision: main}\n",
         HELM + "    tag: '1.0'\n",
         HELM + "    image: nginx\n",
         HELM.replace("helm.toolkit.fluxcd.io", "example.com")

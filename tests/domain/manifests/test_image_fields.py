@@ -137,6 +137,13 @@ def test_what_headway_yaml_names_is_changed_in_place(case: str) -> None:
     assert splice(data, edits).decode() == wanted
 
 
+def test_an_image_in_a_block_of_text_is_a_mention_and_holds_nothing_up() -> None:
+    """It cannot be edited there, and whoever applied it before goes on applying it."""
+    index = index_file(manifest("example.com/v1", "Thing", "spec:\n  image: >-\n    r.io/x:1"))
+    assert (index.images, index.problems) == ((), ())
+    assert [it.image.text for it in index.mentions] == ["r.io/x:1"]
+
+
 def test_a_rule_is_for_its_kind_group_and_name() -> None:
     data = manifest("v1", "ConfigMap", "data: {IMAGE: 'r.io/x:1'}", "runner")
     for field, found in (
