@@ -57,6 +57,21 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Decided:
+    """An answer that was given here: for which run and plan, by whom, and when."""
+
+    run: str
+    plan: str
+    decision: str
+    by: str
+    at: datetime
+
+    def __str__(self) -> str:
+        word = "approved" if self.decision == "approve" else "rejected"
+        return f"{self.by} {word} it at {self.at:%H:%M} UTC"
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """The newest image that a service's rule takes from the registry, or why there is none."""
 

@@ -7,29 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
-from headway.domain.board.facts import Question
+from headway.domain.board.facts import Decided, Question
 from headway.domain.policy.approval_proof import only_there
 from headway.domain.policy.people import same_person
 from headway.domain.slack.intents import Intent
 
 CHANGED = "This is another plan than the one that you saw: something has changed since. Nothing was done."
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """An answer that was given here: for which run and plan, by whom, and when."""
-
-    run: str
-    plan: str
-    decision: str
-    by: str
-    at: datetime
-
-    def __str__(self) -> str:
-        word = "approved" if self.decision == "approve" else "rejected"
-        return f"{self.by} {word} it at {self.at:%H:%M} UTC"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from headway.domain.board.facts import Run
+from headway.domain.board.facts import Decided, Run
 from headway.domain.policy.approval_proof import places
 from headway.domain.runs.deployments import deployment_of
 from headway.errors import HeadwayError, RefusedError, explained
@@ -20,6 +21,8 @@ from headway.operations.connections import Connections
 from headway.requests import Forcible, as_form
 
 AT_ONCE = 16
+DECIDED = 500
+"""So many answers are remembered, to tell whoever comes next."""
 TOLD = timedelta(minutes=10)
 """How long the board says why something that it started came to nothing."""
 
@@ -40,6 +43,11 @@ class Starter(Protocol):
 
     def look(self) -> None:
         """See what waits and what goes on."""
+        ...
+
+    @property
+    def decided(self) -> Sequence[Decided]:
+        """The answers that were given here lately."""
         ...
 
     def fate(self, run: str) -> str:
@@ -94,6 +102,11 @@ class StartsHere:
 
     def look(self) -> None:
         """Do nothing: what goes on in this process tells of itself."""
+
+    @property
+    def decided(self) -> Sequence[Decided]:
+        """None: nothing waits without Prefect."""
+        return ()
 
     def fate(self, run: str) -> str:
         """Return that nothing waits without Prefect."""
@@ -153,6 +166,7 @@ class StartsThere:
         self._api = PrefectApi(settings.prefect_url())
         self._asked = Asked(self._api, app, connections.settings.approval_secret.get_secret_value())
         self._followed = set[str]()
+        self.decided: deque[Decided] = deque(maxlen=DECIDED)
         self.on_cut_off: Callable[[], None] = lambda: None
         """Called when a run that waited or went on was cancelled or ran out of time: it cannot say so itself."""
 
@@ -183,6 +197,7 @@ class StartsThere:
                 hint="set HEADWAY_APPROVAL_SECRET for `headway serve`, as for the workers",
             )
         self._asked.answer(run, decision, by, reason, plan, way)
+        self.decided.append(Decided(run, plan, decision, by, datetime.now(UTC)))
         self.look()
 
     def look(self) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,7 +20,6 @@ from headway.domain.policy.audit import act_of, answered
 from headway.domain.policy.roles import NOBODY
 from headway.domain.slack.answers import help_message, status_message, why_message
 from headway.domain.slack.decisions import (
-    Decided,
     Decision,
     Do,
     Refusal,
@@ -55,8 +53,6 @@ from headway.web.board.starting import Starter
 from headway.web.serving import roles_now
 from headway.web.slack.people import People
 
-DECIDED = 500
-"""So many answers are remembered, to tell whoever presses next."""
 MODAL = ("plan", "rollback", "undo")
 """What is shown in a modal: it must be opened within three seconds, so that comes first."""
 _log = logging.getLogger("headway.slack")
@@ -75,7 +71,6 @@ class Acting:
     ) -> None:
         self._board, self._starter, self._audit = board, starter, audit
         self._slack, self._people = slack, people
-        self._decided: deque[Decided] = deque(maxlen=DECIDED)
         self._one = threading.Lock()
 
     def odd(self, payload: Odd) -> None:
@@ -181,7 +176,7 @@ class Acting:
         if not self._allowed(intent, person, "approve", environment, services, decision):
             return "", False
         ended = "" if question else self._starter.fate(subject.run)
-        verdict = on_answer(intent, person.name, question, self._decided, ended, rules.approve_on)
+        verdict = on_answer(intent, person.name, question, self._starter.decided, ended, rules.approve_on)
         act = act_of(
             person.who,
             decision,
@@ -200,8 +195,6 @@ class Acting:
             return "", False
         with self._audit.done([act]):
             self._starter.answer(question.run, decision, person.name, "", question.plan, way="slack")
-        given = Decided(question.run, question.plan, decision, person.name, datetime.now(UTC))
-        self._decided.append(given)
         word = "Approved" if decision == "approve" else "Rejected"
         self._say(intent, f"{word}: {question.what}, plan {question.plan}.", replaces=True)
         return f"{word} by {person.name}", decision == "reject" or rules.approvals == 1

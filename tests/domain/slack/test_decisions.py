@@ -7,11 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from headway.domain.board.facts import Question
+from headway.domain.board.facts import Decided, Question
 from headway.domain.notifications.slack_buttons import Subject
 from headway.domain.runs.endings import fate
 from headway.domain.slack.decisions import (
-    Decided,
     Do,
     Refusal,
     ShowAgain,

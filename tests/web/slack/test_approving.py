@@ -53,6 +53,16 @@ def test_two_presses_do_one_thing(room: Room, second: str) -> None:
     assert "bob@example.com approved it at" in room.said
 
 
+def test_what_the_board_was_told_is_known_in_slack(room: Room) -> None:
+    """One server process answers both, so whoever presses sees who was faster."""
+    waits = room.post()
+    room.starter.look()
+    room.starter.answer(RUN, "approve", "dan@example.com", "", PLAN)
+    room.press("U0BOB", waits, "Approve")
+    assert "dan@example.com approved it at" in room.said
+    assert len(room.prefect.resumed) == 1
+
+
 def test_two_presses_at_once_do_one_thing(room: Room) -> None:
     """Two people, two requests, before either is done."""
     waits = room.post()
