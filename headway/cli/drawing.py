@@ -68,8 +68,10 @@ class Drawing:
         return self._console.width
 
     def print(self, text: str, *, style: str = "") -> None:
-        """Print a text, wrapped between its words."""
-        self._print(Text(visible(text), style))
+        """Print a text, wrapped between its words; what is wrapped begins where its line does."""
+        for line in visible(text).split("\n"):
+            said = line.lstrip(" ")
+            self._hanging(Text(said, style), Text(" " * (len(line) - len(said))))
 
     def labelled(self, label: str, text: str, *, style: str = "bold") -> None:
         """Print a text behind a label; what is wrapped stays right of it."""

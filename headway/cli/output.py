@@ -88,7 +88,8 @@ def print_report(text: str, *, wide: bool = False) -> None:
 
 def print_error(error: HeadwayError) -> None:
     """Say what happened, where, and the next thing to do."""
-    printed = err()
+    # In full: it may name what is to be typed next.
+    printed = printer(sys.stderr, wide=True)
     printed.labelled("error: ", error.message, style="bold red")
     if error.hint:
         printed.print(error.hint, style="dim")

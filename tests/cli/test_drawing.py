@@ -7,9 +7,11 @@ import io
 import pytest
 
 from headway.cli.drawing import Drawing
+from headway.cli.output import print_error
 from headway.cli.terminal import Manner
 from headway.domain.text.document import Span, read
 from headway.domain.text.markdown import blocks, code, fence, inline, table
+from headway.errors import FailedError
 from tests.screen import Screen
 
 SHA, DIGEST = "9ab2c41f0d" * 4, "sha256:" + "ab12" * 16
@@ -130,6 +132,21 @@ def test_no_colour_and_a_dumb_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(it.split("m")[0] in ("0", "1", "2") for it in plain.split("\x1b[")[1:])
     assert "\x1b" not in dumb
     assert Screen(80, coloured).shown == Screen(80, plain).shown == Screen(80, dumb).shown
+
+
+def test_what_is_indented_stays_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrapped line begins where it began; an error is never shortened, since it may say what to type."""
+    monkeypatch.setenv("COLUMNS", "40")
+    stream = io.StringIO()
+    Drawing(stream, manner=MANNER).print(f"first\n  {'word ' * 10}\n\nlast")
+    assert Screen(40, stream.getvalue()).shown == [
+        "first", "  word word word word word word word", "  word word word", "", "last",
+    ]  # fmt: skip
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr("sys.stderr", stream := io.StringIO())
+    monkeypatch.setattr("headway.cli.output.manner_of", lambda stream: MANNER)
+    print_error(FailedError(f"no such digest: {DIGEST}"))
+    assert DIGEST in stream.getvalue()
 
 
 def test_only_addresses_of_pages_become_links(monkeypatch: pytest.MonkeyPatch) -> None:
