@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from headway.domain.health.kinds import rules_of
 from headway.domain.images.reference import ImageRef
 from headway.domain.objects.identity import ObjectId
 from headway.domain.releases.plans import images_of, service_of
@@ -122,7 +123,8 @@ def _standings(
         return desired, {}
     cluster = connections.environment_cluster(desired.environment)
     ran = jobs_done(connections, desired)
-    standings = look(cluster, mine, desired.namespace, desired.planned, ran, desired.named)
+    rules = rules_of(desired.config.document)
+    standings = look(cluster, mine, desired.namespace, desired.planned, ran, desired.named, rules)
     by_service: dict[str, list[tuple[ObjectId, Standing]]] = {}
     for key, standing in standings.items():
         for service in of.get(key, ()):

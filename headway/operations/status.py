@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from headway.domain.config.reading import Config
+from headway.domain.health.kinds import rules_of
 from headway.domain.manifests.expected import pod_spec
 from headway.domain.objects.drift import Drift
 from headway.domain.objects.identity import ObjectId
@@ -102,7 +103,10 @@ def _services(
         cluster = connections.environment_cluster(desired.environment)
         cluster.in_flight.tell(found.tell)
         ran = jobs_done(connections, desired)
-        standings = look(cluster, desired.manifests, desired.namespace, desired.planned, ran, desired.named)
+        rules = rules_of(desired.config.document)
+        standings = look(
+            cluster, desired.manifests, desired.namespace, desired.planned, ran, desired.named, rules
+        )
         if compare and (drifts := drift_of(connections, desired, found.tell)):
             count = "an object is" if len(drifts) == 1 else f"{len(drifts)} objects are"
             found.wrong.append(f"{count} not as in the repo; `headway diff {desired.name}` shows it")

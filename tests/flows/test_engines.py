@@ -135,6 +135,19 @@ def test_status_shows_what_the_engine_s_pods_run(engines: Place) -> None:
     assert (row["running"], row["health"]) == ("0/1", "progressing: NotReady")
 
 
+def test_status_assesses_an_operator_s_object_by_the_rules_of_headway_yaml(engines: Place) -> None:
+    """Its image is a service's, so it has a row; it has no pods that anybody knows of."""
+    thing = f"apiVersion: example.com/v1\nkind: Thing\nmetadata: {{name: t}}\nspec: {{image: '{engines.image('api', '1.0.0')}'}}\n"
+    engines.kube.statuses["Thing"] = {"level": "low", "conditions": [{"type": "Ready", "status": "False"}]}
+    engines.more = 'health:\n- {kind: Thing.example.com, ready: ["jsonpath={.status.level}=low"]}\n'
+    engines.configure()
+    engines.remote.push({"staging/thing.yaml": thing})
+    assert engines.run("reconcile").code == 0
+    found = json.loads(engines.run("status", "-o", "json").out)[0]["services"]
+    (row,) = [it for it in found if "Thing" in it["object"]]
+    assert (row["service"], row["image"], row["running"], row["health"]) == ("api", "1.0.0", "-", "live")
+
+
 @pytest.mark.slow
 def test_pods_of_the_version_before_are_waited_for(engines: Place) -> None:
     """Whatever the status says; the deadline ends it with the pod and the version, and vetoes nothing."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from headway.domain.board.facts import Workload
+from headway.domain.health.kinds import rules_of
 from headway.domain.objects.identity import ObjectId
 from headway.domain.releases.plans import service_of
 from headway.errors import HeadwayError
@@ -97,6 +98,7 @@ class _Environment:
                 self._fail,
                 ran,
                 desired.named,
+                rules_of(desired.config.document),
             )
             if self._closed.is_set():
                 self._watch.close()

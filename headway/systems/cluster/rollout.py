@@ -208,14 +208,16 @@ def look(
     planned: Planned,
     ran: frozenset[ObjectId] = frozenset(),
     named: Named = MappingProxyType({}),
+    rules: Rules = RULES,
 ) -> dict[ObjectId, Standing]:
     """Return how each workload of the manifests is now, without waiting for anything; those that `ran` may be gone.
 
-    So are those that are `named`: objects that say images and are no workloads, with the engine that each is.
+    So are those that are `named`: objects that say images and are no workloads, with the engine that each is. `rules`
+    assess custom resources.
     """
     manifests = list(manifests)
     unwatched = unwatched_of(manifests, namespace)
-    followed, custom_resources, engines = with_named(cluster, manifests, namespace, named)
+    followed, custom_resources, engines = with_named(cluster, manifests, namespace, named, rules)
     cache, _ = observe(cluster, followed, custom_resources=custom_resources, engines=engines)
     health = RolloutHealth(
         cluster,
@@ -226,6 +228,7 @@ def look(
         together=False,
         unwatched=unwatched,
         custom_resources=custom_resources.keys(),
+        rules=rules,
         ran=ran,
     )
     # A sign that could become certain counts, however short it has been there.
@@ -235,11 +238,11 @@ def look(
 
 
 def with_named(
-    cluster: Cluster, manifests: list[Manifest], namespace: str, named: Named
+    cluster: Cluster, manifests: list[Manifest], namespace: str, named: Named, rules: Rules
 ) -> tuple[list[ObjectId], Mapping[ObjectId, Resource], dict[ObjectId, Engine]]:
     """Return the workloads and the named objects of manifests, the custom resources among them, and the engines."""
     mine = [it for it in manifests if pod_spec(it.object) or id_of(it.object, namespace) in named]
-    custom_resources = custom_resources_of(cluster, mine, namespace, RULES)
+    custom_resources = custom_resources_of(cluster, mine, namespace, rules)
     followed = list(dict.fromkeys([*workloads_of(manifests, namespace), *custom_resources]))
     engines = {key: it for key, it in named.items() if it is not None and key in custom_resources}
     return followed, custom_resources, engines

@@ -148,7 +148,9 @@ class RolloutHealth:
             new, wanted = engine_pods(engine, self._cache.pods_of(engine))
         else:
             new = newest_pods(workload, *self._cache.below(workload))
-            wanted = wanted_pods(workload)
+            # Which pods an operator makes of a field is not known.
+            has_pods = (identity.group, identity.kind) in WORKLOADS or pod_spec(workload) is not None
+            wanted = wanted_pods(workload) if has_pods else 0
         images = {
             str(each.get("imageID") or each.get("image", ""))
             for pod in new

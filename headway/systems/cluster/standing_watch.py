@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from headway.domain.health.custom_rules import Rules
+from headway.domain.health.kinds import RULES
 from headway.domain.manifests.expected import Planned
 from headway.domain.objects.identity import ObjectId
 from headway.errors import explained
@@ -49,8 +51,9 @@ class StandingWatch:
         failed: Callable[[str], None],
         ran: frozenset[ObjectId] = frozenset(),
         named: Named = MappingProxyType({}),
+        rules: Rules = RULES,
     ) -> None:
-        self._named = named
+        self._named, self._rules = named, rules
         self._cluster, self._manifests, self._namespace = cluster, list(manifests), namespace
         self._planned, self._ran = planned, ran
         self._tell, self._failed = tell, failed
@@ -78,7 +81,9 @@ class StandingWatch:
             self._closed.wait(pause)
 
     def _follow(self) -> None:
-        followed, custom, engines = with_named(self._cluster, self._manifests, self._namespace, self._named)
+        followed, custom, engines = with_named(
+            self._cluster, self._manifests, self._namespace, self._named, self._rules
+        )
         cache, streams = observe(self._cluster, followed, self._news, custom, engines=engines)
         health = RolloutHealth(
             self._cluster,
@@ -90,6 +95,7 @@ class StandingWatch:
             together=False,
             unwatched=unwatched_of(self._manifests, self._namespace),
             custom_resources=custom.keys(),
+            rules=self._rules,
             ran=self._ran,
         )
         events = News(self._cluster, cache, streams, self._news, lambda line: None)
