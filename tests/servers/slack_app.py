@@ -19,7 +19,7 @@ from websockets.sync.server import Server, ServerConnection, serve
 from tests.servers.slack import TEAM, SlackServer, _invalid
 
 APP, SECRET, APP_TOKEN = "A0HEADWAY", "8f742231b10e8888abcd99yyyzzz85a5", "xapp-a-token-for-tests"
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 class SlackWorkspace(SlackServer):

@@ -18,6 +18,8 @@ from headway.systems.notify.slack_client import SECONDS
 
 FIRST, LONGEST = 2.0, 300.0
 """Seconds until the second try to connect, and at most between two."""
+PING = 2.0
+"""Seconds between two signs of life: a connection that gave none for four of these is made again."""
 KINDS = ("interactive", "slash_commands")
 Take = Callable[[str, Mapping[str, Any]], dict[str, Any] | None]
 """Called with the kind of an envelope and its payload; gives what it is acknowledged with, None for not at all."""
@@ -34,7 +36,11 @@ class SlackSocket:
         web = WebClient(timeout=SECONDS, retry_handlers=[], **options)
         self._take, self._stop = take, threading.Event()
         self._client = SocketModeClient(
-            token, logger=logging.getLogger("headway.slack.socket"), web_client=web, concurrency=4
+            token,
+            logger=logging.getLogger("headway.slack.socket"),
+            web_client=web,
+            ping_interval=PING,
+            concurrency=4,
         )
         self._client.socket_mode_request_listeners.append(self._listen)
         self._thread = threading.Thread(target=self._connect, daemon=True, name="slack-socket")

@@ -12,6 +12,8 @@ import pytest
 from headway.systems.notify.slack_socket import SlackSocket
 from tests.servers.slack_app import APP_TOKEN, SlackWorkspace, Socket
 
+pytestmark = pytest.mark.slow
+
 
 class Taking:
     """What came, and what it is acknowledged with."""
@@ -101,7 +103,6 @@ def test_slack_asks_for_another_connection(
     assert len(taking.came) == 1
 
 
-@pytest.mark.slow
 def test_a_connection_that_breaks_is_made_again(
     workspace: SlackWorkspace, far: Socket, near: SlackSocket, taking: Taking
 ) -> None:
