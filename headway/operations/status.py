@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from headway.domain.config.reading import Config
 from headway.domain.health.kinds import rules_of
+from headway.domain.images.reference import Image
 from headway.domain.manifests.expected import pod_spec
 from headway.domain.objects.drift import Drift
 from headway.domain.objects.identity import ObjectId
@@ -122,8 +122,10 @@ def _services(
         # Where nothing was deployed yet, that is said already, and once.
         sick = {key: it for key, it in standings.items() if it.verdict.status != "live"}
         found.wrong += [f"{key} is {it}" for key, it in sick.items() if it.verdict.put_off != "idle"]
-    config = desired.config
-    return [row for each in config.services for row in _service(config, desired, each, standings, found)]
+    images = desired.images_by_object
+    return [
+        row for each in desired.config.services for row in _service(desired, each, images, standings, found)
+    ]
 
 
 def _remains(connections: Connections, desired: Desired, found: _Findings) -> None:
@@ -156,11 +158,15 @@ def _waits(connections: Connections, snapshot: Snapshot, name: str, warnings: li
 
 
 def _service(
-    config: Config, desired: Desired, service: str, standings: dict[ObjectId, Standing], found: _Findings
+    desired: Desired,
+    service: str,
+    images_by_object: Mapping[ObjectId, list[Image]],
+    standings: dict[ObjectId, Standing],
+    found: _Findings,
 ) -> list[dict[str, Any]]:
     rows = []
-    for key, images in desired.images_by_object.items():
-        mine = [image for image in images if service_of(config, image) == service]
+    for key, images in images_by_object.items():
+        mine = [image for image in images if service_of(desired.config, image) == service]
         if not mine:
             continue
         standing = standings.get(key)

@@ -110,10 +110,15 @@ class ObjectCache:
         return next((it for it in self.below(workload)[1] if it["metadata"]["name"] == name), None)
 
     def pods_of(self, engine: Engine) -> list[Object]:
-        """Return the pods of what an engine applied: of workloads that are marked as its own, or so themselves."""
+        """Return the pods of what an engine applied: of workloads that are marked as its own, or so themselves.
+
+        What a Job runs is no part of a rollout: it goes on with the image that it began with, to its end.
+        """
         found: dict[str, Object] = {}
         for resource, namespace, item in list(self._by_uid.values()):
             if namespace not in engine.namespaces or resource not in OF_ENGINES or not engine.made(item):
+                continue
+            if resource is PODS and _is_of_job(item):
                 continue
             pods = [item] if resource is PODS else self.below(item)[1]
             found |= {str(it["metadata"]["uid"]): it for it in pods}
@@ -177,3 +182,8 @@ class ObjectCache:
         parent = next((it["uid"] for it in meta.get("ownerReferences") or () if it.get("controller")), "")
         identity = ObjectId(resource.group, resource.kind, meta.get("namespace", ""), meta["name"])
         return self._concerned(uid, parent, identity)
+
+
+def _is_of_job(pod: Object) -> bool:
+    owners = pod["metadata"].get("ownerReferences") or ()
+    return any(it.get("controller") and it.get("kind") == "Job" for it in owners)
