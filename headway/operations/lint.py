@@ -16,6 +16,7 @@ from headway.domain.health.verification import job_for
 from headway.domain.images.reference import Image
 from headway.domain.manifests.chart_values import with_values
 from headway.domain.manifests.claims import Claim, clashes
+from headway.domain.manifests.engines import is_artifact
 from headway.domain.manifests.image_fields import ImageFields
 from headway.domain.manifests.index import FileIndex, index_file
 from headway.domain.policy.holds import FILE as HOLDS_FILE
@@ -212,11 +213,14 @@ def _images(config: Config, indexes: Iterable[FileIndex], found: Lint) -> None:
     for index in indexes:
         for site in index.images:
             key = (index.path.rpartition("/")[0], site.image)
-            if key in seen or service_of(config, site.image) is not None:
+            if key in seen or is_artifact(site) or service_of(config, site.image) is not None:
                 continue
             seen.add(key)
             said = f"no service of {CONFIG_FILE} has the image {site.image}: headway applies it and never changes it"
             found.warnings.append(Problem(index.path, site.line, site.column, said))
+    if any(it.rendered and not it.manifests for it in indexes):
+        # What was not rendered may run any image.
+        return
     for service in config.services.keys() - sites_by_service(config, indexes).keys():
         said = f"no manifest of any environment has a container with the image of {service}"
         found.warnings.append(config.problem(("services", service, "image"), said))

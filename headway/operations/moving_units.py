@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from headway.domain.manifests.engines import is_artifact
 from headway.domain.moving.found import Unit as FoundUnit
 from headway.domain.rendering.objects import index_rendered
 from headway.domain.rendering.place import ChartUse
@@ -47,7 +48,7 @@ class RenderedUnits:
             said = f"not rendered here, so its images are a guess: {error.message}; {error.hint}"
             self.problems.append(unit.problem(said))
             return None
-        return [it.image.text for it in index.images]
+        return [it.image.text for it in index.images if not is_artifact(it)]
 
     def _unit(self, found: FoundUnit) -> Unit | None:
         if found.kind == "plain":

@@ -206,3 +206,40 @@ def test_environments_with_namespaces_of_their_own_share_nothing(
     code, mistakes, _ = linted(tmp_path, capsys)
     assert code == 2
     assert "ClusterRole/r is shop/staging's too" in mistakes[0]
+
+
+def test_what_was_not_rendered_may_run_any_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without Helm here, nobody knows that a service runs nowhere."""
+    monkeypatch.setenv("HEADWAY_HELM", str(tmp_path / "missing"))
+    folder = put(tmp_path / "repo", staging__Chart="apiVersion: v2\nname: shop\nversion: 0.1.0\n")
+    code, mistakes, warnings = linted(folder, capsys)
+    assert (code, mistakes, len(warnings)) == (0, [], 1)
+    assert warnings[0].startswith("staging/Chart.yaml:1:1: not rendered here: ")
+
+
+def test_the_chart_of_an_engines_object_needs_no_service(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is no image, so no service could have it."""
+    source = "apiVersion: source.toolkit.fluxcd.io/v1\nkind: OCIRepository\nmetadata: {name: web}\n"
+    chart = source + "spec: {url: 'oci://r.io/charts/web', ref: {tag: 0.4.0}}\n"
+    folder = put(tmp_path, staging__web=POD % ("web", "r.io/web:1"), staging__api=POD % ("api", "r.io/api:1"))
+    assert linted(put(folder, staging__chart=chart), capsys) == (0, [], [])
+
+
+def test_two_environments_with_one_object_may_be_two_clusters(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The mistake says how the file tells one cluster from the other."""
+    two = CONFIG + "  production: {path: production, cluster: {namespace: s}}\n"
+    pods = {
+        f"{it}__web": POD % ("web", "r.io/web:1") + "---\n" + POD % ("api", "r.io/api:1")
+        for it in ("staging", "production")
+    }
+    code, mistakes, _ = linted(put(tmp_path, headway=two, **pods), capsys)
+    assert (code, len(mistakes)) == (2, 2)
+    assert all("or, if their clusters differ, a `cluster.context` each" in it for it in mistakes)
+    other = two.replace("production, cluster: {", "production, cluster: {context: prod, ")
+    assert linted(put(tmp_path, headway=other, **pods), capsys) == (0, [], [])

@@ -44,7 +44,8 @@ def clashes(claims: Iterable[Claim]) -> list[Problem]:
             if other != claim.environment:
                 said = (
                     f"{identity} is {other}'s too ({there.path}:{there.line}), and two environments cannot hold the "
-                    "same object: give them namespaces of their own"
+                    "same object: give them namespaces of their own, or, if their clusters differ, "
+                    "a `cluster.context` each"
                 )
                 problems.append(Problem(manifest.path, manifest.line, 1, said))
     return problems

@@ -6,6 +6,7 @@ no rendering shows whether a chart takes a digest behind its tag, only what has 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -23,6 +24,7 @@ KINDS = {
     "ApplicationSet": "argoproj.io",
 }
 _VALUES = frozenset({"values", "valuesObject", "valuesContent"})
+_SOURCE = re.compile(r"(?:^|\.)(?:source|sources\.\d+)$")
 Group = Mapping[str, Scalar]
 
 
@@ -49,6 +51,18 @@ def engine_sites(data: bytes, objects: Iterable[tuple[int, Mapping[str, Any]]]) 
         for image, parts, keys in _parameters(document, groups):
             found.append(site_of(image, parts, document, item, ".".join(map(str, keys))))
     return sorted(found, key=lambda it: it.start)
+
+
+def is_artifact(site: ImageSite) -> bool:
+    """Return whether a site names a chart or another artifact that an engine fetches, and no image that pods run."""
+    return all(
+        it.role == FIELD
+        and (
+            it.kind == "OCIRepository"
+            or (it.kind in ("Application", "ApplicationSet") and _SOURCE.search(it.container) is not None)
+        )
+        for it in site.uses
+    )
 
 
 def _is_engines(item: Mapping[str, Any]) -> bool:

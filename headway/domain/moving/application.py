@@ -70,6 +70,7 @@ def application_of(group: Group, name: str, found: Found, folders: Container[str
         _rules(environment, by_name, found.rules, left)
         _approvals(environment, [it for it in found.approvals if it.scope in environment.slot.reads], left)
         _pointed(environment, left)
+    _shared_namespaces(environments, left)
     _stages(environments, by_name, found.stages, left)
     _chain(environments)
     return application
@@ -172,6 +173,21 @@ def _pointed(environment: Environment, left: list[LeftOut]) -> None:
             left.append(LeftOut(pointer.place, f"{pointer.by}: timeout {pointer.timeout}"))
         else:
             environment.timeout = Said(pointer.timeout, f"{pointer.by}, {pointer.place}")
+
+
+def _shared_namespaces(environments: list[Environment], left: list[LeftOut]) -> None:
+    """Note environments of one namespace: the repo does not say which clusters they are in."""
+    first: dict[str, Environment] = {}
+    for it in environments:
+        other = first.setdefault(it.namespace.value, it)
+        if other is it:
+            continue
+        pointer = it.slot.pointer
+        said = (
+            f"{it.name} and {other.name} have the namespace {it.namespace.value}: if their clusters differ, name a "
+            "kubeconfig context for each in `cluster.context`, else give each a namespace of its own"
+        )
+        left.append(LeftOut(pointer.place if pointer else it.slot.units[0].place, said))
 
 
 def _stages(

@@ -167,6 +167,8 @@ def _application(repo: Repo, application: Application, found: Found) -> None:
         )
     found.pointers += pointers[:1]
     read_annotations(application, pointers[0].by if pointers else "", found)
+    if not pointers:
+        return
     for key, said in _LEFT.items():
         if at(spec, *key.split(".")):
             found.leave(application.place("spec", *key.split(".")), f"{application.title}: {key}: {said}")
@@ -209,7 +211,7 @@ def _pointer(
         found.leave(
             application.place(*where),
             f"{application.title} deploys {what} of {text_at(source, 'repoURL')}, which is not in this repo: Argo CD "
-            "goes on doing so",
+            "goes on doing so; where the Application is in an environment, a release changes the images that it says",
         )
         return None
     target = at(application.value, "spec", "destination") or {}

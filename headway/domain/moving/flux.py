@@ -276,9 +276,13 @@ def _helm_release(repo: Repo, document: Document, found: Found) -> None:
     source = text_at(document.value, "spec", "chart", "spec", "sourceRef", "kind")
     folder = joined("", chart) if source == "GitRepository" else None
     if folder is None or folder not in repo.charts:
+        if not chart and not at(document.value, "spec", "chartRef"):
+            # A patch of one that is said elsewhere.
+            return
         found.leave(
             document.place("spec"),
-            f"{document.title}: Flux's helm-controller still installs it; headway edits and watches the object",
+            f"{document.title}: Flux goes on installing its chart; a release changes images in its values, and is live "
+            "when its status says so",
         )
         return
     values = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from headway.domain.manifests.engines import is_artifact
 from headway.domain.moving.documents import Document, Repo, at, text_at
 from headway.domain.moving.found import Found, Image, Place, Unit, split_image
 from headway.domain.objects.identity import ObjectId, id_of
@@ -49,7 +50,7 @@ def images_of(repo: Repo, path: str) -> list[Image]:
         return []
     for site in repo.index(path).images:
         split = split_image(site.image.text)
-        if split is not None:
+        if split is not None and not is_artifact(site):
             found.append(Image(*split, Place(path, site.line)))
     for document in repo.documents(path) if b"HelmRelease" in repo.files[path] else ():
         if document.group == "helm.toolkit.fluxcd.io" and document.kind == "HelmRelease":

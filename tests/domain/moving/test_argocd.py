@@ -173,3 +173,24 @@ def test_two_folders_of_one_application() -> None:
     proposal = proposed(found)
     told = [it for app in proposal.applications for it in app.left_out] + list(proposal.left_out)
     assert any("joins several folders" in it.said for it in told)
+
+
+def test_an_application_of_a_chart_elsewhere_stays_as_it_is() -> None:
+    """Its values are changed in place; nobody has to move them, and its chart is no service."""
+    found = repo(
+        """
+        === staging/orders.yaml
+        apiVersion: argoproj.io/v1alpha1
+        kind: Application
+        metadata: {name: orders, namespace: argocd}
+        spec:
+          source:
+            repoURL: r.io/charts
+            chart: orders
+            targetRevision: 1.4.2
+            helm: {valuesObject: {image: {repository: r.io/shop/orders, tag: 2.0.0}}}
+        """
+    )
+    assert [it.image for it in written(found).services.values()] == ["r.io/shop/orders"]
+    (said,) = left(found)
+    assert "Argo CD goes on doing so; where the Application is in an environment, a release changes" in said

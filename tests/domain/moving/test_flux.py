@@ -190,3 +190,58 @@ def test_fluxs_own_controllers_are_no_environment() -> None:
         "clusters/staging/flux-system/gotk-components.yaml": deployment("ghcr.io/fluxcd/x:v1").encode(),
     }
     assert list(written(found).services) == ["web"]
+
+
+RELEASES = repo(
+    """
+    === apps/base/release.yaml
+    apiVersion: helm.toolkit.fluxcd.io/v2
+    kind: HelmRelease
+    metadata: {name: web, namespace: shop}
+    spec:
+      chartRef: {kind: OCIRepository, name: web}
+      values: {image: {repository: ghcr.io/shop/web, tag: 1.2.3}}
+    ---
+    apiVersion: source.toolkit.fluxcd.io/v1
+    kind: OCIRepository
+    metadata: {name: web, namespace: shop}
+    spec: {url: 'oci://ghcr.io/shop/charts/web', ref: {tag: 0.4.0}}
+    === apps/base/kustomization.yaml
+    resources: [release.yaml]
+    === apps/staging/kustomization.yaml
+    resources: [../base]
+    patches: [{path: values.yaml}]
+    === apps/staging/values.yaml
+    apiVersion: helm.toolkit.fluxcd.io/v2
+    kind: HelmRelease
+    metadata: {name: web, namespace: shop}
+    spec: {values: {image: {tag: 1.2.4}}}
+    === apps/production/kustomization.yaml
+    resources: [../base]
+    === clusters/production/apps.yaml
+    apiVersion: kustomize.toolkit.fluxcd.io/v1
+    kind: Kustomization
+    metadata: {name: apps, namespace: flux-system}
+    spec: {path: ./apps/production, sourceRef: {kind: GitRepository, name: flux-system}}
+    """
+)
+
+
+def test_the_chart_of_a_release_is_no_service() -> None:
+    """No release could bring a chart: a registry says that it is no image."""
+    assert {it.image for it in written(RELEASES).services.values()} == {"ghcr.io/shop/web"}
+
+
+def test_a_release_that_flux_installs_is_told_of_once_and_its_patches_are_not() -> None:
+    """What is true today is said: the object is changed in place, and its status counts."""
+    (said,) = [it for it in left(RELEASES) if "HelmRelease" in it]
+    assert said.startswith("apps/base/release.yaml:4: HelmRelease web: Flux goes on installing its chart")
+
+
+def test_environments_with_one_namespace_are_asked_for_their_clusters() -> None:
+    """Clusters are folders for Flux, and headway.yaml would put both environments into one cluster."""
+    (said,) = [it for it in left(RELEASES) if "cluster.context" in it]
+    assert said.startswith(
+        "clusters/production/apps.yaml:4: production and staging have the namespace shop: "
+    )
+    assert not any("cluster.context" in it for it in left(CLUSTERS))
