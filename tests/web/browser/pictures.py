@@ -9,10 +9,8 @@ from __future__ import annotations
 import base64
 import contextlib
 import shutil
-import struct
 import sys
 import tempfile
-import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,6 +24,7 @@ from tests import REPO
 from tests.servers.http import HttpServer, Sent
 from tests.web.board.stage import Served, Shop, served
 from tests.web.browser.conftest import Page, browser
+from tests.web.browser.png import packed
 
 FOLDER = REPO / "docs" / "images"
 SERVICES = ("frontend", "orders", "payments", "search", "users", "inventory", "mailer", "pricing")
@@ -200,25 +199,6 @@ def take(page: Page, file: Path, width: int, height: int) -> None:
     made = page.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png", "clip": clip})
     file.write_bytes(packed(base64.b64decode(made["data"])))
     print(f"{file.name}: {file.stat().st_size / 1000:.0f} kB")
-
-
-def packed(png: bytes) -> bytes:
-    """Return the same picture in fewer bytes: a browser packs for speed."""
-    head, place, kept, data = png[:8], 8, list[tuple[bytes, bytes]](), b""
-    while place < len(png):
-        (size,), kind = struct.unpack(">I", png[place : place + 4]), png[place + 4 : place + 8]
-        body = png[place + 8 : place + 8 + size]
-        if kind == b"IDAT":
-            data += body
-        elif kind in (b"IHDR", b"IEND"):
-            kept.append((kind, body))
-        place += size + 12
-    pixels = zlib.compress(zlib.decompress(data), 9)
-    chunks = [kept[0], (b"IDAT", pixels), kept[-1]]
-    return head + b"".join(
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        for kind, body in chunks
-    )
 
 
 if __name__ == "__main__":
