@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from yaml.nodes import Node, ScalarNode
 
 from headway.domain.images.reference import Image
-from headway.domain.manifests.image_fields import Found, ImageFields
+from headway.domain.manifests.image_fields import Found, ImageField
 from headway.domain.manifests.image_sites import DIGEST, FIELD, TAG, ImageSite, ImageUse, Part
 from headway.domain.text.yaml_nodes import scalar_span
 
 
 def whole_images(
-    node: Node, document: int, item: Mapping[str, Any], fields: ImageFields
+    node: Node, document: int, item: Mapping[str, Any], fields: Sequence[ImageField]
 ) -> Iterator[tuple[ScalarNode, ImageUse]]:
-    """Yield the scalars of an object that say a whole image."""
-    for field in fields.of(item):
+    """Yield the scalars of an object that say a whole image in one of the fields."""
+    for field in fields:
         if not field.is_whole:
             continue
         for found in field.found(node):
@@ -26,13 +26,13 @@ def whole_images(
 
 
 def images_apart(
-    text: str, shift: int, node: Node, document: int, item: Mapping[str, Any], fields: ImageFields
+    text: str, shift: int, node: Node, document: int, item: Mapping[str, Any], fields: Sequence[ImageField]
 ) -> Iterator[ImageSite]:
     """Yield the images of an object whose tag or digest stands apart from the name.
 
     `text` is what the nodes were read from, and `shift` what stands in the file before it.
     """
-    for field in fields.of(item):
+    for field in fields:
         if field.is_whole:
             continue
         for found in field.found(node):

@@ -7,9 +7,9 @@ the kind and the path.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from itertools import takewhile
 from typing import Any
 
@@ -33,6 +33,11 @@ class ImageField:
     digest: Steps = ()
     name: str = ""
     tagged: bool = False
+    _keys: tuple[str, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        keys = tuple(it.name for it in takewhile(lambda it: it.kind == "key", self.path))
+        object.__setattr__(self, "_keys", keys)
 
     @classmethod
     def of(cls, kind: str, path: str, tag: str = "", digest: str = "", name: str = "") -> ImageField:
@@ -48,6 +53,13 @@ class ImageField:
     def covers(self, item: Mapping[str, Any]) -> bool:
         """Return whether it is about an object."""
         return is_named(item, self.kind, self.name)
+
+    def may_be_in(self, item: Mapping[str, Any]) -> bool:
+        """Return whether an object has what the path begins with; most objects of a kind have few of its fields."""
+        here: Any = item
+        for key in self._keys:
+            here = here.get(key) if isinstance(here, dict) else None
+        return here is not None
 
     def accepts(self, text: str) -> bool:
         """Return whether a text is an image as it may stand there."""
@@ -111,14 +123,12 @@ class ImageFields:
             found.setdefault(it.kind.partition(".")[0], []).append(it)
         return found
 
-    def of(self, item: Mapping[str, Any]) -> Iterator[ImageField]:
-        """Yield the fields that may say images of an object, the file's own first."""
-        kind = str(item.get("kind", ""))
-        yield from (it for it in self._by_kind.get(kind, ()) if it.covers(item))
-        group = str(item.get("apiVersion", "")).rpartition("/")[0]
-        yield from _known(group, kind)
-        if "." in group and not group.endswith(".k8s.io"):
-            yield from _OPERATORS
+    def of(self, item: Mapping[str, Any]) -> Sequence[ImageField]:
+        """Return the fields that may say images of an object, the file's own first."""
+        fields = _known(item["apiVersion"], item["kind"])
+        if own := self._by_kind.get(item["kind"]):
+            fields = (*(it for it in own if it.covers(item)), *fields)
+        return fields
 
     def unused(self, objects: Iterable[Mapping[str, Any]]) -> list[int]:
         """Return the places in the list of those of its own fields that no object has."""
@@ -134,19 +144,15 @@ def _read(paths: str, *, tagged: bool = False) -> tuple[ImageField, ...]:
     return tuple(replace(ImageField.of("", *it.split("+")), tagged=tagged) for it in paths.split())
 
 
-_TABLE: dict[tuple[str, str], tuple[ImageField, ...]] = {}
 _OPERATORS = _read(EVERY_OPERATOR, tagged=True)
 
 
-def _known(group: str, kind: str) -> tuple[ImageField, ...]:
-    """Return the fields of a known kind; each row of the table is read when it is first asked for."""
-    rows = KINDS.get(group)
-    if rows is None:
-        return ()
-    if (group, kind) not in _TABLE:
-        paths = " ".join(paths for kinds, paths in rows.items() if kind in kinds.split())
-        _TABLE[group, kind] = _read(paths)
-    return _TABLE[group, kind]
+@lru_cache(maxsize=1024)
+def _known(api_version: str, kind: str) -> tuple[ImageField, ...]:
+    """Return the fields of a kind that the table has, and those of every operator."""
+    group = api_version.rpartition("/")[0]
+    fields = _read(" ".join(paths for kinds, paths in KINDS.get(group, {}).items() if kind in kinds.split()))
+    return fields + _OPERATORS if "." in group and not group.endswith(".k8s.io") else fields
 
 
 KNOWN = ImageFields()

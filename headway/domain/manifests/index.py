@@ -18,7 +18,7 @@ from yaml.nodes import Node, ScalarNode, SequenceNode
 
 from headway.domain.images.reference import Image
 from headway.domain.manifests.chart_values import ValuesSite, values_sites
-from headway.domain.manifests.engines import engine_sites
+from headway.domain.manifests.engines import KINDS, engine_sites
 from headway.domain.manifests.field_sites import images_apart, whole_images
 from headway.domain.manifests.image_fields import KNOWN, ImageFields
 from headway.domain.manifests.image_sites import FIELD, ImageSite, ImageUse
@@ -148,10 +148,11 @@ def index_file(data: bytes, fields: ImageFields = KNOWN) -> FileIndex:
                     if manifest is not None:
                         manifests.append(manifest)
                         _collect(found, item, manifest)
-                        for scalar, use in whole_images(item, document, manifest.object, fields):
-                            uses = found.setdefault(id(scalar), (scalar, []))[1]
-                            uses += [use] if use not in uses else []
-                        apart += images_apart(text, shift, item, document, manifest.object, fields)
+                        if said := [it for it in fields.of(value) if it.may_be_in(value)]:
+                            for scalar, use in whole_images(item, document, manifest.object, said):
+                                uses = found.setdefault(id(scalar), (scalar, []))[1]
+                                uses += [use] if use not in uses else []
+                            apart += images_apart(text, shift, item, document, manifest.object, said)
             except YamlProblem as problem:
                 problems.append(problem.at(""))
             doubts += [it.at("") for it in placeholders(node)] if "${" in text else []
@@ -171,12 +172,16 @@ def index_file(data: bytes, fields: ImageFields = KNOWN) -> FileIndex:
         line, column = node.start_mark.line + 1, node.start_mark.column + 1 + (start - node.start_mark.index)
         images.append(ImageSite(Image(node.value), start + shift, end + shift, line, column, tuple(uses)))
     images += apart
-    known = {it.start for it in images}
-    of_engines = engine_sites(data, ((it.document, it.object) for it in manifests))
-    images += [it for it in of_engines if it.start not in known]
+    kinds = {it.object["kind"] for it in manifests}
+    if not kinds.isdisjoint(KINDS):
+        known = {it.start for it in images}
+        of_engines = engine_sites(data, ((it.document, it.object) for it in manifests))
+        images += [it for it in of_engines if it.start not in known]
     images.sort(key=lambda it: it.start)
     elsewhere = mentions(text, [(it.start - shift, it.end - shift) for it in images])
-    values = values_sites(data, ((it.document, it.object) for it in manifests))
+    values = (
+        values_sites(data, ((it.document, it.object) for it in manifests)) if "ConfigMap" in kinds else ()
+    )
     return FileIndex(
         "",
         tuple(manifests),

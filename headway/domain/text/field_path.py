@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -89,7 +90,8 @@ def values_at(value: Any, steps: Steps) -> Iterator[tuple[Steps, Any]]:
             if below is not None:
                 waiting.append((below, rest, (*gone, step)))
         else:
-            waiting += [(each, rest, (*gone, its)) for its, each in _chosen(here, step)][::-1]
+            ahead = rest[0].name if rest and rest[0].kind == "key" else ""
+            waiting += [(each, rest, (*gone, its)) for its, each in _chosen(here, step, ahead)][::-1]
 
 
 def text_of(value: Any) -> str | None:
@@ -99,11 +101,14 @@ def text_of(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _chosen(value: Any, step: Step) -> Iterator[tuple[Step, Any]]:
+def _chosen(value: Any, step: Step, ahead: str) -> Iterator[tuple[Step, Any]]:
+    """Yield the items that a step means, each with a step of its own; where a key comes next, those that have it."""
     items = value.value if isinstance(value, SequenceNode) else value
     if not isinstance(items, list):
         return
     for place, each in enumerate(items):
+        if ahead and _child(each, ahead) is None:
+            continue
         if step.kind == "every":
             name = text_of(_child(each, "name"))
             fits = name is not None and _PLAIN.fullmatch(name)
@@ -164,6 +169,7 @@ def _word(found: re.Match[str]) -> str:
     return next((it for it in (found["bare"], found["double"], found["single"]) if it is not None), "")
 
 
+@lru_cache(maxsize=4096)
 def _quoted(key: str) -> str:
     return key if _PLAIN.fullmatch(key) else f'"{key}"'
 

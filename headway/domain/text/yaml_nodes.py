@@ -8,6 +8,7 @@ would overflow the stack of a composer in C is refused before it gets there.
 from __future__ import annotations
 
 import itertools
+import operator
 import re
 from collections.abc import Iterator
 from typing import Any, cast
@@ -28,8 +29,9 @@ _TAGS = {ScalarNode: _STR, SequenceNode: "tag:yaml.org,2002:seq", MappingNode: "
 _PROPERTIES = re.compile(r"(?:(?:&\S+|!<[^>]*>|!\S*)(?:[ \t]|\r?\n(?:[ \t]*#[^\n]*\n)*)*)*")
 _TEMPLATE = re.compile(r"\{\{.*\}\}")
 _FEW_BRACKETS = 500
-_COMPACT = re.compile(r"(?:[-?:][ \t]+){100}")
-_COMPACT_LENGTH = 200
+_COMPACT_LEVELS = 100
+_COMPACT = re.compile(rf"(?:[-?:][ \t]+){{{_COMPACT_LEVELS}}}")
+_COMPACT_LENGTH = 2 * _COMPACT_LEVELS
 _PAIR = re.compile(r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 _PAIR_MARK = "\ue8f5\ue8f7"
 _MARKED_PAIR = re.compile(f"{_PAIR_MARK}([0-9a-fA-F]{{8}}){_PAIR_MARK}")
@@ -53,11 +55,9 @@ class _Loader(CParser):
     def resolve(self, kind: type[Node], value: str | None, implicit: Any) -> str:
         return PLAIN if kind is ScalarNode and implicit[0] else _TAGS[kind]
 
-    def descend_resolver(self, *_: object) -> None:
-        """Do nothing: no value is decided by its path."""
-
-    def ascend_resolver(self) -> None:
-        """Do nothing."""
+    # No value is decided by its path. Both are called at every node, and Python's own functions are the cheapest.
+    descend_resolver = staticmethod(operator.is_)
+    ascend_resolver = staticmethod(tuple)
 
 
 _NODES = {
@@ -165,8 +165,7 @@ def _compose_event(loader: Any, anchors: dict[str, Node]) -> Node:
 
 
 def _refuse_deep(text: str) -> None:
-    long_line = len(max(text.split("\n"), key=len)) >= _COMPACT_LENGTH
-    if text.count("[") + text.count("{") < _FEW_BRACKETS and not (long_line and _COMPACT.search(text)):
+    if text.count("[") + text.count("{") < _FEW_BRACKETS and not _may_be_compact(text):
         # Levels of other kinds take more indentation each, so there cannot be too many for a stack.
         return
     depth = 0
@@ -184,6 +183,14 @@ def _refuse_deep(text: str) -> None:
                 return
     finally:
         loader.dispose()
+
+
+def _may_be_compact(text: str) -> bool:
+    """Return whether one line may open many levels. Files too small for it are told by counting, which is cheapest."""
+    if text.count("-") + text.count("?") + text.count(":") < _COMPACT_LEVELS:
+        return False
+    long_line = max(map(len, text.split("\n"))) >= _COMPACT_LENGTH
+    return long_line and _COMPACT.search(text) is not None
 
 
 def too_deep(line: int, column: int) -> YamlProblem:
