@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from headway.domain.images.reference import Image
+from headway.domain.manifests.engines import is_artifact
 from headway.domain.manifests.image_sites import FIELD, ImageSite
 from headway.domain.manifests.index import FileIndex
 from headway.domain.policy.gates import is_automatic
@@ -73,8 +74,8 @@ def images_seen(snapshot: Snapshot, name: str) -> list[Seen]:
 def ownerless(snapshot: Snapshot, name: str) -> list[Seen]:
     """Return the images of an environment that no service has; nothing is rendered for it."""
     indexes = snapshot.environment(name).indexes
-    found = (_seen(snapshot, name, index, site) for index in indexes for site in index.images)
-    return [it for it in found if not it.service]
+    sites = ((index, site) for index in indexes for site in index.images if not is_artifact(site))
+    return [it for it in (_seen(snapshot, name, *each) for each in sites) if not it.service]
 
 
 def told(found: Iterable[Seen]) -> str:

@@ -60,9 +60,11 @@ def test_without_a_name_every_environment_is_listed(place: Place) -> None:
 
 
 def test_doctor_names_images_of_nobody(place: Place) -> None:
-    """One line, with the count and the first few; none where every image is a service's."""
+    """One line, with the count and the first few; none where every image is a service's. A chart is no image."""
     place.start("1.0.0", staging="release: automatic", production="")
-    place.remote.push({"staging/db.yaml": DB})
+    chart = "apiVersion: source.toolkit.fluxcd.io/v1\nkind: OCIRepository\nmetadata: {name: web}\nspec:\n"
+    chart += "  url: oci://r.io/charts/web\n  ref: {tag: 0.4.0}\n"
+    place.remote.push({"staging/db.yaml": DB, "staging/chart.yaml": chart})
     found = {it["what"]: it for it in json.loads(place.run("doctor", "--output", "json").out)}
     assert found["images of staging"]["ok"]
     assert found["images of staging"]["found"] == (

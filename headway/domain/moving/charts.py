@@ -1,7 +1,8 @@
 """Charts of the repo, and the values files of their environments.
 
 A values file belongs to an environment by its name or its folder: `values-staging.yaml`,
-`values/staging.yaml`, `staging/values.yaml`, `staging-values.yaml`, in the chart or beside it.
+`values/staging.yaml`, `staging/values.yaml`, `staging-values.yaml`, in the chart or beside it. Those of a repo's only
+chart may also be at its root or in a folder that is for environments, such as `environments/staging/values.yaml`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 from headway.domain.moving.documents import Document, Repo, parent, text_at
 from headway.domain.moving.found import Found, Image, Place, Unit
-from headway.domain.moving.names import rank_of
+from headway.domain.moving.names import GENERIC, rank_of
 from headway.domain.moving.plain import values_images
 
 _NAME = re.compile(
@@ -26,14 +27,7 @@ _NO_ENVIRONMENT = frozenset(
 
 def read_charts(repo: Repo, found: Found) -> None:
     """Add a unit for each environment of each chart, or one for a chart that has no values for environments."""
-    subcharts = {
-        it
-        for it in repo.charts
-        if any(it != other and it.startswith(f"{other}/charts/") for other in repo.charts)
-    }
-    # A chart at the root is followed by everything in the repo.
-    subcharts |= {it for it in repo.charts if "" in repo.charts and it.startswith("charts/")}
-    for folder in sorted(repo.charts - subcharts):
+    for folder in sorted(_outer(repo)):
         chart = next(iter(repo.documents(f"{folder}/Chart.yaml".lstrip("/"))), None)
         if chart is None or text_at(chart.value, "type") == "library":
             continue
@@ -54,6 +48,18 @@ def read_charts(repo: Repo, found: Found) -> None:
             )
 
 
+def _outer(repo: Repo) -> set[str]:
+    """Return the charts that are no part of another one."""
+    subcharts = {
+        it
+        for it in repo.charts
+        if any(it != other and it.startswith(f"{other}/charts/") for other in repo.charts)
+    }
+    # A chart at the root is followed by everything in the repo.
+    subcharts |= {it for it in repo.charts if "" in repo.charts and it.startswith("charts/")}
+    return set(repo.charts) - subcharts
+
+
 def environment_values(repo: Repo, folder: str) -> dict[str, list[str]]:
     """Return the values files of each environment of a chart, by the environment's name."""
     found: dict[str, list[str]] = {}
@@ -69,6 +75,24 @@ def environment_values(repo: Repo, folder: str) -> dict[str, list[str]]:
         ):
             continue
         if name := _environment(path, folder):
+            found.setdefault(name, []).append(path)
+    return found or _values_elsewhere(repo, folder)
+
+
+def _values_elsewhere(repo: Repo, folder: str) -> dict[str, list[str]]:
+    """Return the values files of a repo's only chart that are in folders for environments, away from the chart."""
+    found: dict[str, list[str]] = {}
+    if _outer(repo) != {folder}:
+        return found
+    for path in sorted(repo.files):
+        above, _, file = path.rpartition("/")
+        named = file in ("values.yaml", "values.yml")
+        home = (parent(above) or "") if named else above
+        if repo.in_chart(path) or "values" not in file or home.rpartition("/")[2] not in ("", *GENERIC):
+            continue
+        name = _environment(path, folder)
+        # A patch of a HelmRelease may have such a name, too.
+        if name and rank_of(name) is not None and not any(it.kind for it in repo.documents(path)):
             found.setdefault(name, []).append(path)
     return found
 

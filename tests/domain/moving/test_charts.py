@@ -46,6 +46,29 @@ def test_whose_values_a_file_is(files: list[str], values: set[str]) -> None:
     assert set(environment_values(Repo(found), "charts/shop")) == values
 
 
+@pytest.mark.parametrize(
+    ("files", "values"),
+    [
+        (["environments/staging/values.yaml", "environments/prod/values.yaml"], {"staging", "prod"}),
+        (["staging/values.yaml", "deploy/values-prod.yaml"], {"staging", "prod"}),
+        (["monitoring/staging/values.yaml"], set()),
+        (["environments/staging/values.yaml", "charts/other/Chart.yaml"], set()),
+        (["environments/staging/values.yaml", "charts/shop/values-qa.yaml"], {"qa"}),
+    ],
+)
+def test_values_away_from_the_only_chart(files: list[str], values: set[str]) -> None:
+    """In folders for environments they are its own; with several charts nobody knows, and values near it are surer."""
+    found = dict.fromkeys(files, b"a: 1\n") | {"charts/shop/Chart.yaml": CHART.encode()}
+    assert set(environment_values(Repo(found), "charts/shop")) == values
+
+
+def test_a_patch_of_a_release_is_no_values_file() -> None:
+    """It is an object, whatever its name says."""
+    patch = b"apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: web}\n"
+    found = {"environments/staging-values.yaml": patch, "charts/shop/Chart.yaml": CHART.encode()}
+    assert environment_values(Repo(found), "charts/shop") == {}
+
+
 FOUND = repo(
     """
     === charts/shop/Chart.yaml
