@@ -65,7 +65,11 @@ def init(
         target.write_text(draft.text, encoding="utf-8")
         names = ", ".join(it.name for it in draft.application.environments)
         missing = len(set(draft.application.left_out))
-        rest = f"; {missing} things could not be carried over, see its end" if missing else ""
+        rest = (
+            f"; {missing} thing{'s' if missing != 1 else ''} could not be carried over, see its end"
+            if missing
+            else ""
+        )
         out().print(f"wrote {target}: {names}{rest}")
     if not dry_run:
         out().print("Next: read it, run `headway lint`, push it, run `headway doctor`.")
