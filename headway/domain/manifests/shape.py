@@ -99,6 +99,10 @@ def _anything(value: Any) -> Misfits:
     return ()
 
 
+def _map(value: Any) -> Misfits:
+    return () if isinstance(value, dict) or value is None else _misfit(value, "a map")
+
+
 def _map_of(check: Check) -> Check:
     def look(value: Any) -> Misfits:
         if not isinstance(value, dict):
@@ -140,8 +144,7 @@ def _fields(**checks: Check) -> Check:
 
 
 _NOTHING: Misfits = [((), "nothing stands here")]
-_MAP = _fields()
-_MAPS = _list_of(_MAP)
+_MAPS = _list_of(_map)
 _TEXTS = _list_of(_text)
 _TEXT_MAP = _map_of(_text)
 _META = _fields(
@@ -150,21 +153,21 @@ _META = _fields(
 )  # fmt: skip
 _CONTAINER = _fields(
     name=_text, image=_text, command=_TEXTS, args=_TEXTS, workingDir=_text, imagePullPolicy=_text,
-    env=_list_of(_fields(name=_text, value=_text, valueFrom=_MAP)), envFrom=_MAPS, ports=_MAPS,
+    env=_list_of(_fields(name=_text, value=_text, valueFrom=_map)), envFrom=_MAPS, ports=_MAPS,
     resources=_fields(requests=_map_of(_quantity), limits=_map_of(_quantity)), volumeMounts=_MAPS,
-    livenessProbe=_MAP, readinessProbe=_MAP, startupProbe=_MAP, lifecycle=_MAP, securityContext=_MAP,
+    livenessProbe=_map, readinessProbe=_map, startupProbe=_map, lifecycle=_map, securityContext=_map,
 )  # fmt: skip
 _CONTAINERS = _list_of(_CONTAINER)
 _POD = _fields(
     containers=_CONTAINERS, initContainers=_CONTAINERS, ephemeralContainers=_CONTAINERS, volumes=_MAPS,
     nodeSelector=_TEXT_MAP, serviceAccountName=_text, imagePullSecrets=_MAPS, tolerations=_MAPS,
-    affinity=_MAP, securityContext=_MAP, restartPolicy=_text, priorityClassName=_text,
+    affinity=_map, securityContext=_map, restartPolicy=_text, priorityClassName=_text,
     terminationGracePeriodSeconds=_whole,
 )  # fmt: skip
 _TEMPLATE = _fields(metadata=_META, spec=_POD)
 _SELECTOR = _fields(matchLabels=_TEXT_MAP, matchExpressions=_MAPS)
 _WORKLOAD = _fields(
-    replicas=_whole, selector=_SELECTOR, template=_TEMPLATE, strategy=_MAP, updateStrategy=_MAP,
+    replicas=_whole, selector=_SELECTOR, template=_TEMPLATE, strategy=_map, updateStrategy=_map,
     serviceName=_text, volumeClaimTemplates=_MAPS, paused=_flag, minReadySeconds=_whole,
     progressDeadlineSeconds=_whole, revisionHistoryLimit=_whole,
 )  # fmt: skip
@@ -176,7 +179,7 @@ _DEFINITION = _fields(
     group=_text, scope=_text, names=_fields(kind=_text, plural=_text),
     versions=_list_of(_fields(name=_text, served=_flag, storage=_flag)),
 )  # fmt: skip
-_ANY_KIND = _fields(spec=_MAP)
+_ANY_KIND = _fields(spec=_map)
 _KINDS: Mapping[str, Check] = {
     "Pod": _fields(spec=_POD),
     **dict.fromkeys(("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"), _fields(spec=_WORKLOAD)),

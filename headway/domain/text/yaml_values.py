@@ -172,16 +172,20 @@ def _mapping(node: MappingNode, depth: int) -> dict[str, Any]:
     made: dict[str, Any] = {}
     merged: list[dict[str, Any]] = []
     for key, each in node.value:
-        if key.tag is PLAIN and key.value[:1] not in _ODD:
-            name = key.value
-        elif _merges(key):
-            merged += [_value(source, depth) for source in _merged(each)]
-            continue
-        else:
+        name = key.value
+        if key.tag is not PLAIN or name[:1] in _ODD:
+            if _merges(key):
+                merged += [_value(source, depth) for source in _merged(each)]
+                continue
             name = _key(key)
         if name in made:
             raise problem_at(key, f"the key {name} stands here a second time")
-        made[name] = _scalar(each) if isinstance(each, ScalarNode) else _value(each, depth)
+        if isinstance(each, ScalarNode):
+            said = each.value
+            # Most are plain words: looked at here, since a call costs more than the look.
+            made[name] = said if each.tag is PLAIN and said[:1] not in _ODD else _scalar(each)
+        else:
+            made[name] = _value(each, depth)
     for source in merged:
         for name, each in source.items():
             made.setdefault(name, each)
