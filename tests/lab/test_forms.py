@@ -54,6 +54,8 @@ class Form(App):
             data = data.replace(b"namespace: shop", b"namespace: " + self.namespace(environment).encode())
             data = _DIGEST.sub(pinned.encode(), data)
             data = _PODS.sub(rb"\1terminationGracePeriodSeconds: 0\n\1containers:", data)
+            # The lab's registry has a port, so what is behind the next colon is one part later.
+            data = data.replace(b'delimiter: ":", index: 1', b'delimiter: ":", index: 2')
             data = data.replace(b"shop/", f"cluster-tests/{self.name}/".encode())
             self.write(path, data.replace(b"r.io", self.registry.encode()).decode())
         said = "".join(data.decode() for data in files.values())
@@ -62,7 +64,7 @@ class Form(App):
             *re.findall(r"[ :\"](v?\d+(?:\.\d+)*)\b", said),
             *(["v1.0"] if "v{{" in said else []),
         }:
-            for service in ("users", "orders") if "shop/orders" in said else ("users",):
+            for service in ("users", "orders") if "orders" in said else ("users",):
                 self.image(service, tag)
         self.push("Start")
 
@@ -162,10 +164,10 @@ def stories(
         "HEADWAY_KUSTOMIZE": str(rendering_tools.kustomize),
         "HEADWAY_HELM": str(rendering_tools.helm),
     }
+    folders = {it: tmp_path_factory.mktemp(it) for it in wanted}
     pool = ThreadPoolExecutor(AT_ONCE)
 
-    def tell(form: str) -> None:
-        folder: Path = tmp_path_factory.mktemp(form)
+    def tell(form: str, folder: Path) -> None:
         app = Form(lab.git_dir, lab.git_url, lab.registry, folder, form=form)
         try:
             app.story()
@@ -176,7 +178,7 @@ def stories(
         for name, value in tools.items():
             patch.setenv(name, value)
         try:
-            yield {it: pool.submit(tell, it) for it in wanted}
+            yield {it: pool.submit(tell, it, folders[it]) for it in wanted}
         finally:
             pool.shutdown(cancel_futures=True)
 
