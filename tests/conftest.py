@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -20,6 +21,10 @@ from tests.rendering import rendering_tools  # noqa: E402
 from tests.repos import client, registry, remote, repo, seeded  # noqa: E402
 
 __all__ = ["client", "registry", "remote", "rendering_tools", "repo", "seeded"]
+
+# A shell starts what goes on in the background without Ctrl-C, and the commands that tests stop would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 OWN_FOLDER = Path(tempfile.mkdtemp(prefix="headway-tests-"))
 (OWN_FOLDER / "gitconfig").write_text(

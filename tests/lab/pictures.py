@@ -29,7 +29,6 @@ from tests.lab.app import HEADWAY, App
 from tests.lab.images import box
 from tests.web.browser.conftest import Page, browser
 from tests.web.browser.pictures import FOLDER
-from tests.web.browser.png import packed
 
 START = {"web": "3.1.0", "orders": "2.0.0", "users": "1.4.0"}
 BROKEN = "2.1.0"
@@ -286,7 +285,7 @@ def take(page: Page, file: Path, height: int = HEIGHT) -> None:
     # Drawers and charts move in.
     time.sleep(2)
     made = page.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png", "clip": clip})
-    file.write_bytes(packed(base64.b64decode(made["data"])))
+    file.write_bytes(base64.b64decode(made["data"]))
     print(f"{file.name}: {file.stat().st_size / 1000:.0f} kB")
 
 

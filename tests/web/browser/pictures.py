@@ -24,7 +24,6 @@ from tests import REPO
 from tests.servers.http import HttpServer, Sent
 from tests.web.board.stage import Served, Shop, served
 from tests.web.browser.conftest import Page, browser
-from tests.web.browser.png import packed
 
 FOLDER = REPO / "docs" / "images"
 SERVICES = ("frontend", "orders", "payments", "search", "users", "inventory", "mailer", "pricing")
@@ -197,7 +196,7 @@ def take(page: Page, file: Path, width: int, height: int) -> None:
     whole = height if drawer else int(page.driver.execute_script(script))
     clip = {"x": 0, "y": 0, "width": width, "height": min(height, whole), "scale": 1}
     made = page.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png", "clip": clip})
-    file.write_bytes(packed(base64.b64decode(made["data"])))
+    file.write_bytes(base64.b64decode(made["data"]))
     print(f"{file.name}: {file.stat().st_size / 1000:.0f} kB")
 
 
