@@ -11,6 +11,8 @@ from tests.flows.conftest import Place
 from tests.rendering import RenderingTools
 from tests.servers.kubernetes import KINDS
 
+pytestmark = pytest.mark.slow
+
 ENGINE_KINDS = {
     **KINDS,
     "": [

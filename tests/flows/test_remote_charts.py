@@ -335,6 +335,7 @@ def test_a_registry_that_is_down_is_no_mistake_of_anybody(place: Place) -> None:
     assert done.code == 0, done.said
 
 
+@pytest.mark.slow
 def test_what_was_live_and_cannot_be_had_now_is_waited_for(place: Place) -> None:
     """On a machine that has nothing yet: what was live would count as nothing, and nothing could be rolled back."""
     place.start(staging="")

@@ -177,6 +177,7 @@ def test_a_process_that_does_not_end_is_killed(tmp_path: Path) -> None:
     with_worker(body)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", [Cancelling(), Crashed()])
 def test_a_cancelled_run_is_ended_and_becomes_cancelled(server: HttpServer, state: State) -> None:
     """Cancel in the UI only marks a run: its process is asked to stop, and then the run is cancelled, also where it says

@@ -155,6 +155,7 @@ def holds(data: bytes) -> None:
     )
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda it: it.encode("utf-8", "surrogatepass")))
 def test_any_bytes_are_problems_or_manifests(data: bytes) -> None:
     """No file, whatever is in it, raises."""

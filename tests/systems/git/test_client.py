@@ -182,6 +182,7 @@ def test_a_hook_of_another_repo_changes_nothing(seeded: Remote, tmp_path: Path) 
     assert seeded.file("staging/app.yaml") == b"image: a:1\nline\n"
 
 
+@pytest.mark.slow
 def test_a_deadline_ends_the_processes_that_git_started(repo: ConfigRepo) -> None:
     """A helper of Git's that hangs ends with it: whoever holds the other end of a pipe is gone."""
     here, there = os.pipe()
