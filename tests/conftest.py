@@ -22,9 +22,11 @@ from tests.repos import client, registry, remote, repo, seeded  # noqa: E402
 
 __all__ = ["client", "registry", "remote", "rendering_tools", "repo", "seeded"]
 
-# A shell starts what goes on in the background without Ctrl-C, and the commands that tests stop would inherit that.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# What a shell starts in the background ignores Ctrl-C, and below nohup a hangup too. The commands that tests stop would
+# inherit that; they do not inherit a function.
+for number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, lambda *_: None)
 
 OWN_FOLDER = Path(tempfile.mkdtemp(prefix="headway-tests-"))
 (OWN_FOLDER / "gitconfig").write_text(
