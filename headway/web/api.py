@@ -8,7 +8,6 @@ It checks and passes on. Whether something is there already, the Prefect server 
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -34,8 +33,9 @@ from headway.operations.connections import Connections
 from headway.settings import Settings
 from headway.systems.prefect.api import PrefectApi
 from headway.web.app import as_text
+from headway.web.bodies import BodyRefused, read_body
 
-BODY_LIMIT, BODY_SECONDS = 100_000, 10.0
+BODY_LIMIT = 100_000
 REFUSED = ("rebuild", "set-image")
 """Flows that nobody starts from CI: one replaces a cluster, the other goes past the config repo."""
 MODELS = {flow: model for flow, model in requests.MODELS.items() if flow not in REFUSED}
@@ -158,9 +158,9 @@ class Api:
 
 async def _read(request: HttpRequest, model: type[requests.Request], token: Token) -> requests.Request:
     try:
-        body = await asyncio.wait_for(_body(request), BODY_SECONDS)
-    except TimeoutError:
-        raise _Answer(408, f"the body did not come within {BODY_SECONDS:.0f} s") from None
+        body = await read_body(request, BODY_LIMIT)
+    except BodyRefused as error:
+        raise _Answer(error.status, error.message) from None
     try:
         data = json.loads(body or b"{}")
     except (ValueError, RecursionError) as error:
@@ -173,12 +173,3 @@ async def _read(request: HttpRequest, model: type[requests.Request], token: Toke
     # Who asks is known by the token, whatever the request says besides.
     who = f"ci:{token.name}" + (f" ({asked.actor.strip()[:150]})" if asked.actor.strip() else "")
     return asked.model_copy(update={"actor": who})
-
-
-async def _body(request: HttpRequest) -> bytes:
-    chunks = bytearray()
-    async for chunk in request.stream():
-        chunks += chunk
-        if len(chunks) > BODY_LIMIT:
-            raise _Answer(413, f"a body of at most {BODY_LIMIT} bytes is taken")
-    return bytes(chunks)

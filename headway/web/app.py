@@ -15,17 +15,13 @@ from starlette.routing import Route
 
 from headway.domain.events import SENDERS, Event, read, verify
 from headway.errors import UsageError
+from headway.web.bodies import BodyRefused, read_body
 from headway.web.refusals import Refusals
 
 BODY_LIMIT = 1_000_000
-BODY_SECONDS = 10.0
 BODIES = 32
 """How many bodies are read at once: each is held in memory before anybody knows who sent it."""
 _log = logging.getLogger("headway.web")
-
-
-class _TooLarge(Exception):
-    pass
 
 
 def make_app(
@@ -57,11 +53,9 @@ def make_app(
             return _handshake(request)
         try:
             async with reading:
-                body = await asyncio.wait_for(_body(request, body_limit), BODY_SECONDS)
-        except _TooLarge:
-            return _error(413, f"a body of at most {body_limit} bytes is taken", "", close=True)
-        except TimeoutError:
-            return _error(408, f"the body did not come within {BODY_SECONDS:.0f} s", "", close=True)
+                body = await read_body(request, body_limit)
+        except BodyRefused as error:
+            return _error(error.status, error.message, "", close=True)
         except ClientDisconnect:
             return Response(status_code=400)
         headers = {name.lower(): value for name, value in request.headers.items()}
@@ -114,18 +108,6 @@ def make_app(
             *middleware,
         ],
     )
-
-
-async def _body(request: Request, limit: int) -> bytes:
-    """Read a body and count it as it comes: what the sender says of its length may be wrong or missing."""
-    if int(request.headers.get("content-length") or 0) > limit:
-        raise _TooLarge
-    chunks = bytearray()
-    async for chunk in request.stream():
-        chunks += chunk
-        if len(chunks) > limit:
-            raise _TooLarge
-    return bytes(chunks)
 
 
 def _handshake(request: Request) -> Response:

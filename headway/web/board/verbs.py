@@ -30,6 +30,7 @@ from headway.web.board.answers import Desk, Refused, drawer, in_thread, known, s
 from headway.web.board.forms import same_origin
 from headway.web.board.rights import Visitor
 from headway.web.board.starting import Starter
+from headway.web.bodies import BodyRefused, read_body
 from headway.web.serving import roles_now
 
 CHANGED = "This is another plan than the one that you saw: something has changed since. Nothing was done."
@@ -350,11 +351,10 @@ async def _form(request: Request) -> FormData:
         raise Refused(403, "This did not come from the board's own page")
     if request.headers.get("content-type", "").partition(";")[0] != "application/x-www-form-urlencoded":
         raise Refused(415, "A form is expected")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > FORM_BYTES:
-            raise Refused(413, f"A form of at most {FORM_BYTES} bytes is taken")
+    try:
+        body = await read_body(request, FORM_BYTES)
+    except BodyRefused as error:
+        raise Refused(error.status, f"Nothing was done: {error.message}") from None
     try:
         fields: list[tuple[str, str | UploadFile]] = [
             *parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FORM_FIELDS)

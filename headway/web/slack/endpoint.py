@@ -6,7 +6,6 @@ POST /slack/commands     /headway …: a form
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -17,6 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from headway.web.bodies import BodyRefused, read_body
 from headway.web.slack.inbox import Inbox
 
 BODY_LIMIT, BODY_SECONDS, FIELDS = 300_000, 5.0, 40
@@ -67,9 +67,9 @@ class Endpoint:
     async def _form(self, request: Request) -> dict[str, str]:
         """Read a form that Slack has signed; who has not signed it learns no more than that."""
         try:
-            body = await asyncio.wait_for(_body(request), BODY_SECONDS)
-        except TimeoutError:
-            raise Refused(408, "the body did not come in time") from None
+            body = await read_body(request, BODY_LIMIT, BODY_SECONDS)
+        except BodyRefused as error:
+            raise Refused(error.status, error.message) from None
         if not self._signed(dict(request.headers), body):
             raise Refused(401, "this is not signed by Slack, or not in the last five minutes")
         try:
@@ -90,12 +90,3 @@ class Endpoint:
 
     def _command(self, form: dict[str, str]) -> tuple[str, Mapping[str, Any]]:
         return "slash_commands", {} if "ssl_check" in form else form or {"text": ""}
-
-
-async def _body(request: Request) -> bytes:
-    chunks = bytearray()
-    async for chunk in request.stream():
-        chunks += chunk
-        if len(chunks) > BODY_LIMIT:
-            raise Refused(413, f"a body of at most {BODY_LIMIT} bytes is taken")
-    return bytes(chunks)
