@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from headway.domain.manifests.engines import is_artifact
 from headway.domain.moving.found import Unit as FoundUnit
@@ -14,7 +14,8 @@ from headway.settings import Settings
 from headway.systems.git.plain_folder import PlainFolder
 from headway.systems.git.tree import FOLDER, Trees
 from headway.systems.git.unit_sources import UnitSources
-from headway.systems.render.renderer import Renderer
+from headway.systems.machine.parallel import each
+from headway.systems.render.renderer import AT_ONCE, Renderer
 from headway.systems.render.tools import Toolbox
 
 
@@ -27,9 +28,20 @@ class RenderedUnits:
         self._sources = UnitSources(self._trees)
         self._renderer = Renderer(Toolbox(settings.kustomize, settings.helm))
         self.problems: list[Problem] = []
+        self._without_tool: dict[str, list[Unit]] = {}
 
-    def images(self, found: FoundUnit) -> Iterable[str] | None:
-        """Return the images that a unit's containers run; None for plain manifests and what cannot be rendered."""
+    def images(self, found: Sequence[FoundUnit]) -> list[Iterable[str] | None]:
+        """Return the images that each unit's containers run; None for plain manifests and what cannot be rendered."""
+        images = each(self._images, found, AT_ONCE)
+        for why, units in self._without_tool.items():
+            first, *more = sorted(units, key=lambda it: it.entry)
+            others = f"; the same for {len(more)} more" if more else ""
+            self.problems.append(
+                first.problem(f"not rendered here, so its images are a guess: {why}{others}")
+            )
+        return images
+
+    def _images(self, found: FoundUnit) -> Iterable[str] | None:
         unit = self._unit(found)
         if unit is None:
             return None
@@ -45,8 +57,7 @@ class RenderedUnits:
             self.problems += error.problems
             return None
         except UsageError as error:
-            said = f"not rendered here, so its images are a guess: {error.message}; {error.hint}"
-            self.problems.append(unit.problem(said))
+            self._without_tool.setdefault(f"{error.message}; {error.hint}", []).append(unit)
             return None
         return [it.image.text for it in index.images if not is_artifact(it)]
 

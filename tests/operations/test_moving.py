@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,17 @@ def test_without_the_tool_the_sources_are_read_and_that_is_said(
     assert images(folder) == {"r.io/shop/users"}
     (problem,) = proposal.problems
     assert str(problem).startswith("chart/Chart.yaml:1:1: not rendered here, so its images are a guess: ")
+
+
+def test_a_missing_tool_is_one_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEADWAY_KUSTOMIZE", str(tmp_path / "missing"))
+    folder = written(tmp_path / "repo", "images-new-tag")
+    for name in ("qa", "production"):
+        shutil.copytree(folder / "staging", folder / name)
+    _, proposal = drafts_of(folder, "shop", every=False)
+    (problem,) = proposal.problems
+    assert problem.file == "production/kustomization.yaml"
+    assert problem.message.endswith("; the same for 2 more")
 
 
 @pytest.mark.usefixtures("_tools")

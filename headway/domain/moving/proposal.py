@@ -50,7 +50,7 @@ def propose(files: Mapping[str, bytes], name: str, render: Render = not_rendered
     read_kargo(repo, found)
     read_keel(repo, found)
     add_pointed(repo, found)
-    groups = [with_rendered_images(it, render) for it in groups_of(found)]
+    groups = with_rendered_images(groups_of(found), render)
     names = [it.root.rpartition("/")[2] if len(groups) > 1 else "" for it in groups]
     applications = [
         application_of(it, own or name, found, repo.folders) for it, own in zip(groups, names, strict=True)

@@ -5,28 +5,33 @@ What their sources say is only a guess: a template may take the tag from elsewhe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from headway.domain.moving.found import Image, Unit, split_image
 from headway.domain.moving.layout import Group
 
-Render = Callable[[Unit], Iterable[str] | None]
-"""Returns the images of what a unit renders to, as they are written there; None where it could not be rendered."""
+Render = Callable[[Sequence[Unit]], Sequence[Iterable[str] | None]]
+"""Returns, of each unit, the images of what it renders to, as they are written there; None of one that does not."""
 
 
-def not_rendered(unit: Unit) -> Iterable[str] | None:
+def not_rendered(units: Sequence[Unit]) -> Sequence[Iterable[str] | None]:
     """Render nothing."""
-    return None
+    return [None] * len(units)
 
 
-def with_rendered_images(group: Group, render: Render) -> Group:
-    """Return an application with the images that its units render to, each at the place where its source says it."""
-    slots = [
-        replace(slot, units=tuple(_with_images(unit, render(unit)) for unit in slot.units))
-        for slot in group.slots
+def with_rendered_images(groups: Sequence[Group], render: Render) -> list[Group]:
+    """Return applications with the images that their units render to, each at the place where its source says it."""
+    units = {id(unit): unit for group in groups for slot in group.slots for unit in slot.units}
+    rendered = render(list(units.values()))
+    known = {key: _with_images(units[key], it) for key, it in zip(units, rendered, strict=True)}
+    return [
+        Group(
+            group.root,
+            tuple(replace(slot, units=tuple(known[id(it)] for it in slot.units)) for slot in group.slots),
+        )
+        for group in groups
     ]
-    return Group(group.root, tuple(slots))
 
 
 def _with_images(unit: Unit, rendered: Iterable[str] | None) -> Unit:
